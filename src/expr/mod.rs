@@ -1,0 +1,7 @@
+//! The attribute expression language of Mixer.
+
+mod attribute;
+mod value;
+
+pub use attribute::{Bag, Slot, Vocabulary};
+pub use value::{StringMap, Timestamp, ValueRef, ValueType};

@@ -1,0 +1,7 @@
+//! The egressctl binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    egressctl::cli::main()
+}

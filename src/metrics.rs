@@ -1,0 +1,1 @@
+//! Counters and histograms, a shard for each worker, summed when read.

@@ -1,0 +1,76 @@
+//! What a kind is: its names, versions, columns and checks. One line in [`KINDS`](super::KINDS) a kind.
+
+use std::fmt;
+
+use crate::diagnostic::Problems;
+
+use super::Resource;
+
+/// A printed column after NAME.
+pub struct Column {
+    /// Upper-case heading.
+    pub name: &'static str,
+    /// Shown by `-o wide` only.
+    pub wide: bool,
+    /// The cell; the empty text where there is no value.
+    pub cell: fn(&Resource) -> String,
+}
+
+/// A kind of resource.
+pub struct Kind {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// Versions served, the preferred one first.
+    pub versions: &'static [&'static str],
+    /// `Gateway`, `logentry`, … in the spelling of manifests.
+    pub name: &'static str,
+    /// Lower-case plural.
+    pub plural: &'static str,
+    /// Lower-case singular.
+    pub singular: &'static str,
+    /// Short names.
+    pub short: &'static [&'static str],
+    /// Whether resources of the kind live in a namespace.
+    pub namespaced: bool,
+    /// `all`, `istio-io`, …
+    pub categories: &'static [&'static str],
+    /// Columns between NAME and AGE.
+    pub columns: &'static [Column],
+    /// Decodes every field and applies the kind's own rules; looks at nothing but the resource.
+    pub check: fn(&Resource, &mut Problems),
+}
+
+impl Kind {
+    /// `gateway.networking.istio.io`, or `pod` for the core group: the name in success lines.
+    pub fn qualified_singular(&self) -> String {
+        qualify(&self.name.to_ascii_lowercase(), self.group)
+    }
+
+    /// `gateways.networking.istio.io`, or `pods`: the name in server errors.
+    pub fn qualified_plural(&self) -> String {
+        qualify(self.plural, self.group)
+    }
+
+    /// `networking.istio.io/v1alpha3`, or `v1` for the core group.
+    pub fn api_version(&self, version: &str) -> String {
+        if self.group.is_empty() { version.to_owned() } else { format!("{}/{version}", self.group) }
+    }
+}
+
+fn qualify(name: &str, group: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.qualified_singular())
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.group == other.group && self.name == other.name
+    }
+}
+
+impl Eq for Kind {}

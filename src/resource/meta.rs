@@ -1,0 +1,51 @@
+//! The metadata that every resource carries.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Label or annotation keys with their values.
+pub type Labels = BTreeMap<String, String>;
+
+/// `metadata` of a resource, as Kubernetes keeps it. Fields that only the registry sets are empty until it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    /// Annotations; an empty map is not kept.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: Labels,
+    /// RFC 3339 in UTC, whole seconds; set at creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_timestamp: Option<String>,
+    /// Prefix to which the registry adds five random characters when there is no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generate_name: Option<String>,
+    /// 1 at creation, one more whenever anything outside metadata and status changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// Labels; an empty map is not kept.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: Labels,
+    /// Unique within kind and namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Absent for kinds that have no namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The registry's revision of the last change, as an opaque text; on a write: the revision the change is based on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_version: Option<String>,
+    /// A UUID, new for every creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+}
+
+/// Where a resource was declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// File, URL or `STDIN`.
+    pub file: Arc<str>,
+    /// Line on which its document starts, from 1.
+    pub line: usize,
+}
