@@ -26,6 +26,7 @@ pub use error::{Error, Result};
 pub use memory::MemoryRegistry;
 pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};
+pub(crate) use server_fields::safe_text;
 pub use sqlite::SqliteRegistry;
 pub use watch::Wakeups;
 

@@ -61,11 +61,7 @@ impl StateDir {
 }
 
 fn create_directory(path: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(path)
-        .map_err(|error| Error::unwritable(path, error))
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| Error::unwritable(path, error))
 }
 
 #[cfg(test)]
