@@ -71,7 +71,8 @@ impl<'a> CallBag<'a> {
             slot::SOURCE_SERVICE_ACCOUNT => ValueRef::String(&caller.service_account),
             slot::SOURCE_LABELS => ValueRef::StringMap(&caller.labels),
             slot::SOURCE_SERVICE => ValueRef::String(caller.services.first()?),
-            slot::SOURCE_OWNER | slot::SOURCE_WORKLOAD_UID => ValueRef::String(caller.owner.as_deref()?),
+            slot::SOURCE_OWNER => ValueRef::String(&caller.owner),
+            slot::SOURCE_WORKLOAD_UID => ValueRef::String(&caller.workload_uid),
             slot::SOURCE_WORKLOAD_NAME => ValueRef::String(&caller.name),
             _ => return None,
         })

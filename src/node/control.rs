@@ -11,10 +11,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
-use crate::identity::Cluster;
 use crate::metrics::{Counter, Metrics};
 use crate::proxy::Phase;
-use crate::registry::{SqliteRegistry, Wakeups};
+use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
 use crate::snapshot::{ListenerSpec, Published, Snapshot};
 use crate::state::StateDir;
 
@@ -57,7 +56,7 @@ pub(super) async fn serve(running: Running) {
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
-            let compiled = watch(state, specs, Arc::clone(&watching));
+            let compiled = watch(state, specs, published.load().1.revision, Arc::clone(&watching));
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             let asked = async {
@@ -117,21 +116,25 @@ async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
 fn watch(
     state: StateDir,
     specs: Vec<ListenerSpec>,
+    compiled: Revision,
     watching: Arc<AtomicBool>,
 ) -> mpsc::UnboundedReceiver<Result<Snapshot, String>> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
-        let opened = SqliteRegistry::open(&state).and_then(|registry| Ok((registry, Wakeups::new(&state)?)));
-        let (registry, mut wakeups) = match opened {
+        let opened = SqliteRegistry::open(&state).and_then(|registry| Ok((registry.wakeups()?, registry)));
+        let (mut wakeups, registry) = match opened {
             Ok(opened) => opened,
             Err(error) => return drop(sender.send(Err(error.to_string()))),
         };
-        let cluster = Cluster::new(registry);
+        // What changed between the first compiling and the watch would wake nobody.
+        let mut news = registry.revision().is_ok_and(|now| now != compiled);
         while watching.load(Ordering::Relaxed) {
-            if !wakeups.wait(WATCH_PAUSE) {
+            if !std::mem::take(&mut news) && !wakeups.wait(WATCH_PAUSE) {
                 continue;
             }
-            let compiled = Snapshot::compile(&cluster, &specs).map_err(|error| error.to_string());
+            // Frozen: a snapshot must never hold half of a transaction.
+            let frozen = registry.frozen().map_err(LoadError::from);
+            let compiled = frozen.and_then(|view| Snapshot::compile(&*view, &specs)).map_err(|error| error.to_string());
             if sender.send(compiled).is_err() {
                 return;
             }

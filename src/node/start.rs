@@ -9,10 +9,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::accesslog::{LogStore, Recorder};
-use crate::identity::Cluster;
 use crate::metrics::Metrics;
 use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
-use crate::registry::SqliteRegistry;
+use crate::registry::{Registry as _, SqliteRegistry};
 use crate::snapshot::{ListenerSpec, Published, Snapshot};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
@@ -104,7 +103,7 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
     let registry = SqliteRegistry::open(&state)?;
     let specs: Vec<_> = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
-    let published = Arc::new(Published::new(Snapshot::compile(&Cluster::new(registry), &specs)?));
+    let published = Arc::new(Published::new(Snapshot::compile(&*registry.frozen()?, &specs)?));
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
@@ -158,6 +157,11 @@ fn spawn_workers(
 }
 
 impl Running {
+    /// What in the configuration has no effect as it stands.
+    pub fn notes(&self) -> Vec<String> {
+        self.published.load().1.notes.clone()
+    }
+
     /// Serves until the proxy is told to stop by a signal or its admin endpoint, then drains, and returns when every
     /// report is in the log.
     pub async fn serve(self) {

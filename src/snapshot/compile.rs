@@ -1,7 +1,7 @@
 //! From the registry to a snapshot.
 
 use crate::call::Reporter;
-use crate::identity::{Workload, Workloads};
+use crate::identity::Workload;
 use crate::policy::Policy;
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
@@ -31,7 +31,7 @@ impl Snapshot {
     pub fn compile(view: &dyn View, listeners: &[ListenerSpec]) -> Result<Self, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
-        let gateway = Workloads::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+        let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
         let sidecars = sidecars(view, listeners, &mut notes)?;
         let routes = routes(view, &sidecars, gateway.as_ref())?;
@@ -54,7 +54,7 @@ fn sidecars(view: &dyn View, listeners: &[ListenerSpec], notes: &mut Vec<String>
         let caller = match &listener.workload {
             None => None,
             Some((name, namespace)) => {
-                let found = Workloads::find(view, name, namespace)?;
+                let found = Workload::find(view, name, namespace)?;
                 if found.is_none() {
                     notes.push(format!(
                         "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
