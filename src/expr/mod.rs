@@ -4,5 +4,5 @@ mod attribute;
 pub mod duration;
 mod value;
 
-pub use attribute::{Bag, Slot, Vocabulary};
+pub use attribute::{Bag, Slot, Vocabulary, slot};
 pub use value::{StringMap, Timestamp, ValueRef, ValueType};
