@@ -62,7 +62,6 @@ mod tests {
             ("reqest.path", "request.path"),
             ("Request.Path", "request.path"),
             ("request.urlpath", "request.url_path"),
-            ("response.status", "response.code"),
             ("sizee", "size"),
         ] {
             assert_eq!(nearest(word, NAMES.iter().copied()), Some(meant), "{word}");
