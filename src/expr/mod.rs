@@ -2,7 +2,12 @@
 
 mod attribute;
 pub mod duration;
+mod json;
+mod names;
+mod timestamp;
 mod value;
 
 pub use attribute::{Bag, Slot, Vocabulary, slot};
-pub use value::{StringMap, Timestamp, ValueRef, ValueType};
+pub use json::write_string as write_json_string;
+pub use timestamp::Timestamp;
+pub use value::{StringMap, ValueRef, ValueType};
