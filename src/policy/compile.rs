@@ -121,7 +121,7 @@ pub(super) fn program(
 ) -> Option<Program> {
     let compiled = match expected {
         Some(expected) => Program::compile_as(text, vocabulary, expected),
-        None => Program::compile(text, vocabulary),
+        None => Program::compile_with_warnings(text, vocabulary),
     };
     match compiled {
         Ok(compiled) => {

@@ -62,13 +62,13 @@ impl Stdio {
     ///
     /// # Errors
     /// When a field of the instance cannot be evaluated: the whole instance is dropped.
-    pub(crate) fn entry(
+    pub(crate) fn entry<'v>(
         &self,
-        instance: &LogEntry,
+        instance: &'v LogEntry,
         shape: &Arc<Shape>,
-        bag: &CallBag<'_>,
-        scratch: &Scratch,
-    ) -> Result<Option<Entry>, EvalError> {
+        bag: &'v CallBag<'v>,
+        scratch: &'v Scratch,
+    ) -> Result<Option<Entry>, EvalError<'v>> {
         let severity = instance.severity(bag, scratch)?;
         let level = self.levels.get(severity).copied().unwrap_or(Level::Info);
         if level < self.least {

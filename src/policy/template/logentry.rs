@@ -40,7 +40,11 @@ impl LogEntry {
     }
 
     /// The severity's text; empty where the logentry has none.
-    pub(crate) fn severity<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<&'v str, EvalError> {
+    pub(crate) fn severity<'v>(
+        &'v self,
+        bag: &'v CallBag<'v>,
+        scratch: &'v Scratch,
+    ) -> Result<&'v str, EvalError<'v>> {
         match &self.severity {
             None => Ok(""),
             Some(program) => match program.eval(bag, scratch)? {
@@ -51,7 +55,11 @@ impl LogEntry {
     }
 
     /// The time of the entry; year 1 where the logentry has none, as Mixer prints it.
-    pub(crate) fn timestamp(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Result<Timestamp, EvalError> {
+    pub(crate) fn timestamp<'v>(
+        &'v self,
+        bag: &'v CallBag<'v>,
+        scratch: &'v Scratch,
+    ) -> Result<Timestamp, EvalError<'v>> {
         match &self.timestamp {
             None => Ok(Timestamp::ZERO),
             Some(program) => match program.eval(bag, scratch)? {
@@ -62,12 +70,12 @@ impl LogEntry {
     }
 
     /// Writes `,"name":value` for each variable.
-    pub(crate) fn write_variables(
-        &self,
-        bag: &CallBag<'_>,
-        scratch: &Scratch,
+    pub(crate) fn write_variables<'v>(
+        &'v self,
+        bag: &'v CallBag<'v>,
+        scratch: &'v Scratch,
         line: &mut String,
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), EvalError<'v>> {
         for (prefix, program) in &self.variables {
             let value = program.eval(bag, scratch)?;
             line.push_str(prefix);
