@@ -8,7 +8,7 @@ use crate::expr::Vocabulary;
 use crate::policy::template::logentry::LogEntry;
 use crate::policy::{condition, full_name, resolve};
 use crate::registry::{Result, View};
-use crate::resource::kinds::logentry::LogEntry as LogEntrySpec;
+use crate::resource::kinds::logentry::Logentry;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::{GATEWAY, LOGENTRY, RULE, STDIO, VIRTUAL_SERVICE};
@@ -72,7 +72,7 @@ fn reference(
 }
 
 fn logentry(resource: &Resource, problems: &mut Problems) {
-    if let Ok(spec) = resource.typed::<LogEntrySpec>()
+    if let Ok(spec) = resource.typed::<Logentry>()
         && let Err(found) = LogEntry::compile(&spec, Vocabulary::standard())
     {
         problems.extend(found);

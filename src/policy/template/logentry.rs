@@ -1,11 +1,9 @@
 //! `logentry`: severity, time and variables of a line.
 
-use std::fmt::Write as _;
-
 use crate::call::CallBag;
-use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::diagnostic::{FieldPath, Problems};
 use crate::expr::{EvalError, Program, Scratch, Timestamp, ValueRef, ValueType, Vocabulary};
-use crate::resource::kinds::logentry::LogEntry as LogEntrySpec;
+use crate::resource::kinds::logentry::Logentry;
 
 /// A compiled logentry.
 #[derive(Debug)]
@@ -21,7 +19,7 @@ impl LogEntry {
     ///
     /// # Errors
     /// Each field that does not parse or type-check, with the place inside it.
-    pub fn compile(spec: &LogEntrySpec, vocabulary: &Vocabulary) -> Result<Self, Problems> {
+    pub fn compile(spec: &Logentry, vocabulary: &Vocabulary) -> Result<Self, Problems> {
         let at = FieldPath::of("spec");
         let mut problems = Problems::new();
         let mut field = |text: &str, at: FieldPath, expected: Option<ValueType>| {
