@@ -35,7 +35,8 @@ impl Policy {
         let vocabulary = Vocabulary::standard();
         let mut parts = Parts { instances: HashMap::new(), handlers: HashMap::new() };
         for (resource, spec) in load::<Logentry>(view, &LOGENTRY)? {
-            let compiled = LogEntry::compile(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
+            let compiled =
+                LogEntry::compile(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
             parts.instances.insert(full_name(&resource), Arc::new(compiled));
         }
         for (resource, spec) in load::<StdioSpec>(view, &STDIO)? {

@@ -131,12 +131,15 @@ impl Networking {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
         let mut destinations = Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels);
         let mut table: HashMap<u16, HostTable<Vec<Route>>> = HashMap::new();
-        let selected = self.gateways.iter().filter(|gateway| {
-            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        });
+        let selected = self
+            .gateways
+            .iter()
+            .filter(|gateway| gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value)));
         for gateway in selected {
             for server in &gateway.spec.servers {
-                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else { continue };
+                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
+                    continue;
+                };
                 let hosts = table.entry(port).or_default();
                 self.add_server(gateway, &server.hosts, port, hosts, &mut destinations);
             }

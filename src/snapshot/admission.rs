@@ -67,7 +67,11 @@ fn reference(
     }
     let problem = Problem::warning(Code::NotFound, at, format!("no {full}"));
     let help = format!("until there is one, this part of {} does nothing", full_name(rule));
-    problems.push(problem.help(if of == kind.name { help } else { format!("only {} can stand here; {help}", kind.name) }));
+    problems.push(problem.help(if of == kind.name {
+        help
+    } else {
+        format!("only {} can stand here; {help}", kind.name)
+    }));
     Ok(())
 }
 

@@ -26,7 +26,8 @@ pub struct Stdio {
 impl Stdio {
     /// Compiles a checked spec.
     pub fn compile(spec: &StdioSpec) -> Self {
-        let levels = spec.severity_levels.iter().map(|(severity, level)| (severity.clone(), level_of(*level))).collect();
+        let levels =
+            spec.severity_levels.iter().map(|(severity, level)| (severity.clone(), level_of(*level))).collect();
         let outlet = match spec.log_stream {
             LogStream::Stdout => Outlet::Stdout,
             LogStream::Stderr => Outlet::Stderr,

@@ -25,7 +25,8 @@ impl LogEntry {
         let mut field = |text: &str, at: FieldPath, expected: Option<ValueType>| {
             super::super::compile::program(text, at, expected, vocabulary, &mut problems)
         };
-        let severity = given(&spec.severity).and_then(|text| field(text, at.field("severity"), Some(ValueType::String)));
+        let severity =
+            given(&spec.severity).and_then(|text| field(text, at.field("severity"), Some(ValueType::String)));
         let timestamp =
             given(&spec.timestamp).and_then(|text| field(text, at.field("timestamp"), Some(ValueType::Timestamp)));
         let mut variables = Vec::with_capacity(spec.variables.len());
@@ -38,11 +39,7 @@ impl LogEntry {
     }
 
     /// The severity's text; empty where the logentry has none.
-    pub(crate) fn severity<'v>(
-        &'v self,
-        bag: &'v CallBag<'v>,
-        scratch: &'v Scratch,
-    ) -> Result<&'v str, EvalError<'v>> {
+    pub(crate) fn severity<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<&'v str, EvalError<'v>> {
         match &self.severity {
             None => Ok(""),
             Some(program) => match program.eval(bag, scratch)? {
