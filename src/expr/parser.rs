@@ -59,11 +59,10 @@ impl Ast {
             return Err(error(0..text.len(), "the expression is empty"));
         }
         let ast = parser.operation(1)?;
-        if parser.peek() == &TokenKind::LineEnd {
-            parser.at += 1;
-        }
         match parser.peek() {
             TokenKind::End => Ok(ast),
+            // Always followed by another token, the last of which is the end.
+            TokenKind::LineEnd if parser.tokens[parser.at + 1].kind == TokenKind::End => Ok(ast),
             _ => Err(parser.unexpected("an operator or the end of the expression")),
         }
     }
