@@ -190,3 +190,37 @@ fn programs_are_shared_between_threads() {
     fn sent<T: Send>() {}
     sent::<Scratch>();
 }
+
+#[test]
+fn the_expressions_that_istio_ships_have_the_types_they_need() {
+    for (text, of) in [
+        ("context.protocol == \"http\" || context.protocol == \"grpc\"", ValueType::Bool),
+        (
+            "(context.protocol == \"http\") && (match((request.useragent | \"-\"), \"kube-probe*\") == false)",
+            ValueType::Bool,
+        ),
+        (
+            "conditional((context.reporter.kind | \"inbound\") == \"outbound\", \"source\", \"destination\")",
+            ValueType::String,
+        ),
+        ("conditional((connection.mtls | false), \"mutual_tls\", \"none\")", ValueType::String),
+        ("response.duration | \"0ms\"", ValueType::Duration),
+        ("response.code | 200", ValueType::Int64),
+        ("source.ip | ip(\"0.0.0.0\")", ValueType::IpAddress),
+        ("request.headers[\"x-forwarded-for\"] | \"0.0.0.0\"", ValueType::String),
+        ("source.labels[\"app\"] | \"unknown\"", ValueType::String),
+        ("destination.service.host.endsWith(\".cnn.com\") || request.host.endsWith(\"cnn.com\")", ValueType::Bool),
+        ("response.time", ValueType::Timestamp),
+    ] {
+        let compiled =
+            Program::compile_as(text, Vocabulary::standard(), of).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+        assert!(compiled.warnings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn regular_expressions_are_counted() {
+    let many = |count| vec!["\"a\".matches(text)"; count].join(" || ");
+    assert!(Program::compile(&many(64), &vocabulary()).is_ok());
+    assert_eq!(refused(&many(65)).message, "more than 64 regular expressions in one expression");
+}
