@@ -1,6 +1,7 @@
 //! The attribute expression language of Mixer.
 
 mod attribute;
+pub mod duration;
 mod value;
 
 pub use attribute::{Bag, Slot, Vocabulary};
