@@ -1,0 +1,25 @@
+//! The verbs, one file each: arguments as clap reads them, what they mean, and the run.
+
+mod table;
+
+mod api_resources;
+mod apply;
+mod completion;
+mod create;
+mod delete;
+mod describe;
+mod get;
+mod logs;
+mod replace;
+mod version;
+
+pub use table::Verb;
+
+/// kubectl's order of help: what it does, examples, options, usage.
+const HELP: &str = "{about-with-newline}{after-help}\n\n{all-args}\n\nUsage:\n  {usage}\n";
+
+/// A verb's definition with kubectl's look and habits.
+pub(super) fn as_kubectl(command: clap::Command) -> clap::Command {
+    let help = if command.has_subcommands() { command } else { command.help_template(HELP) };
+    help.args_override_self(true).mut_subcommands(as_kubectl)
+}
