@@ -1,11 +1,37 @@
 //! What has been declared: the store of resources.
 //!
 //! [`View`] reads, [`Registry`] also writes. A [`Transaction`] is committed whole or not at all; every commit takes the
-//! next [`Revision`], which is also the `resourceVersion` of what it changed.
+//! next [`Revision`], which is also the `resourceVersion` of what it changed. [`SqliteRegistry`] keeps a state
+//! directory's resources, [`MemoryRegistry`] those of one command; [`Overlay`] shows a view with a change on top, and
+//! [`Wakeups`] tells when a state directory's registry has news.
+
+mod error;
+mod memory;
+pub mod merge;
+mod overlay;
+mod seed;
+mod selector;
+mod server_fields;
+mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
+mod transaction;
+mod watch;
 
 use std::fmt;
 
-use crate::resource::{Key, Kind, Resource};
+use crate::resource::{KINDS, Key, Kind, Resource};
+
+pub use error::{Error, Result};
+pub use memory::MemoryRegistry;
+pub use overlay::Overlay;
+pub use selector::{Requirement, Selector};
+pub use sqlite::SqliteRegistry;
+pub use watch::Wakeups;
+
+/// How many of the newest revisions the history of changes covers. A proxy that slept longer lists everything again;
+/// at one change a second this is close to three hours.
+const HISTORY_REVISIONS: u64 = 10_000;
 
 /// A point in the registry's history; only ever grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,23 +41,6 @@ impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Which labels a resource must have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selector(pub Vec<Requirement>);
-
-/// One condition of a [`Selector`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Requirement {
-    /// `key in (a, b)`; `key=a` has one value.
-    In(String, Vec<String>),
-    /// `key notin (a, b)`; holds too where the key is absent.
-    NotIn(String, Vec<String>),
-    /// `key`.
-    Exists(String),
-    /// `!key`.
-    Absent(String),
 }
 
 /// What to list. The order is always namespace, then name.
@@ -50,12 +59,25 @@ impl ListQuery {
     pub fn all(kind: &'static Kind) -> Self {
         Self { kind, namespace: None, selector: Selector::default() }
     }
+
+    /// Everything of a kind in a namespace.
+    pub fn within(kind: &'static Kind, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..Self::all(kind) }
+    }
+
+    /// Whether a resource is one of those asked for.
+    pub fn matches(&self, resource: &Resource) -> bool {
+        resource.kind == self.kind
+            && self.namespace.as_deref().is_none_or(|namespace| namespace == resource.namespace())
+            && self.selector.matches(&resource.meta.labels)
+    }
 }
 
 /// One change.
 #[derive(Debug, Clone)]
 pub enum Operation {
-    /// Refused with [`Error::AlreadyExists`] when the key is taken.
+    /// Refused with [`Error::AlreadyExists`] when the key is taken, and with [`Error::NoNamespace`] when its namespace
+    /// is not there.
     Create(Resource),
     /// Refused with [`Error::NotFound`] when the key is free, and with [`Error::Conflict`] when the resource carries a
     /// `resourceVersion` that is not the stored one.
@@ -84,6 +106,18 @@ pub enum Applied {
     Deleted(Resource),
 }
 
+impl Applied {
+    /// The resource, whatever became of it.
+    pub fn resource(&self) -> &Resource {
+        match self {
+            Applied::Created(resource)
+            | Applied::Changed(resource)
+            | Applied::Unchanged(resource)
+            | Applied::Deleted(resource) => resource,
+        }
+    }
+}
+
 /// A committed [`Transaction`].
 #[derive(Debug, Clone)]
 pub struct Committed {
@@ -94,7 +128,7 @@ pub struct Committed {
 }
 
 /// A resource that was created, changed or deleted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The commit.
     pub revision: Revision,
@@ -111,38 +145,54 @@ pub enum Changes {
     Relist(Revision),
 }
 
-/// Why the registry did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing under this key.
-    #[error("{} \"{}\" not found", .0.kind.qualified_plural(), .0.name)]
-    NotFound(Key),
-    /// The key is taken.
-    #[error("{} \"{}\" already exists", .0.kind.qualified_plural(), .0.name)]
-    AlreadyExists(Key),
-    /// Somebody else changed it first.
-    #[error(
-        "Operation cannot be fulfilled on {} \"{}\": the object has been modified; please apply your changes to the latest version and try again",
-        .0.kind.qualified_plural(), .0.name
-    )]
-    Conflict(Key),
-    /// The namespace is not there.
-    #[error("namespaces \"{0}\" not found")]
-    NoNamespace(String),
-    /// The store itself: its file and what is wrong with it.
-    #[error(transparent)]
-    Store(#[from] crate::state::Error),
-}
-
-/// Result with the registry's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
-
 /// Reading: the registry itself, or one with a change laid on top.
 pub trait View {
     /// The resource under a key.
     fn get(&self, key: &Key) -> Result<Option<Resource>>;
     /// The resources that a query asks for, by namespace, then name.
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>>;
+    /// The revision of what is seen.
+    fn revision(&self) -> Result<Revision>;
+    /// The kinds that can be found here.
+    fn kinds(&self) -> &'static [&'static Kind] {
+        KINDS
+    }
+}
+
+impl<V: View + ?Sized> View for &V {
+    fn get(&self, key: &Key) -> Result<Option<Resource>> {
+        (**self).get(key)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
+        (**self).list(query)
+    }
+
+    fn revision(&self) -> Result<Revision> {
+        (**self).revision()
+    }
+
+    fn kinds(&self) -> &'static [&'static Kind] {
+        (**self).kinds()
+    }
+}
+
+impl<V: View + ?Sized> View for Box<V> {
+    fn get(&self, key: &Key) -> Result<Option<Resource>> {
+        (**self).get(key)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
+        (**self).list(query)
+    }
+
+    fn revision(&self) -> Result<Revision> {
+        (**self).revision()
+    }
+
+    fn kinds(&self) -> &'static [&'static Kind] {
+        (**self).kinds()
+    }
 }
 
 /// Reading and writing.
@@ -151,4 +201,14 @@ pub trait Registry: View {
     fn commit(&self, transaction: Transaction) -> Result<Committed>;
     /// What changed after a revision.
     fn changes(&self, since: Revision) -> Result<Changes>;
+    /// The registry as it is now, unmoved by later commits: several reads of it never see half a transaction.
+    fn frozen(&self) -> Result<Box<dyn View + Send>>;
 }
+
+/// The kind of a group and name, as a manifest spells it.
+pub fn find_kind(kinds: &'static [&'static Kind], group: &str, name: &str) -> Option<&'static Kind> {
+    kinds.iter().copied().find(|kind| kind.group == group && kind.name == name)
+}
+
+#[cfg(test)]
+mod tests;
