@@ -6,6 +6,7 @@
 mod path;
 mod problem;
 mod source;
+pub mod suggest;
 
 pub use path::{FieldPath, Step};
 pub use problem::{Code, Problem, Problems, Severity};

@@ -1,0 +1,120 @@
+//! The JSON form of values, written for a log line that people read in a terminal.
+
+use std::fmt::Write;
+
+use super::ValueRef;
+use super::value::sorted;
+
+impl ValueRef<'_> {
+    /// Appends the value as JSON: numbers and truth values bare, everything else in quotes, a STRING_MAP as an object
+    /// sorted by key. Allocates nothing beyond `out`, but for a STRING_MAP.
+    pub fn write_json(&self, out: &mut String) {
+        match self {
+            ValueRef::String(text) | ValueRef::DnsName(text) | ValueRef::EmailAddress(text) | ValueRef::Uri(text) => {
+                write_string(text, out);
+            }
+            ValueRef::StringMap(map) => write_object(sorted(*map), out),
+            ValueRef::Int64(_) | ValueRef::Bool(_) => self.write_text(out),
+            ValueRef::Double(number) if number.is_finite() => self.write_text(out),
+            ValueRef::Double(_) | ValueRef::Timestamp(_) | ValueRef::Duration(_) | ValueRef::IpAddress(_) => {
+                out.push('"');
+                self.write_text(out);
+                out.push('"');
+            }
+        }
+    }
+}
+
+fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut String) {
+    out.push('{');
+    for (position, (key, value)) in pairs.into_iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        write_string(&key, out);
+        out.push(':');
+        write_string(&value, out);
+    }
+    out.push('}');
+}
+
+/// Appends a text in quotes. Escaped are `"`, `\` and whatever could end a line or drive a terminal: control
+/// characters, DEL, the C1 set, U+2028 and U+2029; all else, `<`, `>` and `&` too, stays as it is.
+pub fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut clean_from = 0;
+    for (place, c) in text.char_indices().filter(|&(_, c)| needs_escape(c)) {
+        out.push_str(&text[clean_from..place]);
+        write_escape(c, out);
+        clean_from = place + c.len_utf8();
+    }
+    out.push_str(&text[clean_from..]);
+    out.push('"');
+}
+
+fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\' | '\0'..='\x1f' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
+}
+
+fn write_escape(c: char, out: &mut String) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        other => write!(out, "\\u{:04x}", u32::from(other)).expect("writing to a String does not fail"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::expr::Timestamp;
+
+    fn json(value: ValueRef<'_>) -> String {
+        let mut out = String::new();
+        value.write_json(&mut out);
+        out
+    }
+
+    #[test]
+    fn every_type_has_its_json_form() {
+        let map = BTreeMap::from([("b".to_owned(), "\"".to_owned()), ("B".to_owned(), "1".to_owned())]);
+        for (value, expected) in [
+            (ValueRef::String("a<b>&\u{fc}"), "\"a<b>&\u{fc}\""),
+            (ValueRef::Int64(-5), "-5"),
+            (ValueRef::Double(2.0), "2"),
+            (ValueRef::Double(0.1), "0.1"),
+            (ValueRef::Double(f64::NAN), "\"NaN\""),
+            (ValueRef::Double(f64::INFINITY), "\"+Inf\""),
+            (ValueRef::Bool(true), "true"),
+            (ValueRef::Timestamp(Timestamp::from_micros(1_529_328_178_317_448)), "\"2018-06-18T13:22:58.317448Z\""),
+            (ValueRef::Duration(1_500_000_000), "\"1.5s\""),
+            (ValueRef::IpAddress([10, 1, 12, 3].into()), "\"10.1.12.3\""),
+            (ValueRef::DnsName("a.b"), "\"a.b\""),
+            (ValueRef::StringMap(&map), "{\"B\":\"1\",\"b\":\"\\\"\"}"),
+        ] {
+            assert_eq!(json(value), expected);
+        }
+    }
+
+    #[test]
+    fn no_text_can_end_the_line_or_drive_a_terminal() {
+        let wild = "\u{1b}[2J\r\n\t\0\u{7f}\u{9b}\u{2028}\u{2029}\\";
+        assert_eq!(json(ValueRef::String(wild)), r#""\u001b[2J\r\n\t\u0000\u007f\u009b\u2028\u2029\\""#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_json_reader_gets_the_text_back(text in any::<String>()) {
+            let line = json(ValueRef::String(&text));
+            prop_assert!(!line.chars().any(char::is_control));
+            prop_assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+        }
+    }
+}
