@@ -5,6 +5,7 @@
 
 mod change;
 mod context;
+mod declare;
 mod failure;
 mod find;
 mod input;

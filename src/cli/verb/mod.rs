@@ -18,6 +18,10 @@ pub use table::Verb;
 /// kubectl's order of help: what it does, examples, options, usage.
 const HELP: &str = "{about-with-newline}{after-help}\n\n{all-args}\n\nUsage:\n  {usage}\n";
 
+/// The same with the words that may follow.
+const HELP_WITH_SUBCOMMANDS: &str =
+    "{about-with-newline}{after-help}\n\nCommands:\n{subcommands}\n\nOptions:\n{options}\n\nUsage:\n  {usage}\n";
+
 /// A verb's definition with kubectl's look and habits.
 pub(super) fn as_kubectl(command: clap::Command) -> clap::Command {
     let help = if command.has_subcommands() { command } else { command.help_template(HELP) };
