@@ -1,1 +1,146 @@
-//! Counters and histograms, a shard for each worker, summed when read.
+//! Counters of the data plane, a shard for each worker, summed when read.
+//!
+//! A worker writes only its own shard, so counting costs no shared cache line; a reader adds the shards up.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Something that is counted. The order is that of the exposition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Calls answered with 1xx to 3xx.
+    Succeeded,
+    /// Calls answered with 4xx.
+    ClientErrors,
+    /// Calls answered with 5xx.
+    ServerErrors,
+    /// Calls that we refused or failed ourselves.
+    Refused,
+    /// Calls whose client left before the end.
+    Abandoned,
+    /// Entries that rules asked for.
+    Entries,
+    /// Rule matches or instances that could not be evaluated.
+    EvaluationErrors,
+    /// Connections accepted.
+    Connections,
+    /// Connections refused because the limit was reached.
+    ConnectionsRefused,
+    /// Connections that ended in something that is no HTTP, or went past a limit of the head.
+    BadConnections,
+    /// Connections made to upstreams.
+    UpstreamConnections,
+    /// Connections to upstreams that failed.
+    UpstreamConnectFailures,
+    /// Body bytes received from clients.
+    RequestBytes,
+    /// Body bytes sent to clients.
+    ResponseBytes,
+}
+
+/// Name, help and labels of each [`Counter`], in its order.
+const COUNTERS: &[(Counter, &str, &str, &str)] = &[
+    (Counter::Succeeded, "egressctl_requests_total", "{class=\"success\"}", "Calls answered, by class of status."),
+    (Counter::ClientErrors, "egressctl_requests_total", "{class=\"client_error\"}", ""),
+    (Counter::ServerErrors, "egressctl_requests_total", "{class=\"server_error\"}", ""),
+    (Counter::Refused, "egressctl_refused_total", "", "Calls that the proxy itself refused or failed."),
+    (Counter::Abandoned, "egressctl_abandoned_total", "", "Calls whose client left before the end."),
+    (Counter::Entries, "egressctl_entries_total", "", "Log entries that rules asked for."),
+    (
+        Counter::EvaluationErrors,
+        "egressctl_evaluation_errors_total",
+        "",
+        "Matches and instances that could not be evaluated.",
+    ),
+    (Counter::Connections, "egressctl_connections_total", "", "Connections accepted."),
+    (Counter::ConnectionsRefused, "egressctl_connections_refused_total", "", "Connections over the limit."),
+    (Counter::BadConnections, "egressctl_bad_connections_total", "", "Connections that broke HTTP or its limits."),
+    (Counter::UpstreamConnections, "egressctl_upstream_connections_total", "", "Connections made to upstreams."),
+    (
+        Counter::UpstreamConnectFailures,
+        "egressctl_upstream_connect_failures_total",
+        "",
+        "Connections to upstreams that failed.",
+    ),
+    (Counter::RequestBytes, "egressctl_request_bytes_total", "", "Body bytes received from clients."),
+    (Counter::ResponseBytes, "egressctl_response_bytes_total", "", "Body bytes sent to clients."),
+];
+
+/// The counters of one worker.
+#[derive(Debug, Default)]
+pub struct Shard([AtomicU64; COUNTERS.len()]);
+
+impl Shard {
+    /// Adds one.
+    pub fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Adds an amount.
+    pub fn add(&self, counter: Counter, amount: u64) {
+        // Only the owning worker writes, so there is nothing to order.
+        self.0[counter as usize].fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn read(&self, counter: Counter) -> u64 {
+        self.0[counter as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// All shards of a process.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<[Arc<Shard>]>);
+
+impl Metrics {
+    /// Counters for so many workers, all zero.
+    pub fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Arc::default()).collect())
+    }
+
+    /// The shard of a worker, numbered from 0.
+    ///
+    /// # Panics
+    /// If there is no such worker.
+    pub fn shard(&self, worker: usize) -> Arc<Shard> {
+        self.0[worker].clone()
+    }
+
+    /// The sum over all workers.
+    pub fn total(&self, counter: Counter) -> u64 {
+        self.0.iter().map(|shard| shard.read(counter)).sum()
+    }
+
+    /// All counters in Prometheus' text exposition format 0.0.4.
+    pub fn exposition(&self) -> String {
+        let mut out = String::new();
+        for &(counter, name, labels, help) in COUNTERS {
+            if !help.is_empty() {
+                let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+            }
+            let _ = writeln!(out, "{name}{labels} {}", self.total(counter));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_counters() {
+        for (position, entry) in COUNTERS.iter().enumerate() {
+            assert_eq!(entry.0 as usize, position, "{}", entry.1);
+        }
+    }
+
+    #[test]
+    fn a_total_sums_the_workers() {
+        let metrics = Metrics::new(2);
+        metrics.shard(0).count(Counter::Succeeded);
+        metrics.shard(1).add(Counter::Succeeded, 2);
+        assert_eq!(metrics.total(Counter::Succeeded), 3);
+        assert!(metrics.exposition().contains("egressctl_requests_total{class=\"success\"} 3\n"));
+    }
+}

@@ -1,1 +1,111 @@
-//! call.
+//! What is asked, and what came of it.
+//!
+//! [`normalize`] is the only way to make a [`Call`]; from there on the bytes that arrived are not looked at again: what
+//! is judged, logged and sent upstream are all the Call's own fields. An [`Outcome`] closes it, exactly once.
+
+mod attributes;
+mod failure;
+mod normalize;
+mod outcome;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
+
+use crate::expr::Timestamp;
+use crate::identity::Workload;
+
+pub use attributes::{CallBag, Reporter};
+pub use failure::{Failure, Side, TlsFault};
+pub use normalize::{Arrival, normalize};
+pub use outcome::Outcome;
+
+/// A request in its one canonical form.
+#[derive(Debug)]
+pub struct Call {
+    time: Timestamp,
+    chance: u64,
+    caller: Option<Arc<Workload>>,
+    peer: IpAddr,
+    method: Method,
+    authority: Authority,
+    path: PathAndQuery,
+    headers: HeaderMap,
+}
+
+/// Host and port that a call is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// `host`, or `host:port` where the port is not the scheme's default; lower case, without a trailing dot.
+    text: Box<str>,
+    /// Length of the host in `text`.
+    host: usize,
+    /// The port, the default made explicit.
+    port: u16,
+}
+
+impl Authority {
+    /// The text as it is sent in Host.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host alone.
+    pub fn host(&self) -> &str {
+        &self.text[..self.host]
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Call {
+    /// When it arrived.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// A random number drawn for this call; weights and percentages are decided by it.
+    pub fn chance(&self) -> u64 {
+        self.chance
+    }
+
+    /// The workload that calls, where that is proven.
+    pub fn caller(&self) -> Option<&Arc<Workload>> {
+        self.caller.as_ref()
+    }
+
+    /// The address of the connection's other end.
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Host and port.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Path with query.
+    pub fn path_and_query(&self) -> &PathAndQuery {
+        &self.path
+    }
+
+    /// Path without query.
+    pub fn path(&self) -> &str {
+        self.path.path()
+    }
+
+    /// End-to-end headers; Host is in [`Call::authority`].
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}

@@ -5,9 +5,12 @@
 
 mod path;
 mod problem;
+mod render;
 mod source;
 pub mod suggest;
 
 pub use path::{FieldPath, Step};
 pub use problem::{Code, Problem, Problems, Severity};
+pub use render::render;
 pub use source::{Source, Span};
+pub use suggest::nearest;

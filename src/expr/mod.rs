@@ -1,13 +1,50 @@
-//! The attribute expression language of Mixer.
+//! The attribute expression language of Mixer: what a rule's `match` and an instance's fields are written in.
+//!
+//! Text becomes an [`Ast`], is checked against a [`Vocabulary`] and ends as a [`Program`], which is evaluated over the
+//! [`Bag`] of one call. All mistakes that can be found without a call are found by [`Program::compile`].
+//!
+//! ```
+//! use egressctl::expr::{Bag, Program, Scratch, Slot, ValueRef, Vocabulary, slot};
+//!
+//! struct Call;
+//!
+//! impl Bag for Call {
+//!     fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
+//!         match slot {
+//!             slot::REQUEST_PATH => Some(ValueRef::String("/politics")),
+//!             _ => None,
+//!         }
+//!     }
+//! }
+//!
+//! let program = Program::compile(r#"request.path.startsWith("/pol")"#, Vocabulary::standard()).unwrap();
+//! assert_eq!(program.holds(&Call, &Scratch::new()), Ok(true));
+//! ```
 
+mod ast;
 mod attribute;
+mod check;
 pub mod duration;
+mod eval;
+mod function;
 mod json;
+mod lexer;
+mod literal;
 mod names;
+mod parser;
+pub mod pattern;
+mod program;
+mod scratch;
 mod timestamp;
+mod typed;
 mod value;
 
+pub use ast::Ast;
 pub use attribute::{Bag, Slot, Vocabulary, slot};
+pub use eval::EvalError;
 pub use json::write_string as write_json_string;
+pub use parser::{MAX_DEPTH, MAX_LENGTH};
+pub use program::{Compiled, Program};
+pub use scratch::Scratch;
 pub use timestamp::Timestamp;
 pub use value::{StringMap, ValueRef, ValueType};

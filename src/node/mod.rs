@@ -1,1 +1,8 @@
-//! node.
+//! One running proxy process: assembled, kept up to date, asked, stopped.
+
+mod admin;
+pub mod api;
+mod control;
+mod start;
+
+pub use start::{ListenerConfig, NodeConfig, Running, StartError, start};

@@ -1,1 +1,19 @@
-//! proxy.
+//! The forward proxy: from an accepted connection to a reported answer.
+//!
+//! Read [`exchange`] first: it is one call from head to report.
+
+mod body;
+mod connection;
+mod drain;
+mod exchange;
+mod forward;
+mod limits;
+mod listener;
+mod report;
+mod respond;
+mod worker;
+
+pub use drain::{Drain, Phase};
+pub use limits::Limits;
+pub use listener::{BindError, Listener, bind};
+pub use worker::{Shared, Worker, run};

@@ -25,8 +25,9 @@ pub struct ApplyPlan {
 /// What to do so that the wanted resource is stored; `live` is what is stored under its key now.
 pub fn apply(live: Option<&Resource>, wanted: &Resource) -> ApplyPlan {
     let Some(live) = live else {
-        let operation = Some(Operation::Create(with_last_applied(wanted)));
-        return ApplyPlan { operation, warning: None };
+        let mut created = with_last_applied(wanted);
+        created.body = merge_maps(&Map::new(), &Map::new(), &wanted.body);
+        return ApplyPlan { operation: Some(Operation::Create(created)), warning: None };
     };
     let merged = merge(live, wanted);
     let is_same = merged.meta == live.meta && merged.body == live.body && merged.version == live.version;

@@ -6,6 +6,7 @@
 //! [`Wakeups`] tells when a state directory's registry has news.
 
 mod error;
+mod load;
 mod memory;
 pub mod merge;
 mod overlay;
@@ -23,9 +24,11 @@ use std::fmt;
 use crate::resource::{KINDS, Key, Kind, Resource};
 
 pub use error::{Error, Result};
+pub use load::{LoadError, load};
 pub use memory::MemoryRegistry;
 pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};
+pub(crate) use server_fields::safe_text;
 pub use sqlite::SqliteRegistry;
 pub use watch::Wakeups;
 

@@ -35,8 +35,7 @@ impl Stamp {
     /// The resource as it is stored when it is new; what the client sent for our fields is dropped.
     pub(super) fn created(&self, mut resource: Resource) -> Resource {
         let namespace = resource.meta.namespace.take().filter(|namespace| !namespace.is_empty());
-        resource.meta.namespace =
-            resource.kind.namespaced.then(|| namespace.unwrap_or_else(|| "default".to_owned()));
+        resource.meta.namespace = resource.kind.namespaced.then(|| namespace.unwrap_or_else(|| "default".to_owned()));
         resource.meta.uid = Some(Uuid::new_v4().to_string());
         resource.meta.creation_timestamp = Some(self.now.clone());
         resource.meta.generation = has_generation(&resource).then_some(1);

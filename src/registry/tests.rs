@@ -123,8 +123,11 @@ fn all_operations_of_a_transaction_share_a_revision() {
     each(|registry| {
         registry.commit(create([rule("old", "true")])).unwrap();
         let before = registry.revision().unwrap();
-        let operations =
-            vec![Operation::Create(rule("new", "true")), Operation::Replace(rule("old", "false")), Operation::Create(rule("x", "1"))];
+        let operations = vec![
+            Operation::Create(rule("new", "true")),
+            Operation::Replace(rule("old", "false")),
+            Operation::Create(rule("x", "1")),
+        ];
         let committed = registry.commit(Transaction { operations }).unwrap();
         assert_eq!(committed.revision, Revision(before.0 + 1));
         for applied in &committed.applied {
@@ -168,7 +171,9 @@ fn a_resource_without_namespace_goes_to_default() {
 fn deleting_a_namespace_deletes_what_is_in_it_and_nothing_else() {
     each(|registry| {
         let inside = labelled(resource(&RULE, "gone", "r", json!({})), &[("app", "x")]);
-        registry.commit(create([namespace("gone"), inside, resource(&GATEWAY, "gone", "g", json!({})), rule("a", "1")])).unwrap();
+        registry
+            .commit(create([namespace("gone"), inside, resource(&GATEWAY, "gone", "g", json!({})), rule("a", "1")]))
+            .unwrap();
         let before = registry.revision().unwrap();
         registry.commit(one(Operation::Delete(Key::new(&NAMESPACE, "", "gone")))).unwrap();
         assert_eq!(names(registry, &ListQuery::all(&RULE)), ["default/a"]);

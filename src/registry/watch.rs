@@ -121,3 +121,96 @@ fn concerns(event: &notify::Event, database: &Path) -> bool {
     };
     !matches!(event.kind, EventKind::Access(_)) && (event.need_rescan() || event.paths.iter().any(is_ours))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::thread;
+
+    use super::super::testing::*;
+    use super::super::{Registry, SqliteRegistry, View};
+    use super::*;
+
+    /// Names the state directory to the child; without it the child's test does nothing.
+    const DIRECTORY: &str = "EGRESSCTL_TEST_WATCH_DIRECTORY";
+    const SELF: &str = "registry::watch::tests::a_process_that_commits_once";
+
+    /// Far longer than a wake-up takes; a test that fails waits this long.
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn open(path: &Path) -> SqliteRegistry {
+        SqliteRegistry::open_with(&StateDir::open(path).unwrap(), FEW_KINDS).unwrap()
+    }
+
+    #[test]
+    fn a_commit_through_another_connection_wakes_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let mut wakeups = registry.wakeups().unwrap();
+        assert!(wakeups.watcher.is_some(), "this system notifies of file changes");
+        assert!(!wakeups.wait(Duration::ZERO), "nothing happened yet");
+        thread::scope(|scope| {
+            scope.spawn(|| registry.commit(create([rule("a", "1")])).unwrap());
+            assert!(wakeups.wait(LONG));
+        });
+        assert!(!wakeups.wait(Duration::ZERO), "it was told of already");
+        assert!(registry.get(&rule_key("a")).unwrap().is_some());
+    }
+
+    #[test]
+    fn commits_before_the_wait_are_told_of_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let mut wakeups = registry.wakeups().unwrap();
+        registry.commit(create([rule("a", "1")])).unwrap();
+        assert!(wakeups.wait(Duration::ZERO));
+    }
+
+    #[test]
+    fn without_notifications_it_looks_by_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let mut wakeups = registry.wakeups().unwrap();
+        wakeups.watcher = None;
+        thread::scope(|scope| {
+            scope.spawn(|| registry.commit(create([rule("a", "1")])).unwrap());
+            assert!(wakeups.wait(LONG));
+        });
+    }
+
+    /// The child's part.
+    #[test]
+    fn a_process_that_commits_once() {
+        let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+        open(Path::new(&directory)).commit(create([rule("from-another-process", "1")])).unwrap();
+    }
+
+    #[test]
+    fn a_commit_of_another_process_wakes() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let mut wakeups = registry.wakeups().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([SELF, "--exact"])
+            .env(DIRECTORY, directory.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        assert!(wakeups.wait(LONG));
+        assert!(registry.get(&rule_key("from-another-process")).unwrap().is_some());
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn only_writes_to_the_registry_are_of_concern() {
+        let database = Path::new("/state/registry.db");
+        let event = |kind: EventKind, file: &str| notify::Event::new(kind).add_path(PathBuf::from(file));
+        let modified = EventKind::Modify(notify::event::ModifyKind::Any);
+        assert!(concerns(&event(modified, "/state/registry.db-wal"), database));
+        assert!(concerns(&event(modified, "/state/registry.db"), database));
+        assert!(!concerns(&event(modified, "/state/registry.db-shm"), database));
+        assert!(!concerns(&event(modified, "/state/other"), database));
+        let opened = EventKind::Access(notify::event::AccessKind::Any);
+        assert!(!concerns(&event(opened, "/state/registry.db"), database));
+    }
+}

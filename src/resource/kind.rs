@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value as Json};
+
 use crate::diagnostic::Problems;
 
 use super::Resource;
@@ -16,12 +18,24 @@ pub struct Column {
     pub cell: fn(&Resource) -> String,
 }
 
+/// Another group or version under which a kind may be declared; what is stored and shown is the kind's own.
+pub struct Alias {
+    /// API group.
+    pub group: &'static str,
+    /// Version.
+    pub version: &'static str,
+    /// Turns a body of the alias into one of the kind's preferred version, as the old API server's defaults did.
+    pub upgrade: fn(&mut Map<String, Json>),
+}
+
 /// A kind of resource.
 pub struct Kind {
     /// API group; empty for the core group.
     pub group: &'static str,
     /// Versions served, the preferred one first.
     pub versions: &'static [&'static str],
+    /// Old groups and versions under which it may still be declared.
+    pub aliases: &'static [Alias],
     /// `Gateway`, `logentry`, … in the spelling of manifests.
     pub name: &'static str,
     /// Lower-case plural.

@@ -5,16 +5,21 @@
 //! `delete`, columns and completion follow.
 
 pub mod decode;
+mod duration;
+pub mod host;
 mod kind;
 pub mod kinds;
 mod meta;
+pub mod metadata;
+pub mod name;
 mod reference;
 
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{FieldPath, Problems};
 
-pub use kind::{Column, Kind};
+pub use duration::Duration;
+pub use kind::{Alias, Column, Kind};
 pub use kinds::KINDS;
 pub use meta::{Labels, Meta, Origin};
 pub use reference::Key;

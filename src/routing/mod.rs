@@ -1,1 +1,72 @@
-//! routing.
+//! Istio's networking resources, compiled: which cluster a call goes to.
+//!
+//! A sidecar sees a *scope*: the services and VirtualServices visible from its namespace. The gateway has one table for
+//! each server port. Both are looked up by host first ([`HostTable`]), then route by route.
+
+mod cluster;
+mod compile;
+mod destinations;
+mod hosts;
+mod matching;
+mod route;
+mod services;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::call::{Call, Failure};
+
+use hosts::HostTable;
+use route::Route;
+
+pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
+pub use compile::{GATEWAY_NAMESPACE, Networking};
+pub use hosts::{covers, qualify};
+pub use route::Forwarding;
+
+/// Where calls go, from every place that a snapshot serves.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    /// One for each namespace that a sidecar listener stands in.
+    sidecars: Vec<HostTable<Arc<SidecarHost>>>,
+    /// By server port.
+    gateways: HashMap<u16, HostTable<Vec<Route>>>,
+}
+
+/// What a sidecar does with calls to one host, by port: most hosts have one or two.
+#[derive(Debug, Default)]
+struct SidecarHost(Vec<(u16, PortRoutes)>);
+
+/// What is done with calls to one host and port.
+#[derive(Debug)]
+enum PortRoutes {
+    /// The routes of its VirtualService.
+    Routes(Vec<Route>),
+    /// No route applies: straight to the service.
+    Service(Arc<Cluster>),
+}
+
+impl RouteTable {
+    /// What the sidecars of a scope do with a call.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownHost`] for what is not registered, or why no route leads anywhere.
+    pub fn sidecar(&self, scope: usize, call: &Call) -> Result<Forwarding<'_>, Failure> {
+        let authority = call.authority();
+        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host())).ok_or(Failure::UnknownHost)?;
+        let routes = host.0.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes);
+        match routes.ok_or(Failure::UnknownHost)? {
+            PortRoutes::Routes(routes) => route::find(routes, call),
+            PortRoutes::Service(cluster) => Ok(Forwarding { cluster, timeout: None }),
+        }
+    }
+
+    /// What the gateway's server on a port does with a call.
+    ///
+    /// # Errors
+    /// [`Failure::NoRoute`] for hosts without routes, or why no route leads anywhere.
+    pub fn gateway(&self, port: u16, call: &Call) -> Result<Forwarding<'_>, Failure> {
+        let hosts = self.gateways.get(&port).ok_or(Failure::NoCluster)?;
+        route::find(hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?, call)
+    }
+}

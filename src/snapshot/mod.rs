@@ -1,1 +1,68 @@
-//! snapshot.
+//! Everything that calls are judged by, compiled from what is declared.
+
+pub mod admission;
+mod compile;
+mod effects;
+mod published;
+
+use crate::call::Reporter;
+use crate::identity::Workload;
+use crate::policy::Policy;
+use crate::registry::Revision;
+use crate::routing::RouteTable;
+
+pub use compile::ListenerSpec;
+pub use published::Published;
+
+/// The configuration as of one revision of the registry; never changed, only replaced.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The registry's revision that it was compiled from.
+    pub revision: Revision,
+    /// Where calls go.
+    pub routes: RouteTable,
+    /// What is recorded of them.
+    pub policy: Policy,
+    /// What in the configuration has no effect as it stands, a sentence each.
+    pub notes: Vec<String>,
+    sidecars: Vec<SidecarListener>,
+    gateway: Reporter,
+}
+
+/// Where a call is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The sidecar of the workload behind this listener, numbered as in the snapshot.
+    Sidecar(usize),
+    /// The egress gateway's server on this port.
+    Gateway(u16),
+}
+
+/// What stands behind a sidecar listener.
+#[derive(Debug)]
+struct SidecarListener {
+    caller: Option<Workload>,
+    /// Which of the route table's scopes it sees.
+    scope: usize,
+    reporter: Reporter,
+}
+
+impl Snapshot {
+    /// The workloads behind the listeners, in their order.
+    pub fn callers(&self) -> impl Iterator<Item = Option<&Workload>> {
+        self.sidecars.iter().map(|listener| listener.caller.as_ref())
+    }
+
+    /// The scope of the route table that a listener sees.
+    pub fn scope(&self, listener: usize) -> usize {
+        self.sidecars.get(listener).map_or(0, |listener| listener.scope)
+    }
+
+    /// Who reports the calls of a hop.
+    pub fn reporter(&self, hop: Hop) -> &Reporter {
+        match hop {
+            Hop::Sidecar(listener) => self.sidecars.get(listener).map_or(&self.gateway, |listener| &listener.reporter),
+            Hop::Gateway(_) => &self.gateway,
+        }
+    }
+}

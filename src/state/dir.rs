@@ -58,14 +58,21 @@ impl StateDir {
     pub fn run(&self) -> PathBuf {
         self.path.join("run")
     }
+
+    /// The admin socket of a running proxy.
+    pub fn node_socket(&self, node: &str) -> PathBuf {
+        self.run().join(format!("{node}.sock"))
+    }
+
+    /// The admin sockets of all proxies, also of killed ones.
+    pub fn node_sockets(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.run()).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
+    }
 }
 
 fn create_directory(path: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(path)
-        .map_err(|error| Error::unwritable(path, error))
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| Error::unwritable(path, error))
 }
 
 #[cfg(test)]

@@ -92,9 +92,9 @@ impl Error {
             Error::Unwritable { .. } => {
                 Some("choose a state directory that this user can create and write, or make this one writable")
             }
-            Error::Corrupt { .. } => {
-                Some("restore the file from a copy, or move it away together with its -wal and -shm files to start anew")
-            }
+            Error::Corrupt { .. } => Some(
+                "restore the file from a copy, or move it away together with its -wal and -shm files to start anew",
+            ),
             Error::Foreign { .. } => Some("choose another state directory, or move the file away"),
             Error::Newer { .. } => Some("use the newer egressctl, or another state directory"),
             Error::Busy { .. } => Some("try again; if it stays locked, look for a process that keeps the file open"),

@@ -1,1 +1,15 @@
-//! upstream.
+//! From a cluster to an answer: connections to origins, made, verified, kept and shared.
+//!
+//! One [`Upstream`] belongs to one worker; nothing in it is shared between threads but the TLS configurations, which are
+//! built once for each [`TlsSettings`](crate::routing::TlsSettings).
+
+mod connect;
+mod http;
+mod pool;
+mod resolve;
+mod tls;
+
+pub use self::http::{RequestBody, ResponseBody, Upstream};
+pub use connect::Connector;
+pub use resolve::{Override, Overrides};
+pub use tls::TlsConfigs;

@@ -10,9 +10,7 @@ use crate::resource::{Key, Kind, Meta, Origin, Resource};
 use crate::state;
 
 use super::super::transaction::Rows;
-use super::super::{
-    Change, Changes, HISTORY_REVISIONS, ListQuery, Requirement, Result, Revision, Selector, find_kind,
-};
+use super::super::{Change, Changes, HISTORY_REVISIONS, ListQuery, Requirement, Result, Revision, Selector, find_kind};
 
 const REVISION: &str = "SELECT value FROM counter WHERE name = 'revision'";
 const SET_REVISION: &str = "UPDATE counter SET value = ?1 WHERE name = 'revision'";
@@ -120,7 +118,10 @@ impl<'c> Table<'c> {
     pub(super) fn get(&self, key: &Key) -> Result<Option<Resource>> {
         let mut statement = self.prepare(&get_sql())?;
         let mut rows = self.sql(statement.query(params![key.kind.group, key.kind.name, namespace(key), key.name]))?;
-        self.sql(rows.next())?.map(|row| self.decode(key.kind, &Selector::default(), row)).transpose().map(Option::flatten)
+        self.sql(rows.next())?
+            .map(|row| self.decode(key.kind, &Selector::default(), row))
+            .transpose()
+            .map(Option::flatten)
     }
 
     pub(super) fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
@@ -174,7 +175,11 @@ impl<'c> Table<'c> {
 }
 
 /// Binds the parameters of [`list_sql`] that are in use.
-fn bind(statement: &mut CachedStatement<'_>, query: &ListQuery, probe: Option<&LabelProbe<'_>>) -> rusqlite::Result<()> {
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    query: &ListQuery,
+    probe: Option<&LabelProbe<'_>>,
+) -> rusqlite::Result<()> {
     statement.raw_bind_parameter(1, query.kind.group)?;
     statement.raw_bind_parameter(2, query.kind.name)?;
     if let Some(namespace) = &query.namespace {

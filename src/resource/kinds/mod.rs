@@ -1,6 +1,126 @@
-//! The kinds, one file each.
+//! The kinds, one file each, and finding one by what a user typed.
+//!
+//! [`KINDS`] is the table. [`by_manifest`] finds a kind by a document's `apiVersion` and `kind`, [`by_name`] by a word of
+//! the command line.
+
+mod cells;
+mod check;
+mod workload;
+
+pub mod deployment;
+pub mod destination_rule;
+pub mod gateway;
+pub mod logentry;
+pub mod namespace;
+pub mod pod;
+pub mod rule;
+pub mod service;
+pub mod service_account;
+pub mod service_entry;
+pub mod stdio;
+pub mod virtual_service;
+
+use serde_json::{Map, Value as Json};
 
 use super::Kind;
 
+pub use deployment::DEPLOYMENT;
+pub use destination_rule::DESTINATION_RULE;
+pub use gateway::GATEWAY;
+pub use logentry::LOGENTRY;
+pub use namespace::NAMESPACE;
+pub use pod::POD;
+pub use rule::RULE;
+pub use service::SERVICE;
+pub use service_account::SERVICE_ACCOUNT;
+pub use service_entry::SERVICE_ENTRY;
+pub use stdio::STDIO;
+pub use virtual_service::VIRTUAL_SERVICE;
+
 /// Every kind.
-pub static KINDS: &[&Kind] = &[];
+pub static KINDS: &[&Kind] = &[
+    &NAMESPACE,
+    &SERVICE_ACCOUNT,
+    &SERVICE,
+    &POD,
+    &DEPLOYMENT,
+    &GATEWAY,
+    &VIRTUAL_SERVICE,
+    &DESTINATION_RULE,
+    &SERVICE_ENTRY,
+    &RULE,
+    &LOGENTRY,
+    &STDIO,
+];
+
+/// What a document's `apiVersion` and `kind` mean.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// The version as which the resource is kept: the one written, or the kind's preferred one for an alias or where
+    /// none was written.
+    pub version: &'static str,
+    /// What makes a body of an alias one of `version`.
+    pub upgrade: Option<fn(&mut Map<String, Json>)>,
+}
+
+/// The kind that a document declares; without `apiVersion` the only one of that name, in its newest version.
+pub fn by_manifest(api_version: Option<&str>, kind: &str) -> Option<Found> {
+    let mut named = KINDS.iter().filter(|candidate| candidate.name == kind);
+    let Some(api_version) = api_version else {
+        let only = named.next().filter(|_| named.next().is_none())?;
+        return Some(Found { kind: only, version: only.versions.first()?, upgrade: None });
+    };
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    named.find_map(|kind| {
+        if let Some(version) = kind.versions.iter().find(|served| kind.group == group && **served == version) {
+            return Some(Found { kind, version, upgrade: None });
+        }
+        let alias = kind.aliases.iter().find(|alias| alias.group == group && alias.version == version)?;
+        Some(Found { kind, version: kind.versions.first()?, upgrade: Some(alias.upgrade) })
+    })
+}
+
+/// The kind that a word of the command line names: plural, singular or short name, or one of the first two (or the
+/// kind) followed by `.group` or `.version.group`, in any letter case.
+pub fn by_name(word: &str) -> Option<&'static Kind> {
+    let word = word.to_ascii_lowercase();
+    let (name, suffix) = match word.split_once('.') {
+        Some((name, suffix)) => (name, Some(suffix)),
+        None => (word.as_str(), None),
+    };
+    KINDS.iter().copied().find(|kind| match suffix {
+        None => goes_by(kind, name) || kind.short.contains(&name),
+        Some(suffix) => goes_by(kind, name) && groups(kind).any(|(group, version)| is_suffix(suffix, group, version)),
+    })
+}
+
+/// The kinds of a category such as `all` or `istio-io`.
+pub fn in_category(category: &str) -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().copied().filter(move |kind| kind.categories.iter().any(|own| own.eq_ignore_ascii_case(category)))
+}
+
+fn goes_by(kind: &Kind, name: &str) -> bool {
+    kind.plural == name || kind.singular == name || kind.name.eq_ignore_ascii_case(name)
+}
+
+/// Every group and version under which a kind may be declared.
+fn groups(kind: &Kind) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let (group, versions, aliases) = (kind.group, kind.versions, kind.aliases);
+    let served = versions.iter().map(move |version| (group, *version));
+    served.chain(aliases.iter().map(|alias| (alias.group, alias.version)))
+}
+
+/// Whether `suffix` is `group` or `version.group`; the core group has no name, only versions.
+fn is_suffix(suffix: &str, group: &str, version: &str) -> bool {
+    let full = suffix.strip_prefix(version);
+    if group.is_empty() {
+        full.is_some_and(|rest| rest.is_empty() || rest == ".")
+    } else {
+        suffix == group || full.and_then(|rest| rest.strip_prefix('.')) == Some(group)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! The attributes of a call: what expressions read of it.
+
+use http::HeaderMap;
+use http::header::{self, HeaderName};
+
+use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
+
+use super::{Call, Outcome};
+
+/// Who reports a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reporter {
+    /// `kubernetes://POD.NAMESPACE`; empty where there is no workload to name.
+    pub uid: String,
+}
+
+/// Call, outcome and reporter, as values by slot. What is not known or not proven has no value.
+#[derive(Debug)]
+pub struct CallBag<'a> {
+    call: &'a Call,
+    outcome: Option<&'a Outcome>,
+    reporter: &'a Reporter,
+    headers: RequestHeaders<'a>,
+    query: QueryParameters<'a>,
+}
+
+impl<'a> CallBag<'a> {
+    /// The bag of a call; before its end without outcome, so that no `response.*` has a value.
+    pub fn new(call: &'a Call, outcome: Option<&'a Outcome>, reporter: &'a Reporter) -> Self {
+        let query = QueryParameters(call.path_and_query().query().unwrap_or_default());
+        Self { call, outcome, reporter, headers: RequestHeaders(call), query }
+    }
+
+    /// The call.
+    pub fn call(&self) -> &'a Call {
+        self.call
+    }
+
+    /// The caller's namespace, which decides which rules see the call.
+    pub fn source_namespace(&self) -> Option<&'a str> {
+        self.call.caller().map(|caller| caller.namespace.as_str())
+    }
+
+    fn request(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        let call = self.call;
+        Some(match slot {
+            slot::REQUEST_HOST => ValueRef::String(call.authority().as_str()),
+            slot::REQUEST_PATH => ValueRef::String(call.path_and_query().as_str()),
+            slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
+            slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
+            slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
+            slot::REQUEST_SCHEME | slot::CONTEXT_PROTOCOL | slot::API_PROTOCOL => ValueRef::String("http"),
+            slot::REQUEST_HEADERS => ValueRef::StringMap(&self.headers),
+            slot::REQUEST_USERAGENT => header(call.headers(), &header::USER_AGENT)?,
+            slot::REQUEST_REFERER => header(call.headers(), &header::REFERER)?,
+            slot::REQUEST_ID => header(call.headers(), &HeaderName::from_static("x-request-id"))?,
+            slot::REQUEST_TIME | slot::CONTEXT_TIME | slot::CONTEXT_TIMESTAMP => ValueRef::Timestamp(call.time()),
+            _ => return None,
+        })
+    }
+
+    fn source(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        if matches!(slot, slot::SOURCE_IP | slot::ORIGIN_IP) {
+            return Some(ValueRef::IpAddress(self.call.peer()));
+        }
+        let caller = self.call.caller()?;
+        Some(match slot {
+            slot::SOURCE_UID | slot::ORIGIN_UID => ValueRef::String(&caller.uid),
+            slot::SOURCE_NAME => ValueRef::String(&caller.pod),
+            slot::SOURCE_NAMESPACE | slot::SOURCE_WORKLOAD_NAMESPACE => ValueRef::String(&caller.namespace),
+            slot::SOURCE_SERVICE_ACCOUNT => ValueRef::String(&caller.service_account),
+            slot::SOURCE_LABELS => ValueRef::StringMap(&caller.labels),
+            slot::SOURCE_SERVICE => ValueRef::String(caller.services.first()?),
+            slot::SOURCE_OWNER => ValueRef::String(&caller.owner),
+            slot::SOURCE_WORKLOAD_UID => ValueRef::String(&caller.workload_uid),
+            slot::SOURCE_WORKLOAD_NAME => ValueRef::String(&caller.name),
+            _ => return None,
+        })
+    }
+
+    fn destination(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        let authority = self.call.authority();
+        Some(match slot {
+            slot::DESTINATION_SERVICE | slot::DESTINATION_SERVICE_HOST | slot::DESTINATION_SERVICE_NAME => {
+                ValueRef::String(authority.host())
+            }
+            slot::DESTINATION_PORT => ValueRef::Int64(i64::from(authority.port())),
+            slot::CONTEXT_REPORTER_KIND => ValueRef::String("outbound"),
+            slot::CONTEXT_REPORTER_UID => ValueRef::String(&self.reporter.uid),
+            // The hop from the caller to its sidecar is plain text, and the one to the gateway inside this process.
+            slot::CONNECTION_MTLS => ValueRef::Bool(false),
+            _ => return None,
+        })
+    }
+
+    fn response(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        let outcome = self.outcome?;
+        let bytes = |count: u64| ValueRef::Int64(i64::try_from(count).unwrap_or(i64::MAX));
+        Some(match slot {
+            slot::RESPONSE_CODE => ValueRef::Int64(i64::from(outcome.status)),
+            slot::RESPONSE_SIZE => bytes(outcome.response_bytes),
+            slot::RESPONSE_DURATION => ValueRef::Duration(outcome.duration),
+            slot::RESPONSE_TIME => ValueRef::Timestamp(outcome.response_time),
+            slot::REQUEST_SIZE => bytes(outcome.request_bytes),
+            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.failure {
+                Some(failure) => failure.flag(),
+                None if outcome.abandoned => "DC",
+                None => "-",
+            }),
+            _ => return None,
+        })
+    }
+}
+
+impl Bag for CallBag<'_> {
+    fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        self.request(slot)
+            .or_else(|| self.source(slot))
+            .or_else(|| self.response(slot))
+            .or_else(|| self.destination(slot))
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<ValueRef<'h>> {
+    headers.get(name)?.to_str().ok().map(ValueRef::String)
+}
+
+/// Headers under lower-case names, with HTTP/2's names for what stands in the request line. Of a repeated header the
+/// first value.
+#[derive(Debug)]
+struct RequestHeaders<'a>(&'a Call);
+
+impl StringMap for RequestHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            ":authority" | "host" => Some(self.0.authority().as_str()),
+            ":path" => Some(self.0.path_and_query().as_str()),
+            ":method" => Some(self.0.method().as_str()),
+            _ => self.0.headers().get(key)?.to_str().ok(),
+        }
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        visit(":authority", self.0.authority().as_str());
+        visit(":method", self.0.method().as_str());
+        visit(":path", self.0.path_and_query().as_str());
+        for name in self.0.headers().keys() {
+            if let Some(value) = self.0.headers().get(name).and_then(|value| value.to_str().ok()) {
+                visit(name.as_str(), value);
+            }
+        }
+    }
+}
+
+/// Query parameters, undecoded; of a repeated one the first value.
+#[derive(Debug)]
+struct QueryParameters<'a>(&'a str);
+
+impl QueryParameters<'_> {
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+}
+
+impl StringMap for QueryParameters<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.pairs().find_map(|(name, value)| (name == key).then_some(value))
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        self.pairs().for_each(|(name, value)| visit(name, value));
+    }
+}

@@ -1,0 +1,149 @@
+//! Every reason why a call did not get its origin's answer.
+
+/// Who was at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The caller.
+    Client,
+    /// The proxy or its configuration.
+    Us,
+    /// The origin, or the way to it.
+    Upstream,
+}
+
+/// Why a call did not get its origin's answer. Status, flag and body are those of Envoy where it has the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The request breaks HTTP or cannot be understood in one way only (RFC 9112 §3, §6).
+    BadRequest(&'static str),
+    /// A CONNECT request: tunnels are not forwarded.
+    ConnectNotSupported,
+    /// No ServiceEntry or VirtualService knows the host and port.
+    UnknownHost,
+    /// The host is known, but none of its routes matches; or a gateway without routes for it.
+    NoRoute,
+    /// The route's destination is not registered.
+    NoCluster,
+    /// The destination has no endpoint that could be tried.
+    NoEndpoint,
+    /// The origin's name could not be resolved.
+    NameNotResolved,
+    /// The origin refused the connection or could not be reached.
+    ConnectFailed,
+    /// The origin did not accept the connection in time.
+    ConnectTimeout,
+    /// TLS to the origin failed: certificate, name, protocol.
+    Tls(TlsFault),
+    /// The origin closed before it sent a head.
+    UpstreamClosed,
+    /// The origin sent something that is no HTTP response.
+    UpstreamProtocol,
+    /// The origin did not send a head in time.
+    Timeout,
+    /// The access log could not take one more call in time.
+    Overload,
+}
+
+/// What was wrong with the origin's TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFault {
+    /// Past its end or before its start.
+    Expired,
+    /// Not issued by an authority that is trusted here.
+    UnknownIssuer,
+    /// Issued for another name.
+    WrongName,
+    /// The certificate is unusable for another reason.
+    BadCertificate,
+    /// The rule's own files (CA, certificate, key) cannot be used.
+    Unusable,
+    /// No TLS, or none that both sides speak.
+    Handshake,
+}
+
+impl TlsFault {
+    fn reason(self) -> &'static str {
+        match self {
+            TlsFault::Expired => "TLS to the origin failed: its certificate has expired or is not valid yet",
+            TlsFault::UnknownIssuer => "TLS to the origin failed: its certificate has an unknown issuer",
+            TlsFault::WrongName => "TLS to the origin failed: its certificate is for another name",
+            TlsFault::BadCertificate => "TLS to the origin failed: its certificate cannot be used",
+            TlsFault::Unusable => "TLS to the origin failed: the DestinationRule's own files cannot be used",
+            TlsFault::Handshake => "TLS to the origin failed: no TLS that both sides speak",
+        }
+    }
+}
+
+impl Failure {
+    /// The HTTP status of the answer.
+    pub fn status(self) -> u16 {
+        match self {
+            Failure::BadRequest(_) => 400,
+            Failure::NoRoute => 404,
+            Failure::ConnectNotSupported => 405,
+            Failure::UnknownHost | Failure::UpstreamProtocol => 502,
+            Failure::NoCluster
+            | Failure::NoEndpoint
+            | Failure::NameNotResolved
+            | Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::Tls(_)
+            | Failure::UpstreamClosed
+            | Failure::Overload => 503,
+            Failure::Timeout => 504,
+        }
+    }
+
+    /// Envoy's response flag; `-` where it has none.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Failure::BadRequest(_) => "DPE",
+            Failure::ConnectNotSupported | Failure::UnknownHost => "-",
+            Failure::NoRoute => "NR",
+            Failure::NoCluster => "NC",
+            Failure::NoEndpoint => "UH",
+            Failure::NameNotResolved => "DF",
+            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
+            Failure::UpstreamClosed => "UC",
+            Failure::UpstreamProtocol => "UPE",
+            Failure::Timeout => "UT",
+            Failure::Overload => "OM",
+        }
+    }
+
+    /// One sentence for the caller and the log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Failure::BadRequest(reason) => reason,
+            Failure::ConnectNotSupported => "CONNECT tunnels are not forwarded; ask for http:// and let the DestinationRule originate TLS",
+            Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
+            Failure::NoRoute => "no route of the host matches this request",
+            Failure::NoCluster => "the route's destination is not registered",
+            Failure::NoEndpoint => "no healthy upstream",
+            Failure::NameNotResolved => "the origin's name could not be resolved",
+            Failure::ConnectFailed => "the origin refused the connection or could not be reached",
+            Failure::ConnectTimeout => "the origin did not accept the connection in time",
+            Failure::Tls(fault) => fault.reason(),
+            Failure::UpstreamClosed => "the origin closed the connection before it answered",
+            Failure::UpstreamProtocol => "the origin's answer is no HTTP response",
+            Failure::Timeout => "upstream request timeout",
+            Failure::Overload => "the access log cannot take more calls right now",
+        }
+    }
+
+    /// Who was at fault.
+    pub fn side(self) -> Side {
+        match self {
+            Failure::BadRequest(_) | Failure::ConnectNotSupported => Side::Client,
+            Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload => Side::Us,
+            Failure::NoEndpoint
+            | Failure::NameNotResolved
+            | Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::Tls(_)
+            | Failure::UpstreamClosed
+            | Failure::UpstreamProtocol
+            | Failure::Timeout => Side::Upstream,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The only way to make a [`Call`]: one canonical form, or a refusal.
+//!
+//! Two spellings of one request must not be judged differently, and what is judged must be what is sent. So host and
+//! path are brought into one form first (RFC 3986 §6.2.2, RFC 9110 §4.2.3), and what could be read in two ways is
+//! refused (RFC 9112 §3.2, §6.3).
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Method, Version};
+
+use crate::expr::Timestamp;
+use crate::identity::Workload;
+
+use super::{Authority, Call, Failure};
+
+/// The default port of `http` (RFC 9110 §4.2.1).
+const HTTP_PORT: u16 = 80;
+
+/// Headers that mean something to one connection only (RFC 9110 §7.6.1), or that carry credentials for us.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// What is known of a request besides its head.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// When it arrived.
+    pub time: Timestamp,
+    /// A random number.
+    pub chance: u64,
+    /// Who calls, where that is proven.
+    pub caller: Option<Arc<Workload>>,
+    /// The address of the connection's other end.
+    pub peer: IpAddr,
+}
+
+/// Brings a request head into canonical form.
+///
+/// # Errors
+/// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::ConnectNotSupported`] for CONNECT.
+pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
+    let http::request::Parts { method, uri, version, mut headers, .. } = head;
+    if method == Method::CONNECT {
+        return Err(Failure::ConnectNotSupported);
+    }
+    check_framing(&headers)?;
+    let host = host_header(&headers, version)?;
+    let authority = match (uri.scheme(), uri.authority()) {
+        (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP => authority_of(authority.as_str())?,
+        (Some(_), _) => return Err(Failure::BadRequest("only http:// requests are forwarded in absolute form")),
+        _ => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?)?,
+    };
+    let path = canonical_path(&method, uri.path_and_query())?;
+    strip(&mut headers)?;
+    let Arrival { time, chance, caller, peer } = arrival;
+    Ok(Call { time, chance, caller, peer, method, authority, path, headers })
+}
+
+/// RFC 9112 §6.3: a message with both lengths may be an attempt to smuggle a second one.
+fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(Failure::BadRequest("both Transfer-Encoding and Content-Length"));
+    }
+    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Failure::BadRequest("more than one Content-Length header"));
+    }
+    Ok(())
+}
+
+/// RFC 9112 §3.2: exactly one Host in HTTP/1.1, at most one before.
+fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Failure> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Failure::BadRequest("more than one Host header"));
+    }
+    match host {
+        Some(host) => host.to_str().map(Some).map_err(|_| Failure::BadRequest("Host is not plain ASCII")),
+        None if version >= Version::HTTP_11 => Err(Failure::BadRequest("no Host header")),
+        None => Ok(None),
+    }
+}
+
+/// Lower case, no trailing dot, no default port: so that `EDITION.cnn.com.:80` is judged as `edition.cnn.com`.
+fn authority_of(text: &str) -> Result<Authority, Failure> {
+    const BAD: Failure = Failure::BadRequest("the host is not a valid name or address");
+    let (host, port) = split_port(text).ok_or(BAD)?;
+    let port = match port {
+        None | Some("") => HTTP_PORT,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_err(|_| BAD)?,
+        Some(_) => return Err(BAD),
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.is_empty() || port == 0 || !valid_host(host) {
+        return Err(BAD);
+    }
+    let mut canonical = host.to_ascii_lowercase();
+    let length = canonical.len();
+    if port != HTTP_PORT {
+        canonical.push(':');
+        canonical.push_str(&port.to_string());
+    }
+    Ok(Authority { text: canonical.into_boxed_str(), host: length, port })
+}
+
+fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
+    if text.starts_with('[') {
+        let end = text.find(']')? + 1;
+        return match &text[end..] {
+            "" => Some((text, None)),
+            rest => Some((&text[..end], Some(rest.strip_prefix(':')?))),
+        };
+    }
+    match text.split_once(':') {
+        Some((host, port)) => Some((host, Some(port))),
+        None => Some((text, None)),
+    }
+}
+
+/// Longest host name (RFC 1035 §2.3.4), also a bound on what is kept per call.
+const MAX_HOST: usize = 255;
+
+/// Letters, digits, `-`, `_` and dots, no empty label; or an address in brackets. User information and escapes, which
+/// origins read in different ways, are not.
+fn valid_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[') {
+        return address.strip_suffix(']').is_some_and(|a| a.parse::<std::net::Ipv6Addr>().is_ok());
+    }
+    host.len() <= MAX_HOST
+        && host.split('.').all(|label| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+}
+
+fn canonical_path(method: &Method, path: Option<&PathAndQuery>) -> Result<PathAndQuery, Failure> {
+    const BAD: Failure = Failure::BadRequest("the path cannot be normalized");
+    let Some(target) = path else { return Ok(PathAndQuery::from_static("/")) };
+    match target.path() {
+        "*" if method == Method::OPTIONS => return Ok(target.clone()),
+        path if !path.starts_with('/') => return Err(BAD),
+        _ => {}
+    }
+    match normalize_path(target.path()).ok_or(BAD)? {
+        Cow::Borrowed(_) => Ok(target.clone()),
+        Cow::Owned(mut path) => {
+            if let Some(query) = target.query() {
+                path.push('?');
+                path.push_str(query);
+            }
+            PathAndQuery::try_from(path).map_err(|_| BAD)
+        }
+    }
+}
+
+/// Decodes escaped unreserved characters, takes `\` for `/`, removes dot segments, merges slashes: Istio's
+/// `MERGE_SLASHES`. `None` for an escaped NUL. `%2F` stays, because origins tell it from `/` (npm's scoped packages).
+fn normalize_path(path: &str) -> Option<Cow<'_, str>> {
+    let bytes = path.as_bytes();
+    let plain = !bytes.iter().any(|b| matches!(b, b'%' | b'\\'))
+        && !bytes.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
+    if plain {
+        return Some(Cow::Borrowed(path));
+    }
+    let decoded = decode_unreserved(path)?;
+    let mut segments: Vec<&str> = Vec::new();
+    let mut last_is_directory = false;
+    for segment in decoded.split('/').skip(1) {
+        last_is_directory = matches!(segment, "" | "." | "..");
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    // Merged after the dot segments, so that `/a//../b` is `/a/b` as RFC 3986 §5.2.4 has it.
+    let mut merged = String::with_capacity(decoded.len());
+    for segment in segments.iter().filter(|segment| !segment.is_empty()) {
+        merged.push('/');
+        merged.push_str(segment);
+    }
+    if last_is_directory || merged.is_empty() {
+        merged.push('/');
+    }
+    Some(if merged == path { Cow::Borrowed(path) } else { Cow::Owned(merged) })
+}
+
+fn decode_unreserved(path: &str) -> Option<String> {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(position) = rest.find(['%', '\\']) {
+        out.push_str(&rest[..position]);
+        rest = &rest[position..];
+        let escape = rest.get(1..3).filter(|_| rest.starts_with('%'));
+        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(0) => return None,
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte));
+                rest = &rest[3..];
+            }
+            _ => {
+                out.push(if rest.starts_with('\\') { '/' } else { '%' });
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// Removes what is for this hop only, and what only a proxy of ours may say of a caller.
+fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
+    let mut named: Vec<HeaderName> = Vec::new();
+    for value in headers.get_all(header::CONNECTION) {
+        let value = value.to_str().map_err(|_| Failure::BadRequest("Connection is not plain ASCII"))?;
+        // Most connections say only `keep-alive` or `close`, which the table below has.
+        let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+        named.extend(names.filter(|n| !known_option(n)).filter_map(|name| name.parse().ok()));
+    }
+    named.extend(headers.keys().filter(|name| is_ours(name)).cloned());
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+    headers.remove(header::HOST);
+    Ok(())
+}
+
+fn known_option(option: &str) -> bool {
+    ["keep-alive", "close"].iter().any(|known| known.eq_ignore_ascii_case(option))
+}
+
+/// Headers by which proxies of a mesh tell each other who calls: from a caller they would be forgeries.
+fn is_ours(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert"
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! `proxy`: start, ask and stop a proxy.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::admin_client;
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::age;
+use crate::node::api::Status;
+use crate::node::{ListenerConfig, NodeConfig, Running, start};
+use crate::proxy::Limits;
+use crate::upstream::Override;
+
+/// Name of a node that is given none.
+const DEFAULT_NODE: &str = "egressgateway";
+
+/// Start, ask and stop the forward proxy
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Proxy {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # Take the calls of the workload sleep in namespace default, and play the egress gateway
+  egressctl proxy start --listen 127.0.0.1:15001=sleep
+
+  # One listener for each of two workloads
+  egressctl proxy start --listen 127.0.0.1:15001=sleep --listen 127.0.0.1:15002=billing.finance
+
+  # Call through it
+  http_proxy=http://127.0.0.1:15001 curl http://edition.cnn.com/sport
+
+  # See how it does, and stop it when its calls are done
+  egressctl proxy status
+  egressctl proxy stop";
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process
+    Start(Start),
+    /// Show the proxies that run on this state directory
+    Status(StatusArgs),
+    /// Let a proxy finish its calls and end
+    Stop(Stop),
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable
+    #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]", default_value = "127.0.0.1:15001")]
+    listen: Vec<Listen>,
+    /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
+    #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
+    resolve: Vec<Override>,
+    /// Trust the authorities in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Worker threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
+    /// How long running calls have when the proxy is stopped
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    drain_timeout: Duration,
+    /// How long an origin has for its answer where the route says nothing
+    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
+    response_timeout: Duration,
+    /// Most client connections of one worker
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+    /// Name of this proxy, one of each in a state directory
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE, value_parser = node_name)]
+    node: String,
+}
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    /// json for the whole status
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+    output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Stop {
+    /// Name of the proxy
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE)]
+    node: String,
+}
+
+/// What `--listen` says.
+#[derive(Debug, Clone)]
+struct Listen {
+    address: SocketAddr,
+    workload: Option<(String, Option<String>)>,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, workload) = match text.split_once('=') {
+            None => (text, None),
+            Some((address, workload)) => (address, Some(workload)),
+        };
+        let address = address
+            .parse()
+            .map_err(|_| format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}"))?;
+        let workload = workload.map(|workload| match workload.split_once('.') {
+            None => (workload.to_owned(), None),
+            Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
+        });
+        if workload.as_ref().is_some_and(|(name, namespace)| name.is_empty() || namespace.as_deref() == Some("")) {
+            return Err(format!("the workload's name is missing in {text:?}"));
+        }
+        Ok(Self { address, workload })
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| format!("expected a duration such as 30s or 1m30s, got {text:?}"))
+}
+
+/// A node's name is part of a file's.
+fn node_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if plain { Ok(text.to_owned()) } else { Err("a node's name is made of letters, digits, - and _".into()) }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// Why the proxy did not start, or none could be asked.
+pub fn run(proxy: Proxy, context: &mut Context) -> Outcome {
+    match proxy.action {
+        Action::Start(arguments) => run_proxy(arguments, context),
+        Action::Status(arguments) => status(&arguments, context),
+        Action::Stop(arguments) => stop(&arguments, context),
+    }
+}
+
+fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
+    let state = context.state_dir()?;
+    let shown = state.path().display().to_string();
+    let config = config(arguments, context.namespace());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
+    runtime.block_on(async {
+        let running = start(state, config.clone()).map_err(|error| Failure::client(error.to_string()))?;
+        announce(&config, &running, &shown, context)?;
+        running.serve().await;
+        Ok(())
+    })
+}
+
+fn config(arguments: Start, namespace: &str) -> NodeConfig {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let listener = |listen: Listen| ListenerConfig {
+        address: listen.address,
+        workload: listen.workload.map(|(name, of)| (name, of.unwrap_or_else(|| namespace.to_owned()))),
+    };
+    NodeConfig {
+        name: arguments.node,
+        listeners: arguments.listen.into_iter().map(listener).collect(),
+        workers: arguments.workers.map_or(cores, NonZeroUsize::get),
+        overrides: arguments.resolve,
+        ca_file: arguments.ca_file,
+        drain_timeout: arguments.drain_timeout,
+        limits: Limits {
+            response_timeout: arguments.response_timeout,
+            connections: arguments.max_connections,
+            ..Limits::default()
+        },
+    }
+}
+
+/// Says what is served; entries go to standard output, so this goes to standard error.
+fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut Context) -> Outcome {
+    let mut text = format!("egressctl: proxy {} on {state}, {} worker(s)\n", config.name, config.workers);
+    for (address, listener) in running.addresses.iter().zip(&config.listeners) {
+        match &listener.workload {
+            Some((name, namespace)) => text.push_str(&format!("  sidecar of {name}.{namespace} on {address}\n")),
+            None => text.push_str(&format!("  sidecar of unknown callers on {address}\n")),
+        }
+    }
+    text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    for note in running.notes() {
+        text.push_str(&format!("  note: {note}\n"));
+    }
+    text.push_str("ready");
+    Ok(context.say(&text).map_err(Failure::Output)?)
+}
+
+fn status(arguments: &StatusArgs, context: &mut Context) -> Outcome {
+    let found = admin_client::all(&context.state_dir()?)?;
+    if arguments.output.is_some() {
+        let json = serde_json::to_string_pretty(&found).map_err(|error| Failure::client(error.to_string()))?;
+        return Ok(writeln!(context.out, "{json}").map_err(Failure::Output)?);
+    }
+    if found.is_empty() {
+        return Ok(context.say("No proxy runs on this state directory.").map_err(Failure::Output)?);
+    }
+    for status in &found {
+        context.out.write_all(describe(status).as_bytes()).map_err(Failure::Output)?;
+    }
+    Ok(())
+}
+
+fn describe(status: &Status) -> String {
+    let mut rows = vec![
+        ("Name:", status.node.clone()),
+        ("State:", format!("{} (pid {})", status.state, status.pid)),
+        ("Roles:", status.roles.join(", ")),
+    ];
+    for (position, listener) in status.listeners.iter().enumerate() {
+        let workload = listener.workload.as_deref().unwrap_or("unknown callers");
+        let missing = if listener.known || listener.workload.is_none() { "" } else { " (not in the registry)" };
+        let heading = if position == 0 { "Listeners:" } else { "" };
+        rows.push((heading, format!("{}   {workload}{missing}", listener.address)));
+    }
+    rows.push(("Workers:", status.workers.to_string()));
+    rows.push(("Configuration:", format!("revision {}", status.revision)));
+    rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
+    rows.push(("Uptime:", age::format(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
+    rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
+    rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
+    rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
+    rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
+    rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+fn stop(arguments: &Stop, context: &mut Context) -> Outcome {
+    admin_client::drain(&context.state_dir()?, &arguments.node)?;
+    Ok(writeln!(context.out, "proxy {} draining", arguments.node).map_err(Failure::Output)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_takes_an_address_and_a_workload() {
+        let full: Listen = "127.0.0.1:15001=sleep.default".parse().expect("valid");
+        assert_eq!(full.workload, Some(("sleep".into(), Some("default".into()))));
+        let short: Listen = "[::1]:0=sleep".parse().expect("valid");
+        assert_eq!(short.workload, Some(("sleep".into(), None)));
+        for bad in ["", "15001", "localhost:15001", "127.0.0.1:15001=", "127.0.0.1:1=a.", "127.0.0.1:99999"] {
+            assert!(bad.parse::<Listen>().is_err(), "{bad}");
+        }
+    }
+}

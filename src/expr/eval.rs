@@ -1,0 +1,228 @@
+//! Evaluation of a checked expression over the attributes of one call.
+
+use std::cmp::Ordering;
+
+use smallvec::SmallVec;
+
+use super::ast::Comparison;
+use super::function::{MAX_ARGUMENTS, Run};
+use super::typed::{Attribute, Node};
+use super::{Bag, Scratch, StringMap, ValueRef, ValueType, pattern};
+
+/// Why an expression has no value for a call. Made without allocation: in a rule's `match` it only means "no".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EvalError<'a> {
+    /// The attribute has no value, and one was needed.
+    #[error("lookup failed: '{0}'")]
+    Absent(&'a str),
+    /// A text that a conversion such as `ip` does not take.
+    #[error("could not convert {} to {to}", shown(.text))]
+    Conversion {
+        /// The text.
+        text: &'a str,
+        /// What it should have become.
+        to: ValueType,
+    },
+    /// A text that was to be a regular expression and is none, or is too large.
+    #[error("bad regular expression '{}'", shown(.0))]
+    Pattern(&'a str),
+    /// The bag gave a value of another type than the vocabulary declares.
+    #[error("attribute '{name}' has a value of type {found}, declared {declared}")]
+    WrongType {
+        /// The attribute.
+        name: &'a str,
+        /// The type of the value.
+        found: ValueType,
+        /// The type in the vocabulary.
+        declared: ValueType,
+    },
+    /// The program was asked for a truth value and has none.
+    #[error("expression '{text}' evaluated to type {found}, expected type BOOL")]
+    NotBool {
+        /// The expression.
+        text: &'a str,
+        /// Its type.
+        found: ValueType,
+    },
+}
+
+/// Longest piece of a caller's text in a message, in characters.
+const SHOWN: usize = 64;
+
+/// A caller's text, cut and escaped so that it can neither flood nor drive a terminal.
+fn shown(text: &str) -> impl std::fmt::Display {
+    text.chars().take(SHOWN).flat_map(char::escape_debug).collect::<String>()
+}
+
+type Outcome<'a, T = ValueRef<'a>> = Result<T, EvalError<'a>>;
+
+/// One evaluation: where values come from and where new texts go.
+///
+/// The walk recurses no deeper than the tree, whose depth the parser bounds.
+pub(super) struct Evaluation<'a, B: ?Sized> {
+    pub(super) bag: &'a B,
+    pub(super) scratch: &'a Scratch,
+}
+
+impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
+    /// The value of a node; absence is an error.
+    pub(super) fn value(&self, node: &'a Node) -> Outcome<'a> {
+        match node {
+            Node::Constant(constant) => Ok(constant.value()),
+            Node::Attribute(attribute) => self.attribute(attribute)?.ok_or(EvalError::Absent(&attribute.name)),
+            Node::Index(operands) => {
+                let [map, key] = operands.as_ref();
+                // A key that is not there is no absence here: Mixer's map lookup gives the empty text.
+                Ok(ValueRef::String(as_map(self.value(map)?).get(self.text(key)?).unwrap_or_default()))
+            }
+            Node::Default(operands) => self.first_present(operands),
+            Node::And(operands) => self.all_are(true, operands),
+            Node::Or(operands) => self.all_are(false, operands),
+            Node::Compare(comparison, operands) => {
+                let [left, right] = operands.as_ref();
+                Ok(ValueRef::Bool(compare(*comparison, self.value(left)?, self.value(right)?)))
+            }
+            Node::Plus(operands) => self.sum(operands),
+            Node::Call(function, arguments) => self.call(function.run, arguments),
+            Node::Matches(regex, text) => Ok(ValueRef::Bool(regex.is_match(self.text(text)?))),
+        }
+    }
+
+    /// The value of a node that stands left of a `|`, where absence is no error: attributes, map lookups and chains of
+    /// `|` pass it on, everything else has a value or fails.
+    fn present(&self, node: &'a Node) -> Outcome<'a, Option<ValueRef<'a>>> {
+        match node {
+            Node::Attribute(attribute) => self.attribute(attribute),
+            Node::Index(operands) => {
+                let [map, key] = operands.as_ref();
+                let (Some(map), Some(key)) = (self.present(map)?, self.present(key)?) else { return Ok(None) };
+                Ok(as_map(map).get(as_text(key)).map(ValueRef::String))
+            }
+            Node::Default(operands) => {
+                for operand in operands {
+                    if let Some(value) = self.present(operand)? {
+                        return Ok(Some(value));
+                    }
+                }
+                Ok(None)
+            }
+            other => self.value(other).map(Some),
+        }
+    }
+
+    fn attribute(&self, attribute: &'a Attribute) -> Outcome<'a, Option<ValueRef<'a>>> {
+        let value = self.bag.get(attribute.slot);
+        match value.map(|value| value.value_type()) {
+            Some(found) if found != attribute.of => {
+                Err(EvalError::WrongType { name: &attribute.name, found, declared: attribute.of })
+            }
+            _ => Ok(value),
+        }
+    }
+
+    fn first_present(&self, operands: &'a [Node]) -> Outcome<'a> {
+        let (last, others) = operands.split_last().expect("a chain has at least two operands");
+        for operand in others {
+            if let Some(value) = self.present(operand)? {
+                return Ok(value);
+            }
+        }
+        self.value(last)
+    }
+
+    /// `&&` (`truth` = true) and `||` (`truth` = false): goes on while operands are `truth`.
+    fn all_are(&self, truth: bool, operands: &'a [Node]) -> Outcome<'a> {
+        for operand in operands {
+            if self.truth(operand)? != truth {
+                return Ok(ValueRef::Bool(!truth));
+            }
+        }
+        Ok(ValueRef::Bool(truth))
+    }
+
+    fn sum(&self, operands: &'a [Node]) -> Outcome<'a> {
+        let (first, others) = operands.split_first().expect("a chain has at least two operands");
+        match self.value(first)? {
+            ValueRef::Int64(first) => {
+                let mut sum = first;
+                for operand in others {
+                    sum = sum.wrapping_add(as_int64(self.value(operand)?));
+                }
+                Ok(ValueRef::Int64(sum))
+            }
+            ValueRef::Double(first) => {
+                let mut sum = first;
+                for operand in others {
+                    sum += as_double(self.value(operand)?);
+                }
+                Ok(ValueRef::Double(sum))
+            }
+            first => {
+                let mut sum = self.scratch.text();
+                sum.push_str(as_text(first));
+                for operand in others {
+                    sum.push_str(self.text(operand)?);
+                }
+                Ok(ValueRef::String(sum.into_bump_str()))
+            }
+        }
+    }
+
+    fn call(&self, run: Run, arguments: &'a [Node]) -> Outcome<'a> {
+        match (run, arguments) {
+            (Run::Choose, [condition, yes, no]) => self.value(if self.truth(condition)? { yes } else { no }),
+            (Run::Matches, [pattern, text]) => {
+                let pattern = self.text(pattern)?;
+                let regex = pattern::compile(pattern).map_err(|_| EvalError::Pattern(pattern))?;
+                Ok(ValueRef::Bool(regex.is_match(self.text(text)?)))
+            }
+            (Run::Strict(function), arguments) => {
+                let mut values = SmallVec::<[ValueRef<'a>; MAX_ARGUMENTS]>::new();
+                for argument in arguments {
+                    values.push(self.value(argument)?);
+                }
+                function(&values, self.scratch)
+            }
+            (Run::Choose | Run::Matches, _) => unreachable!("the checker counts arguments"),
+        }
+    }
+
+    fn text(&self, node: &'a Node) -> Outcome<'a, &'a str> {
+        self.value(node).map(as_text)
+    }
+
+    pub(super) fn truth(&self, node: &'a Node) -> Outcome<'a, bool> {
+        self.value(node).map(as_bool)
+    }
+}
+
+fn compare(comparison: Comparison, left: ValueRef<'_>, right: ValueRef<'_>) -> bool {
+    let equal = || left.equals(&right).unwrap_or(false);
+    let ordered = |holds: fn(Ordering) -> bool| left.compare(&right).is_some_and(holds);
+    match comparison {
+        Comparison::Equal => equal(),
+        Comparison::NotEqual => !equal(),
+        Comparison::Less => ordered(Ordering::is_lt),
+        Comparison::LessOrEqual => ordered(Ordering::is_le),
+        Comparison::Greater => ordered(Ordering::is_gt),
+        Comparison::GreaterOrEqual => ordered(Ordering::is_ge),
+    }
+}
+
+/// Makes a function that takes a value of the one type that can stand in its place.
+macro_rules! unwrap_as {
+    ($name:ident, $variant:ident, $of:ty) => {
+        pub(super) fn $name<'a>(value: ValueRef<'a>) -> $of {
+            match value {
+                ValueRef::$variant(inner) => inner,
+                other => unreachable!("the checker typed this {}, not {}", ValueType::$variant, other.value_type()),
+            }
+        }
+    };
+}
+
+unwrap_as!(as_text, String, &'a str);
+unwrap_as!(as_bool, Bool, bool);
+unwrap_as!(as_int64, Int64, i64);
+unwrap_as!(as_double, Double, f64);
+unwrap_as!(as_map, StringMap, &'a dyn StringMap);

@@ -1,0 +1,185 @@
+//! Regular expressions in RE2's syntax, as Mixer and Envoy read them, for a library with a slightly different one.
+//!
+//! Both are linear in the text. They differ in that RE2's `\d \w \s \b` are ASCII, `[` inside brackets is a plain
+//! character, a `{` that begins no repetition is one too, and `\Q…\E` quotes.
+
+use regex::{Regex, RegexBuilder};
+
+/// Most memory that a compiled pattern may take, in bytes; RE2's own default is 8 MiB for a forward and a backward form.
+const MAX_COMPILED: usize = 4 << 20;
+
+/// Compiles a pattern of RE2 syntax; it matches anywhere in a text unless it says otherwise.
+///
+/// # Errors
+/// What is wrong with it, on one line.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(&translate(pattern)).size_limit(MAX_COMPILED).build().map_err(|fault| one_line(&fault))
+}
+
+/// The library draws a picture over several lines, the last of which says what is wrong.
+fn one_line(fault: &regex::Error) -> String {
+    let text = fault.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// The same pattern in the library's syntax.
+fn translate(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut rest = pattern;
+    // Bytes of `rest` at the start of a bracket expression: nothing but a first `]` is special about it.
+    let mut in_brackets = false;
+    while let Some(c) = rest.chars().next() {
+        let taken = match c {
+            '\\' => escape(rest, in_brackets, &mut out),
+            '[' if !in_brackets => {
+                in_brackets = true;
+                open_brackets(rest, &mut out)
+            }
+            '[' => nested_bracket(rest, &mut out),
+            ']' if in_brackets => {
+                in_brackets = false;
+                copy(c, &mut out)
+            }
+            '&' | '~' if in_brackets => escaped(c, &mut out),
+            '{' if !in_brackets && !is_repetition(rest) => escaped(c, &mut out),
+            other => copy(other, &mut out),
+        };
+        rest = &rest[taken..];
+    }
+    out
+}
+
+fn copy(c: char, out: &mut String) -> usize {
+    out.push(c);
+    c.len_utf8()
+}
+
+fn escaped(c: char, out: &mut String) -> usize {
+    out.push('\\');
+    copy(c, out)
+}
+
+/// `[`, `[^`, and a `]` right after them, which is a character of the set.
+fn open_brackets(rest: &str, out: &mut String) -> usize {
+    let opening = if rest.starts_with("[^") { "[^" } else { "[" };
+    out.push_str(opening);
+    if rest[opening.len()..].starts_with(']') {
+        return opening.len() + escaped(']', out);
+    }
+    opening.len()
+}
+
+/// Inside brackets: `[:alpha:]` stays, a lone `[` is a character.
+fn nested_bracket(rest: &str, out: &mut String) -> usize {
+    let class = rest.starts_with("[:").then(|| rest.find(":]")).flatten();
+    match class {
+        Some(end) => {
+            out.push_str(&rest[..end + 2]);
+            end + 2
+        }
+        None => escaped('[', out),
+    }
+}
+
+fn is_repetition(rest: &str) -> bool {
+    let Some(end) = rest.find('}') else { return false };
+    let (least, most) = rest[1..end].split_once(',').unwrap_or((&rest[1..end], ""));
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && number(least) && number(most)
+}
+
+/// What follows a backslash; the bytes taken.
+fn escape(rest: &str, in_brackets: bool, out: &mut String) -> usize {
+    let Some(c) = rest[1..].chars().next() else { return copy('\\', out) };
+    let ascii = match c {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        'w' => "[0-9A-Za-z_]",
+        'W' => "[^0-9A-Za-z_]",
+        's' => "[\\t\\n\\x0C\\r ]",
+        'S' => "[^\\t\\n\\x0C\\r ]",
+        'b' if !in_brackets => "(?-u:\\b)",
+        'B' if !in_brackets => "(?-u:\\B)",
+        // Angle brackets are word boundaries to the library and plain characters to RE2.
+        '<' => "<",
+        '>' => ">",
+        'Q' if !in_brackets => return quoted(rest, out),
+        other => {
+            out.push('\\');
+            out.push(other);
+            ""
+        }
+    };
+    out.push_str(ascii);
+    1 + c.len_utf8()
+}
+
+/// `\Q…\E`, or to the end.
+fn quoted(rest: &str, out: &mut String) -> usize {
+    let content = &rest[2..];
+    let (text, closing) = content.split_once("\\E").map_or((content, 0), |(text, _)| (text, 2));
+    out.push_str(&regex::escape(text));
+    2 + text.len() + closing
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        compile(pattern).unwrap().is_match(text)
+    }
+
+    #[test]
+    fn patterns_match_anywhere_unless_anchored() {
+        assert!(matches("pol", "/politics"));
+        assert!(!matches("^pol", "/politics"));
+        assert!(!matches("pol$", "/politics"));
+        assert!(matches("(?i)POL", "/politics"));
+    }
+
+    #[test]
+    fn classes_are_ascii_as_in_re2() {
+        assert!(!matches("^\\d$", "\u{663}") && matches("^\\d$", "3") && matches("^[^\\d]$", "\u{663}"));
+        assert!(!matches("^\\w$", "\u{fc}") && matches("^\\W$", "\u{fc}"));
+        assert!(matches("a\\b", "a\u{fc}") && matches("x\\By", "xy"));
+        assert!(matches("^[[:alpha:]\\d]+$", "a1"));
+    }
+
+    #[test]
+    fn plain_characters_of_re2_are_plain_here() {
+        assert!(
+            matches("^a{b}$", "a{b}")
+                && matches("^a{2}$", "aa")
+                && matches("^a{1,}$", "aa")
+                && matches("^{,2}$", "{,2}")
+        );
+        assert!(matches("^[[]$", "[") && matches("^[]]$", "]") && matches("^[^]]$", "a"));
+        assert!(matches("^[a&&b]+$", "a&b") && matches("^[a~~b]+$", "~"));
+        assert!(matches("^\\<a\\>$", "<a>"));
+        assert!(matches("^\\Qa.b*\\E+$", "a.b**") && !matches("^\\Qa.b", "axb"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused_on_one_line() {
+        for pattern in ["(", "[a", "a**b(", "\\", "(?=a)", "\\1", "(?<!a)b"] {
+            let fault = compile(pattern).expect_err(pattern);
+            assert!(!fault.contains('\n') && !fault.is_empty(), "{pattern}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_grows_without_bound_is_refused() {
+        assert!(compile("((a{100}){100}){100}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_pattern_or_refused(pattern in "[a-z\\\\\\[\\](){}^$*+?|&~:,.<>QE0-9-]{0,20}") {
+            let _ = compile(&pattern);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! An expression that is known to make sense: names are slots, types fit, what is constant is computed.
+
+use std::net::IpAddr;
+
+use regex::Regex;
+
+use super::ast::Comparison;
+use super::function::Function;
+use super::{Slot, StringMap, Timestamp, ValueRef, ValueType};
+
+/// A node of the tree; no deeper than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
+#[derive(Debug)]
+pub(super) enum Node {
+    Constant(Constant),
+    Attribute(Attribute),
+    /// Map and key.
+    Index(Box<[Node; 2]>),
+    /// The first that is present.
+    Default(Box<[Node]>),
+    And(Box<[Node]>),
+    Or(Box<[Node]>),
+    Compare(Comparison, Box<[Node; 2]>),
+    Plus(Box<[Node]>),
+    /// A method's receiver is its first argument.
+    Call(&'static Function, Box<[Node]>),
+    /// `matches` with a constant pattern, the usual case.
+    Matches(Box<Regex>, Box<Node>),
+}
+
+#[derive(Debug)]
+pub(super) struct Attribute {
+    pub(super) slot: Slot,
+    pub(super) name: Box<str>,
+    pub(super) of: ValueType,
+}
+
+impl Node {
+    /// Whether nothing below depends on a call.
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Node::Constant(_) => true,
+            Node::Attribute(_) => false,
+            Node::Index(operands) | Node::Compare(_, operands) => operands.iter().all(Node::is_literal),
+            Node::Default(operands)
+            | Node::And(operands)
+            | Node::Or(operands)
+            | Node::Plus(operands)
+            | Node::Call(_, operands) => operands.iter().all(Node::is_literal),
+            Node::Matches(_, text) => text.is_literal(),
+        }
+    }
+
+    /// Folding goes from the leaves up, so a constant below is a literal by now.
+    fn is_literal(&self) -> bool {
+        matches!(self, Node::Constant(_))
+    }
+}
+
+/// A value that the program owns.
+#[derive(Debug)]
+pub(super) enum Constant {
+    String(Box<str>),
+    Int64(i64),
+    Double(f64),
+    Bool(bool),
+    Timestamp(Timestamp),
+    Duration(i64),
+    IpAddress(IpAddr),
+    DnsName(Box<str>),
+    EmailAddress(Box<str>),
+    Uri(Box<str>),
+    /// The only map that can be written down.
+    EmptyMap,
+}
+
+impl Constant {
+    pub(super) fn value(&self) -> ValueRef<'_> {
+        match self {
+            Constant::String(text) => ValueRef::String(text),
+            Constant::Int64(number) => ValueRef::Int64(*number),
+            Constant::Double(number) => ValueRef::Double(*number),
+            Constant::Bool(truth) => ValueRef::Bool(*truth),
+            Constant::Timestamp(time) => ValueRef::Timestamp(*time),
+            Constant::Duration(nanos) => ValueRef::Duration(*nanos),
+            Constant::IpAddress(address) => ValueRef::IpAddress(*address),
+            Constant::DnsName(text) => ValueRef::DnsName(text),
+            Constant::EmailAddress(text) => ValueRef::EmailAddress(text),
+            Constant::Uri(text) => ValueRef::Uri(text),
+            Constant::EmptyMap => ValueRef::StringMap(&EmptyMap),
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for Constant {
+    /// Keeps the result of a constant expression.
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::String(text) => Constant::String(text.into()),
+            ValueRef::Int64(number) => Constant::Int64(number),
+            ValueRef::Double(number) => Constant::Double(number),
+            ValueRef::Bool(truth) => Constant::Bool(truth),
+            ValueRef::Timestamp(time) => Constant::Timestamp(time),
+            ValueRef::Duration(nanos) => Constant::Duration(nanos),
+            ValueRef::IpAddress(address) => Constant::IpAddress(address),
+            ValueRef::DnsName(text) => Constant::DnsName(text.into()),
+            ValueRef::EmailAddress(text) => Constant::EmailAddress(text.into()),
+            ValueRef::Uri(text) => Constant::Uri(text.into()),
+            ValueRef::StringMap(_) => Constant::EmptyMap,
+        }
+    }
+}
+
+/// The map without keys.
+#[derive(Debug)]
+pub(super) struct EmptyMap;
+
+impl StringMap for EmptyMap {
+    fn get(&self, _key: &str) -> Option<&str> {
+        None
+    }
+
+    fn visit(&self, _visit: &mut dyn FnMut(&str, &str)) {}
+}

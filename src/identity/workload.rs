@@ -1,0 +1,186 @@
+//! A workload: what a caller is known by in attributes and policies.
+
+use serde_json::Value as Json;
+
+use crate::registry::{ListQuery, Result, Selector, View, find_kind};
+use crate::resource::{Key, Labels, Resource};
+
+use super::Cluster;
+use super::pods::{first_pod, string_map};
+
+/// Domain of the cluster, the last part of full host names of Services.
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// The service account of Pods that name none.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// A Deployment, or a Pod of its own, as its calls are attributed. Its texts are the values of Istio's `source.*`
+/// attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// The Deployment's name; for a Pod of its own the Pod's. `source.workload.name`.
+    pub name: String,
+    /// Its namespace. `source.namespace`, `source.workload.namespace`.
+    pub namespace: String,
+    /// `istio://NAMESPACE/workloads/NAME`. `source.workload.uid`.
+    pub workload_uid: String,
+    /// The labels of its Pods. `source.labels`.
+    pub labels: Labels,
+    /// The service account that its Pods run under, without namespace. `source.serviceAccount`.
+    pub service_account: String,
+    /// Full host names, `sleep.default.svc.cluster.local`, of the Services of its namespace that select its Pods, in
+    /// the order of names. `source.services`; the first is `source.service`.
+    pub services: Vec<String>,
+    /// The Pod that calls: the one that was named, or a Deployment's first. `source.name`.
+    pub pod: String,
+    /// `kubernetes://POD.NAMESPACE`. `source.uid`.
+    pub uid: String,
+    /// What the Pod belongs to: `kubernetes://apis/apps/v1/namespaces/NAMESPACE/deployments/NAME`. `source.owner`.
+    pub owner: String,
+}
+
+impl Workload {
+    /// The workload that a name stands for: a Deployment, or else a Pod, stored or derived from a Deployment.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn find(view: &dyn View, name: &str, namespace: &str) -> Result<Option<Self>> {
+        let kinds = view.kinds();
+        let (Some(deployment), Some(pod)) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"))
+        else {
+            return Ok(None);
+        };
+        if let Some(deployment) = view.get(&Key::new(deployment, namespace, name))? {
+            return Self::of(view, &deployment, &first_pod(&deployment, pod)).map(Some);
+        }
+        let key = Key::new(pod, namespace, name);
+        if let Some(stored) = view.get(&key)? {
+            return Self::of(view, &stored, &stored).map(Some);
+        }
+        let derived = Cluster::new(view).derive(&key)?;
+        derived.map(|(deployment, pod)| Self::of(view, &deployment, &pod)).transpose()
+    }
+
+    /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
+    fn of(view: &dyn View, owner: &Resource, pod: &Resource) -> Result<Self> {
+        let (namespace, name) = (pod.namespace(), &owner.meta.name);
+        let account = pod.spec().get("serviceAccountName").and_then(Json::as_str);
+        let (api, plural) = (owner.kind.api_version(&owner.version), owner.kind.plural);
+        Ok(Self {
+            name: name.clone(),
+            namespace: namespace.to_owned(),
+            workload_uid: format!("istio://{namespace}/workloads/{name}"),
+            labels: pod.meta.labels.clone(),
+            service_account: account.unwrap_or(DEFAULT_ACCOUNT).to_owned(),
+            services: services_of(view, pod)?,
+            pod: pod.meta.name.clone(),
+            uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
+            owner: format!("kubernetes://apis/{api}/namespaces/{namespace}/{plural}/{name}"),
+        })
+    }
+}
+
+fn services_of(view: &dyn View, pod: &Resource) -> Result<Vec<String>> {
+    let Some(kind) = find_kind(view.kinds(), "", "Service") else { return Ok(Vec::new()) };
+    let services = view.list(&ListQuery::within(kind, pod.namespace()))?;
+    let selecting = services.iter().filter(|service| selects(service, pod));
+    Ok(selecting.map(|service| full_host(&service.meta.name, service.namespace())).collect())
+}
+
+/// A Service without selector selects nothing: its endpoints are given by hand.
+fn selects(service: &Resource, pod: &Resource) -> bool {
+    let selector = string_map(service.spec().get("selector"));
+    !selector.is_empty() && Selector::from(&selector).matches(&pod.meta.labels)
+}
+
+fn full_host(service: &str, namespace: &str) -> String {
+    format!("{service}.{namespace}.svc.{CLUSTER_DOMAIN}")
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::registry::testing::*;
+    use crate::registry::{MemoryRegistry, Registry};
+
+    /// A Deployment of `default` with one container, all named alike.
+    pub(in super::super) fn deployment(name: &str) -> Resource {
+        let template = json!({
+            "metadata": {"labels": {"app": name}},
+            "spec": {"serviceAccountName": name, "containers": [{"name": name, "image": "curl"}]},
+        });
+        resource(&DEPLOYMENT, "default", name, json!({"spec": {"template": template}}))
+    }
+
+    fn service(namespace: &str, name: &str, selector: Json) -> Resource {
+        resource(&SERVICE, namespace, name, json!({"spec": {"selector": selector}}))
+    }
+
+    fn registry(resources: impl IntoIterator<Item = Resource>) -> MemoryRegistry {
+        let registry = MemoryRegistry::with_kinds(FEW_KINDS);
+        registry.commit(create(resources)).unwrap();
+        registry
+    }
+
+    #[test]
+    fn a_deployment_is_found_with_all_that_istio_attributes_to_it() {
+        let registry = registry([deployment("sleep"), service("default", "sleep", json!({"app": "sleep"}))]);
+        let workload = Workload::find(&registry, "sleep", "default").unwrap().unwrap();
+        assert!(workload.pod.starts_with("sleep-"));
+        assert_eq!(workload.uid, format!("kubernetes://{}.default", workload.pod));
+        assert_eq!(workload.owner, "kubernetes://apis/apps/v1/namespaces/default/deployments/sleep");
+        assert_eq!(workload.workload_uid, "istio://default/workloads/sleep");
+        assert_eq!(workload.labels["app"], "sleep");
+        assert_eq!(workload.service_account, "sleep");
+        assert_eq!(workload.services, ["sleep.default.svc.cluster.local"]);
+    }
+
+    #[test]
+    fn a_pod_of_a_deployment_is_the_same_workload() {
+        let registry = registry([deployment("sleep")]);
+        let by_name = Workload::find(&registry, "sleep", "default").unwrap().unwrap();
+        let by_pod = Workload::find(&registry, &by_name.pod, "default").unwrap().unwrap();
+        assert_eq!(by_pod, by_name);
+    }
+
+    #[test]
+    fn a_pod_of_its_own_is_its_own_workload() {
+        let pod = labelled(resource(&POD, "default", "job", json!({"spec": {"containers": []}})), &[("app", "job")]);
+        let registry = registry([pod]);
+        let workload = Workload::find(&registry, "job", "default").unwrap().unwrap();
+        assert_eq!((workload.name.as_str(), workload.pod.as_str()), ("job", "job"));
+        assert_eq!(workload.owner, "kubernetes://apis/v1/namespaces/default/pods/job");
+        assert_eq!(workload.service_account, "default");
+    }
+
+    #[test]
+    fn a_deployment_scaled_to_nothing_is_still_a_workload() {
+        let mut sleep = deployment("sleep");
+        sleep.body["spec"]["replicas"] = json!(0);
+        assert!(Workload::find(&registry([sleep]), "sleep", "default").unwrap().is_some());
+    }
+
+    #[test]
+    fn services_select_within_their_namespace_and_by_all_labels() {
+        let registry = registry([
+            namespace("other"),
+            deployment("sleep"),
+            service("default", "b", json!({"app": "sleep"})),
+            service("default", "a", json!({"app": "sleep"})),
+            service("default", "more", json!({"app": "sleep", "tier": "1"})),
+            service("default", "none", json!({})),
+            service("other", "elsewhere", json!({"app": "sleep"})),
+        ]);
+        let workload = Workload::find(&registry, "sleep", "default").unwrap().unwrap();
+        assert_eq!(workload.services, ["a.default.svc.cluster.local", "b.default.svc.cluster.local"]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_no_workload() {
+        let registry = registry([deployment("sleep")]);
+        assert!(Workload::find(&registry, "sleep", "istio-system").unwrap().is_none());
+        assert!(Workload::find(&registry, "nobody", "default").unwrap().is_none());
+    }
+}

@@ -1,0 +1,91 @@
+//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory.
+
+use std::convert::Infallible;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::UnixListener;
+
+use super::api;
+
+/// How long a client of the endpoint may take for its request.
+const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What the endpoint answers from.
+pub(super) trait Answers {
+    /// The state of the proxy.
+    fn status(&self) -> api::Status;
+    /// The counters.
+    fn metrics(&self) -> String;
+    /// Begins the drain.
+    fn drain(&self);
+}
+
+/// A bound admin socket; its file goes with it.
+#[derive(Debug)]
+pub(super) struct Admin {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Admin {
+    /// Binds the socket of a node. A file left by a node that was killed is replaced; one that answers is not.
+    pub(super) fn bind(path: &Path) -> std::io::Result<Self> {
+        if path.exists() {
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err(std::io::ErrorKind::AddrInUse.into());
+            }
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves until dropped.
+    pub(super) async fn serve(&self, answers: Rc<dyn Answers>) {
+        while let Ok((stream, _)) = self.listener.accept().await {
+            let answers = Rc::clone(&answers);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let response = respond(answers.as_ref(), &request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let mut builder = Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+            tokio::task::spawn_local(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        // Gone already, or not removable: the next start replaces it either way.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn respond(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, api::STATUS) => match serde_json::to_vec(&answers.status()) {
+            Ok(status) => (StatusCode::OK, status),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
+        },
+        (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
+        (&Method::POST, api::DRAIN) => {
+            answers.drain();
+            (StatusCode::ACCEPTED, Vec::new())
+        }
+        _ => (StatusCode::NOT_FOUND, b"no such endpoint\n".to_vec()),
+    };
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,58 @@
+//! What a running proxy says of itself: the types of its admin endpoint, shared with the client in `cli`.
+
+use serde::{Deserialize, Serialize};
+
+/// Path of [`Status`], read with GET.
+pub const STATUS: &str = "/status";
+/// Path that begins the drain, with POST.
+pub const DRAIN: &str = "/drain";
+/// Path of the counters in Prometheus' text form, read with GET.
+pub const METRICS: &str = "/metrics";
+
+/// State of a running proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Name of the node.
+    pub node: String,
+    /// Process id.
+    pub pid: u32,
+    /// What it plays: `sidecar`, `gateway`.
+    pub roles: Vec<String>,
+    /// Its sidecar listeners.
+    pub listeners: Vec<ListenerStatus>,
+    /// Worker threads.
+    pub workers: usize,
+    /// `running` or `draining`.
+    pub state: String,
+    /// Registry revision of the configuration that calls are judged by.
+    pub revision: u64,
+    /// Why newer changes are not in force, if so.
+    pub rejected: Option<String>,
+    /// What in the configuration has no effect as it stands.
+    pub notes: Vec<String>,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Calls answered.
+    pub requests: u64,
+    /// Of them refused or failed by the proxy.
+    pub refused: u64,
+    /// Entries recorded in the access log.
+    pub recorded: u64,
+    /// Reports that wait to be recorded.
+    pub queued: u64,
+    /// Why the log cannot be written right now, if so.
+    pub log_error: Option<String>,
+}
+
+/// One sidecar listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// Address and port.
+    pub address: String,
+    /// `WORKLOAD.NAMESPACE`, if the listener stands for one.
+    pub workload: Option<String>,
+    /// Whether the registry has that workload.
+    pub known: bool,
+}

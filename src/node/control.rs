@@ -1,0 +1,209 @@
+//! The control loop: changes of the registry, the admin endpoint, signals; none of it on a worker's thread.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::LocalSet;
+
+use crate::accesslog::Recorder;
+use crate::metrics::{Counter, Metrics};
+use crate::proxy::Phase;
+use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
+use crate::snapshot::{ListenerSpec, Published, Snapshot};
+use crate::state::StateDir;
+
+use super::admin::Answers;
+use super::api::{ListenerStatus, Status};
+use super::start::{NodeConfig, Running};
+
+/// How long the watcher of the registry waits before it looks whether the proxy still runs.
+const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the admin endpoint and the control loop both know.
+struct Control {
+    config: NodeConfig,
+    addresses: Vec<std::net::SocketAddr>,
+    published: Arc<Published>,
+    metrics: Metrics,
+    recorder: Recorder,
+    started: Instant,
+    rejected: RefCell<Option<String>>,
+    draining: AtomicBool,
+    stop: Notify,
+}
+
+/// Runs a proxy to its end.
+pub(super) async fn serve(running: Running) {
+    let Running { addresses, config, published, metrics, recorder, phase, workers, admin, state, specs } = running;
+    let drain_timeout = config.drain_timeout;
+    let control = Rc::new(Control {
+        config,
+        addresses,
+        published: Arc::clone(&published),
+        metrics,
+        recorder: recorder.clone(),
+        started: Instant::now(),
+        rejected: RefCell::default(),
+        draining: AtomicBool::new(false),
+        stop: Notify::new(),
+    });
+    let local = LocalSet::new();
+    local
+        .run_until(async {
+            let watching = Arc::new(AtomicBool::new(true));
+            let compiled = watch(state, specs, published.load().1.revision, Arc::clone(&watching));
+            let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
+            tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
+            let asked = async {
+                tokio::select! {
+                    () = stop_signal() => {}
+                    () = control.stop.notified() => {}
+                    () = admin.serve(Rc::clone(&admin_control)) => {}
+                }
+            };
+            asked.await;
+            watching.store(false, Ordering::Relaxed);
+            control.draining.store(true, Ordering::Relaxed);
+            let _ = phase.send(Phase::Draining);
+            eprintln!("egressctl: draining, for at most {} s", drain_timeout.as_secs());
+            let joined = join(workers);
+            tokio::pin!(joined);
+            tokio::select! {
+                () = &mut joined => return,
+                () = tokio::time::sleep(drain_timeout) => {}
+                () = stop_signal() => {}
+                () = admin.serve(admin_control) => {}
+            }
+            let _ = phase.send(Phase::Stopping);
+            joined.await;
+        })
+        .await;
+    recorder.close();
+    let recorded = control.recorder.health().recorded();
+    eprintln!("egressctl: stopped; {recorded} entries recorded");
+}
+
+/// SIGTERM or SIGINT.
+async fn stop_signal() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Waits for the worker threads without blocking the loop.
+async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
+    let joined = tokio::task::spawn_blocking(|| {
+        for worker in workers {
+            if worker.join().is_err() {
+                eprintln!("egressctl: a worker has panicked");
+            }
+        }
+    });
+    let _ = joined.await;
+}
+
+/// Compiles after each change of the registry, on a thread of its own: a big configuration must hold up neither calls
+/// nor the admin endpoint.
+fn watch(
+    state: StateDir,
+    specs: Vec<ListenerSpec>,
+    compiled: Revision,
+    watching: Arc<AtomicBool>,
+) -> mpsc::UnboundedReceiver<Result<Snapshot, String>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
+        let opened = SqliteRegistry::open(&state).and_then(|registry| Ok((registry.wakeups()?, registry)));
+        let (mut wakeups, registry) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return drop(sender.send(Err(error.to_string()))),
+        };
+        // What changed between the first compiling and the watch would wake nobody.
+        let mut news = registry.revision().is_ok_and(|now| now != compiled);
+        while watching.load(Ordering::Relaxed) {
+            if !std::mem::take(&mut news) && !wakeups.wait(WATCH_PAUSE) {
+                continue;
+            }
+            // Frozen: a snapshot must never hold half of a transaction.
+            let frozen = registry.frozen().map_err(LoadError::from);
+            let compiled = frozen.and_then(|view| Snapshot::compile(&*view, &specs)).map_err(|error| error.to_string());
+            if sender.send(compiled).is_err() {
+                return;
+            }
+        }
+    });
+    if let Err(error) = thread {
+        eprintln!("egressctl: changes of the registry cannot be watched: {error}");
+    }
+    receiver
+}
+
+/// Puts what compiled in force; of what did not, says why and keeps the last good one.
+async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Result<Snapshot, String>>) {
+    while let Some(result) = compiled.recv().await {
+        match result {
+            Ok(snapshot) => {
+                control.rejected.replace(None);
+                control.published.store(snapshot);
+            }
+            Err(why) => {
+                eprintln!("egressctl: the configuration of the registry is not in force, the last good one stays: {why}");
+                control.rejected.replace(Some(why));
+            }
+        }
+    }
+}
+
+impl Answers for Control {
+    fn status(&self) -> Status {
+        let (_, snapshot) = self.published.load();
+        let health = self.recorder.health();
+        let answered = [Counter::Succeeded, Counter::ClientErrors, Counter::ServerErrors];
+        Status {
+            node: self.config.name.clone(),
+            pid: std::process::id(),
+            roles: vec!["sidecar".into(), "gateway".into()],
+            listeners: self.listeners(&snapshot),
+            workers: self.config.workers.max(1),
+            state: if self.draining.load(Ordering::Relaxed) { "draining" } else { "running" }.into(),
+            revision: snapshot.revision.0,
+            rejected: self.rejected.borrow().clone(),
+            notes: snapshot.notes.clone(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
+            refused: self.metrics.total(Counter::Refused),
+            recorded: health.recorded(),
+            queued: health.queued(),
+            log_error: health.error(),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.exposition()
+    }
+
+    fn drain(&self) {
+        self.stop.notify_one();
+    }
+}
+
+impl Control {
+    fn listeners(&self, snapshot: &Snapshot) -> Vec<ListenerStatus> {
+        let described = self.addresses.iter().zip(&self.config.listeners).zip(snapshot.callers());
+        described
+            .map(|((address, config), caller)| ListenerStatus {
+                address: address.to_string(),
+                workload: config.workload.as_ref().map(|(name, namespace)| format!("{name}.{namespace}")),
+                known: caller.is_some(),
+            })
+            .collect()
+    }
+}

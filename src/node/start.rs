@@ -1,0 +1,170 @@
+//! Assembling a proxy: everything is read and bound before the first call is taken.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::accesslog::{LogStore, Recorder};
+use crate::metrics::Metrics;
+use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
+use crate::registry::{Registry as _, SqliteRegistry};
+use crate::snapshot::{ListenerSpec, Published, Snapshot};
+use crate::state::StateDir;
+use crate::upstream::{Connector, Override, TlsConfigs};
+
+use super::admin::Admin;
+use super::control;
+
+/// What a proxy is started with; the flags of `proxy start`, with all defaults.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Name of the node, one of each in a state directory.
+    pub name: String,
+    /// Sidecar listeners, at least one.
+    pub listeners: Vec<ListenerConfig>,
+    /// Worker threads.
+    pub workers: usize,
+    /// Addresses that stand in for names.
+    pub overrides: Vec<Override>,
+    /// Authorities that are trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long running calls have when the proxy is told to stop.
+    pub drain_timeout: Duration,
+    /// Bounds of the data plane.
+    pub limits: Limits,
+}
+
+/// A sidecar listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The workload whose calls it takes: name and namespace. Without one its callers are unknown.
+    pub workload: Option<(String, String)>,
+}
+
+/// Why a proxy did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] proxy::BindError),
+    /// The state directory or the registry in it cannot be used.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::Error),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] crate::state::Error),
+    /// The access log cannot be used.
+    #[error(transparent)]
+    Log(#[from] crate::accesslog::Error),
+    /// What is declared does not compile.
+    #[error(transparent)]
+    Load(#[from] crate::registry::LoadError),
+    /// A file with authorities cannot be used.
+    #[error("{0}")]
+    CaFile(String),
+    /// A node of this name runs already.
+    #[error("a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, or start this one with another --node")]
+    Running(String),
+    /// The system refused a socket or a thread.
+    #[error("{0}: {1}")]
+    System(&'static str, std::io::Error),
+}
+
+/// A proxy that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens, in the order of the configuration, ports filled in.
+    pub addresses: Vec<SocketAddr>,
+    pub(super) config: NodeConfig,
+    pub(super) published: Arc<Published>,
+    pub(super) metrics: Metrics,
+    pub(super) recorder: Recorder,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) workers: Vec<JoinHandle<()>>,
+    pub(super) admin: Admin,
+    pub(super) state: StateDir,
+    pub(super) specs: Vec<ListenerSpec>,
+}
+
+/// Starts a proxy on a state directory: when this returns, calls are served.
+///
+/// Must be called within a tokio runtime, which then also has to run [`Running::serve`].
+///
+/// # Errors
+/// The first thing that is in the way; nothing is left running.
+pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
+    let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
+    let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
+    let registry = SqliteRegistry::open(&state)?;
+    let specs: Vec<_> = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
+    let published = Arc::new(Published::new(Snapshot::compile(&*registry.frozen()?, &specs)?));
+    let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
+        _ => StartError::System("the admin socket cannot be bound", error),
+    })?;
+    let workers = config.workers.max(1);
+    let listeners = bind_all(&config, workers)?;
+    let addresses = listeners.iter().map(|listener| listener.address).collect();
+    let recorder = Recorder::start(LogStore::open(&state)?)?;
+    let (phase, drain) = Drain::new();
+    let metrics = Metrics::new(workers);
+    let shared = Shared {
+        published: Arc::clone(&published),
+        recorder: recorder.clone(),
+        connector,
+        limits: config.limits.clone(),
+        drain,
+    };
+    let workers = spawn_workers(&shared, listeners, workers, &metrics)?;
+    Ok(Running { addresses, config, published, metrics, recorder, phase, workers, admin, state, specs })
+}
+
+fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<Listener>, StartError> {
+    let bound = config.listeners.iter().map(|listener| proxy::bind(listener.address, workers));
+    Ok(bound.collect::<Result<_, _>>()?)
+}
+
+fn spawn_workers(
+    shared: &Shared,
+    listeners: Vec<Listener>,
+    count: usize,
+    metrics: &Metrics,
+) -> Result<Vec<JoinHandle<()>>, StartError> {
+    // One socket of every listener for each worker.
+    let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+    for listener in listeners {
+        for (worker, socket) in sockets.iter_mut().zip(listener.sockets) {
+            worker.push(socket);
+        }
+    }
+    let spawn = |(worker, sockets): (usize, Vec<TcpListener>)| {
+        let (shared, shard) = (shared.clone(), metrics.shard(worker));
+        let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+        std::thread::Builder::new().name(format!("worker-{worker}")).spawn(move || {
+            if let Err(error) = proxy::run(shared, sockets, shard, seed) {
+                eprintln!("egressctl: worker {worker} cannot run: {error}");
+            }
+        })
+    };
+    let threads = sockets.into_iter().enumerate().map(spawn).collect::<std::io::Result<_>>();
+    threads.map_err(|error| StartError::System("a worker thread cannot be started", error))
+}
+
+impl Running {
+    /// What in the configuration has no effect as it stands.
+    pub fn notes(&self) -> Vec<String> {
+        self.published.load().1.notes.clone()
+    }
+
+    /// Serves until the proxy is told to stop by a signal or its admin endpoint, then drains, and returns when every
+    /// report is in the log.
+    pub async fn serve(self) {
+        control::serve(self).await;
+    }
+}

@@ -1,0 +1,3 @@
+//! Instances: what is computed of a call, one file a template.
+
+pub mod logentry;

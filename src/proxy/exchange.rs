@@ -1,0 +1,75 @@
+//! One call from head to report.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::call::{Arrival, normalize};
+use crate::decision::{Decision, Judgement, judge};
+use crate::expr::Timestamp;
+use crate::upstream::ResponseBody;
+
+use super::body::AnswerBody;
+use super::forward::forward;
+use super::report::{Closing, refused_head};
+use super::respond::{answer, overloaded, strip};
+use super::worker::Worker;
+
+/// Judges a request, carries the decision out and sees to the report.
+///
+/// The snapshot and the permit (room for one report) are held from here to the end of the answer's body; the report is
+/// made when [`Closing`] is dropped, so exactly once, also when the caller leaves in between.
+pub(super) async fn exchange(
+    worker: Rc<Worker>,
+    listener: usize,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let time = now();
+    // Before anything is done: a call that could not be recorded is not made.
+    let Ok(permit) = worker.recorder.permit().await else { return overloaded(&worker) };
+    let held = worker.held();
+    let (head, body) = request.into_parts();
+    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(listener), peer };
+    let call = match normalize(head, arrival) {
+        Ok(call) => call,
+        Err(failure) => {
+            refused_head(&worker, permit, time, failure);
+            return answer(failure, None);
+        }
+    };
+    let Judgement { hop, decision } = judge(&held.snapshot, listener, &call);
+    let request_bytes = Rc::new(Cell::new(0));
+    let closing = Closing::new(&worker, &held, permit, call, hop, Rc::clone(&request_bytes));
+    let answered = match decision {
+        Decision::Forward(way) => forward(&worker, way, closing.call(), body, request_bytes).await,
+        Decision::Refuse(failure) => Err(failure),
+    };
+    match answered {
+        Ok(response) => pass_on(response, closing),
+        Err(failure) => answer(failure, Some(closing)),
+    }
+}
+
+fn pass_on(response: Response<ResponseBody>, mut closing: Closing) -> Response<AnswerBody> {
+    let (mut head, body) = response.into_parts();
+    strip(&mut head.headers);
+    closing.answered(head.status.as_u16());
+    let ends_here = closing.call().method() == Method::HEAD;
+    Response::from_parts(head, AnswerBody::upstream(body, closing, ends_here))
+}
+
+/// The wall clock, as the log shows it.
+pub(super) fn now() -> Timestamp {
+    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => {
+            Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
+        }
+        // A clock before 1970: no time at all is closer to the truth than a wrong one.
+        Err(_) => Timestamp::ZERO,
+    }
+}

@@ -1,0 +1,33 @@
+//! Every bound of the data plane, with its unit and reason.
+
+use std::time::Duration;
+
+/// Bounds of a proxy.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Most client connections of a worker. Each costs a descriptor, some 14 KiB here, and one upstream connection at
+    /// most.
+    pub connections: usize,
+    /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
+    /// connection. Longer than browsers and libraries keep connections idle (commonly 60 to 90 s).
+    pub head_timeout: Duration,
+    /// Most bytes of a request's head, and what is read at once; Envoy takes 60 KiB.
+    pub head_bytes: usize,
+    /// Most header fields of a request.
+    pub head_fields: usize,
+    /// How long an origin may take to send the head of its answer where the route says nothing. Long polls and
+    /// language models answer within minutes.
+    pub response_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            head_timeout: Duration::from_secs(120),
+            head_bytes: 64 * 1024,
+            head_fields: 100,
+            response_timeout: Duration::from_secs(300),
+        }
+    }
+}

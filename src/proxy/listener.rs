@@ -1,0 +1,92 @@
+//! Sidecar listeners: bound once for each worker, so that the kernel spreads connections and no socket is shared.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that wait to be accepted; the kernel cuts it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// A bound listener, one socket a worker.
+#[derive(Debug)]
+pub struct Listener {
+    /// The address, the port filled in where 0 was asked for.
+    pub address: SocketAddr,
+    /// One socket for each worker.
+    pub sockets: Vec<TcpListener>,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", explain(.error))]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use by another process; pick another with --listen".into(),
+        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; pick another with --listen".into(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have the address".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Binds an address for so many workers. Port 0 takes a free port, the same for all.
+///
+/// # Errors
+/// What the system says, in the user's words.
+pub fn bind(address: SocketAddr, workers: usize) -> Result<Listener, BindError> {
+    let failed = |error| BindError { address, error };
+    // Tried without SO_REUSEPORT first: with it, a second proxy of the same user would silently take a share of the
+    // connections.
+    let bound = probe(address).map_err(failed)?;
+    let sockets = (0..workers.max(1)).map(|_| share(bound)).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    Ok(Listener { address: bound, sockets })
+}
+
+fn probe(address: SocketAddr) -> io::Result<SocketAddr> {
+    let socket = open(address)?;
+    socket.bind(&address.into())?;
+    socket.listen(1)?;
+    TcpListener::from(socket).local_addr()
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn share(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_use_is_refused_in_plain_words() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = taken.local_addr().expect("bound");
+        let error = bind(address, 1).expect_err("in use").to_string();
+        assert!(error.contains(&address.to_string()) && error.contains("in use"), "{error}");
+    }
+
+    #[test]
+    fn a_second_proxy_cannot_share_the_port() {
+        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 2).expect("a free port");
+        assert_eq!(first.sockets.len(), 2);
+        assert!(bind(first.address, 2).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! The end of a call: its outcome, its entries, exactly once.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::accesslog::{Permit, Report};
+use crate::call::{Call, CallBag, Failure, Outcome};
+use crate::expr::Timestamp;
+use crate::metrics::Counter;
+use crate::policy::refusal;
+use crate::snapshot::Hop;
+
+use super::exchange::now;
+use super::worker::{Held, Worker};
+
+/// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
+pub(super) struct Closing {
+    worker: Rc<Worker>,
+    held: Rc<Held>,
+    /// Taken when the report is made.
+    permit: Option<Permit>,
+    call: Call,
+    hop: Hop,
+    started: Instant,
+    request_bytes: Rc<Cell<u64>>,
+    outcome: Outcome,
+}
+
+impl Closing {
+    /// For a call that has been judged; until it is told more, the caller has left.
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        held: &Rc<Held>,
+        permit: Permit,
+        call: Call,
+        hop: Hop,
+        request_bytes: Rc<Cell<u64>>,
+    ) -> Self {
+        let outcome = Outcome {
+            status: 0,
+            failure: None,
+            abandoned: true,
+            request_bytes: 0,
+            response_bytes: 0,
+            response_time: call.time(),
+            duration: 0,
+        };
+        let (worker, held) = (Rc::clone(worker), Rc::clone(held));
+        Self { worker, held, permit: Some(permit), call, hop, started: Instant::now(), request_bytes, outcome }
+    }
+
+    /// The call.
+    pub(super) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The origin has answered with this status.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.outcome.status = status;
+        self.outcome.response_time = now();
+    }
+
+    /// We answer.
+    pub(super) fn failed(&mut self, failure: Failure) {
+        self.answered(failure.status());
+        self.outcome.failure = Some(failure);
+    }
+
+    /// So many bytes of the body were handed to the caller.
+    pub(super) fn passed(&mut self, bytes: usize) {
+        self.outcome.response_bytes += bytes as u64;
+    }
+
+    /// The origin broke off in its body.
+    pub(super) fn cut_off(&mut self) {
+        self.outcome.failure = Some(Failure::UpstreamClosed);
+        self.outcome.abandoned = false;
+    }
+
+    /// The whole answer was handed to the caller.
+    pub(super) fn complete(mut self) {
+        self.outcome.abandoned = false;
+    }
+
+    fn count(&self, entries: usize) {
+        let (shard, outcome) = (&self.worker.shard, &self.outcome);
+        match outcome.status {
+            0 => {}
+            1..400 => shard.count(Counter::Succeeded),
+            400..500 => shard.count(Counter::ClientErrors),
+            _ => shard.count(Counter::ServerErrors),
+        }
+        if outcome.failure.is_some() {
+            shard.count(Counter::Refused);
+        }
+        if outcome.abandoned {
+            shard.count(Counter::Abandoned);
+        }
+        shard.add(Counter::Entries, entries as u64);
+        shard.add(Counter::RequestBytes, outcome.request_bytes);
+        shard.add(Counter::ResponseBytes, outcome.response_bytes);
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.outcome.request_bytes = self.request_bytes.get();
+        self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let mut report = Report::new();
+        let snapshot = &self.held.snapshot;
+        let bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.hop));
+        let mut scratch = self.worker.scratch.borrow_mut();
+        let errors = snapshot.policy.report(&bag, &mut scratch, &mut report);
+        self.worker.shard.add(Counter::EvaluationErrors, errors);
+        if let Some(failure) = self.outcome.failure.filter(|_| report.is_empty()) {
+            report.push(refusal::entry(&self.call, failure));
+        }
+        self.count(report.len());
+        if let Some(permit) = self.permit.take() {
+            permit.record(report);
+        }
+    }
+}
+
+/// Reports a request that never became a call.
+pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, failure: Failure) {
+    worker.shard.count(Counter::Refused);
+    worker.shard.count(Counter::ClientErrors);
+    worker.shard.count(Counter::Entries);
+    permit.record(Report::from_iter([refusal::head_entry(time, failure)]));
+}

@@ -1,0 +1,74 @@
+//! Answers of our own, and what is taken off the origin's.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use tokio::net::TcpStream;
+
+use crate::call::Failure;
+use crate::metrics::Counter;
+
+use super::body::AnswerBody;
+use super::report::Closing;
+use super::worker::Worker;
+
+/// What a client over the connection limit reads.
+const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
+content-length: 38\r\nconnection: close\r\n\r\negressctl: too many client connections";
+
+/// The answer to a call that failed.
+pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response<AnswerBody> {
+    if let Some(closing) = &mut closing {
+        closing.failed(failure);
+    }
+    let text = Bytes::from(format!("egressctl: {}\n", failure.reason()));
+    let mut response = Response::new(AnswerBody::text(text, closing));
+    *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("egressctl"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    if matches!(failure, Failure::BadRequest(_)) {
+        // What follows on the connection may be the rest of what could not be understood.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The answer when there is no room for a report: nothing is forwarded that could not be recorded.
+pub(super) fn overloaded(worker: &Worker) -> Response<AnswerBody> {
+    worker.shard.count(Counter::Refused);
+    worker.shard.count(Counter::ServerErrors);
+    answer(Failure::Overload, None)
+}
+
+/// Tells a client over the connection limit so, without ever waiting for it.
+pub(super) fn turn_away(worker: &Worker, stream: TcpStream) {
+    worker.shard.count(Counter::ConnectionsRefused);
+    // The socket buffer of a new connection has room; a client that does not read it loses nothing but the reason.
+    let _ = stream.try_write(TURNED_AWAY);
+}
+
+/// Removes from an origin's head what is for its own connection only (RFC 9110 §7.6.1).
+pub(super) fn strip(headers: &mut HeaderMap) {
+    const HOP_BY_HOP: [HeaderName; 5] = [
+        header::CONNECTION,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_turned_away_answer_has_the_length_it_says() {
+        let text = std::str::from_utf8(TURNED_AWAY).expect("ASCII");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+    }
+}

@@ -1,0 +1,162 @@
+//! One core's loop and all that it owns.
+
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::accesslog::Recorder;
+use crate::expr::Scratch;
+use crate::identity::Workload;
+use crate::metrics::{Counter, Shard};
+use crate::snapshot::{Published, Snapshot};
+use crate::upstream::{Connector, Upstream};
+
+use super::connection::serve;
+use super::drain::{Drain, Phase};
+use super::limits::Limits;
+
+/// How often idle upstream connections are looked through.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long to wait after `accept` failed, commonly for want of descriptors: at once it would fail again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What all workers of a process share, all of it read-only or made for sharing.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The configuration in force.
+    pub published: Arc<Published>,
+    /// Where reports go.
+    pub recorder: Recorder,
+    /// Makes upstream connections.
+    pub connector: Arc<Connector>,
+    /// The bounds.
+    pub limits: Limits,
+    /// Tells when to stop.
+    pub drain: Drain,
+}
+
+/// One worker: a thread's own pool, counters and view of the configuration.
+pub struct Worker {
+    pub(super) recorder: Recorder,
+    pub(super) upstream: Upstream,
+    pub(super) limits: Limits,
+    pub(super) shard: Arc<Shard>,
+    pub(super) scratch: RefCell<Scratch>,
+    published: Arc<Published>,
+    held: RefCell<Rc<Held>>,
+    chance: Cell<u64>,
+}
+
+/// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
+/// workers would write to.
+pub(super) struct Held {
+    version: u64,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// The workload behind each listener: copies, for the same reason.
+    callers: Vec<Option<Arc<Workload>>>,
+}
+
+impl Held {
+    fn of(published: &Published) -> Rc<Self> {
+        let (version, snapshot) = published.load();
+        let callers = snapshot.callers().map(|caller| caller.map(|workload| Arc::new(workload.clone()))).collect();
+        Rc::new(Self { version, snapshot, callers })
+    }
+
+    /// The workload behind a listener.
+    pub(super) fn caller(&self, listener: usize) -> Option<Arc<Workload>> {
+        self.callers.get(listener).cloned().flatten()
+    }
+}
+
+impl Worker {
+    fn new(shared: &Shared, shard: Arc<Shard>, seed: u64) -> Self {
+        Self {
+            recorder: shared.recorder.clone(),
+            upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
+            limits: shared.limits.clone(),
+            shard,
+            scratch: RefCell::default(),
+            held: RefCell::new(Held::of(&shared.published)),
+            published: Arc::clone(&shared.published),
+            // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
+            chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+        }
+    }
+
+    /// The configuration in force; a call takes it once and keeps it to its end.
+    pub(super) fn held(&self) -> Rc<Held> {
+        let mut held = self.held.borrow_mut();
+        if held.version != self.published.version() {
+            *held = Held::of(&self.published);
+        }
+        Rc::clone(&held)
+    }
+
+    /// A random number (xorshift64*): good enough to spread weights, and no secret.
+    pub(super) fn draw(&self) -> u64 {
+        let mut state = self.chance.get();
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        self.chance.set(state);
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+/// Serves its sockets, one for each listener, until the drain has ended; runs on the calling thread.
+///
+/// # Errors
+/// Only when the runtime cannot be set up.
+pub fn run(shared: Shared, sockets: Vec<TcpListener>, shard: Arc<Shard>, seed: u64) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let worker = Rc::new(Worker::new(&shared, shard, seed));
+    LocalSet::new().block_on(&runtime, async {
+        let mut listeners = JoinSet::new();
+        for (listener, socket) in sockets.into_iter().enumerate() {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            listeners.spawn_local(accept(Rc::clone(&worker), listener, socket, shared.drain.clone()));
+        }
+        let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
+        listeners.join_all().await;
+        sweeper.abort();
+        Ok(())
+    })
+}
+
+async fn sweep(worker: Rc<Worker>) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        worker.upstream.sweep();
+    }
+}
+
+async fn accept(worker: Rc<Worker>, listener: usize, socket: tokio::net::TcpListener, mut drain: Drain) {
+    let mut connections = JoinSet::new();
+    let watched = drain.clone();
+    loop {
+        tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) if connections.len() < worker.limits.connections => {
+                    worker.shard.count(Counter::Connections);
+                    connections.spawn_local(serve(Rc::clone(&worker), listener, stream, peer, watched.clone()));
+                }
+                Ok((stream, _)) => super::respond::turn_away(&worker, stream),
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+            () = drain.reached(Phase::Draining) => break,
+        }
+    }
+    drop(socket);
+    tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => {}
+        () = drain.reached(Phase::Stopping) => connections.shutdown().await,
+    }
+}

@@ -1,0 +1,202 @@
+//! What the checks of all kinds share: decoding first, then rules, each at its place.
+
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::decode::{Spelling, decode_all};
+use crate::resource::{Duration, Labels, Resource, Typed, name};
+
+/// A place in a resource at which rules are checked.
+pub(super) struct At<'p> {
+    pub(super) path: FieldPath,
+    pub(super) problems: &'p mut Problems,
+}
+
+impl At<'_> {
+    /// One key deeper.
+    pub(super) fn field(&mut self, name: &str) -> At<'_> {
+        At { path: self.path.field(name), problems: self.problems }
+    }
+
+    /// One list position deeper.
+    pub(super) fn index(&mut self, index: usize) -> At<'_> {
+        At { path: self.path.index(index), problems: self.problems }
+    }
+
+    /// Checks each item of the list under a key.
+    pub(super) fn each<T>(&mut self, name: &str, items: &[T], mut check: impl FnMut(&mut At<'_>, &T)) {
+        let mut list = self.field(name);
+        for (index, item) in items.iter().enumerate() {
+            check(&mut list.index(index), item);
+        }
+    }
+
+    /// Checks what stands under a key, if anything does.
+    pub(super) fn part<T>(&mut self, name: &str, part: Option<&T>, check: impl FnOnce(&mut At<'_>, &T)) {
+        if let Some(part) = part {
+            check(&mut self.field(name), part);
+        }
+    }
+
+    /// Notes a broken rule.
+    pub(super) fn invalid(&mut self, message: impl Into<String>) {
+        self.problems.error(Code::Invalid, self.path.clone(), message);
+    }
+
+    /// Notes a broken rule, with advice.
+    pub(super) fn advise(&mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.problems.push(Problem::error(Code::Invalid, self.path.clone(), message).help(help));
+    }
+
+    /// Notes that the field is missing.
+    pub(super) fn required(&mut self) {
+        self.missing("Required value");
+    }
+
+    /// Notes that the field is missing, in other words than Kubernetes'.
+    pub(super) fn missing(&mut self, message: impl Into<String>) {
+        self.problems.error(Code::Required, self.path.clone(), message);
+    }
+
+    /// Notes a value that stands twice.
+    pub(super) fn duplicate(&mut self, message: impl Into<String>) {
+        self.problems.error(Code::Duplicate, self.path.clone(), message);
+    }
+
+    /// Notes something accepted that its author may not want.
+    pub(super) fn warn(&mut self, message: impl Into<String>) {
+        self.problems.warning(Code::Invalid, self.path.clone(), message);
+    }
+
+    /// Notes something accepted that has no effect in Istio either.
+    pub(super) fn ignored(&mut self, message: impl Into<String>) {
+        self.problems.warning(Code::NoEffect, self.path.clone(), message);
+    }
+
+    /// Notes an old form.
+    pub(super) fn deprecated(&mut self, message: impl Into<String>) {
+        self.problems.warning(Code::Deprecated, self.path.clone(), message);
+    }
+
+    /// Notes the error of a verdict.
+    pub(super) fn verdict<E: Into<String>>(&mut self, verdict: Result<(), E>) {
+        if let Err(why) = verdict {
+            self.invalid(why);
+        }
+    }
+}
+
+/// Decodes a kind's spec, then applies its rules; rules see harmless values where decoding found faults, and what they
+/// say about those places is dropped.
+pub(super) fn spec<T: Typed>(resource: &Resource, problems: &mut Problems, rules: impl FnOnce(&mut At<'_>, &T)) {
+    let root = T::ROOT.unwrap_or_default();
+    known_keys(&resource.body, &["spec", "status"], problems);
+    let tree = resource.body.get(root).unwrap_or(&Json::Null);
+    decoded(decode_all(tree, &FieldPath::of(root), Spelling::Protobuf), problems, FieldPath::of(root), rules);
+}
+
+/// The same for Kubernetes' own kinds, whose whole body is one struct and whose keys have one spelling.
+pub(super) fn body<T: Typed>(resource: &Resource, problems: &mut Problems, rules: impl FnOnce(&mut At<'_>, &T)) {
+    let tree = Json::Object(resource.body.clone());
+    decoded(decode_all(&tree, &FieldPath::root(), Spelling::Exact), problems, FieldPath::root(), rules);
+}
+
+fn decoded<T>(
+    (value, faults): (Option<T>, Problems),
+    problems: &mut Problems,
+    path: FieldPath,
+    rules: impl FnOnce(&mut At<'_>, &T),
+) {
+    let mut broken = Problems::new();
+    if let Some(value) = value {
+        rules(&mut At { path, problems: &mut broken }, &value);
+    }
+    let fresh = broken.into_iter().filter(|broken| !faults.iter().any(|fault| explains(fault, broken)));
+    let fresh: Vec<Problem> = fresh.collect();
+    problems.extend(faults);
+    problems.extend(fresh);
+}
+
+/// Whether a fault of decoding may be the only reason why a rule is broken: a value that could not be read is no value,
+/// and a misspelled key leaves its neighbours missing.
+fn explains(fault: &Problem, broken: &Problem) -> bool {
+    let (fault_at, broken_at) = (fault.at.steps(), broken.at.steps());
+    if fault.code == Code::UnknownField {
+        return broken.code == Code::Required
+            && (broken.at.parent() == fault.at.parent() || broken.at == fault.at.parent());
+    }
+    fault_at.starts_with(broken_at) || broken_at.starts_with(fault_at)
+}
+
+fn known_keys(body: &Map<String, Json>, known: &'static [&'static str], problems: &mut Problems) {
+    for key in body.keys().filter(|key| !known.contains(&key.as_str())) {
+        let message = format!("unknown field \"{key}\"");
+        let fields = ["apiVersion", "kind", "metadata"].into_iter().chain(known.iter().copied());
+        problems.push(
+            Problem::error(Code::UnknownField, FieldPath::root().field(key), message)
+                .on_key()
+                .expected(fields)
+                .help("the fields of the resource itself stand under spec, indented"),
+        );
+    }
+}
+
+/// A duration of at least a millisecond, in whole milliseconds.
+pub(super) fn duration(at: &mut At<'_>, duration: &Duration) {
+    const MILLISECOND: i64 = 1_000_000;
+    if duration.nanos < MILLISECOND {
+        at.invalid("duration must be greater than 1ms");
+    } else if duration.nanos % MILLISECOND != 0 {
+        at.invalid("only durations to ms precision are supported");
+    }
+}
+
+/// A port from 1 to 65535.
+pub(super) fn port(at: &mut At<'_>, port: u32) {
+    if !(1..=65535).contains(&port) {
+        at.invalid(format!("port number {port} must be in the range 1..65535"));
+    }
+}
+
+/// Keys and values of labels, as selectors and subsets have them.
+pub(super) fn labels(at: &mut At<'_>, labels: &Labels) {
+    name::check_labels(labels, &at.path, at.problems);
+}
+
+/// A word that is a DNS label in any letter case, as Istio has it for names of ports and subsets.
+pub(super) fn is_label(word: &str) -> bool {
+    name::dns_label(&word.to_ascii_lowercase()).is_ok()
+}
+
+/// `exportTo`: `.`, `*` or namespaces.
+pub(super) fn export_to(at: &mut At<'_>, scopes: &[String], allow_none: bool) {
+    for (index, scope) in scopes.iter().enumerate() {
+        let mut at = at.index(index);
+        match scope.as_str() {
+            "*" if scopes.len() > 1 => at.invalid("exportTo cannot have * together with other namespaces"),
+            "~" if !allow_none || scopes.len() > 1 => at.invalid("~ may stand only alone, and only in a ServiceEntry"),
+            "*" | "." | "~" => {}
+            name if !is_label(name) => at.invalid(format!("invalid value \"{name}\": write ., * or a namespace")),
+            _ => {}
+        }
+        if scopes[..index].contains(scope) {
+            at.duplicate(format!("duplicate entry \"{scope}\" in exportTo"));
+        }
+    }
+}
+
+/// An IP address or a network in CIDR form.
+pub(super) fn is_ip_or_cidr(text: &str) -> bool {
+    match text.split_once('/') {
+        None => is_ip(text),
+        Some((ip, bits)) => {
+            let max = if ip.contains(':') { 128 } else { 32 };
+            is_ip(ip) && bits.bytes().all(|b| b.is_ascii_digit()) && bits.parse::<u32>().is_ok_and(|bits| bits <= max)
+        }
+    }
+}
+
+/// An IPv4 or IPv6 address.
+pub(super) fn is_ip(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}

@@ -1,0 +1,369 @@
+//! From resources to the route table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+use k8s_openapi::api::core::v1::Service as CoreService;
+use regex::RegexBuilder;
+
+use crate::resource::kinds::destination_rule::DestinationRule;
+use crate::resource::kinds::gateway::Gateway;
+use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::virtual_service::{HttpMatchRequest, HttpRoute, StringMatch, VirtualService};
+use crate::resource::{Labels, Resource};
+
+use super::destinations::{Destinations, HostRule};
+use super::hosts::{HostTable, covers, qualify};
+use super::matching::{Match, Text, full};
+use super::route::{Destination, Route};
+use super::services::{Service, Services, exported};
+use super::{PortRoutes, RouteTable, SidecarHost};
+
+/// The namespace of the gateway and of what applies to the whole mesh.
+pub const GATEWAY_NAMESPACE: &str = "istio-system";
+
+/// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
+const HTTP_PORT: u16 = 80;
+
+/// Most bytes that one route's regex may compile to.
+const REGEX_SIZE: usize = 1 << 20;
+
+/// All networking resources, decoded, oldest first.
+#[derive(Debug, Default)]
+pub struct Networking {
+    services: Services,
+    rules: Vec<HostRule>,
+    virtual_services: Vec<Declared<VirtualService>>,
+    gateways: Vec<Declared<Gateway>>,
+}
+
+#[derive(Debug)]
+struct Declared<T> {
+    name: String,
+    namespace: String,
+    spec: T,
+}
+
+impl<T> Declared<T> {
+    fn new(resource: &Resource, spec: T) -> Self {
+        Self { name: resource.meta.name.clone(), namespace: resource.namespace().to_owned(), spec }
+    }
+}
+
+/// Where a route applies: bound to the sidecars, or to a Gateway by `namespace/name`.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Mesh,
+    Gateway(&'a str, &'a str),
+}
+
+impl Networking {
+    /// Adds a Service of the mesh; these come before ServiceEntries.
+    pub fn service(&mut self, resource: &Resource, spec: &CoreService) {
+        self.services.add_core(resource, spec);
+    }
+
+    /// Adds a ServiceEntry.
+    pub fn service_entry(&mut self, resource: &Resource, spec: &ServiceEntry) {
+        self.services.add_entry(resource, spec);
+    }
+
+    /// Adds a DestinationRule.
+    pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
+        self.rules.push(HostRule::new(resource.namespace(), spec));
+    }
+
+    /// Adds a VirtualService.
+    pub fn virtual_service(&mut self, resource: &Resource, spec: VirtualService) {
+        self.virtual_services.push(Declared::new(resource, spec));
+    }
+
+    /// Adds a Gateway.
+    pub fn gateway(&mut self, resource: &Resource, spec: Gateway) {
+        self.gateways.push(Declared::new(resource, spec));
+    }
+
+    /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
+    pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels) -> RouteTable {
+        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels)).collect();
+        RouteTable { sidecars, gateways: self.gateway_ports(gateway_labels) }
+    }
+
+    fn sidecar(&self, namespace: &str, gateway_labels: &Labels) -> HostTable<Arc<SidecarHost>> {
+        let services = self.services.seen_from(namespace);
+        let routing = self.mesh_virtual_services(namespace);
+        let mut destinations = Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, gateway_labels);
+        let mut table = HostTable::default();
+        for service in services.values() {
+            let ports = SidecarHost(ports(service, routing.covering(&service.host).copied(), &mut destinations));
+            let ports = Arc::new(ports);
+            for name in names(service, namespace) {
+                table.entry(&name).or_insert_with(|| Arc::clone(&ports));
+            }
+        }
+        for (host, declared) in unregistered(&routing, &services) {
+            let routes = routes(declared, Place::Mesh, HTTP_PORT, &mut destinations);
+            if !routes.is_empty() {
+                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
+                table.entry(&host).or_insert_with(|| Arc::new(only));
+            }
+        }
+        table
+    }
+
+    /// The VirtualServices that sidecars of a namespace follow, one for each host: the oldest.
+    fn mesh_virtual_services(&self, namespace: &str) -> HostTable<&Declared<VirtualService>> {
+        let mut table = HostTable::default();
+        for declared in &self.virtual_services {
+            let spec = &declared.spec;
+            let bound = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
+            if bound && exported(&spec.export_to, &declared.namespace, namespace) {
+                for host in &spec.hosts {
+                    table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
+                }
+            }
+        }
+        table
+    }
+
+    fn gateway_ports(&self, labels: &Labels) -> HashMap<u16, HostTable<Vec<Route>>> {
+        let services = self.services.seen_from(GATEWAY_NAMESPACE);
+        let mut destinations = Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels);
+        let mut table: HashMap<u16, HostTable<Vec<Route>>> = HashMap::new();
+        let selected = self.gateways.iter().filter(|gateway| {
+            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        });
+        for gateway in selected {
+            for server in &gateway.spec.servers {
+                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else { continue };
+                let hosts = table.entry(port).or_default();
+                self.add_server(gateway, &server.hosts, port, hosts, &mut destinations);
+            }
+        }
+        for routes in table.values_mut().flat_map(HostTable::values_mut) {
+            // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
+            routes.sort_by_key(Route::takes_all);
+        }
+        table
+    }
+
+    fn add_server(
+        &self,
+        gateway: &Declared<Gateway>,
+        server_hosts: &[String],
+        port: u16,
+        table: &mut HostTable<Vec<Route>>,
+        destinations: &mut Destinations<'_>,
+    ) {
+        let place = Place::Gateway(&gateway.namespace, &gateway.name);
+        for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+            for pattern in &declared.spec.hosts {
+                let pattern = qualify(pattern, &declared.namespace);
+                let served = server_hosts.iter().filter_map(|host| serve(host, &pattern, declared, gateway));
+                // The same host by two server patterns is still one.
+                let served: std::collections::BTreeSet<String> = served.collect();
+                for host in served {
+                    let routes = routes(declared, place, port, destinations);
+                    table.entry(&host).or_default().extend(routes);
+                }
+            }
+        }
+    }
+}
+
+/// The names by which sidecars of a namespace know a service: of a Service of the mesh also the short ones.
+fn names(service: &Service, namespace: &str) -> Vec<String> {
+    let mut names = vec![service.host.clone()];
+    if let Some(short) = service.host.strip_suffix(".svc.cluster.local") {
+        names.push(format!("{short}.svc"));
+        names.push(short.to_owned());
+        names.extend(short.strip_suffix(&format!(".{namespace}")).map(str::to_owned));
+    }
+    names
+}
+
+/// Hosts that only a VirtualService knows. A wildcard that covers registered hosts stands for exactly those.
+fn unregistered<'v>(
+    routing: &HostTable<&'v Declared<VirtualService>>,
+    services: &HostTable<Service>,
+) -> Vec<(String, &'v Declared<VirtualService>)> {
+    let known = |pattern: &str| match pattern.starts_with('*') {
+        true => services.values().any(|service| covers(pattern, &service.host)),
+        false => services.pattern(pattern).is_some(),
+    };
+    let patterns = routing.iter().filter(|(pattern, _)| !known(pattern));
+    patterns.map(|(pattern, declared)| (pattern, *declared)).collect()
+}
+
+fn ports(
+    service: &Service,
+    routed: Option<&Declared<VirtualService>>,
+    destinations: &mut Destinations<'_>,
+) -> Vec<(u16, PortRoutes)> {
+    let mut ports = Vec::with_capacity(service.ports.len());
+    for port in service.ports.iter().filter(|port| port.http) {
+        let routes = routed.map(|declared| routes(declared, Place::Mesh, port.number, destinations));
+        match routes.filter(|routes| !routes.is_empty()) {
+            Some(routes) => ports.push((port.number, PortRoutes::Routes(routes))),
+            None => {
+                if let Ok(cluster) = destinations.cluster(&service.host, Some(port.number), port.number, "") {
+                    ports.push((port.number, PortRoutes::Service(cluster)));
+                }
+            }
+        }
+    }
+    ports
+}
+
+/// Whether a VirtualService names a gateway.
+fn is_bound(declared: &Declared<VirtualService>, place: Place<'_>) -> bool {
+    names_place(&declared.spec.gateways, &declared.namespace, place)
+}
+
+/// Whether a list of gateway names, written in a namespace, has a place: `mesh`, `name`, `namespace/name`, `./name`, or
+/// the old full form.
+fn names_place(gateways: &[String], namespace: &str, place: Place<'_>) -> bool {
+    gateways.iter().any(|written| match place {
+        Place::Mesh => written == "mesh",
+        Place::Gateway(of, name) => match written.split_once('/') {
+            Some((".", written)) => written == name && namespace == of,
+            Some((written_namespace, written)) => written == name && written_namespace == of,
+            None => match written.strip_suffix(".svc.cluster.local").and_then(|short| short.split_once('.')) {
+                Some((written, written_namespace)) => written == name && written_namespace == of,
+                None => written == name && namespace == of && name != "mesh",
+            },
+        },
+    })
+}
+
+/// The narrower of a server's host and a VirtualService's, if they have calls in common.
+fn serve(
+    server_host: &str,
+    pattern: &str,
+    declared: &Declared<VirtualService>,
+    gateway: &Declared<Gateway>,
+) -> Option<String> {
+    let host = match server_host.split_once('/') {
+        None => server_host,
+        Some((namespace, host)) => {
+            let namespace = if namespace == "." { gateway.namespace.as_str() } else { namespace };
+            (namespace == "*" || namespace == declared.namespace).then_some(host)?
+        }
+    };
+    let host = host.to_ascii_lowercase();
+    if covers(&host, pattern) {
+        Some(pattern.to_owned())
+    } else if covers(pattern, &host) {
+        Some(host)
+    } else {
+        None
+    }
+}
+
+/// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call.
+fn routes(
+    declared: &Declared<VirtualService>,
+    place: Place<'_>,
+    port: u16,
+    destinations: &mut Destinations<'_>,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for route in &declared.spec.http {
+        let Some(matches) = matches(route, &declared.namespace, place, port) else { continue };
+        let compiled = Route {
+            matches,
+            destinations: self::destinations(route, &declared.namespace, port, destinations),
+            timeout: route.timeout.map(crate::resource::Duration::to_std),
+        };
+        let last = compiled.takes_all();
+        routes.push(compiled);
+        if last {
+            break;
+        }
+    }
+    routes
+}
+
+/// The entries of a route's `match` that can hold at a place and port; `None` if it has entries, but none of them can.
+fn matches(route: &HttpRoute, namespace: &str, place: Place<'_>, port: u16) -> Option<Vec<Match>> {
+    if route.r#match.is_empty() {
+        return Some(Vec::new());
+    }
+    let here = route.r#match.iter().filter(|entry| {
+        let at_place = entry.gateways.is_empty() || names_place(&entry.gateways, namespace, place);
+        at_place && (entry.port == 0 || entry.port == u32::from(port))
+    });
+    // A condition that cannot be compiled was refused when it was created; should one come up all the same, its entry
+    // must not match more than was written, so it matches nothing.
+    let compiled: Vec<_> = here.filter_map(condition).collect();
+    (!compiled.is_empty()).then_some(compiled)
+}
+
+fn condition(entry: &HttpMatchRequest) -> Option<Match> {
+    let ignore_case = entry.ignore_uri_case;
+    // With gateways named, Istio looks at the source no more.
+    let source = entry.gateways.is_empty();
+    Some(Match {
+        uri: text(entry.uri.as_ref(), ignore_case)?,
+        scheme: text(entry.scheme.as_ref(), false)?,
+        method: text(entry.method.as_ref(), false)?,
+        authority: text(entry.authority.as_ref(), false)?,
+        headers: headers(&entry.headers)?,
+        without_headers: headers(&entry.without_headers)?,
+        query: entry
+            .query_params
+            .iter()
+            .map(|(name, condition)| Some((name.clone(), present_or(condition)?)))
+            .collect::<Option<_>>()?,
+        source_labels: if source { entry.source_labels.clone() } else { Labels::new() },
+        source_namespace: (source && !entry.source_namespace.is_empty()).then(|| entry.source_namespace.clone()),
+    })
+}
+
+fn headers(conditions: &std::collections::BTreeMap<String, StringMatch>) -> Option<Vec<(HeaderName, Text)>> {
+    conditions.iter().map(|(name, condition)| Some((name.parse().ok()?, present_or(condition)?))).collect()
+}
+
+/// `None` if it cannot be compiled, `Some(None)` if there is no condition.
+#[expect(clippy::option_option, reason = "absent and impossible are different answers")]
+fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Text>> {
+    match condition {
+        None => Some(None),
+        Some(condition) => compile_text(condition, ignore_case).map(Some),
+    }
+}
+
+/// A condition of headers and parameters, where `{}` and the regex `*` ask for presence only.
+fn present_or(condition: &StringMatch) -> Option<Text> {
+    let empty = condition.exact.is_none() && condition.prefix.is_none() && condition.regex.is_none();
+    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { compile_text(condition, false) }
+}
+
+fn compile_text(condition: &StringMatch, ignore_case: bool) -> Option<Text> {
+    match (&condition.exact, &condition.prefix, &condition.regex) {
+        (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
+        (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
+        (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
+        (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
+        (None, None, Some(pattern)) => {
+            RegexBuilder::new(&full(pattern)).size_limit(REGEX_SIZE).build().ok().map(Text::Regex)
+        }
+        _ => None,
+    }
+}
+
+fn destinations(
+    route: &HttpRoute,
+    namespace: &str,
+    port: u16,
+    destinations: &mut Destinations<'_>,
+) -> Vec<Destination> {
+    let weighted = route.route.iter().filter_map(|weighted| {
+        let to = weighted.destination.as_ref()?;
+        let number = to.port.as_ref().and_then(|selector| u16::try_from(selector.number).ok());
+        let cluster = destinations.cluster(&qualify(&to.host, namespace), number, port, &to.subset);
+        Some(Destination { weight: u64::try_from(weighted.weight).unwrap_or(0), cluster })
+    });
+    weighted.collect()
+}

@@ -1,0 +1,125 @@
+//! Conditions of HTTP routes, compiled.
+
+use http::{HeaderMap, HeaderName};
+use regex::Regex;
+
+use crate::call::Call;
+use crate::resource::Labels;
+
+/// A condition on a text.
+#[derive(Debug)]
+pub(super) enum Text {
+    Exact(Box<str>),
+    Prefix(Box<str>),
+    ExactIgnoringCase(Box<str>),
+    PrefixIgnoringCase(Box<str>),
+    /// Anchored at both ends.
+    Regex(Regex),
+    /// Anything, if it is there at all.
+    Present,
+}
+
+impl Text {
+    pub(super) fn holds(&self, value: &str) -> bool {
+        match self {
+            Text::Exact(text) => value == &**text,
+            Text::Prefix(text) => value.starts_with(&**text),
+            Text::ExactIgnoringCase(text) => value.eq_ignore_ascii_case(text),
+            Text::PrefixIgnoringCase(text) => {
+                value.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
+            }
+            Text::Regex(regex) => regex.is_match(value),
+            Text::Present => true,
+        }
+    }
+
+    /// Whether the condition holds of every path.
+    pub(super) fn takes_every_path(&self) -> bool {
+        match self {
+            Text::Prefix(text) | Text::PrefixIgnoringCase(text) => matches!(&**text, "" | "/"),
+            Text::Regex(regex) => regex.as_str() == full(".*"),
+            Text::Present => true,
+            _ => false,
+        }
+    }
+}
+
+/// The source of a regex that has to match a whole value.
+pub(super) fn full(pattern: &str) -> String {
+    format!("^(?:{pattern})$")
+}
+
+/// The conditions of one entry of `match` that depend on the call; all must hold.
+#[derive(Debug, Default)]
+pub(super) struct Match {
+    pub(super) uri: Option<Text>,
+    pub(super) scheme: Option<Text>,
+    pub(super) method: Option<Text>,
+    pub(super) authority: Option<Text>,
+    pub(super) headers: Vec<(HeaderName, Text)>,
+    pub(super) without_headers: Vec<(HeaderName, Text)>,
+    pub(super) query: Vec<(String, Text)>,
+    pub(super) source_labels: Labels,
+    pub(super) source_namespace: Option<String>,
+}
+
+impl Match {
+    /// Whether all conditions hold of a call.
+    pub(super) fn holds(&self, call: &Call) -> bool {
+        let text = |condition: &Option<Text>, value: &str| condition.as_ref().is_none_or(|text| text.holds(value));
+        text(&self.uri, call.path())
+            && text(&self.scheme, "http")
+            && text(&self.method, call.method().as_str())
+            && text(&self.authority, call.authority().as_str())
+            && self.headers.iter().all(|(name, text)| has(call.headers(), name, text))
+            && !self.without_headers.iter().any(|(name, text)| has(call.headers(), name, text))
+            && self.query.iter().all(|(name, text)| first_parameter(call, name).is_some_and(|value| text.holds(value)))
+            && self.source_holds(call)
+    }
+
+    fn source_holds(&self, call: &Call) -> bool {
+        if self.source_labels.is_empty() && self.source_namespace.is_none() {
+            return true;
+        }
+        // Of an unknown caller nothing can be said, so no condition on it holds.
+        call.caller().is_some_and(|caller| {
+            self.source_namespace.as_ref().is_none_or(|namespace| *namespace == caller.namespace)
+                && self.source_labels.iter().all(|(key, value)| caller.labels.get(key) == Some(value))
+        })
+    }
+
+    /// Whether it holds of every call, so that no later route can be reached.
+    pub(super) fn takes_all(&self) -> bool {
+        self.uri.as_ref().is_none_or(Text::takes_every_path)
+            && self.scheme.is_none()
+            && self.method.is_none()
+            && self.authority.is_none()
+            && self.headers.is_empty()
+            && self.without_headers.is_empty()
+            && self.query.is_empty()
+            && self.source_labels.is_empty()
+            && self.source_namespace.is_none()
+    }
+}
+
+/// Repeated headers count as one, joined by `,` (RFC 9110 §5.3).
+fn has(headers: &HeaderMap, name: &HeaderName, text: &Text) -> bool {
+    let mut values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let Some(first) = values.next() else { return false };
+    match values.next() {
+        None => text.holds(first),
+        Some(second) => {
+            let joined = [first, second].into_iter().chain(values).collect::<Vec<_>>().join(",");
+            text.holds(&joined)
+        }
+    }
+}
+
+/// The first value of a query parameter, undecoded.
+fn first_parameter<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
+    let query = call.path_and_query().query()?;
+    query.split('&').find_map(|pair| match pair.split_once('=') {
+        Some((key, value)) => (key == name).then_some(value),
+        None => (pair == name).then_some(""),
+    })
+}

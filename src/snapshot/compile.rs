@@ -1,0 +1,92 @@
+//! From the registry to a snapshot.
+
+use crate::call::Reporter;
+use crate::identity::Workload;
+use crate::policy::Policy;
+use crate::registry::{LoadError, View, load};
+use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
+use crate::resource::Labels;
+use crate::routing::{GATEWAY_NAMESPACE, Networking, RouteTable};
+
+use super::{SidecarListener, Snapshot};
+
+/// The workload that plays the gateway.
+const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
+
+/// The namespace of a listener without workload.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// What a sidecar listener was told to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerSpec {
+    /// Name and namespace of the workload whose calls it takes.
+    pub workload: Option<(String, String)>,
+}
+
+impl Snapshot {
+    /// Compiles what is declared, for a proxy with these sidecar listeners.
+    ///
+    /// # Errors
+    /// A resource that cannot be compiled; nothing of the change may then be put in force.
+    pub fn compile(view: &dyn View, listeners: &[ListenerSpec]) -> Result<Self, LoadError> {
+        // Read first: what is read afterwards is at least as new.
+        let revision = view.revision()?;
+        let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+        let mut notes = Vec::new();
+        let sidecars = sidecars(view, listeners, &mut notes)?;
+        let routes = routes(view, &sidecars, gateway.as_ref())?;
+        let policy = Policy::compile(view, &mut notes)?;
+        let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
+        let sidecars = sidecars.listeners;
+        Ok(Self { revision, routes, policy, notes, sidecars, gateway })
+    }
+}
+
+struct Sidecars {
+    listeners: Vec<SidecarListener>,
+    /// The namespaces that listeners stand in, each once: the scopes of the route table.
+    namespaces: Vec<String>,
+}
+
+fn sidecars(view: &dyn View, listeners: &[ListenerSpec], notes: &mut Vec<String>) -> Result<Sidecars, LoadError> {
+    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), namespaces: Vec::new() };
+    for listener in listeners {
+        let caller = match &listener.workload {
+            None => None,
+            Some((name, namespace)) => {
+                let found = Workload::find(view, name, namespace)?;
+                if found.is_none() {
+                    notes.push(format!(
+                        "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
+                        DEPLOYMENT.name
+                    ));
+                }
+                found
+            }
+        };
+        let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
+        let scope = scope_of(&mut sidecars.namespaces, namespace);
+        let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
+        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid } });
+    }
+    Ok(sidecars)
+}
+
+fn scope_of(namespaces: &mut Vec<String>, namespace: &str) -> usize {
+    namespaces.iter().position(|known| known == namespace).unwrap_or_else(|| {
+        namespaces.push(namespace.to_owned());
+        namespaces.len() - 1
+    })
+}
+
+fn routes(view: &dyn View, sidecars: &Sidecars, gateway: Option<&Workload>) -> Result<RouteTable, LoadError> {
+    let mut networking = Networking::default();
+    load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
+    load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
+    load(view, &DESTINATION_RULE)?.into_iter().for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
+    load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
+    load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
+    let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
+    let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_else(Labels::new);
+    Ok(networking.compile(&namespaces, &labels))
+}

@@ -1,0 +1,92 @@
+//! Fields that are understood and kept, but not carried out yet: a user must never believe that they are.
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY, STDIO, VIRTUAL_SERVICE};
+use crate::resource::{Kind, Resource};
+
+/// Paths of such fields, `*` for every item of a list, with what happens instead.
+const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
+    (&VIRTUAL_SERVICE, "spec.http.*.redirect", UNANSWERED),
+    (&VIRTUAL_SERVICE, "spec.http.*.directResponse", UNANSWERED),
+    (&VIRTUAL_SERVICE, "spec.http.*.delegate", UNANSWERED),
+    (&VIRTUAL_SERVICE, "spec.http.*.rewrite", UNCHANGED),
+    (&VIRTUAL_SERVICE, "spec.http.*.headers", UNCHANGED),
+    (&VIRTUAL_SERVICE, "spec.http.*.route.*.headers", UNCHANGED),
+    (&VIRTUAL_SERVICE, "spec.http.*.corsPolicy", UNCHANGED),
+    (&VIRTUAL_SERVICE, "spec.http.*.retries", "calls are not retried"),
+    (&VIRTUAL_SERVICE, "spec.http.*.fault", "no fault is injected"),
+    (&VIRTUAL_SERVICE, "spec.http.*.mirror", "calls are not mirrored"),
+    (&VIRTUAL_SERVICE, "spec.http.*.mirrors", "calls are not mirrored"),
+    (&VIRTUAL_SERVICE, "spec.tls", "TLS is not passed through"),
+    (&VIRTUAL_SERVICE, "spec.tcp", "plain TCP is not forwarded"),
+    (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
+    (&SERVICE_ENTRY, "spec.workloadSelector", "no workload of the mesh answers for it"),
+    (&DESTINATION_RULE, "spec.workloadSelector", "the rule holds for every caller"),
+    (&DESTINATION_RULE, "spec.trafficPolicy.outlierDetection", NOT_LIMITED),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http", NOT_LIMITED),
+    (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.consistentHash", EVENLY),
+    (&DESTINATION_RULE, "spec.trafficPolicy.tunnel", "the origin is dialled directly"),
+    (&DESTINATION_RULE, "spec.trafficPolicy.proxyProtocol", "no PROXY header is sent"),
+    (&DESTINATION_RULE, "spec.trafficPolicy.tls.credentialName", UNREACHABLE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.tls.caCrl", "revocation lists are not read"),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.outlierDetection", NOT_LIMITED),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http", NOT_LIMITED),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.consistentHash", EVENLY),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.credentialName", UNREACHABLE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.caCrl", "revocation lists are not read"),
+    (&STDIO, "spec.maxMegabytesBeforeRotation", NOT_ROTATED),
+    (&STDIO, "spec.maxDaysBeforeRotation", NOT_ROTATED),
+    (&STDIO, "spec.maxRotatedFiles", NOT_ROTATED),
+];
+
+const UNANSWERED: &str = "calls that only this could answer get 503";
+const UNCHANGED: &str = "requests and answers pass unchanged";
+const NOT_LIMITED: &str = "nothing is limited or ejected";
+const EVENLY: &str = "endpoints are chosen evenly";
+const UNREACHABLE: &str = "calls get 503; name files instead";
+const NOT_ROTATED: &str = "the file is not rotated";
+
+/// Warns of every such field that a resource uses.
+pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {
+    for (_, path, instead) in WITHOUT_EFFECT.iter().filter(|(kind, ..)| resource.kind == *kind) {
+        let steps: Vec<&str> = path.split('.').collect();
+        let Some(body) = resource.body.get(steps[0]) else { continue };
+        find(body, &steps[1..], &FieldPath::of(steps[0]), &mut |at| {
+            let name = steps[steps.len() - 1];
+            let message = format!("{name} is kept, but not carried out by this version");
+            problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help((*instead).to_owned()));
+        });
+    }
+}
+
+/// Calls `found` for every place that the steps lead to; keys may be written in snake case too.
+fn find(tree: &Json, steps: &[&str], at: &FieldPath, found: &mut dyn FnMut(FieldPath)) {
+    match (steps, tree) {
+        ([], _) => found(at.clone()),
+        (["*", rest @ ..], Json::Array(items)) => {
+            for (position, item) in items.iter().enumerate() {
+                find(item, rest, &at.index(position), found);
+            }
+        }
+        ([name, rest @ ..], Json::Object(fields)) => {
+            for (key, value) in fields.iter().filter(|(key, value)| camel(key) == *name && !value.is_null()) {
+                find(value, rest, &at.field(key), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn camel(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    let mut words = key.split('_');
+    out.push_str(words.next().unwrap_or_default());
+    for word in words {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+    }
+    out
+}

@@ -1,0 +1,227 @@
+//! HTTP/1.1 to origins: the only file with hyper's client.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use crate::call::Failure;
+use crate::metrics::{Counter, Shard};
+use crate::routing::Endpoint;
+
+use super::connect::Connector;
+use super::pool::{Lendable, Pool};
+
+/// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
+const MAX_HEADERS: usize = 100;
+
+impl Lendable for SendRequest<RequestBody> {
+    fn ready(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn closed(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+type SharedPool = Rc<RefCell<Pool<SendRequest<RequestBody>>>>;
+
+/// The way of one worker to all origins.
+#[derive(Debug)]
+pub struct Upstream {
+    connector: Arc<Connector>,
+    pool: SharedPool,
+    shard: Arc<Shard>,
+}
+
+/// A failure, and whether the connection had been used before: then the origin may just have closed it, and a request
+/// that may be repeated can be tried on a new one.
+#[derive(Debug, Clone, Copy)]
+pub struct SendFailure {
+    /// What failed.
+    pub failure: Failure,
+    /// Whether the connection had been used before.
+    pub reused: bool,
+}
+
+impl Upstream {
+    /// A worker's way out, counting into its shard.
+    pub fn new(connector: Arc<Connector>, shard: Arc<Shard>) -> Self {
+        Self { connector, pool: SharedPool::default(), shard }
+    }
+
+    /// Sends a request to an endpoint and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn send(
+        &self,
+        endpoint: &Endpoint,
+        connect_timeout: Duration,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, SendFailure> {
+        while let Some(mut sender) = self.take(endpoint) {
+            match sender.try_send_request(request).await {
+                Ok(response) => return Ok(response.map(|body| self.lend(body, sender, endpoint))),
+                Err(mut failed) => match failed.take_message() {
+                    // Not a byte was sent: the connection was closed while it lay idle.
+                    Some(unsent) => request = unsent,
+                    None => return Err(SendFailure { failure: failure_of(failed.error()), reused: true }),
+                },
+            }
+        }
+        self.send_anew(endpoint, connect_timeout, request).await
+    }
+
+    /// [`Upstream::send`] on a connection made for it.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn send_anew(
+        &self,
+        endpoint: &Endpoint,
+        connect_timeout: Duration,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, SendFailure> {
+        let failed = |failure| SendFailure { failure, reused: false };
+        let mut sender = self.connect(endpoint, connect_timeout).await.map_err(failed)?;
+        let answered = sender.send_request(request).await;
+        answered.map(|response| response.map(|body| self.lend(body, sender, endpoint))).map_err(|e| failed(failure_of(&e)))
+    }
+
+    fn take(&self, endpoint: &Endpoint) -> Option<SendRequest<RequestBody>> {
+        self.pool.borrow_mut().take(&endpoint.pool_key)
+    }
+
+    /// Drops connections that have been idle for too long.
+    pub fn sweep(&self) {
+        self.pool.borrow_mut().sweep(Instant::now());
+    }
+
+    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<SendRequest<RequestBody>, Failure> {
+        let connected = self.connector.connect(endpoint, timeout).await;
+        let counter =
+            if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
+        self.shard.count(counter);
+        let (sender, connection) = Builder::new()
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(connected?))
+            .await
+            .map_err(|error| failure_of(&error))?;
+        // Ends with the connection, whose errors reach whoever waits for its answers.
+        tokio::task::spawn_local(connection);
+        Ok(sender)
+    }
+
+    fn lend(&self, body: Incoming, sender: SendRequest<RequestBody>, endpoint: &Endpoint) -> ResponseBody {
+        let lent = Lent { sender, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
+        let mut body = ResponseBody { body, lent: Some(lent) };
+        body.return_if_ended();
+        body
+    }
+}
+
+fn failure_of(error: &hyper::Error) -> Failure {
+    if error.is_parse() || error.is_parse_too_large() { Failure::UpstreamProtocol } else { Failure::UpstreamClosed }
+}
+
+/// The body of a request, counted as it passes.
+#[derive(Debug)]
+pub struct RequestBody {
+    /// `None` for a request that has no body, or is repeated and has none.
+    body: Option<Incoming>,
+    count: Rc<Cell<u64>>,
+}
+
+impl RequestBody {
+    /// Counts into a cell while it passes.
+    pub fn new(body: Incoming, count: Rc<Cell<u64>>) -> Self {
+        Self { body: (!body.is_end_stream()).then_some(body), count }
+    }
+
+    /// No body.
+    pub fn empty() -> Self {
+        Self { body: None, count: Rc::default() }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            self.count.set(self.count.get() + data.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// A connection that goes back to its pool when the body it carries has ended.
+struct Lent {
+    sender: SendRequest<RequestBody>,
+    key: Arc<str>,
+    pool: SharedPool,
+}
+
+/// The body of an answer. Dropped before its end it closes the connection, because what is left of the answer would
+/// stand in the way of the next one.
+pub struct ResponseBody {
+    body: Incoming,
+    lent: Option<Lent>,
+}
+
+impl ResponseBody {
+    fn return_if_ended(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(lent) = self.lent.take()
+        {
+            lent.pool.borrow_mut().put(&lent.key, lent.sender, Instant::now());
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.return_if_ended();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,98 @@
+//! Idle connections of one worker, shared under the endpoint's pool key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Longest time a connection may lie idle; shorter than the minute after which common origins close, so that a
+/// connection being closed is rarely picked.
+const MAX_IDLE: Duration = Duration::from_secs(50);
+
+/// Most idle connections kept for one endpoint; each costs a descriptor here and at the origin.
+const MAX_IDLE_CONNECTIONS: usize = 256;
+
+/// A connection that can be lent.
+pub(super) trait Lendable {
+    /// Whether a request can be sent on it right now.
+    fn ready(&self) -> bool;
+    /// Whether it is gone.
+    fn closed(&self) -> bool;
+}
+
+/// Idle connections.
+#[derive(Debug)]
+pub(super) struct Pool<T>(HashMap<Arc<str>, Vec<(Instant, T)>>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Lendable> Pool<T> {
+    /// A connection that can be used, the one used last first: the others may then be closed in peace.
+    pub(super) fn take(&mut self, key: &str) -> Option<T> {
+        let idle = self.0.get_mut(key)?;
+        let ready = idle.iter().rposition(|(_, connection)| connection.ready())?;
+        Some(idle.swap_remove(ready).1)
+    }
+
+    /// Gives a connection back.
+    pub(super) fn put(&mut self, key: &Arc<str>, connection: T, now: Instant) {
+        if connection.closed() {
+            return;
+        }
+        let idle = match self.0.get_mut(key) {
+            Some(idle) => idle,
+            None => self.0.entry(Arc::clone(key)).or_default(),
+        };
+        if idle.len() < MAX_IDLE_CONNECTIONS {
+            idle.push((now, connection));
+        }
+    }
+
+    /// Drops what is closed or has been idle for too long, and endpoints that are no longer used.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.0.retain(|_, idle| {
+            idle.retain(|(since, connection)| !connection.closed() && now.duration_since(*since) < MAX_IDLE);
+            !idle.is_empty()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scripted(u8, bool);
+
+    impl Lendable for Scripted {
+        fn ready(&self) -> bool {
+            self.1
+        }
+
+        fn closed(&self) -> bool {
+            !self.1
+        }
+    }
+
+    #[test]
+    fn the_connection_used_last_is_lent_first_and_a_closed_one_never() {
+        let (mut pool, now, key) = (Pool::default(), Instant::now(), Arc::from("a"));
+        for connection in [Scripted(1, true), Scripted(2, true), Scripted(3, false)] {
+            pool.put(&key, connection, now);
+        }
+        assert_eq!(pool.take("a").map(|c| c.0), Some(2));
+        assert_eq!(pool.take("b").map(|c| c.0), None);
+        assert_eq!(pool.take("a").map(|c| c.0), Some(1));
+        assert_eq!(pool.take("a").map(|c| c.0), None);
+    }
+
+    #[test]
+    fn what_lies_idle_for_too_long_is_swept() {
+        let (mut pool, now, key) = (Pool::default(), Instant::now(), Arc::from("a"));
+        pool.put(&key, Scripted(1, true), now);
+        pool.sweep(now + MAX_IDLE);
+        assert!(pool.take("a").is_none());
+    }
+}

@@ -1,0 +1,206 @@
+//! TLS that is originated: one client configuration for each set of settings, built once.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::call::TlsFault;
+use crate::routing::TlsSettings;
+
+/// The client configurations of a process.
+#[derive(Debug)]
+pub struct TlsConfigs {
+    provider: Arc<CryptoProvider>,
+    /// Authorities that are trusted where the rule names none; the system's are read at first use only.
+    roots: OnceLock<Arc<RootCertStore>>,
+    /// Looked into when a connection is made, never per call.
+    built: Mutex<HashMap<TlsSettings, Arc<ClientConfig>>>,
+}
+
+impl TlsConfigs {
+    /// Configurations that trust the system's authorities, or those of a file instead.
+    ///
+    /// # Errors
+    /// A text that names the file and what is wrong with it.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
+        let roots = OnceLock::new();
+        if let Some(path) = ca_file {
+            let store = read_roots(path).map_err(|why| format!("--ca-file {}: {why}", path.display()))?;
+            let _ = roots.set(Arc::new(store));
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Ok(Self { provider, roots, built: Mutex::default() })
+    }
+
+    /// The configuration for some settings.
+    ///
+    /// # Errors
+    /// [`TlsFault::Unusable`] when a file of the settings cannot be used; that is tried anew for the next connection.
+    pub(super) fn get(&self, settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFault> {
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = built.get(settings) {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(self.build(settings).ok_or(TlsFault::Unusable)?);
+        built.insert(settings.clone(), config.clone());
+        Ok(config)
+    }
+
+    fn build(&self, settings: &TlsSettings) -> Option<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(self.verifier(settings)?);
+        match &settings.client_certificate {
+            None => Some(builder.with_no_client_auth()),
+            Some((certificate, key)) => {
+                let chain = CertificateDer::pem_file_iter(certificate).ok()?.collect::<Result<Vec<_>, _>>().ok()?;
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).ok()?).ok()
+            }
+        }
+    }
+
+    fn verifier(&self, settings: &TlsSettings) -> Option<Arc<dyn ServerCertVerifier>> {
+        let algorithms = self.provider.signature_verification_algorithms;
+        if settings.insecure {
+            return Some(Arc::new(NoVerifier(algorithms)));
+        }
+        let roots = match &settings.ca_certificates {
+            Some(file) => Arc::new(read_roots(Path::new(file)).ok()?),
+            None => self.roots.get_or_init(|| Arc::new(system_roots())).clone(),
+        };
+        let chain = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone()).build().ok()?;
+        if settings.subject_alt_names.is_empty() {
+            return Some(chain);
+        }
+        let names = settings.subject_alt_names.iter().filter_map(|name| ServerName::try_from(name.clone()).ok()).collect();
+        Some(Arc::new(AnyName { chain, names }))
+    }
+}
+
+fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        store.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if store.is_empty() { Err("it holds no certificate".into()) } else { Ok(store) }
+}
+
+fn system_roots() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    // A certificate that cannot be used is left out: then nothing that it issued is trusted.
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store
+}
+
+/// Accepts a certificate for any of the names that the rule lists, whatever name was asked for.
+#[derive(Debug)]
+struct AnyName {
+    chain: Arc<WebPkiServerVerifier>,
+    names: Vec<ServerName<'static>>,
+}
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // Without a usable name nothing is accepted.
+        let mut fault = rustls::Error::InvalidCertificate(CertificateError::NotValidForName);
+        for name in &self.names {
+            match self.chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+                Ok(verified) => return Ok(verified),
+                Err(error) => fault = error,
+            }
+        }
+        Err(fault)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}
+
+/// `insecureSkipVerify: true`: any certificate of a server that holds its key.
+#[derive(Debug)]
+struct NoVerifier(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for NoVerifier {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+/// What a failed handshake says about the origin.
+pub(super) fn fault_of(error: &std::io::Error) -> TlsFault {
+    let rustls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match rustls {
+        Some(rustls::Error::InvalidCertificate(certificate)) => match certificate {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => TlsFault::Expired,
+            CertificateError::UnknownIssuer => TlsFault::UnknownIssuer,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongName,
+            _ => TlsFault::BadCertificate,
+        },
+        _ => TlsFault::Handshake,
+    }
+}

@@ -1,0 +1,214 @@
+//! A proxy of the real binary in front of a scripted origin.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::harness::Scene;
+
+/// How long anything may take that a test waits for; only reached when it will never happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running proxy; killed when dropped.
+pub(crate) struct Proxied {
+    child: Child,
+    /// Its first listener.
+    pub(crate) address: SocketAddr,
+    stderr: Receiver<String>,
+    stdout: Receiver<String>,
+    said: String,
+}
+
+impl Proxied {
+    /// Starts `egressctl proxy start` with a listener for sleep on a free port, and further arguments; waits until it is
+    /// ready.
+    pub(crate) fn start(scene: &Scene, arguments: &[&str]) -> Self {
+        let mut all = vec!["proxy", "start", "--listen", "127.0.0.1:0=sleep"];
+        all.extend(arguments);
+        Self::launch(scene.command(&all))
+    }
+
+    pub(crate) fn launch(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let stderr = lines(child.stderr.take().expect("piped"));
+        let stdout = lines(child.stdout.take().expect("piped"));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut proxied = Self { child, address, stderr, stdout, said: String::new() };
+        proxied.wait_for("ready");
+        let line = proxied.said.lines().find(|line| line.contains("sidecar of")).expect("it names its listener");
+        proxied.address = line.rsplit(' ').next().expect("an address").parse().expect("an address");
+        proxied
+    }
+
+    /// Waits until standard error has said something; gives all that it has said.
+    pub(crate) fn wait_for(&mut self, text: &str) -> &str {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.said.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.stderr.recv_timeout(left) {
+                Ok(line) => self.said.push_str(&line),
+                Err(_) => panic!("the proxy never said {text:?}, only:\n{}", self.said),
+            }
+        }
+        &self.said
+    }
+
+    /// The next line of its standard output.
+    pub(crate) fn next_line(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the proxy does not end");
+            std::thread::yield_now();
+        }
+    }
+
+    /// A connection of a client.
+    pub(crate) fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        Client { stream: BufReader::new(stream) }
+    }
+
+    /// The answer to a GET on a connection of its own.
+    pub(crate) fn get(&self, url: &str) -> Answer {
+        self.connect().get(url)
+    }
+}
+
+impl Drop for Proxied {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// One kept connection to the proxy.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).expect("the proxy reads");
+    }
+
+    pub(crate) fn get(&mut self, url: &str) -> Answer {
+        let host = url.trim_start_matches("http://").split('/').next().expect("a host");
+        self.send(format!("GET {url} HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes());
+        self.read()
+    }
+
+    /// Reads the head of an answer.
+    pub(crate) fn read_head(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.stream.read_line(&mut head).expect("a head");
+            assert!(read > 0, "the proxy closed after {head:?}");
+        }
+        head
+    }
+
+    pub(crate) fn read(&mut self) -> Answer {
+        let head = self.read_head();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let value = |name: &str| {
+            let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
+            Some(line[name.len()..].trim().to_owned())
+        };
+        let body = match (value("content-length:"), value("transfer-encoding:")) {
+            (Some(length), _) => self.read_exactly(length.parse().expect("a length")),
+            (None, Some(_)) => self.read_chunks(),
+            (None, None) => Vec::new(),
+        };
+        Answer { status, head, body }
+    }
+
+    pub(crate) fn read_exactly(&mut self, length: usize) -> Vec<u8> {
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).expect("the whole body");
+        body
+    }
+
+    fn read_chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let mut size = String::new();
+            self.stream.read_line(&mut size).expect("a chunk");
+            let size = usize::from_str_radix(size.trim(), 16).expect("a size");
+            body.extend(self.read_exactly(size));
+            self.read_exactly(2);
+            if size == 0 {
+                return body;
+            }
+        }
+    }
+
+    /// Sends a request and reads its answer; the status, or `None` where the connection breaks.
+    pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<u16> {
+        self.stream.get_mut().write_all(request).ok()?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            self.stream.read_line(&mut head).ok().filter(|read| *read > 0)?;
+        }
+        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let mut body = vec![0; length?];
+        self.stream.read_exact(&mut body).ok()?;
+        head.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// Whether the proxy closes without another byte.
+    pub(crate) fn closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Ok(_) => rest.is_empty(),
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}

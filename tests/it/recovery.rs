@@ -1,0 +1,95 @@
+//! Nothing is lost: entries and registry after a proxy was killed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use egressctl::cli::demo::origin::{Identity, Origin, Reply};
+
+use crate::harness::Scene;
+use crate::proxied::{Client, PATIENCE, Proxied};
+
+/// Longest time between two commits of the log, and as much again for the commit itself on a busy machine.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
+
+#[test]
+fn a_killed_proxy_has_recorded_every_call_older_than_the_commit_interval() {
+    let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
+    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Scene::new();
+    let ca = scene.write("ca.pem", &identity.ca_pem);
+    for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
+        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
+    }
+    let resolve = format!("edition.cnn.com:443:{}", origin.address);
+    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let killed = Arc::new(AtomicBool::new(false));
+    let answered_in_all = Arc::new(AtomicUsize::new(0));
+    let clients: Vec<_> = (0..4)
+        .map(|client| {
+            let (connection, killed, count) = (proxy.connect(), Arc::clone(&killed), Arc::clone(&answered_in_all));
+            std::thread::spawn(move || call_until_killed(client, connection, &killed, &count))
+        })
+        .collect();
+    let deadline = Instant::now() + PATIENCE;
+    while answered_in_all.load(Ordering::Relaxed) < 400 {
+        assert!(Instant::now() < deadline, "no load");
+        std::thread::yield_now();
+    }
+    let kill = Instant::now();
+    killed.store(true, Ordering::Relaxed);
+    proxy.signal("-KILL");
+    let answered: Vec<_> = clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect();
+    drop(proxy);
+
+    let lines = scene.ok(&["logs"]);
+    let old: Vec<_> = answered.iter().filter(|(_, at)| *at + 2 * COMMIT_INTERVAL < kill).collect();
+    assert!(old.len() > 100, "{} of {} calls are old enough to prove anything", old.len(), answered.len());
+    for (path, _) in &old {
+        let found = lines.lines().filter(|line| line.contains(&format!("\"path\":\"{path}\""))).count();
+        assert_eq!(found, 1, "{path} is in the log {found} times");
+    }
+    assert_eq!(scene.ok(&["get", "rules", "-A", "-o", "name"]).lines().count(), 2);
+    let registry = rusqlite::Connection::open(scene.state().join("registry.db")).expect("the registry");
+    let intact: String = registry.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer");
+    assert_eq!(intact, "ok");
+
+    // The next proxy takes over where the killed one left its socket.
+    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    assert_eq!(proxy.get("http://edition.cnn.com/after").status, 200);
+    scene.wait_for_entry("/after");
+}
+
+/// The paths that were answered, with the moment each answer was there.
+fn call_until_killed(
+    client: usize,
+    mut connection: Client,
+    killed: &AtomicBool,
+    count: &AtomicUsize,
+) -> Vec<(String, Instant)> {
+    let mut answered = Vec::new();
+    while !killed.load(Ordering::Relaxed) {
+        let path = format!("/sport/{client}-{}", answered.len());
+        let request = format!("GET http://edition.cnn.com{path} HTTP/1.1\r\nhost: edition.cnn.com\r\n\r\n");
+        match connection.try_exchange(request.as_bytes()) {
+            Some(200) => answered.push((path, Instant::now())),
+            _ => break,
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+    answered
+}
+
+#[test]
+fn a_stopped_proxy_has_recorded_everything() {
+    let origin = Origin::start(None, |_| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Scene::new();
+    let mut proxy = Proxied::start(&scene, &[]);
+    for call in 0..20 {
+        assert_eq!(proxy.get(&format!("http://unknown-{call}.example/")).status, 502);
+    }
+    scene.ok(&["proxy", "stop"]);
+    assert!(proxy.wait().success());
+    assert_eq!(scene.ok(&["logs", "--level", "error", "--count"]).trim(), "20");
+    drop(origin);
+}
