@@ -15,18 +15,18 @@ const MAX_REFUSALS: usize = 50;
 
 /// `--dry-run` and `-o`.
 #[derive(Debug, Clone, Args)]
-pub struct Writing {
+pub(crate) struct Writing {
     /// Check everything, but change nothing: none, client or server
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client", hide_possible_values = true, hide_default_value = true)]
-    pub dry_run: DryRun,
+    pub(crate) dry_run: DryRun,
     /// Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE
     #[arg(short, long, value_name = "FORMAT")]
-    pub output: Option<String>,
+    pub(crate) output: Option<String>,
 }
 
 /// Whether a change is really made. Both dry runs check all that the registry would; they differ in what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
+pub(crate) enum DryRun {
     /// It is made.
     None,
     /// Not made.
@@ -37,20 +37,20 @@ pub enum DryRun {
 
 /// One line of what a command does.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub(crate) struct Step {
     /// The change; nothing where all is as wanted already.
-    pub operation: Option<Operation>,
+    pub(crate) operation: Option<Operation>,
     /// The resource as it is wanted.
-    pub resource: Resource,
+    pub(crate) resource: Resource,
     /// What is said when it is done: `created`.
-    pub done: &'static str,
+    pub(crate) done: &'static str,
     /// What is said when it cannot be done: `creating`; nothing where no file is named in errors.
-    pub doing: Option<&'static str>,
+    pub(crate) doing: Option<&'static str>,
 }
 
 impl DryRun {
     /// What is added to the line of a change that was not made.
-    pub fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::None => "",
             Self::Client => " (dry run)",
@@ -64,7 +64,7 @@ impl Writing {
     ///
     /// # Errors
     /// Everything that forbids the change, which is then not made at all.
-    pub fn carry_out(&self, steps: Vec<Step>, registry: &dyn Registry, context: &mut Context) -> Outcome {
+    pub(crate) fn carry_out(&self, steps: Vec<Step>, registry: &dyn Registry, context: &mut Context) -> Outcome {
         let output = Output::parse(self.output.as_deref())?;
         let refusals = refusals(registry, &steps).map_err(Failure::from)?;
         refusals.into_outcome()?;
@@ -90,7 +90,8 @@ impl Writing {
             registry.commit(transaction).map_err(|error| blamed(error, steps))?.applied
         };
         let mut applied = committed.iter().map(Applied::resource);
-        let stored = |step: &Step| step.operation.as_ref().and_then(|_| applied.next()).unwrap_or(&step.resource).clone();
+        let stored =
+            |step: &Step| step.operation.as_ref().and_then(|_| applied.next()).unwrap_or(&step.resource).clone();
         Ok(steps.iter().map(stored).collect())
     }
 
@@ -128,11 +129,13 @@ fn refusals(registry: &dyn Registry, steps: &[Step]) -> registry::Result<Failure
 /// The step that an error speaks of. A name that is new but taken was taken by an earlier step, so the later one is it.
 fn culprit(error: &registry::Error, steps: &[&Step], view: &dyn View) -> registry::Result<Option<usize>> {
     use registry::Error;
-    let touches = |key: &Key| move |step: &&Step| step.resource.key() == *key;
+    let by_key = |key: &Key| steps.iter().position(|step| step.resource.key() == *key);
     Ok(match error {
-        Error::AlreadyExists(key) if view.get(key)?.is_none() => steps.iter().rposition(touches(&key.clone())),
-        Error::NotFound(key) | Error::AlreadyExists(key) | Error::Conflict(key) => steps.iter().position(touches(&key.clone())),
-        Error::Forbidden { key, .. } | Error::TooDeep { key, .. } => steps.iter().position(touches(&key.clone())),
+        Error::AlreadyExists(key) if view.get(key)?.is_none() => {
+            steps.iter().rposition(|step| step.resource.key() == *key)
+        }
+        Error::NotFound(key) | Error::AlreadyExists(key) | Error::Conflict(key) => by_key(key),
+        Error::Forbidden { key, .. } | Error::TooDeep { key, .. } => by_key(key),
         Error::NoNamespace(name) => steps.iter().position(|step| step.resource.namespace() == name),
         Error::NoName => steps.iter().position(|step| step.resource.meta.name.is_empty()),
         Error::Store(_) => None,

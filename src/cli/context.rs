@@ -18,21 +18,21 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(crate) struct Global {
     /// Namespace of the resources
     #[arg(short, long, global = true, value_name = "NAME")]
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]
     #[arg(long, global = true, value_name = "DIR", env = "EGRESSCTL_STATE_DIR", hide_env_values = true)]
-    pub state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
     /// When to colour: a terminal alone, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    pub color: When,
+    pub(crate) color: When,
 }
 
 /// When something is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
+pub(crate) enum When {
     /// On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is.
     Auto,
     /// Anywhere.
@@ -42,24 +42,24 @@ pub enum When {
 }
 
 /// What a verb is given.
-pub struct Context {
+pub(crate) struct Context {
     /// Results.
-    pub out: Box<dyn Write>,
+    pub(crate) out: Box<dyn Write>,
     /// All else.
-    pub err: Box<dyn Write>,
+    pub(crate) err: Box<dyn Write>,
     /// Whether results may be coloured.
-    pub color: bool,
+    pub(crate) color: bool,
     /// Whether messages may be coloured.
-    pub color_err: bool,
+    pub(crate) color_err: bool,
     /// When the command started.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     namespace: Option<String>,
     state_dir: Option<PathBuf>,
 }
 
 impl Context {
     /// The context of this process.
-    pub fn new(global: Global) -> Self {
+    pub(crate) fn new(global: Global) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
         let color = |terminal| global.color.allows(terminal, |name| env::var_os(name));
         Self {
@@ -74,12 +74,12 @@ impl Context {
     }
 
     /// The namespace that the command speaks of.
-    pub fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// The namespace that was typed.
-    pub fn typed_namespace(&self) -> Option<&str> {
+    pub(crate) fn typed_namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
     }
 
@@ -87,7 +87,7 @@ impl Context {
     ///
     /// # Errors
     /// It cannot be created, or nothing says where it should be.
-    pub fn state_dir(&self) -> Result<StateDir, Failure> {
+    pub(crate) fn state_dir(&self) -> Result<StateDir, Failure> {
         let path = match &self.state_dir {
             Some(path) => path.clone(),
             None => default_state_dir(|name| env::var_os(name).filter(|value| !value.is_empty()))
@@ -100,7 +100,7 @@ impl Context {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn registry(&self) -> Result<SqliteRegistry, Failure> {
+    pub(crate) fn registry(&self) -> Result<SqliteRegistry, Failure> {
         Ok(SqliteRegistry::open(&self.state_dir()?)?)
     }
 
@@ -108,7 +108,7 @@ impl Context {
     ///
     /// # Errors
     /// Those of the two.
-    pub fn say(&mut self, line: &str) -> io::Result<()> {
+    pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         self.out.flush()?;
         writeln!(self.err, "{line}")
     }
@@ -155,7 +155,10 @@ mod tests {
         let home = ("HOME", "/home/u");
         let table: [(&[(&str, &str)], Option<&str>); 6] = [
             (&[("CARGO_PKG_NAME", "egressctl"), ("CARGO_MANIFEST_DIR", "/src"), home], Some("/src/state")),
-            (&[("CARGO_PKG_NAME", "other"), ("CARGO_MANIFEST_DIR", "/src"), home], Some("/home/u/.local/state/egressctl")),
+            (
+                &[("CARGO_PKG_NAME", "other"), ("CARGO_MANIFEST_DIR", "/src"), home],
+                Some("/home/u/.local/state/egressctl"),
+            ),
             (&[("CARGO_PKG_NAME", "egressctl"), home], Some("/home/u/.local/state/egressctl")),
             (&[("XDG_STATE_HOME", "/var/x"), home], Some("/var/x/egressctl")),
             (&[home], Some("/home/u/.local/state/egressctl")),

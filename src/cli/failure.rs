@@ -3,12 +3,13 @@
 use std::fmt;
 use std::io;
 
+use crate::accesslog;
 use crate::registry;
 use crate::state;
 
 /// One reason; each is printed on a line of its own.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// What kubectl finds out itself: `error: …`.
     Client(String),
     /// What an API server would have answered: `Error from server (NotFound): …`.
@@ -26,20 +27,26 @@ pub enum Failure {
 
 /// All reasons of a command, in the order found.
 #[derive(Debug, Default)]
-pub struct Failures(Vec<Failure>);
+pub(crate) struct Failures(Vec<Failure>);
 
 /// What a verb gives back.
-pub type Outcome = Result<(), Failures>;
+pub(crate) type Outcome = Result<(), Failures>;
 
 impl Failure {
     /// `error: …`.
-    pub fn client(message: impl Into<String>) -> Self {
+    pub(crate) fn client(message: impl Into<String>) -> Self {
         Self::Client(message.into())
+    }
+
+    /// A store's fault, and what can be done about it.
+    fn with_hint(error: &dyn fmt::Display, hint: Option<&str>) -> Self {
+        let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        Self::Client(format!("{error}{hint}"))
     }
 
     /// Puts `error when creating "F": ` in front of a server's message.
     #[must_use]
-    pub fn when(self, doing: &str, file: &str) -> Self {
+    pub(crate) fn when(self, doing: &str, file: &str) -> Self {
         match self {
             Self::Server { reason, message } => {
                 Self::Server { reason, message: format!("error when {doing} \"{file}\": {message}") }
@@ -61,7 +68,7 @@ impl Failure {
 
 impl Failures {
     /// Adds one.
-    pub fn push(&mut self, failure: impl Into<Failure>) {
+    pub(crate) fn push(&mut self, failure: impl Into<Failure>) {
         self.0.push(failure.into());
     }
 
@@ -69,12 +76,12 @@ impl Failures {
     ///
     /// # Errors
     /// Itself, if there are some.
-    pub fn into_outcome(self) -> Outcome {
+    pub(crate) fn into_outcome(self) -> Outcome {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 
     /// Whether all that went wrong is that the reader of our output has left, which is no failure.
-    pub fn is_broken_pipe(&self) -> bool {
+    pub(crate) fn is_broken_pipe(&self) -> bool {
         let broken = |failure: &Failure| matches!(failure, Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe);
         self.0.iter().any(broken)
     }
@@ -107,8 +114,13 @@ impl From<io::Error> for Failure {
 
 impl From<state::Error> for Failure {
     fn from(error: state::Error) -> Self {
-        let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-        Self::Client(format!("{error}{hint}"))
+        Self::with_hint(&error, error.hint())
+    }
+}
+
+impl From<accesslog::Error> for Failure {
+    fn from(error: accesslog::Error) -> Self {
+        Self::with_hint(&error, error.hint())
     }
 }
 
@@ -121,7 +133,7 @@ impl From<registry::Error> for Failure {
             Error::AlreadyExists(_) => "AlreadyExists",
             Error::Conflict(_) => "Conflict",
             Error::Forbidden { .. } => "Forbidden",
-            Error::NoName => "Invalid",
+            Error::NoName | Error::TooDeep { .. } => "Invalid",
             Error::Store(error) => return error.into(),
         };
         Self::Server { reason, message }

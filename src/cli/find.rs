@@ -11,31 +11,31 @@ use crate::resource::{Key, Resource};
 
 /// `-l` and `-A`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old
     #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub selector: Option<String>,
+    pub(crate) selector: Option<String>,
     /// Resources of all namespaces
     #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
+    pub(crate) all_namespaces: bool,
 }
 
 /// Where to look, and for which labels.
 #[derive(Debug)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// One namespace, or all.
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     /// Labels.
-    pub selector: Selector,
+    pub(crate) selector: Selector,
 }
 
 /// What was found, and what was not.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// In the order asked for; those of a whole kind by namespace, then name.
-    pub resources: Vec<Resource>,
+    pub(crate) resources: Vec<Resource>,
     /// Resources that were named, but are not there.
-    pub missing: Vec<Key>,
+    pub(crate) missing: Vec<Key>,
 }
 
 impl Selection {
@@ -43,7 +43,7 @@ impl Selection {
     ///
     /// # Errors
     /// The selector cannot be read.
-    pub fn scope(&self, context: &Context) -> Result<Scope, Failure> {
+    pub(crate) fn scope(&self, context: &Context) -> Result<Scope, Failure> {
         Ok(Scope {
             namespace: (!self.all_namespaces).then(|| context.namespace().to_owned()),
             selector: self.selector.as_deref().map(selector::parse).transpose()?.unwrap_or_default(),
@@ -54,7 +54,7 @@ impl Selection {
     ///
     /// # Errors
     /// Both were given.
-    pub fn agree_with(&self, targets: &Targets) -> Result<(), Failure> {
+    pub(crate) fn agree_with(&self, targets: &Targets) -> Result<(), Failure> {
         if targets.are_named() && self.all_namespaces && targets.wanted.iter().any(|wanted| wanted.kind().namespaced) {
             return Err(Failure::client("a resource cannot be retrieved by name across all namespaces"));
         }
@@ -67,12 +67,12 @@ impl Selection {
 
 impl Scope {
     /// The key of a named resource.
-    pub fn key(&self, kind: &'static crate::resource::Kind, name: &str) -> Key {
+    pub(crate) fn key(&self, kind: &'static crate::resource::Kind, name: &str) -> Key {
         Key::new(kind, self.namespace.as_deref().unwrap_or_default(), name)
     }
 
     /// The question for all resources of a kind.
-    pub fn query(&self, kind: &'static crate::resource::Kind) -> ListQuery {
+    pub(crate) fn query(&self, kind: &'static crate::resource::Kind) -> ListQuery {
         let namespace = self.namespace.clone().filter(|_| kind.namespaced);
         ListQuery { kind, namespace, selector: self.selector.clone() }
     }
@@ -81,7 +81,7 @@ impl Scope {
     ///
     /// # Errors
     /// The registry cannot be read.
-    pub fn find(&self, view: &dyn View, targets: &Targets) -> registry::Result<Found> {
+    pub(crate) fn find(&self, view: &dyn View, targets: &Targets) -> registry::Result<Found> {
         let mut found = Found::default();
         for wanted in &targets.wanted {
             match wanted {
@@ -99,7 +99,7 @@ impl Scope {
     }
 
     /// What is said when a list is empty.
-    pub fn nothing_found(&self, targets: &Targets) -> String {
+    pub(crate) fn nothing_found(&self, targets: &Targets) -> String {
         let namespaced = targets.wanted.iter().all(|wanted| wanted.kind().namespaced);
         match &self.namespace {
             Some(namespace) if namespaced => format!("No resources found in {namespace} namespace."),
@@ -110,7 +110,7 @@ impl Scope {
 
 impl Found {
     /// A failure for each resource that is not there.
-    pub fn failures(&self) -> Failures {
+    pub(crate) fn failures(&self) -> Failures {
         let mut failures = Failures::default();
         self.missing.iter().for_each(|key| failures.push(registry::Error::NotFound(key.clone())));
         failures

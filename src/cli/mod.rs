@@ -31,7 +31,7 @@ use verb::Verb;
 ///
 /// Resources are those of Istio and Kubernetes, verbs and flags are kubectl's.
 #[derive(Debug, Parser)]
-#[command(name = "egressctl", version, styles = clap::builder::Styles::plain(), args_override_self = true)]
+#[command(name = "egressctl", version, styles = clap::builder::Styles::plain(), args_override_self = true, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, infer_long_args = false)]
 struct Cli {
     #[command(flatten)]
@@ -50,7 +50,8 @@ pub fn main() -> ExitCode {
     let typed: Vec<OsString> = env::args_os().collect();
     let command = command();
     let words = usage::without_boolean_values(&command, &typed);
-    let parsed = command.try_get_matches_from(words).and_then(|found| <Cli as clap::FromArgMatches>::from_arg_matches(&found));
+    let parsed =
+        command.try_get_matches_from(words).and_then(|found| <Cli as clap::FromArgMatches>::from_arg_matches(&found));
     match parsed {
         Ok(Cli { global, verb }) => run(verb, &mut Context::new(global)),
         Err(error) => usage::report(&error, &typed),

@@ -7,7 +7,7 @@ use crate::registry::{Requirement, Selector};
 ///
 /// # Errors
 /// The requirement that cannot be read.
-pub fn parse(text: &str) -> Result<Selector, Failure> {
+pub(crate) fn parse(text: &str) -> Result<Selector, Failure> {
     let parts = split(text);
     if parts.len() == 1 && parts[0].is_empty() {
         return Ok(Selector::default());

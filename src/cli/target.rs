@@ -5,16 +5,16 @@ use crate::resource::{Kind, kinds};
 
 /// What was asked for, in the order typed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Targets {
+pub(crate) struct Targets {
     /// Whole kinds or single resources.
-    pub wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<Wanted>,
     /// Whether several kinds, or a category, were asked for, so that names are shown with their kind.
-    pub several_kinds: bool,
+    pub(crate) several_kinds: bool,
 }
 
 /// One thing that was asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// Everything of a kind.
     All(&'static Kind),
     /// One resource.
@@ -23,7 +23,7 @@ pub enum Wanted {
 
 impl Wanted {
     /// The kind.
-    pub fn kind(&self) -> &'static Kind {
+    pub(crate) fn kind(&self) -> &'static Kind {
         match self {
             Self::All(kind) | Self::Named(kind, _) => kind,
         }
@@ -35,12 +35,12 @@ impl Targets {
     ///
     /// # Errors
     /// No such kind, or a mixture of the two forms.
-    pub fn parse(words: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, Failure> {
         if words.iter().any(|word| word.contains('/')) { pairs(words) } else { kinds_and_names(words) }
     }
 
     /// Whether single resources were named.
-    pub fn are_named(&self) -> bool {
+    pub(crate) fn are_named(&self) -> bool {
         self.wanted.iter().any(|wanted| matches!(wanted, Wanted::Named(..)))
     }
 }

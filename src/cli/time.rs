@@ -11,7 +11,7 @@ const DAY: i64 = 86_400_000_000_000;
 ///
 /// # Errors
 /// What is wrong with it, in Go's words.
-pub fn length(text: &str) -> Result<SignedDuration, String> {
+pub(crate) fn length(text: &str) -> Result<SignedDuration, String> {
     let days = text.split_once('d').filter(|(days, _)| !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()));
     let nanoseconds = match days {
         None => duration::parse(text),
@@ -31,12 +31,12 @@ pub fn length(text: &str) -> Result<SignedDuration, String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn point(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn point(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| format!("\"{text}\" is no RFC 3339 time, such as 2018-06-18T13:22:58Z"))
 }
 
 /// A length of time before a moment.
-pub fn ago(now: Timestamp, length: SignedDuration) -> Timestamp {
+pub(crate) fn ago(now: Timestamp, length: SignedDuration) -> Timestamp {
     now.checked_sub(length).unwrap_or(Timestamp::MIN)
 }
 

@@ -70,7 +70,8 @@ fn words_of(value: &ContextValue) -> Vec<String> {
 
 /// The names that are near, as kubectl lists them.
 fn meant(error: &clap::Error) -> String {
-    let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().filter_map(|kind| error.get(kind));
+    let near =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().filter_map(|kind| error.get(kind));
     let near: Vec<String> = near.flat_map(words_of).collect();
     match near.as_slice() {
         [] => String::new(),
@@ -169,7 +170,10 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_answered_with_the_nearest() {
         let text = refusal("get rule --show-label");
-        assert!(text.starts_with("error: unknown flag: --show-label\n\nDid you mean this?\n\t--show-labels\n"), "{text}");
+        assert!(
+            text.starts_with("error: unknown flag: --show-label\n\nDid you mean this?\n\t--show-labels\n"),
+            "{text}"
+        );
     }
 
     #[test]

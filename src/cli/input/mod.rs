@@ -22,13 +22,13 @@ const ENDINGS: &[&str] = &["json", "yaml", "yml"];
 
 /// `-f` and `-R`.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Files {
+pub(crate) struct Files {
     /// File, directory or URL with the resources; - reads standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE", value_delimiter = ',')]
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Read the directories below those named by -f, too
     #[arg(short = 'R', long)]
-    pub recursive: bool,
+    pub(crate) recursive: bool,
 }
 
 impl Files {
@@ -36,7 +36,7 @@ impl Files {
     ///
     /// # Errors
     /// Every input that cannot be read.
-    pub fn read(&self) -> Result<Vec<Source>, Failures> {
+    pub(crate) fn read(&self) -> Result<Vec<Source>, Failures> {
         let mut failures = Failures::default();
         let mut sources = Vec::new();
         for name in &self.names {

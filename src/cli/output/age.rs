@@ -8,7 +8,7 @@ const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 
 /// The age of something made at `created` (RFC 3339), as Kubernetes servers print it: truncated, at most two units.
-pub fn age(created: Option<&str>, now: Timestamp) -> String {
+pub(crate) fn age(created: Option<&str>, now: Timestamp) -> String {
     let Some(created) = created.and_then(|text| text.parse::<Timestamp>().ok()) else { return "<unknown>".into() };
     match now.duration_since(created).as_secs() {
         // A clock that lags by a second is no reason to alarm anybody.

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 const ESC: char = '\u{1b}';
 
 /// The first line of `text`, with `...` where more follows, and escapes made visible.
-pub fn cell(text: &str) -> Cow<'_, str> {
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     match text.find(['\n', '\r', '\u{c}']) {
         None => visible(text),
         Some(end) => Cow::Owned(format!("{}...", visible(&text[..end]))),
@@ -16,12 +16,12 @@ pub fn cell(text: &str) -> Cow<'_, str> {
 }
 
 /// `text` with each escape character shown as `^[`.
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.contains(ESC) { Cow::Owned(text.replace(ESC, "^[")) } else { Cow::Borrowed(text) }
 }
 
 /// The terminal cells that `text` takes.
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 

@@ -15,14 +15,14 @@ const NONE: &str = "<none>";
 
 /// Headings, each with a path.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CustomColumns(Vec<(String, Query)>);
+pub(crate) struct CustomColumns(Vec<(String, Query)>);
 
 impl CustomColumns {
     /// Reads `HEADING:PATH` pairs separated by commas.
     ///
     /// # Errors
     /// The pair at fault, in kubectl's words.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("custom-columns format specified but no custom columns given".into());
         }
@@ -42,8 +42,11 @@ impl CustomColumns {
     fn table<'a>(&self, objects: impl IntoIterator<Item = &'a Json>) -> Result<Table, Error> {
         let mut table = Table::new(self.0.iter().map(|(heading, _)| heading));
         for object in objects {
-            let cells: Vec<String> =
-                self.0.iter().map(|(_, query)| query.find(object).map(|found| text(&found))).collect::<Result<_, _>>()?;
+            let cells: Vec<String> = self
+                .0
+                .iter()
+                .map(|(_, query)| query.find(object).map(|found| text(&found)))
+                .collect::<Result<_, _>>()?;
             table.push(cells);
         }
         Ok(table)
@@ -72,11 +75,10 @@ mod tests {
 
     #[test]
     fn paths_fill_the_columns_and_missing_values_say_none() {
-        let columns = CustomColumns::parse("name:.metadata.name,HOSTS:{.spec.hosts[*]},SPEC:spec").expect("valid columns");
-        let objects = [
-            json!({"metadata": {"name": "a"}, "spec": {"hosts": ["x", "y"]}}),
-            json!({"metadata": {"name": "b"}}),
-        ];
+        let columns =
+            CustomColumns::parse("name:.metadata.name,HOSTS:{.spec.hosts[*]},SPEC:spec").expect("valid columns");
+        let objects =
+            [json!({"metadata": {"name": "a"}, "spec": {"hosts": ["x", "y"]}}), json!({"metadata": {"name": "b"}})];
         let mut out = Vec::new();
         columns.table(&objects).expect("paths fit").write(&mut out, true).expect("a vector takes everything");
         insta::assert_snapshot!(String::from_utf8(out).expect("text"), @r"

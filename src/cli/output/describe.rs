@@ -17,7 +17,7 @@ const NONE: &str = "<none>";
 
 /// Lines of a description: labels, most with a value.
 #[derive(Debug, Default)]
-pub struct Description(Vec<Line>);
+pub(crate) struct Description(Vec<Line>);
 
 #[derive(Debug)]
 struct Line {
@@ -36,7 +36,7 @@ struct Section {
 const SECTIONS: &[Section] = &[Section { kind: ("Namespace", ""), write: namespace }];
 
 /// Describes a resource.
-pub fn describe(resource: &Resource) -> Description {
+pub(crate) fn describe(resource: &Resource) -> Description {
     let mut description = Description::default();
     description.head(resource);
     let own = SECTIONS.iter().find(|section| section.kind == (resource.kind.name, resource.kind.group));
@@ -60,7 +60,7 @@ fn namespace(resource: &Resource, description: &mut Description) {
 
 impl Description {
     /// A label with a value; further lines of the value stand below it as they are.
-    pub fn pair(&mut self, depth: usize, label: &str, value: &str) {
+    pub(crate) fn pair(&mut self, depth: usize, label: &str, value: &str) {
         let mut lines = value.split('\n');
         let first = lines.next().unwrap_or_default();
         self.line(depth, format!("{label}:"), Some(visible(first).into_owned()));
@@ -68,12 +68,12 @@ impl Description {
     }
 
     /// A label above deeper lines.
-    pub fn heading(&mut self, depth: usize, label: &str) {
+    pub(crate) fn heading(&mut self, depth: usize, label: &str) {
         self.line(depth, format!("{label}:"), None);
     }
 
     /// A line as it is.
-    pub fn plain(&mut self, text: &str) {
+    pub(crate) fn plain(&mut self, text: &str) {
         self.line(0, visible(text).into_owned(), None);
     }
 
@@ -140,7 +140,7 @@ impl Description {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for run in self.0.chunk_by(|a, b| a.value.is_some() == b.value.is_some()) {
             let column = run.iter().map(|line| width(&line.label) + GAP).max().unwrap_or_default();
             for Line { label, value } in run {
@@ -197,21 +197,9 @@ fn capital(word: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Kind, Meta};
+    use crate::resource::Meta;
+    use crate::resource::kinds::STDIO;
     use serde_json::json;
-
-    static STDIO: Kind = Kind {
-        group: "config.istio.io",
-        versions: &["v1alpha2"],
-        name: "stdio",
-        plural: "stdios",
-        singular: "stdio",
-        short: &[],
-        namespaced: true,
-        categories: &[],
-        columns: &[],
-        check: |_, _| (),
-    };
 
     fn resource(spec: Json) -> Resource {
         let meta = Meta {
@@ -258,11 +246,15 @@ mod tests {
 
     #[test]
     fn lists_of_scalars_stand_one_a_line_and_labels_below_each_other() {
-        let mut resource = resource(json!({"hosts": ["a", "b"], "ports": [{"number": 80}, {"name": "x", "number": 443}]}));
+        let mut resource =
+            resource(json!({"hosts": ["a", "b"], "ports": [{"number": 80}, {"name": "x", "number": 443}]}));
         resource.meta.labels = [("a".into(), "1".into()), ("b".into(), "2".into())].into();
         let described = text(&resource);
         assert!(described.contains("Labels:       a=1\n              b=2\n"), "{described}");
-        assert!(described.contains("Spec:\n  Hosts:\n    a\n    b\n  Ports:\n    Number:  80\n    Name:    x\n"), "{described}");
+        assert!(
+            described.contains("Spec:\n  Hosts:\n    a\n    b\n  Ports:\n    Number:  80\n    Name:    x\n"),
+            "{described}"
+        );
     }
 
     #[test]

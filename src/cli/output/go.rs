@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value as Json;
 
 /// A value in running text (`%v`): text as it is, `[a b]`, `map[a:1 b:2]`.
-pub fn plain(value: &Json) -> String {
+pub(crate) fn plain(value: &Json) -> String {
     match value {
         Json::Null => "<nil>".into(),
         Json::String(text) => text.clone(),
@@ -19,7 +19,7 @@ pub fn plain(value: &Json) -> String {
 }
 
 /// A value as Go source (`%#v`).
-pub fn source(value: &Json) -> String {
+pub(crate) fn source(value: &Json) -> String {
     let mut out = String::new();
     write_source(value, &mut out);
     out
@@ -57,7 +57,7 @@ fn separated<T>(items: impl Iterator<Item = T>, out: &mut String, each: impl Fn(
 }
 
 /// A text in double quotes, with Go's escapes (`%q`).
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -78,7 +78,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Compact JSON as Go writes it: `<`, `>` and `&` as escapes, which is the same value to every reader.
-pub fn json(value: &Json) -> String {
+pub(crate) fn json(value: &Json) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 

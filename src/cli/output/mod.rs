@@ -2,11 +2,11 @@
 //!
 //! [`FORMATS`] is the table of what `-o` takes; a [`Printer`] writes resources in one of them.
 
-pub mod age;
-pub mod cell;
-pub mod describe;
-pub mod listing;
-pub mod table;
+pub(crate) mod age;
+pub(crate) mod cell;
+pub(crate) mod describe;
+pub(crate) mod listing;
+pub(crate) mod table;
 
 mod custom_columns;
 mod go;
@@ -23,27 +23,27 @@ use serde_json::{Value as Json, json};
 use super::failure::Failure;
 use crate::resource::Resource;
 
-pub use sort::sort_by;
+pub(crate) use sort::sort_by;
 
 /// Resources that are printed together.
 #[derive(Debug, Clone, Copy)]
-pub struct Objects<'a> {
+pub(crate) struct Objects<'a> {
     /// The resources, in order.
-    pub resources: &'a [Resource],
+    pub(crate) resources: &'a [Resource],
     /// Whether it is one resource by itself rather than a list, which may have one item, too.
-    pub single: bool,
+    pub(crate) single: bool,
     /// Whether columns have headings.
-    pub headings: bool,
+    pub(crate) headings: bool,
 }
 
 impl<'a> Objects<'a> {
     /// One resource by itself.
-    pub fn one(resource: &'a Resource) -> Self {
+    pub(crate) fn one(resource: &'a Resource) -> Self {
         Self { resources: std::slice::from_ref(resource), single: true, headings: true }
     }
 
     /// A list.
-    pub fn list(resources: &'a [Resource]) -> Self {
+    pub(crate) fn list(resources: &'a [Resource]) -> Self {
         Self { resources, single: false, headings: true }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Objects<'a> {
 }
 
 /// Writes resources as documents.
-pub trait Printer {
+pub(crate) trait Printer {
     /// Writes them, whole documents at a time.
     ///
     /// # Errors
@@ -71,18 +71,16 @@ pub trait Printer {
 }
 
 /// A value of `-o`.
-pub struct Format {
+pub(crate) struct Format {
     /// What is typed: `yaml`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What must follow after `=`; empty where nothing does.
-    pub argument: &'static str,
-    /// One line for the help.
-    pub help: &'static str,
+    pub(crate) argument: &'static str,
     open: fn(&str) -> Result<Output, Failure>,
 }
 
 /// How the user wants results.
-pub enum Output {
+pub(crate) enum Output {
     /// As a table, or as the verb's own line; with more columns if `wide`.
     Table {
         /// Whether columns that are seldom wanted are shown, too.
@@ -93,31 +91,44 @@ pub enum Output {
 }
 
 /// Every output format, by name.
-pub const FORMATS: &[Format] = &[
+pub(crate) const FORMATS: &[Format] = &[
     Format {
         name: "custom-columns",
         argument: "HEADING:PATH,…",
-        help: "a table of your own columns",
         open: |text| Ok(Output::documents(custom_columns::CustomColumns::parse(text).map_err(Failure::Client)?)),
     },
-    Format { name: "json", argument: "", help: "the objects in JSON", open: |_| Ok(Output::documents(json::Printed)) },
+    Format { name: "json", argument: "", open: |_| Ok(Output::documents(json::Printed)) },
     Format {
         name: "jsonpath",
         argument: "TEMPLATE",
-        help: "what a template such as '{.items[*].metadata.name}' finds",
-        open: |text| Ok(Output::documents(jsonpath::Template::parse(text).map_err(|e| Failure::client(e.to_string()))?)),
+        open: |text| {
+            Ok(Output::documents(jsonpath::Template::parse(text).map_err(|e| Failure::client(e.to_string()))?))
+        },
     },
-    Format { name: "name", argument: "", help: "kind.group/name", open: |_| Ok(Output::documents(name::Printed)) },
-    Format { name: "wide", argument: "", help: "the table with more columns", open: |_| Ok(Output::Table { wide: true }) },
-    Format { name: "yaml", argument: "", help: "the objects in YAML", open: |_| Ok(Output::documents(yaml::Printed)) },
+    Format { name: "name", argument: "", open: |_| Ok(Output::documents(name::Printed)) },
+    Format { name: "wide", argument: "", open: |_| Ok(Output::Table { wide: true }) },
+    Format { name: "yaml", argument: "", open: |_| Ok(Output::documents(yaml::Printed)) },
 ];
+
+/// What `-o` takes, for the help.
+pub(crate) fn help() -> String {
+    let forms = FORMATS.iter().map(|Format { name, argument, .. }| match *argument {
+        "" => (*name).to_owned(),
+        argument => format!("{name}={argument}"),
+    });
+    let forms: Vec<String> = forms.collect();
+    match forms.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
 
 impl Output {
     /// Reads the value of `-o`; none is the plain table.
     ///
     /// # Errors
     /// No such format, or a faulty template.
-    pub fn parse(text: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Failure> {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Self::Table { wide: false }) };
         let (name, argument) = text.split_once('=').map_or((text, None), |(name, argument)| (name, Some(argument)));
         let format = FORMATS.iter().find(|format| format.name == name);
@@ -162,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn formats_are_sorted_and_each_has_help() {
+    fn formats_are_sorted_and_the_help_has_them_all() {
         assert!(FORMATS.is_sorted_by_key(|format| format.name));
-        assert!(FORMATS.iter().all(|format| !format.help.is_empty()));
+        assert_eq!(help(), "custom-columns=HEADING:PATH,…, json, jsonpath=TEMPLATE, name, wide or yaml");
     }
 }

@@ -12,7 +12,7 @@ use crate::resource::Resource;
 ///
 /// # Errors
 /// The path cannot be read, or no resource has it.
-pub fn sort_by(path: &str, resources: Vec<Resource>) -> Result<Vec<Resource>, Failure> {
+pub(crate) fn sort_by(path: &str, resources: Vec<Resource>) -> Result<Vec<Resource>, Failure> {
     let query = Query::parse(path).map_err(|error| Failure::client(error.to_string()))?;
     let mut keyed = Vec::with_capacity(resources.len());
     for resource in resources {

@@ -11,7 +11,7 @@ const LEAST: usize = 6;
 
 /// A table that is being filled.
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
     widths: Vec<usize>,
@@ -19,7 +19,7 @@ pub struct Table {
 
 impl Table {
     /// An empty table under these headings, which are printed in upper case.
-    pub fn new<T: AsRef<str>>(headings: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn new<T: AsRef<str>>(headings: impl IntoIterator<Item = T>) -> Self {
         Self {
             headings: headings.into_iter().map(|heading| heading.as_ref().to_uppercase()).collect(),
             ..Self::default()
@@ -27,17 +27,17 @@ impl Table {
     }
 
     /// Adds a row; it has as many cells as there are headings.
-    pub fn push(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = String>) {
         self.rows.push(row.into_iter().map(|text| cell(&text).into_owned()).collect());
     }
 
     /// Rows that have not been written yet.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
@@ -45,7 +45,7 @@ impl Table {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
+    pub(crate) fn write(mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
         if headings {
             self.rows.insert(0, std::mem::take(&mut self.headings));
         }
@@ -57,7 +57,7 @@ impl Table {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write_page(&mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
+    pub(crate) fn write_page(&mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
         if headings {
             self.rows.insert(0, self.headings.clone());
         }

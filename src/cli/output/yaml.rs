@@ -11,6 +11,6 @@ pub(super) struct Printed;
 
 impl Printer for Printed {
     fn print(&self, objects: Objects<'_>, out: &mut dyn Write) -> Result<(), Failure> {
-        Ok(out.write_all(manifest::to_yaml(&objects.tree()).as_bytes())?)
+        Ok(out.write_all(manifest::encode::yaml(&objects.tree()).as_bytes())?)
     }
 }

@@ -23,7 +23,7 @@ const VERBS: &[&str] = &["create", "delete", "get", "list", "update"];
 /// List the kinds of resources that can be declared.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Only kinds of this group; the core group has the empty name
     #[arg(long, value_name = "GROUP")]
     api_group: Option<String>,
@@ -46,7 +46,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Prints them.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let mut kinds: Vec<&Kind> = KINDS.iter().copied().filter(|kind| self.asks_for(kind)).collect();
         kinds.sort_by_key(|kind| (kind.group, kind.plural));
         let wide = match self.output.as_deref() {

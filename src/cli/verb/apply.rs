@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 /// Create the resources that files declare, or change them to what is declared there.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Applies.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let resources = declared(&self.files, "apply", context)?;
         let registry = context.registry()?;
         let mut steps: Vec<Step> = Vec::with_capacity(resources.len());

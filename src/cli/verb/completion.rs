@@ -22,19 +22,20 @@ const EXAMPLES: &str = "Examples:
 /// Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// bash, zsh, fish, elvish or powershell
     shell: Option<String>,
 }
 
 impl Arguments {
     /// Prints the script.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let Some(name) = self.shell else {
-            return Err(Failure::client("Shell not specified.\nSee 'egressctl completion -h' for help and examples").into());
+            return Err(
+                Failure::client("Shell not specified.\nSee 'egressctl completion -h' for help and examples").into()
+            );
         };
-        let shell: Shell =
-            name.parse().map_err(|_| Failure::client(format!("Unsupported shell type \"{name}\".")))?;
+        let shell: Shell = name.parse().map_err(|_| Failure::client(format!("Unsupported shell type \"{name}\".")))?;
         Ok(context.out.write_all(&script(shell))?)
     }
 }

@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(help_template = super::HELP_WITH_SUBCOMMANDS)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -62,7 +62,7 @@ struct Named {
 
 impl Arguments {
     /// Creates.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let (named, kind) = match self.by_name {
             None => {
                 let resources = declared(&self.files, "create", context)?;

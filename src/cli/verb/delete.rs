@@ -24,8 +24,8 @@ const EXAMPLES: &str = "Examples:
 
 /// Delete resources by name, by labels, or those that files declare.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Arguments {
+#[command(after_help = EXAMPLES, override_usage = "egressctl delete (KIND NAME… | KIND/NAME… | -f FILE) [OPTIONS]")]
+pub(crate) struct Arguments {
     /// Kind and names, or kind/name pairs
     #[arg(value_name = "KIND NAME… | KIND/NAME", hide = true)]
     words: Vec<String>,
@@ -65,7 +65,7 @@ struct Moot {
 
 impl Arguments {
     /// Deletes what is found, all at once; what is not found is told afterwards.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         if !matches!(self.writing.output.as_deref(), None | Some("" | "name")) {
             let mode = self.writing.output.as_deref().unwrap_or_default();
             let text = format!("unexpected -o output mode: {mode}. We only support '-o name'");
@@ -120,7 +120,8 @@ impl Arguments {
 
     fn find_mentioned(&self, view: &dyn View, context: &mut Context) -> Result<(Vec<Resource>, Failures), Failures> {
         if !self.words.is_empty() || self.all || self.selection.selector.is_some() {
-            let text = "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well";
+            let text =
+                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well";
             return Err(Failure::client(text).into());
         }
         let (mut found, mut failures) = (Found::default(), Failures::default());

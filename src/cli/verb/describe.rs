@@ -23,8 +23,8 @@ const EXAMPLES: &str = "Examples:
 
 /// Show all fields of resources, by name, by the start of a name, or by labels.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Arguments {
+#[command(after_help = EXAMPLES, override_usage = "egressctl describe (KIND [NAME…] | KIND/NAME…) [OPTIONS]")]
+pub(crate) struct Arguments {
     /// Kind and names, or kind/name pairs
     #[arg(value_name = "KIND [NAME…] | KIND/NAME", hide = true)]
     words: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Finds and describes.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         if self.words.is_empty() {
             return Err(no_kind("describe").into());
         }

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::find::{Found, Scope, Selection};
 use crate::cli::output::listing::{self, Look};
-use crate::cli::output::{Objects, Output, sort_by};
+use crate::cli::output::{self, Objects, Output, sort_by};
 use crate::cli::target::Targets;
 use crate::identity::Cluster;
 
@@ -28,15 +28,14 @@ const EXAMPLES: &str = "Examples:
 
 /// Show resources as a table, or as YAML, JSON or what a template finds in them.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Arguments {
+#[command(after_help = EXAMPLES, override_usage = "egressctl get (KIND [NAME…] | KIND/NAME…) [OPTIONS]")]
+pub(crate) struct Arguments {
     /// Kind and names, or kind/name pairs
     #[arg(value_name = "KIND [NAME…] | KIND/NAME", hide = true)]
     words: Vec<String>,
     #[command(flatten)]
     selection: Selection,
-    /// wide, yaml, json, name, jsonpath=TEMPLATE or custom-columns=HEADING:PATH,…
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", help = output::help())]
     output: Option<String>,
     /// A column for each of these labels
     #[arg(short = 'L', long, value_name = "KEY", value_delimiter = ',')]
@@ -57,7 +56,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Gets and prints.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         if self.words.is_empty() {
             return Err(no_kind("get").into());
         }

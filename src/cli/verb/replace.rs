@@ -23,7 +23,7 @@ const EXAMPLES: &str = "Examples:
 /// Replace resources that are there by what files declare.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Replaces.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let resources = declared(&self.files, "replace", context)?;
         let registry = context.registry()?;
         let steps = resources.into_iter().map(|resource| self.steps(resource, &registry));
@@ -44,7 +44,12 @@ impl Arguments {
     }
 
     fn steps(&self, resource: Resource, view: &dyn View) -> registry::Result<Vec<Step>> {
-        let step = |operation, done| Step { operation: Some(operation), resource: resource.clone(), done, doing: Some("replacing") };
+        let step = |operation, done| Step {
+            operation: Some(operation),
+            resource: resource.clone(),
+            done,
+            doing: Some("replacing"),
+        };
         if !self.force {
             return Ok(vec![step(Operation::Replace(resource.clone()), "replaced")]);
         }

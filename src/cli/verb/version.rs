@@ -20,7 +20,7 @@ const EXAMPLES: &str = "Examples:
 /// Print the version of this program.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// yaml or json
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<String>,
@@ -31,7 +31,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Prints it.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let version = concat!("v", env!("CARGO_PKG_VERSION"));
         let tree = json!({"clientVersion": {
             "gitVersion": version,
@@ -41,8 +41,8 @@ impl Arguments {
         }});
         let text = match self.output.as_deref() {
             None | Some("") => format!("Client Version: {version}\n"),
-            Some("json") => manifest::to_json(&tree),
-            Some("yaml") => manifest::to_yaml(&tree),
+            Some("json") => manifest::encode::json(&tree),
+            Some("yaml") => manifest::encode::yaml(&tree),
             Some(_) => return Err(Failure::client("--output must be 'yaml' or 'json'").into()),
         };
         Ok(context.out.write_all(text.as_bytes())?)

@@ -110,7 +110,10 @@ fn list(value: &Json) -> Result<&[Json], Error> {
 
 fn at(items: &[Json], index: i64) -> Result<&Json, Error> {
     let position = from_end(index, items.len());
-    usize::try_from(position).ok().and_then(|position| items.get(position)).ok_or_else(|| outside(position, items.len()))
+    usize::try_from(position)
+        .ok()
+        .and_then(|position| items.get(position))
+        .ok_or_else(|| outside(position, items.len()))
 }
 
 /// A negative position counts from the end.
@@ -131,7 +134,8 @@ fn slice(items: &[Json], start: Option<i64>, end: Option<i64>, step: Option<i64>
         return Ok(Vec::new());
     }
     let position = |at: i64, most: usize| usize::try_from(at).ok().filter(|&at| at <= most);
-    let from = position(first, length.saturating_sub(1)).filter(|_| length > 0).ok_or_else(|| outside(first, length))?;
+    let from =
+        position(first, length.saturating_sub(1)).filter(|_| length > 0).ok_or_else(|| outside(first, length))?;
     let to = position(end, length).ok_or_else(|| outside(end.saturating_sub(1), length))?;
     if from > to {
         return Err(Error(format!("starting index {from} is greater than ending index {to}")));

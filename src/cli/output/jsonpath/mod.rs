@@ -16,7 +16,7 @@ use crate::cli::failure::Failure;
 
 /// A template that was read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Template {
+pub(crate) struct Template {
     text: String,
     nodes: Vec<Node>,
 }
@@ -24,7 +24,7 @@ pub struct Template {
 /// Why a template cannot be read, or not be applied to a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Error(String);
+pub(crate) struct Error(String);
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +93,7 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with the template, in kubectl's words.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let bare = !text.contains('{') && text.starts_with(['.', '$', '@', '[']);
         let read = if bare { parse::template(&format!("{{{text}}}")) } else { parse::template(text) };
         read.map(|nodes| Self { text: text.to_owned(), nodes })
@@ -104,7 +104,7 @@ impl Template {
     ///
     /// # Errors
     /// A step that does not fit the document, such as an index past the end; with template and document, as kubectl.
-    pub fn fill(&self, document: &Json) -> Result<String, Error> {
+    pub(crate) fn fill(&self, document: &Json) -> Result<String, Error> {
         let mut out = String::new();
         eval::print(&self.nodes, document, &mut out).map_err(|Error(why)| {
             let text = &self.text;
@@ -128,14 +128,14 @@ impl Printer for Template {
 
 /// A single path, as columns and `--sort-by` take it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Query(Path);
+pub(crate) struct Query(Path);
 
 impl Query {
     /// Reads `.spec.host`, `spec.host`, `{.spec.host}` or `{spec.host}`.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let unexpected = || {
             Error(format!(
                 "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or '{{.name1.name2}}'"
@@ -157,7 +157,7 @@ impl Query {
     ///
     /// # Errors
     /// A step that does not fit the document.
-    pub fn find<'a>(&'a self, document: &'a Json) -> Result<Vec<&'a Json>, Error> {
+    pub(crate) fn find<'a>(&'a self, document: &'a Json) -> Result<Vec<&'a Json>, Error> {
         eval::walk(&self.0, vec![document])
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::time;
 
-use print::{Look, Printed};
+use print::Look;
 
 const EXAMPLES: &str = "Examples:
   # The whole log
@@ -27,16 +27,19 @@ const EXAMPLES: &str = "Examples:
   egressctl logs --count --since 2d --until 1d
 
   # As Istio's users ask for it
-  egressctl -n istio-system logs \
-$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}') mixer";
+  egressctl -n istio-system logs mixer -l istio-mixer-type=telemetry
+
+  # The same by the pod's name
+  POD=$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}')
+  egressctl -n istio-system logs $POD mixer";
 
 /// Entries that a selector shows when nobody says how many; kubectl's number.
 const TAIL_OF_SELECTOR: usize = 10;
 
 /// Show the access log: all of it, or the entries of a level, a time, or a pattern.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Arguments {
+#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]")]
+pub(crate) struct Arguments {
     /// Pod, or deployment/NAME, and container; without them the whole log
     #[arg(value_name = "POD [CONTAINER]", num_args = 0..=2, hide = true)]
     words: Vec<String>,
@@ -95,11 +98,11 @@ enum Until {
 
 impl Arguments {
     /// Asks the log and prints.
-    pub fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
         let records = origin.records;
-        let mut printed = self.look.open(context, origin, self.follow)?;
+        let mut printed = self.look.open(context, origin, self.follow);
         if !records {
             return printed.finish(if self.count { Some(0) } else { None });
         }
@@ -119,7 +122,9 @@ impl Arguments {
         let mut words = self.words.iter().cloned();
         let pod = if self.selector.is_some() { None } else { words.next() };
         let container = match (words.next(), &self.container) {
-            (Some(_), Some(_)) => return Err(Failure::client("only one of -c or an inline [CONTAINER] arg is allowed")),
+            (Some(_), Some(_)) => {
+                return Err(Failure::client("only one of -c or an inline [CONTAINER] arg is allowed"));
+            }
             (word, flag) => word.or_else(|| flag.clone()),
         };
         if words.next().is_some() {
@@ -173,7 +178,9 @@ fn level(text: &str) -> Result<LevelFilter, String> {
 fn until(text: &str) -> Result<Until, String> {
     match time::length(text) {
         Ok(length) => Ok(Until::Ago(length)),
-        Err(_) => time::point(text).map(Until::Time).map_err(|_| format!("\"{text}\" is neither a duration nor an RFC 3339 time")),
+        Err(_) => time::point(text)
+            .map(Until::Time)
+            .map_err(|_| format!("\"{text}\" is neither a duration nor an RFC 3339 time")),
     }
 }
 

@@ -79,7 +79,9 @@ fn find(name: &str, cluster: &dyn View, namespace: &str) -> Result<Resource, Fai
     let found = cluster.get(&Key::new(kind, namespace, name))?;
     let found = found.ok_or_else(|| {
         let plural = kind.qualified_plural();
-        Failure::client(format!("error from server (NotFound): {plural} \"{name}\" not found in namespace \"{namespace}\""))
+        Failure::client(format!(
+            "error from server (NotFound): {plural} \"{name}\" not found in namespace \"{namespace}\""
+        ))
     })?;
     if *kind == POD {
         return Ok(found);
@@ -94,9 +96,7 @@ fn container(pod: &Resource, wanted: Option<&str>, context: &mut Context) -> Res
     let names: Vec<&str> = containers.iter().filter_map(|container| container.get("name")?.as_str()).collect();
     match (wanted, names.as_slice()) {
         (Some(wanted), names) if names.contains(&wanted) => Ok(wanted.to_owned()),
-        (Some(wanted), _) => {
-            Err(Failure::client(format!("container {wanted} is not valid for pod {}", pod.meta.name)))
-        }
+        (Some(wanted), _) => Err(Failure::client(format!("container {wanted} is not valid for pod {}", pod.meta.name))),
         (None, [first, _, ..]) => {
             context.say(&format!("Defaulted container \"{first}\" out of: {}", names.join(", ")))?;
             Ok((*first).to_owned())

@@ -66,8 +66,8 @@ struct Page {
 
 impl Look {
     /// Makes ready to print.
-    pub(super) fn open(self, context: &mut Context, origin: Origin, follows: bool) -> Printed<'_> {
-        Printed { context, look: self, prefix: origin.prefix, follows, page: Page::default(), fault: None }
+    pub(super) fn open<'a>(&self, context: &'a mut Context, origin: Origin, follows: bool) -> Printed<'a> {
+        Printed { context, look: self.clone(), prefix: origin.prefix, follows, page: Page::default(), fault: None }
     }
 }
 
