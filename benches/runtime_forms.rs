@@ -163,7 +163,8 @@ fn per_core(workers: usize, origin: SocketAddr) {
     let mut sockets = vec![first];
     sockets.extend((1..workers).map(|_| reuseport(bound)));
     println!("{bound}");
-    let threads: Vec<_> = sockets.into_iter().map(|socket| std::thread::spawn(move || worker(socket, origin))).collect();
+    let threads: Vec<_> =
+        sockets.into_iter().map(|socket| std::thread::spawn(move || worker(socket, origin))).collect();
     threads.into_iter().for_each(|thread| drop(thread.join()));
 }
 

@@ -115,7 +115,9 @@ impl Failure {
     pub fn reason(self) -> &'static str {
         match self {
             Failure::BadRequest(reason) => reason,
-            Failure::ConnectNotSupported => "CONNECT tunnels are not forwarded; ask for http:// and let the DestinationRule originate TLS",
+            Failure::ConnectNotSupported => {
+                "CONNECT tunnels are not forwarded; ask for http:// and let the DestinationRule originate TLS"
+            }
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoCluster => "the route's destination is not registered",

@@ -19,7 +19,7 @@ pub(super) struct Typed {
 
 /// Checks a tree against a vocabulary; warnings come with the result.
 pub(super) fn check(ast: &Ast, vocabulary: &Vocabulary) -> Result<(Typed, Problems), Problem> {
-    let mut checker = Checker { vocabulary, warnings: Problems::new() };
+    let mut checker = Checker { vocabulary, warnings: Problems::new(), patterns: 0 };
     let typed = checker.typed(ast)?;
     Ok((typed, checker.warnings))
 }
@@ -51,9 +51,14 @@ const ORDERED: &[ValueType] = &[
 /// Types that `+` takes.
 const ADDABLE: &[ValueType] = &[ValueType::String, ValueType::Int64, ValueType::Double];
 
+/// Most regular expressions in one expression: each may take a megabyte, and is compiled on every change.
+const MAX_PATTERNS: usize = 64;
+
 struct Checker<'v> {
     vocabulary: &'v Vocabulary,
     warnings: Problems,
+    /// Regular expressions compiled so far.
+    patterns: usize,
 }
 
 impl Checker<'_> {
@@ -208,6 +213,11 @@ impl Checker<'_> {
 
     /// A constant pattern is compiled here; any other is most likely receiver and argument the wrong way round.
     fn matches(&mut self, function: &'static Function, nodes: Vec<Node>, asts: &[&Ast]) -> Result<Node, Problem> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            let message = format!("more than {MAX_PATTERNS} regular expressions in one expression");
+            return Err(error(asts[0].span.clone(), message).help("join them with `|` inside one pattern"));
+        }
         if let [Node::Constant(Constant::String(text)), _] = nodes.as_slice() {
             let regex = pattern::compile(text)
                 .map_err(|fault| error(asts[0].span.clone(), format!("bad regular expression: {fault}")))?;

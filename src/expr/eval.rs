@@ -95,7 +95,9 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
             Node::Attribute(attribute) => self.attribute(attribute),
             Node::Index(operands) => {
                 let [map, key] = operands.as_ref();
-                let (Some(map), Some(key)) = (self.present(map)?, self.present(key)?) else { return Ok(None) };
+                // Without a map the key is not asked for: that it fails would be no reason not to go on.
+                let Some(map) = self.present(map)? else { return Ok(None) };
+                let Some(key) = self.present(key)? else { return Ok(None) };
                 Ok(as_map(map).get(as_text(key)).map(ValueRef::String))
             }
             Node::Default(operands) => {

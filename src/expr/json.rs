@@ -42,6 +42,16 @@ fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut Str
 /// characters, DEL, the C1 set, U+2028 and U+2029; all else, `<`, `>` and `&` too, stays as it is.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    // Most texts need no escape, and their bytes tell so faster than their characters.
+    if text.bytes().any(may_need_escape) {
+        write_escaped(text, out);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
+}
+
+fn write_escaped(text: &str, out: &mut String) {
     let mut clean_from = 0;
     for (place, c) in text.char_indices().filter(|&(_, c)| needs_escape(c)) {
         out.push_str(&text[clean_from..place]);
@@ -49,7 +59,11 @@ pub fn write_string(text: &str, out: &mut String) {
         clean_from = place + c.len_utf8();
     }
     out.push_str(&text[clean_from..]);
-    out.push('"');
+}
+
+/// Whether a byte is, or begins, a character that needs an escape.
+fn may_need_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2)
 }
 
 fn needs_escape(c: char) -> bool {

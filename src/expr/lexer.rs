@@ -30,11 +30,11 @@ impl TokenKind {
     pub(super) fn describe(&self) -> String {
         match self {
             TokenKind::Identifier(name) => format!("`{name}`"),
-            TokenKind::String(_) => "a string".into(),
-            TokenKind::Int64(_) | TokenKind::Double(_) => "a number".into(),
+            TokenKind::String(_) => "string".into(),
+            TokenKind::Int64(_) | TokenKind::Double(_) => "number".into(),
             TokenKind::Symbol(symbol) => format!("`{symbol}`"),
-            TokenKind::LineEnd => "the end of the line".into(),
-            TokenKind::End => "the end of the expression".into(),
+            TokenKind::LineEnd => "end of the line".into(),
+            TokenKind::End => "end of the expression".into(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Lexer<'_> {
         let Some(end) = self.rest()[2..].find("*/") else {
             return Err(error(self.at..self.text.len(), "this comment is not closed"));
         };
-        Ok((end + 4, self.rest()[..end].contains('\n')))
+        Ok((end + 4, self.rest()[..end + 2].contains('\n')))
     }
 
     fn token(&mut self) -> Result<TokenKind, Problem> {

@@ -39,6 +39,9 @@ mod timestamp;
 mod typed;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use ast::Ast;
 pub use attribute::{Bag, Slot, Vocabulary, slot};
 pub use eval::EvalError;

@@ -59,11 +59,10 @@ impl Ast {
             return Err(error(0..text.len(), "the expression is empty"));
         }
         let ast = parser.operation(1)?;
-        if parser.peek() == &TokenKind::LineEnd {
-            parser.at += 1;
-        }
         match parser.peek() {
             TokenKind::End => Ok(ast),
+            // Always followed by another token, the last of which is the end.
+            TokenKind::LineEnd if parser.tokens[parser.at + 1].kind == TokenKind::End => Ok(ast),
             _ => Err(parser.unexpected("an operator or the end of the expression")),
         }
     }
@@ -259,9 +258,11 @@ impl Parser {
 fn join(left: Ast, operator: Operator, right: Ast) -> Ast {
     let span = left.span.start..right.span.end;
     let kind = match (operator, left) {
-        (Operator::Joint(joint), Ast { kind: Kind::Chain(same, mut operands), .. }) if same == joint => {
+        (Operator::Joint(joint), Ast { kind: Kind::Chain(same, mut operands), depth, .. }) if same == joint => {
+            // The depth of the others is known; asking them all again would make long chains quadratic.
+            let depth = depth.max(right.depth + 1);
             operands.push(right);
-            Kind::Chain(joint, operands)
+            return Ast { kind: Kind::Chain(joint, operands), span, depth };
         }
         (Operator::Joint(joint), left) => Kind::Chain(joint, vec![left, right]),
         (Operator::Comparison(comparison), left) => Kind::Compare(comparison, left.into(), right.into()),

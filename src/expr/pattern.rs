@@ -5,8 +5,8 @@
 
 use regex::{Regex, RegexBuilder};
 
-/// Most memory that a compiled pattern may take, in bytes; RE2's own default is 8 MiB for a forward and a backward form.
-const MAX_COMPILED: usize = 4 << 20;
+/// Most memory that a compiled pattern may take, in bytes: room for some ten thousand characters and their classes.
+const MAX_COMPILED: usize = 1 << 20;
 
 /// Compiles a pattern of RE2 syntax; it matches anywhere in a text unless it says otherwise.
 ///
@@ -27,7 +27,6 @@ fn one_line(fault: &regex::Error) -> String {
 fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
-    // Bytes of `rest` at the start of a bracket expression: nothing but a first `]` is special about it.
     let mut in_brackets = false;
     while let Some(c) = rest.chars().next() {
         let taken = match c {
@@ -105,6 +104,7 @@ fn escape(rest: &str, in_brackets: bool, out: &mut String) -> usize {
         '<' => "<",
         '>' => ">",
         'Q' if !in_brackets => return quoted(rest, out),
+        'p' | 'P' | 'x' if rest[2..].starts_with('{') => return copy_braces(rest, out),
         other => {
             out.push('\\');
             out.push(other);
@@ -113,6 +113,13 @@ fn escape(rest: &str, in_brackets: bool, out: &mut String) -> usize {
     };
     out.push_str(ascii);
     1 + c.len_utf8()
+}
+
+/// `\p{Greek}`, `\x{263a}`: braces that are neither a repetition nor plain.
+fn copy_braces(rest: &str, out: &mut String) -> usize {
+    let length = rest.find('}').map_or(rest.len(), |end| end + 1);
+    out.push_str(&rest[..length]);
+    length
 }
 
 /// `\Q…\E`, or to the end.
@@ -147,6 +154,7 @@ mod tests {
         assert!(!matches("^\\w$", "\u{fc}") && matches("^\\W$", "\u{fc}"));
         assert!(matches("a\\b", "a\u{fc}") && matches("x\\By", "xy"));
         assert!(matches("^[[:alpha:]\\d]+$", "a1"));
+        assert!(matches("^\\p{Greek}\\pL\\x{41}[\\p{Greek}]{2}$", "\u{3c3}zA\u{3c3}\u{3c3}"));
     }
 
     #[test]

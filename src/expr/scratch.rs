@@ -24,3 +24,40 @@ impl Scratch {
         ScratchString::new_in(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::{Bag, Program, Slot, ValueRef, Vocabulary};
+
+    struct Paths;
+
+    impl Bag for Paths {
+        fn get(&self, _slot: Slot) -> Option<ValueRef<'_>> {
+            Some(ValueRef::String("/politics/index.html"))
+        }
+    }
+
+    fn room_after(expression: &str, calls: usize) -> usize {
+        let program = Program::compile(expression, Vocabulary::standard()).unwrap();
+        let mut scratch = Scratch::new();
+        for _ in 0..calls {
+            program.eval(&Paths, &scratch).unwrap();
+            scratch.reset();
+        }
+        scratch.0.allocated_bytes()
+    }
+
+    #[test]
+    fn an_evaluation_that_makes_no_text_takes_no_room() {
+        let expression = r#""^/pol".matches(request.path) && toLower(request.path | "x").startsWith("/")"#;
+        assert_eq!(room_after(expression, 10), 0);
+    }
+
+    #[test]
+    fn room_does_not_grow_from_call_to_call() {
+        let expression = "request.path + toLower(request.host + \"A\")";
+        assert!(room_after(expression, 1) > 0);
+        assert_eq!(room_after(expression, 1_000), room_after(expression, 2));
+    }
+}

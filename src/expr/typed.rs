@@ -39,8 +39,9 @@ impl Node {
     pub(super) fn is_constant(&self) -> bool {
         match self {
             Node::Constant(_) => true,
-            Node::Attribute(_) => false,
-            Node::Index(operands) | Node::Compare(_, operands) => operands.iter().all(Node::is_literal),
+            // A lookup, even in the empty map, can be absent, and a constant cannot.
+            Node::Attribute(_) | Node::Index(_) => false,
+            Node::Compare(_, operands) => operands.iter().all(Node::is_literal),
             Node::Default(operands)
             | Node::And(operands)
             | Node::Or(operands)

@@ -24,6 +24,9 @@ use super::start::{NodeConfig, Running};
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the log may take for what is left when everything else has ended.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
 /// What the admin endpoint and the control loop both know.
 struct Control {
     config: NodeConfig,
@@ -39,14 +42,15 @@ struct Control {
 
 /// Runs a proxy to its end.
 pub(super) async fn serve(running: Running) {
-    let Running { addresses, config, published, metrics, recorder, phase, workers, admin, state, specs } = running;
+    let Running { addresses, config, published, metrics, recorder, writer, phase, workers, admin, state, specs } =
+        running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
         config,
         addresses,
         published: Arc::clone(&published),
         metrics,
-        recorder: recorder.clone(),
+        recorder,
         started: Instant::now(),
         rejected: RefCell::default(),
         draining: AtomicBool::new(false),
@@ -83,9 +87,10 @@ pub(super) async fn serve(running: Running) {
             joined.await;
         })
         .await;
-    recorder.close();
-    let recorded = control.recorder.health().recorded();
-    eprintln!("egressctl: stopped; {recorded} entries recorded");
+    if let Err(unstored) = writer.close(CLOSE_LIMIT) {
+        eprintln!("egressctl: {unstored}");
+    }
+    eprintln!("egressctl: stopped; {} entries recorded", control.recorder.health().entries());
 }
 
 /// SIGTERM or SIGINT.
@@ -155,7 +160,9 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control.published.store(snapshot);
             }
             Err(why) => {
-                eprintln!("egressctl: the configuration of the registry is not in force, the last good one stays: {why}");
+                eprintln!(
+                    "egressctl: the configuration of the registry is not in force, the last good one stays: {why}"
+                );
                 control.rejected.replace(Some(why));
             }
         }
@@ -180,9 +187,9 @@ impl Answers for Control {
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
             refused: self.metrics.total(Counter::Refused),
-            recorded: health.recorded(),
-            queued: health.queued(),
-            log_error: health.error(),
+            recorded: health.entries(),
+            queued: self.recorder.waiting() as u64,
+            log_error: if health.is_failing() { health.last_error() } else { None },
         }
     }
 

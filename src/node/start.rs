@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::accesslog::{LogStore, Recorder};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
 use crate::metrics::Metrics;
 use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
@@ -69,7 +69,9 @@ pub enum StartError {
     #[error("{0}")]
     CaFile(String),
     /// A node of this name runs already.
-    #[error("a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, or start this one with another --node")]
+    #[error(
+        "a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, or start this one with another --node"
+    )]
     Running(String),
     /// The system refused a socket or a thread.
     #[error("{0}: {1}")]
@@ -85,6 +87,7 @@ pub struct Running {
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
+    pub(super) writer: accesslog::Writer,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) admin: Admin,
@@ -111,7 +114,10 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let workers = config.workers.max(1);
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
-    let recorder = Recorder::start(LogStore::open(&state)?)?;
+    let store = LogStore::open(state.hot_db())?;
+    let recording = Recorder::start(store, Outlets::standard(), accesslog::Config::default(), tell);
+    let (recorder, writer) =
+        recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let (phase, drain) = Drain::new();
     let metrics = Metrics::new(workers);
     let shared = Shared {
@@ -122,7 +128,21 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         drain,
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics)?;
-    Ok(Running { addresses, config, published, metrics, recorder, phase, workers, admin, state, specs })
+    Ok(Running { addresses, config, published, metrics, recorder, writer, phase, workers, admin, state, specs })
+}
+
+/// Tells whoever watches the proxy how recording goes.
+fn tell(notice: Notice<'_>) {
+    match notice {
+        Notice::StoreFails(error) => {
+            eprintln!(
+                "egressctl: the access log takes no entries, calls will be refused when its queue is full: {error}"
+            );
+        }
+        Notice::StoreRecovered => eprintln!("egressctl: the access log takes entries again; nothing was lost"),
+        Notice::OutletFails(outlet, error) => eprintln!("egressctl: lines cannot be written to {outlet:?}: {error}"),
+        Notice::OutletRecovered(outlet) => eprintln!("egressctl: lines are written to {outlet:?} again"),
+    }
 }
 
 fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<Listener>, StartError> {

@@ -7,7 +7,7 @@ use crate::accesslog::Shape;
 use crate::diagnostic::{FieldPath, Problems};
 use crate::expr::{Program, ValueType, Vocabulary};
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::logentry::LogEntry as LogEntrySpec;
+use crate::resource::kinds::logentry::Logentry;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::stdio::Stdio as StdioSpec;
 use crate::resource::kinds::{LOGENTRY, RULE, STDIO};
@@ -34,8 +34,9 @@ impl Policy {
     pub fn compile(view: &dyn View, notes: &mut Vec<String>) -> Result<Self, LoadError> {
         let vocabulary = Vocabulary::standard();
         let mut parts = Parts { instances: HashMap::new(), handlers: HashMap::new() };
-        for (resource, spec) in load::<LogEntrySpec>(view, &LOGENTRY)? {
-            let compiled = LogEntry::compile(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
+        for (resource, spec) in load::<Logentry>(view, &LOGENTRY)? {
+            let compiled =
+                LogEntry::compile(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
             parts.instances.insert(full_name(&resource), Arc::new(compiled));
         }
         for (resource, spec) in load::<StdioSpec>(view, &STDIO)? {

@@ -45,7 +45,7 @@ pub fn head_entry(time: Timestamp, failure: Failure) -> Entry {
 
 fn begin(time: Timestamp) -> String {
     let mut text = String::new();
-    line::begin(&mut text, Level::Error, time, INSTANCE);
+    line::begin(&mut text, Level::Error, time.micros(), INSTANCE);
     text
 }
 

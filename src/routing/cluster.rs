@@ -88,8 +88,10 @@ mod tests {
             TlsSettings { client_certificate: Some(("c.pem".into(), "k.pem".into())), ..base.clone() },
             TlsSettings { insecure: true, ..base },
         ];
-        let mut keys: Vec<_> =
-            variants.into_iter().map(|tls| Endpoint::new("192.0.2.1".into(), 443, Some(Arc::new(tls))).pool_key).collect();
+        let mut keys: Vec<_> = variants
+            .into_iter()
+            .map(|tls| Endpoint::new("192.0.2.1".into(), 443, Some(Arc::new(tls))).pool_key)
+            .collect();
         keys.push(Endpoint::new("192.0.2.1".into(), 443, None).pool_key);
         keys.push(Endpoint::new("192.0.2.1".into(), 444, None).pool_key);
         keys.push(Endpoint::new("192.0.2.2".into(), 443, None).pool_key);

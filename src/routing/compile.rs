@@ -1,6 +1,6 @@
 //! From resources to the route table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http::HeaderName;
@@ -10,7 +10,7 @@ use regex::RegexBuilder;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
 use crate::resource::kinds::service_entry::ServiceEntry;
-use crate::resource::kinds::virtual_service::{HttpMatchRequest, HttpRoute, StringMatch, VirtualService};
+use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, StringMatch, VirtualService};
 use crate::resource::{Labels, Resource};
 
 use super::destinations::{Destinations, HostRule};
@@ -131,12 +131,15 @@ impl Networking {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
         let mut destinations = Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels);
         let mut table: HashMap<u16, HostTable<Vec<Route>>> = HashMap::new();
-        let selected = self.gateways.iter().filter(|gateway| {
-            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        });
+        let selected = self
+            .gateways
+            .iter()
+            .filter(|gateway| gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value)));
         for gateway in selected {
             for server in &gateway.spec.servers {
-                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else { continue };
+                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
+                    continue;
+                };
                 let hosts = table.entry(port).or_default();
                 self.add_server(gateway, &server.hosts, port, hosts, &mut destinations);
             }
@@ -162,7 +165,7 @@ impl Networking {
                 let pattern = qualify(pattern, &declared.namespace);
                 let served = server_hosts.iter().filter_map(|host| serve(host, &pattern, declared, gateway));
                 // The same host by two server patterns is still one.
-                let served: std::collections::BTreeSet<String> = served.collect();
+                let served: BTreeSet<String> = served.collect();
                 for host in served {
                     let routes = routes(declared, place, port, destinations);
                     table.entry(&host).or_default().extend(routes);
@@ -300,7 +303,7 @@ fn matches(route: &HttpRoute, namespace: &str, place: Place<'_>, port: u16) -> O
     (!compiled.is_empty()).then_some(compiled)
 }
 
-fn condition(entry: &HttpMatchRequest) -> Option<Match> {
+fn condition(entry: &HttpMatch) -> Option<Match> {
     let ignore_case = entry.ignore_uri_case;
     // With gateways named, Istio looks at the source no more.
     let source = entry.gateways.is_empty();
@@ -314,15 +317,15 @@ fn condition(entry: &HttpMatchRequest) -> Option<Match> {
         query: entry
             .query_params
             .iter()
-            .map(|(name, condition)| Some((name.clone(), present_or(condition)?)))
+            .map(|(name, condition)| Some((name.clone(), present_or(condition.as_ref())?)))
             .collect::<Option<_>>()?,
         source_labels: if source { entry.source_labels.clone() } else { Labels::new() },
         source_namespace: (source && !entry.source_namespace.is_empty()).then(|| entry.source_namespace.clone()),
     })
 }
 
-fn headers(conditions: &std::collections::BTreeMap<String, StringMatch>) -> Option<Vec<(HeaderName, Text)>> {
-    conditions.iter().map(|(name, condition)| Some((name.parse().ok()?, present_or(condition)?))).collect()
+fn headers(conditions: &BTreeMap<String, Option<StringMatch>>) -> Option<Vec<(HeaderName, Text)>> {
+    conditions.iter().map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
 }
 
 /// `None` if it cannot be compiled, `Some(None)` if there is no condition.
@@ -335,7 +338,8 @@ fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Tex
 }
 
 /// A condition of headers and parameters, where `{}` and the regex `*` ask for presence only.
-fn present_or(condition: &StringMatch) -> Option<Text> {
+fn present_or(condition: Option<&StringMatch>) -> Option<Text> {
+    let Some(condition) = condition else { return Some(Text::Present) };
     let empty = condition.exact.is_none() && condition.prefix.is_none() && condition.regex.is_none();
     if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { compile_text(condition, false) }
 }

@@ -164,9 +164,10 @@ fn policy(rule: &DestinationRule, port: u16, subset: &str) -> Option<TrafficPoli
 }
 
 fn at_port(policy: &TrafficPolicy, port: u16) -> TrafficPolicy {
-    let listed = policy.port_level_settings.iter().find(|settings| {
-        settings.port.as_ref().is_some_and(|selector| selector.number == u32::from(port))
-    });
+    let listed = policy
+        .port_level_settings
+        .iter()
+        .find(|settings| settings.port.as_ref().is_some_and(|selector| selector.number == u32::from(port)));
     match listed {
         None => policy.clone(),
         Some(settings) => TrafficPolicy {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 /// A lookup costs one hash of the name, and one of each of its parents only if there are wildcards. Patterns and names
 /// must be in lower case.
 #[derive(Debug, Clone)]
-pub struct HostTable<T> {
+pub(super) struct HostTable<T> {
     exact: HashMap<Box<str>, T>,
     /// Under the part after `*`: `.cnn.com`; the pattern `*` under the empty text.
     suffix: HashMap<Box<str>, T>,
@@ -21,7 +21,7 @@ impl<T> Default for HostTable<T> {
 
 impl<T> HostTable<T> {
     /// The value of exactly this pattern, made if it is not there.
-    pub fn entry(&mut self, pattern: &str) -> std::collections::hash_map::Entry<'_, Box<str>, T> {
+    pub(super) fn entry(&mut self, pattern: &str) -> std::collections::hash_map::Entry<'_, Box<str>, T> {
         match pattern.strip_prefix('*') {
             Some(suffix) => self.suffix.entry(suffix.into()),
             None => self.exact.entry(pattern.into()),
@@ -29,7 +29,7 @@ impl<T> HostTable<T> {
     }
 
     /// The value of exactly this pattern.
-    pub fn pattern(&self, pattern: &str) -> Option<&T> {
+    pub(super) fn pattern(&self, pattern: &str) -> Option<&T> {
         match pattern.strip_prefix('*') {
             Some(suffix) => self.suffix.get(suffix),
             None => self.exact.get(pattern),
@@ -38,7 +38,7 @@ impl<T> HostTable<T> {
 
     /// The value of the most specific pattern that covers a name. `*.a.com` covers names at any depth below `a.com`,
     /// not `a.com` itself.
-    pub fn find(&self, host: &str) -> Option<&T> {
+    pub(super) fn find(&self, host: &str) -> Option<&T> {
         self.exact.get(host).or_else(|| self.find_wildcard(host))
     }
 
@@ -52,26 +52,28 @@ impl<T> HostTable<T> {
 
     /// The value of the most specific pattern that covers a name or a whole pattern: `*.a.com` is covered by itself, by
     /// `*.com` and by `*`.
-    pub fn covering(&self, pattern: &str) -> Option<&T> {
+    pub(super) fn covering(&self, pattern: &str) -> Option<&T> {
         match pattern.strip_prefix('*') {
-            Some(suffix) => self.suffix.get(suffix).or_else(|| parents(suffix).find_map(|parent| self.suffix.get(parent))),
+            Some(suffix) => {
+                self.suffix.get(suffix).or_else(|| parents(suffix).find_map(|parent| self.suffix.get(parent)))
+            }
             None => self.find(pattern),
         }
     }
 
     /// All patterns with their values, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (String, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (String, &T)> {
         let exact = self.exact.iter().map(|(pattern, value)| (pattern.to_string(), value));
         exact.chain(self.suffix.iter().map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
     /// All values, in no order.
-    pub fn values(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.suffix.values())
     }
 
     /// All values, in no order.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.exact.values_mut().chain(self.suffix.values_mut())
     }
 }

@@ -53,7 +53,8 @@ impl RouteTable {
     /// [`Failure::UnknownHost`] for what is not registered, or why no route leads anywhere.
     pub fn sidecar(&self, scope: usize, call: &Call) -> Result<Forwarding<'_>, Failure> {
         let authority = call.authority();
-        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host())).ok_or(Failure::UnknownHost)?;
+        let host =
+            self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host())).ok_or(Failure::UnknownHost)?;
         let routes = host.0.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes);
         match routes.ok_or(Failure::UnknownHost)? {
             PortRoutes::Routes(routes) => route::find(routes, call),

@@ -8,7 +8,7 @@ use crate::expr::Vocabulary;
 use crate::policy::template::logentry::LogEntry;
 use crate::policy::{condition, full_name, resolve};
 use crate::registry::{Result, View};
-use crate::resource::kinds::logentry::LogEntry as LogEntrySpec;
+use crate::resource::kinds::logentry::Logentry;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::{GATEWAY, LOGENTRY, RULE, STDIO, VIRTUAL_SERVICE};
@@ -67,12 +67,16 @@ fn reference(
     }
     let problem = Problem::warning(Code::NotFound, at, format!("no {full}"));
     let help = format!("until there is one, this part of {} does nothing", full_name(rule));
-    problems.push(problem.help(if of == kind.name { help } else { format!("only {} can stand here; {help}", kind.name) }));
+    problems.push(problem.help(if of == kind.name {
+        help
+    } else {
+        format!("only {} can stand here; {help}", kind.name)
+    }));
     Ok(())
 }
 
 fn logentry(resource: &Resource, problems: &mut Problems) {
-    if let Ok(spec) = resource.typed::<LogEntrySpec>()
+    if let Ok(spec) = resource.typed::<Logentry>()
         && let Err(found) = LogEntry::compile(&spec, Vocabulary::standard())
     {
         problems.extend(found);

@@ -4,8 +4,8 @@ use crate::call::Reporter;
 use crate::identity::Workload;
 use crate::policy::Policy;
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::resource::Labels;
+use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::routing::{GATEWAY_NAMESPACE, Networking, RouteTable};
 
 use super::{SidecarListener, Snapshot};
@@ -83,7 +83,9 @@ fn routes(view: &dyn View, sidecars: &Sidecars, gateway: Option<&Workload>) -> R
     let mut networking = Networking::default();
     load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
     load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
-    load(view, &DESTINATION_RULE)?.into_iter().for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
+    load(view, &DESTINATION_RULE)?
+        .into_iter()
+        .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
     load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
     load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
     let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();

@@ -96,7 +96,9 @@ impl Upstream {
         let failed = |failure| SendFailure { failure, reused: false };
         let mut sender = self.connect(endpoint, connect_timeout).await.map_err(failed)?;
         let answered = sender.send_request(request).await;
-        answered.map(|response| response.map(|body| self.lend(body, sender, endpoint))).map_err(|e| failed(failure_of(&e)))
+        answered
+            .map(|response| response.map(|body| self.lend(body, sender, endpoint)))
+            .map_err(|e| failed(failure_of(&e)))
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<SendRequest<RequestBody>> {
@@ -110,8 +112,7 @@ impl Upstream {
 
     async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<SendRequest<RequestBody>, Failure> {
         let connected = self.connector.connect(endpoint, timeout).await;
-        let counter =
-            if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
+        let counter = if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
         self.shard.count(counter);
         let (sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)

@@ -26,7 +26,8 @@ impl FromStr for Override {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || format!("expected HOST:PORT:ADDR[:PORT], as in edition.cnn.com:443:127.0.0.1:8443, got {text:?}");
+        let expected =
+            || format!("expected HOST:PORT:ADDR[:PORT], as in edition.cnn.com:443:127.0.0.1:8443, got {text:?}");
         let (host, rest) = text.split_once(':').ok_or_else(expected)?;
         let (port, rest) = rest.split_once(':').ok_or_else(expected)?;
         let port: u16 = port.parse().map_err(|_| expected())?;
@@ -79,7 +80,8 @@ mod tests {
         assert_eq!((with_port.host.as_str(), with_port.port, with_port.to_port), ("edition.cnn.com", 443, 8443));
         let without: Override = "a.example:80:[::1]".parse().expect("valid");
         assert_eq!((without.address, without.to_port), ("::1".parse().expect("address"), 80));
-        for bad in ["", "a.example", "a.example:80", "a.example:x:127.0.0.1", ":80:127.0.0.1", "a.example:80:b.example"] {
+        for bad in ["", "a.example", "a.example:80", "a.example:x:127.0.0.1", ":80:127.0.0.1", "a.example:80:b.example"]
+        {
             assert!(bad.parse::<Override>().is_err(), "{bad}");
         }
     }

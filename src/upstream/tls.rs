@@ -54,7 +54,8 @@ impl TlsConfigs {
     }
 
     fn build(&self, settings: &TlsSettings) -> Option<ClientConfig> {
-        let builder = ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
+        let builder =
+            ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
         let builder = builder.dangerous().with_custom_certificate_verifier(self.verifier(settings)?);
         match &settings.client_certificate {
             None => Some(builder.with_no_client_auth()),
@@ -78,7 +79,8 @@ impl TlsConfigs {
         if settings.subject_alt_names.is_empty() {
             return Some(chain);
         }
-        let names = settings.subject_alt_names.iter().filter_map(|name| ServerName::try_from(name.clone()).ok()).collect();
+        let names =
+            settings.subject_alt_names.iter().filter_map(|name| ServerName::try_from(name.clone()).ok()).collect();
         Some(Arc::new(AnyName { chain, names }))
     }
 }

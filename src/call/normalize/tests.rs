@@ -3,12 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn call(head: http::request::Builder) -> Result<Call, Failure> {
-    let arrival = Arrival {
-        time: Timestamp::ZERO,
-        chance: 0,
-        caller: None,
-        peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    };
+    let arrival =
+        Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
     normalize(head.body(()).expect("a valid head").into_parts().0, arrival)
 }
 
@@ -18,8 +14,12 @@ fn get(uri: &str) -> http::request::Builder {
 
 #[test]
 fn spellings_of_one_host_are_one_authority() {
-    for uri in ["http://edition.cnn.com/", "http://EDITION.cnn.com:80/", "http://edition.cnn.com./", "http://edition.cnn.com:/"]
-    {
+    for uri in [
+        "http://edition.cnn.com/",
+        "http://EDITION.cnn.com:80/",
+        "http://edition.cnn.com./",
+        "http://edition.cnn.com:/",
+    ] {
         assert_eq!(call(get(uri)).expect("accepted").authority().as_str(), "edition.cnn.com", "{uri}");
     }
     let other = call(get("http://edition.cnn.com:8080/")).expect("accepted");

@@ -7,25 +7,7 @@ use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
 use crate::call::CallBag;
 use crate::expr::{EvalError, Scratch};
 use crate::policy::template::logentry::LogEntry;
-use crate::resource::kinds::stdio::{LogStream, Stdio as StdioSpec, StdioLevel};
-
-/// Severities that a handler without `severity_levels` understands, as Mixer's.
-const DEFAULT_LEVELS: &[(&str, Level)] = &[
-    ("INFORMATIONAL", Level::Info),
-    ("informational", Level::Info),
-    ("INFO", Level::Info),
-    ("info", Level::Info),
-    ("WARNING", Level::Warning),
-    ("warning", Level::Warning),
-    ("WARN", Level::Warning),
-    ("warn", Level::Warning),
-    ("ERROR", Level::Error),
-    ("error", Level::Error),
-    ("ERR", Level::Error),
-    ("err", Level::Error),
-    ("FATAL", Level::Error),
-    ("fatal", Level::Error),
-];
+use crate::resource::kinds::stdio::{LogLevel, LogStream, Stdio as StdioSpec};
 
 /// First guess at the length of a line in bytes, so that most lines are one allocation.
 const USUAL_LINE: usize = 320;
@@ -44,11 +26,8 @@ pub struct Stdio {
 impl Stdio {
     /// Compiles a checked spec.
     pub fn compile(spec: &StdioSpec) -> Self {
-        let levels = match &spec.severity_levels {
-            // A map that is given replaces the default whole.
-            Some(given) => given.iter().map(|(severity, level)| (severity.clone(), level_of(*level))).collect(),
-            None => DEFAULT_LEVELS.iter().map(|(severity, level)| ((*severity).to_owned(), *level)).collect(),
-        };
+        let levels =
+            spec.severity_levels.iter().map(|(severity, level)| (severity.clone(), level_of(*level))).collect();
         let outlet = match spec.log_stream {
             LogStream::Stdout => Outlet::Stdout,
             LogStream::Stderr => Outlet::Stderr,
@@ -76,17 +55,17 @@ impl Stdio {
         }
         let time = instance.timestamp(bag, scratch)?;
         let mut text = String::with_capacity(USUAL_LINE);
-        line::begin(&mut text, level, time, &shape.instance);
+        line::begin(&mut text, level, time.micros(), &shape.instance);
         instance.write_variables(bag, scratch, &mut text)?;
         text.push('}');
         Ok(Some(Entry { time: bag.call().time().micros(), level, shape: Arc::clone(shape), line: text }))
     }
 }
 
-fn level_of(level: StdioLevel) -> Level {
+fn level_of(level: LogLevel) -> Level {
     match level {
-        StdioLevel::Info => Level::Info,
-        StdioLevel::Warning => Level::Warning,
-        StdioLevel::Error => Level::Error,
+        LogLevel::Info => Level::Info,
+        LogLevel::Warning => Level::Warning,
+        LogLevel::Error => Level::Error,
     }
 }

@@ -1,11 +1,9 @@
 //! `logentry`: severity, time and variables of a line.
 
-use std::fmt::Write as _;
-
 use crate::call::CallBag;
-use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::diagnostic::{FieldPath, Problems};
 use crate::expr::{EvalError, Program, Scratch, Timestamp, ValueRef, ValueType, Vocabulary};
-use crate::resource::kinds::logentry::LogEntry as LogEntrySpec;
+use crate::resource::kinds::logentry::Logentry;
 
 /// A compiled logentry.
 #[derive(Debug)]
@@ -21,13 +19,14 @@ impl LogEntry {
     ///
     /// # Errors
     /// Each field that does not parse or type-check, with the place inside it.
-    pub fn compile(spec: &LogEntrySpec, vocabulary: &Vocabulary) -> Result<Self, Problems> {
+    pub fn compile(spec: &Logentry, vocabulary: &Vocabulary) -> Result<Self, Problems> {
         let at = FieldPath::of("spec");
         let mut problems = Problems::new();
         let mut field = |text: &str, at: FieldPath, expected: Option<ValueType>| {
             super::super::compile::program(text, at, expected, vocabulary, &mut problems)
         };
-        let severity = given(&spec.severity).and_then(|text| field(text, at.field("severity"), Some(ValueType::String)));
+        let severity =
+            given(&spec.severity).and_then(|text| field(text, at.field("severity"), Some(ValueType::String)));
         let timestamp =
             given(&spec.timestamp).and_then(|text| field(text, at.field("timestamp"), Some(ValueType::Timestamp)));
         let mut variables = Vec::with_capacity(spec.variables.len());
@@ -40,11 +39,7 @@ impl LogEntry {
     }
 
     /// The severity's text; empty where the logentry has none.
-    pub(crate) fn severity<'v>(
-        &'v self,
-        bag: &'v CallBag<'v>,
-        scratch: &'v Scratch,
-    ) -> Result<&'v str, EvalError<'v>> {
+    pub(crate) fn severity<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<&'v str, EvalError<'v>> {
         match &self.severity {
             None => Ok(""),
             Some(program) => match program.eval(bag, scratch)? {
