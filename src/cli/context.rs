@@ -1,0 +1,188 @@
+//! What a verb is given: where state is kept, what time it is, where output goes and how it may look.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::failure::Failure;
+use crate::registry::SqliteRegistry;
+use crate::state::StateDir;
+
+/// The namespace of a command that names none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// Flags that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Namespace of the resources
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]
+    #[arg(long, global = true, value_name = "DIR", env = "EGRESSCTL_STATE_DIR", hide_env_values = true)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// When to colour: a terminal alone, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(crate) color: When,
+}
+
+/// When something is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is.
+    Auto,
+    /// Anywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What a verb is given.
+pub(crate) struct Context {
+    /// Results.
+    pub(crate) out: Box<dyn Write>,
+    /// All else.
+    pub(crate) err: Box<dyn Write>,
+    /// Whether results may be coloured.
+    pub(crate) color: bool,
+    /// Whether messages may be coloured.
+    pub(crate) color_err: bool,
+    /// When the command started.
+    pub(crate) now: Timestamp,
+    namespace: Option<String>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Context {
+    /// The context of this process.
+    pub(crate) fn new(global: Global) -> Self {
+        let (out, err) = (io::stdout(), io::stderr());
+        let color = |terminal| global.color.allows(terminal, |name| env::var_os(name));
+        Self {
+            color: color(out.is_terminal()),
+            color_err: color(err.is_terminal()),
+            out: Box::new(BufWriter::new(out.lock())),
+            err: Box::new(err.lock()),
+            now: Timestamp::now(),
+            namespace: global.namespace,
+            state_dir: global.state_dir,
+        }
+    }
+
+    /// The namespace that the command speaks of.
+    pub(crate) fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// The namespace that was typed.
+    pub(crate) fn typed_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The state directory, created if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be created, or nothing says where it should be.
+    pub(crate) fn state_dir(&self) -> Result<StateDir, Failure> {
+        let path = match &self.state_dir {
+            Some(path) => path.clone(),
+            None => default_state_dir(|name| env::var_os(name).filter(|value| !value.is_empty()))
+                .ok_or_else(|| Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME"))?,
+        };
+        Ok(StateDir::open(path)?)
+    }
+
+    /// The registry of the state directory.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn registry(&self) -> Result<SqliteRegistry, Failure> {
+        Ok(SqliteRegistry::open(&self.state_dir()?)?)
+    }
+
+    /// Writes a line to standard error, below what has been written to standard output before.
+    ///
+    /// # Errors
+    /// Those of the two.
+    pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
+        self.out.flush()?;
+        writeln!(self.err, "{line}")
+    }
+}
+
+/// Where state is kept when nobody says: in the checkout under `cargo run`, else where the XDG specification has it.
+fn default_state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    if variable("CARGO_PKG_NAME").is_some_and(|name| name == env!("CARGO_PKG_NAME"))
+        && let Some(checkout) = variable("CARGO_MANIFEST_DIR")
+    {
+        return Some(PathBuf::from(checkout).join("state"));
+    }
+    let home = match variable("XDG_STATE_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => PathBuf::from(variable("HOME")?).join(".local/state"),
+    };
+    Some(home.join("egressctl"))
+}
+
+impl When {
+    fn allows(self, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+        let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            // https://no-color.org: any value that is not empty counts, also 0.
+            Self::Auto if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) => false,
+            Self::Auto if set("CLICOLOR_FORCE") => true,
+            Self::Auto => terminal && variable("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
+        |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+    }
+
+    #[test]
+    fn state_is_kept_in_a_checkout_or_where_xdg_has_it() {
+        let home = ("HOME", "/home/u");
+        let table: [(&[(&str, &str)], Option<&str>); 6] = [
+            (&[("CARGO_PKG_NAME", "egressctl"), ("CARGO_MANIFEST_DIR", "/src"), home], Some("/src/state")),
+            (
+                &[("CARGO_PKG_NAME", "other"), ("CARGO_MANIFEST_DIR", "/src"), home],
+                Some("/home/u/.local/state/egressctl"),
+            ),
+            (&[("CARGO_PKG_NAME", "egressctl"), home], Some("/home/u/.local/state/egressctl")),
+            (&[("XDG_STATE_HOME", "/var/x"), home], Some("/var/x/egressctl")),
+            (&[home], Some("/home/u/.local/state/egressctl")),
+            (&[], None),
+        ];
+        for (set, expected) in table {
+            assert_eq!(default_state_dir(variables(set)), expected.map(PathBuf::from), "{set:?}");
+        }
+    }
+
+    #[test]
+    fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
+        let table: [(When, bool, &[(&str, &str)], bool); 8] = [
+            (When::Auto, true, &[], true),
+            (When::Auto, false, &[], false),
+            (When::Auto, true, &[("NO_COLOR", "1")], false),
+            (When::Auto, true, &[("NO_COLOR", "")], true),
+            (When::Auto, false, &[("CLICOLOR_FORCE", "1")], true),
+            (When::Auto, true, &[("TERM", "dumb")], false),
+            (When::Always, false, &[("NO_COLOR", "1")], true),
+            (When::Never, true, &[("CLICOLOR_FORCE", "1")], false),
+        ];
+        for (when, terminal, set, expected) in table {
+            assert_eq!(when.allows(terminal, variables(set)), expected, "{when:?} {terminal} {set:?}");
+        }
+    }
+}

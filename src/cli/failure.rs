@@ -1,0 +1,176 @@
+//! Why a command failed, in kubectl's words.
+
+use std::fmt;
+use std::io;
+
+use crate::accesslog;
+use crate::registry;
+use crate::state;
+
+/// One reason; each is printed on a line of its own.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What kubectl finds out itself: `error: …`.
+    Client(String),
+    /// What an API server would have answered: `Error from server (NotFound): …`.
+    Server {
+        /// The word in brackets.
+        reason: &'static str,
+        /// The rest of the line.
+        message: String,
+    },
+    /// A text that is printed as it is.
+    Text(String),
+    /// The output could not be written.
+    Output(io::Error),
+}
+
+/// All reasons of a command, in the order found.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Vec<Failure>);
+
+/// What a verb gives back.
+pub(crate) type Outcome = Result<(), Failures>;
+
+impl Failure {
+    /// `error: …`.
+    pub(crate) fn client(message: impl Into<String>) -> Self {
+        Self::Client(message.into())
+    }
+
+    /// A store's fault, and what can be done about it.
+    fn with_hint(error: &dyn fmt::Display, hint: Option<&str>) -> Self {
+        let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        Self::Client(format!("{error}{hint}"))
+    }
+
+    /// Puts `error when creating "F": ` in front of a server's message.
+    #[must_use]
+    pub(crate) fn when(self, doing: &str, file: &str) -> Self {
+        match self {
+            Self::Server { reason, message } => {
+                Self::Server { reason, message: format!("error when {doing} \"{file}\": {message}") }
+            }
+            other => other,
+        }
+    }
+
+    /// The text for a user; of several failures, those of the client lose their `error: `, as kubectl has it.
+    fn text(&self, alone: bool) -> String {
+        match self {
+            Self::Client(message) if alone => format!("error: {message}"),
+            Self::Client(message) | Self::Text(message) => message.clone(),
+            Self::Server { reason, message } => format!("Error from server ({reason}): {message}"),
+            Self::Output(error) => format!("error: cannot write the output: {error}"),
+        }
+    }
+}
+
+impl Failures {
+    /// Adds one.
+    pub(crate) fn push(&mut self, failure: impl Into<Failure>) {
+        self.0.push(failure.into());
+    }
+
+    /// Success if there are none.
+    ///
+    /// # Errors
+    /// Itself, if there are some.
+    pub(crate) fn into_outcome(self) -> Outcome {
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// Whether all that went wrong is that the reader of our output has left, which is no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        let broken = |failure: &Failure| matches!(failure, Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe);
+        self.0.iter().any(broken)
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alone = self.0.len() == 1;
+        self.0.iter().try_for_each(|failure| writeln!(f, "{}", failure.text(alone).trim_end_matches('\n')))
+    }
+}
+
+impl Extend<Failure> for Failures {
+    fn extend<T: IntoIterator<Item = Failure>>(&mut self, failures: T) {
+        self.0.extend(failures);
+    }
+}
+
+impl<T: Into<Failure>> From<T> for Failures {
+    fn from(failure: T) -> Self {
+        Self(vec![failure.into()])
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<state::Error> for Failure {
+    fn from(error: state::Error) -> Self {
+        Self::with_hint(&error, error.hint())
+    }
+}
+
+impl From<accesslog::Error> for Failure {
+    fn from(error: accesslog::Error) -> Self {
+        Self::with_hint(&error, error.hint())
+    }
+}
+
+impl From<registry::Error> for Failure {
+    fn from(error: registry::Error) -> Self {
+        use registry::Error;
+        let message = error.to_string();
+        let reason = match error {
+            Error::NotFound(_) | Error::NoNamespace(_) => "NotFound",
+            Error::AlreadyExists(_) => "AlreadyExists",
+            Error::Conflict(_) => "Conflict",
+            Error::Forbidden { .. } => "Forbidden",
+            Error::NoName | Error::TooDeep { .. } => "Invalid",
+            Error::Store(error) => return error.into(),
+        };
+        Self::Server { reason, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found() -> Failure {
+        Failure::Server { reason: "NotFound", message: "rules.config.istio.io \"x\" not found".into() }
+    }
+
+    #[test]
+    fn one_failure_has_its_prefix() {
+        assert_eq!(Failures::from(Failure::client("unknown flag: --foo")).to_string(), "error: unknown flag: --foo\n");
+        assert_eq!(
+            Failures::from(not_found().when("deleting", "STDIN")).to_string(),
+            "Error from server (NotFound): error when deleting \"STDIN\": rules.config.istio.io \"x\" not found\n"
+        );
+    }
+
+    #[test]
+    fn of_several_failures_the_clients_lose_their_prefix() {
+        let mut failures = Failures::from(Failure::client("the path \"a\" does not exist"));
+        failures.push(not_found());
+        assert_eq!(
+            failures.to_string(),
+            "the path \"a\" does not exist\nError from server (NotFound): rules.config.istio.io \"x\" not found\n"
+        );
+    }
+
+    #[test]
+    fn a_reader_that_left_is_told_from_other_faults_of_the_output() {
+        assert!(Failures::from(io::Error::from(io::ErrorKind::BrokenPipe)).is_broken_pipe());
+        assert!(!Failures::from(io::Error::from(io::ErrorKind::StorageFull)).is_broken_pipe());
+        assert!(!Failures::default().is_broken_pipe());
+    }
+}

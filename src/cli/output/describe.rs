@@ -1,0 +1,281 @@
+//! One resource in full, as `describe` shows it.
+
+use std::io::{self, Write};
+
+use serde_json::Value as Json;
+
+use super::cell::{visible, width};
+use super::go;
+use crate::resource::{Labels, Resource};
+
+/// Blanks between a label and its value.
+const GAP: usize = 2;
+/// Words that are written in capitals.
+const ACRONYMS: &[&str] = &["API", "URL", "UID", "OSB", "GUID"];
+/// What stands for nothing.
+const NONE: &str = "<none>";
+
+/// Lines of a description: labels, most with a value.
+#[derive(Debug, Default)]
+pub(crate) struct Description(Vec<Line>);
+
+#[derive(Debug)]
+struct Line {
+    label: String,
+    value: Option<String>,
+}
+
+/// What a kind shows instead of all its fields; the head with name, namespace, labels stands before it.
+struct Section {
+    /// The kind, as manifests spell it, and its group.
+    kind: (&'static str, &'static str),
+    write: fn(&Resource, &mut Description),
+}
+
+/// The kinds that have a layout of their own; all others show every field.
+const SECTIONS: &[Section] = &[Section { kind: ("Namespace", ""), write: namespace }];
+
+/// Describes a resource.
+pub(crate) fn describe(resource: &Resource) -> Description {
+    let mut description = Description::default();
+    description.head(resource);
+    let own = SECTIONS.iter().find(|section| section.kind == (resource.kind.name, resource.kind.group));
+    match own {
+        Some(section) => (section.write)(resource, &mut description),
+        None => {
+            description.fields(resource);
+            description.pair(0, "Events", NONE);
+        }
+    }
+    description
+}
+
+fn namespace(resource: &Resource, description: &mut Description) {
+    let phase = resource.body.get("status").and_then(|status| status.get("phase"));
+    description.pair(0, "Status", phase.and_then(Json::as_str).unwrap_or("Active"));
+    for line in ["", "No resource quota.", "", "No LimitRange resource."] {
+        description.plain(line);
+    }
+}
+
+impl Description {
+    /// A label with a value; further lines of the value stand below it as they are.
+    pub(crate) fn pair(&mut self, depth: usize, label: &str, value: &str) {
+        let mut lines = value.split('\n');
+        let first = lines.next().unwrap_or_default();
+        self.line(depth, format!("{label}:"), Some(visible(first).into_owned()));
+        lines.for_each(|line| self.plain(line));
+    }
+
+    /// A label above deeper lines.
+    pub(crate) fn heading(&mut self, depth: usize, label: &str) {
+        self.line(depth, format!("{label}:"), None);
+    }
+
+    /// A line as it is.
+    pub(crate) fn plain(&mut self, text: &str) {
+        self.line(0, visible(text).into_owned(), None);
+    }
+
+    fn line(&mut self, depth: usize, label: String, value: Option<String>) {
+        self.0.push(Line { label: format!("{:indent$}{label}", "", indent = 2 * depth), value });
+    }
+
+    fn head(&mut self, resource: &Resource) {
+        self.pair(0, "Name", &resource.meta.name);
+        if resource.kind.namespaced {
+            self.pair(0, "Namespace", resource.namespace());
+        }
+        self.labels("Labels", &resource.meta.labels, "=");
+        self.labels("Annotations", &resource.meta.annotations, ": ");
+    }
+
+    /// Keys and values, one a line, the first beside the heading.
+    fn labels(&mut self, heading: &str, labels: &Labels, sign: &str) {
+        if labels.is_empty() {
+            return self.pair(0, heading, NONE);
+        }
+        let mut label = format!("{heading}:");
+        for (key, value) in labels {
+            let value = format!("{key}{sign}{}", value.replace('\n', " "));
+            self.line(0, std::mem::take(&mut label), Some(visible(&value).into_owned()));
+        }
+    }
+
+    fn fields(&mut self, resource: &Resource) {
+        let mut tree = resource.to_json();
+        if let Some(Json::Object(meta)) = tree.get_mut("metadata") {
+            for shown_above in ["name", "namespace", "labels", "annotations"] {
+                meta.remove(shown_above);
+            }
+        }
+        self.tree(0, &tree);
+    }
+
+    /// A map's keys in order; lists of maps without a mark between the items.
+    fn tree(&mut self, depth: usize, tree: &Json) {
+        for (key, value) in tree.as_object().into_iter().flatten() {
+            match value {
+                Json::Object(_) => {
+                    self.heading(depth, &label(key));
+                    self.tree(depth + 1, value);
+                }
+                Json::Array(items) => {
+                    self.heading(depth, &label(key));
+                    items.iter().for_each(|item| self.item(depth + 1, item));
+                }
+                scalar => self.pair(depth, &label(key), &go::plain(scalar)),
+            }
+        }
+    }
+
+    fn item(&mut self, depth: usize, item: &Json) {
+        match item {
+            Json::Object(_) => self.tree(depth, item),
+            other => self.line(depth, visible(&go::plain(other)).into_owned(), None),
+        }
+    }
+
+    /// Writes the lines; values stand below each other within a run of lines that have one.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for run in self.0.chunk_by(|a, b| a.value.is_some() == b.value.is_some()) {
+            let column = run.iter().map(|line| width(&line.label) + GAP).max().unwrap_or_default();
+            for Line { label, value } in run {
+                match value {
+                    None => writeln!(out, "{label}")?,
+                    Some(value) => writeln!(out, "{label}{:blanks$}{value}", "", blanks = column - width(label))?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `creationTimestamp` as `Creation Timestamp`; a key with anything but letters and `-` stays as it is.
+fn label(key: &str) -> String {
+    if key.contains(|c: char| !c.is_alphabetic() && c != '-') {
+        return key.to_owned();
+    }
+    words(key).into_iter().map(capital).collect::<Vec<_>>().join(" ")
+}
+
+/// Parts of a camelCase name: `tlsSettingsURL` is `tls`, `Settings`, `URL`; of `HTTPServer` the second word is `Server`.
+fn words(key: &str) -> Vec<String> {
+    let chars: Vec<char> = key.chars().collect();
+    let mut words: Vec<String> = Vec::new();
+    for (at, &c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| chars[at]);
+        let starts = match before {
+            None => true,
+            Some(before) if (before == '-') != (c == '-') => true,
+            Some(before) if c.is_uppercase() => {
+                let ends_acronym = chars.get(at + 1).is_some_and(|next| next.is_lowercase());
+                !before.is_uppercase() || ends_acronym
+            }
+            Some(_) => false,
+        };
+        match words.last_mut() {
+            Some(word) if !starts => word.push(c),
+            _ => words.push(c.to_string()),
+        }
+    }
+    words
+}
+
+fn capital(word: String) -> String {
+    let upper = word.to_uppercase();
+    if ACRONYMS.contains(&upper.as_str()) {
+        return upper;
+    }
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Meta;
+    use crate::resource::kinds::STDIO;
+    use serde_json::json;
+
+    fn resource(spec: Json) -> Resource {
+        let meta = Meta {
+            name: "egress-error-handler".into(),
+            namespace: Some("istio-system".into()),
+            creation_timestamp: Some("2026-11-23T07:08:15Z".into()),
+            generation: Some(1),
+            resource_version: Some("1014".into()),
+            uid: Some("8e0d9054-f541-40bb-963c-875fa63949d5".into()),
+            ..Meta::default()
+        };
+        let body = [("spec".to_owned(), spec)].into_iter().collect();
+        Resource { kind: &STDIO, version: "v1alpha2".into(), meta, body, origin: None }
+    }
+
+    fn text(resource: &Resource) -> String {
+        let mut out = Vec::new();
+        describe(resource).write(&mut out).expect("a vector takes everything");
+        String::from_utf8(out).expect("descriptions are text")
+    }
+
+    #[test]
+    fn a_resource_is_described_as_kubectl_does() {
+        let described = text(&resource(json!({"outputAsJson": true, "severity_levels": {"info": 2}})));
+        insta::assert_snapshot!(described, @r"
+        Name:         egress-error-handler
+        Namespace:    istio-system
+        Labels:       <none>
+        Annotations:  <none>
+        API Version:  config.istio.io/v1alpha2
+        Kind:         stdio
+        Metadata:
+          Creation Timestamp:  2026-11-23T07:08:15Z
+          Generation:          1
+          Resource Version:    1014
+          UID:                 8e0d9054-f541-40bb-963c-875fa63949d5
+        Spec:
+          Output As Json:  true
+          severity_levels:
+            Info:  2
+        Events:    <none>
+        ");
+    }
+
+    #[test]
+    fn lists_of_scalars_stand_one_a_line_and_labels_below_each_other() {
+        let mut resource =
+            resource(json!({"hosts": ["a", "b"], "ports": [{"number": 80}, {"name": "x", "number": 443}]}));
+        resource.meta.labels = [("a".into(), "1".into()), ("b".into(), "2".into())].into();
+        let described = text(&resource);
+        assert!(described.contains("Labels:       a=1\n              b=2\n"), "{described}");
+        assert!(
+            described.contains("Spec:\n  Hosts:\n    a\n    b\n  Ports:\n    Number:  80\n    Name:    x\n"),
+            "{described}"
+        );
+    }
+
+    #[test]
+    fn labels_split_camel_case_and_keep_acronyms() {
+        let table = [
+            ("creationTimestamp", "Creation Timestamp"),
+            ("apiVersion", "API Version"),
+            ("uid", "UID"),
+            ("providerUrl", "Provider URL"),
+            ("HTTPServer", "HTTP Server"),
+            ("severity_levels", "severity_levels"),
+            ("app.kubernetes.io/x", "app.kubernetes.io/x"),
+            ("h2UpgradePolicy", "h2UpgradePolicy"),
+        ];
+        for (key, expected) in table {
+            assert_eq!(label(key), expected);
+        }
+    }
+
+    #[test]
+    fn escapes_in_values_are_made_visible() {
+        assert!(text(&resource(json!({"a": "\u{1b}[2J"}))).contains("A:       ^[[2J"));
+    }
+}

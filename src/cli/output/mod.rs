@@ -1,0 +1,180 @@
+//! How results look: tables for people, documents for programs.
+//!
+//! [`FORMATS`] is the table of what `-o` takes; a [`Printer`] writes resources in one of them.
+
+pub(crate) mod age;
+pub(crate) mod cell;
+pub(crate) mod describe;
+pub(crate) mod listing;
+pub(crate) mod table;
+
+mod custom_columns;
+mod go;
+mod json;
+mod jsonpath;
+mod name;
+mod sort;
+mod yaml;
+
+use std::io::Write;
+
+use serde_json::{Value as Json, json};
+
+use super::failure::Failure;
+use crate::resource::Resource;
+
+pub(crate) use sort::sort_by;
+
+/// Resources that are printed together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Objects<'a> {
+    /// The resources, in order.
+    pub(crate) resources: &'a [Resource],
+    /// Whether it is one resource by itself rather than a list, which may have one item, too.
+    pub(crate) single: bool,
+    /// Whether columns have headings.
+    pub(crate) headings: bool,
+}
+
+impl<'a> Objects<'a> {
+    /// One resource by itself.
+    pub(crate) fn one(resource: &'a Resource) -> Self {
+        Self { resources: std::slice::from_ref(resource), single: true, headings: true }
+    }
+
+    /// A list.
+    pub(crate) fn list(resources: &'a [Resource]) -> Self {
+        Self { resources, single: false, headings: true }
+    }
+
+    /// The object by itself, or a `List`.
+    fn tree(&self) -> Json {
+        match self.resources {
+            [resource] if self.single => resource.to_json(),
+            resources => json!({
+                "apiVersion": "v1",
+                "items": resources.iter().map(Resource::to_json).collect::<Vec<_>>(),
+                "kind": "List",
+                "metadata": {"resourceVersion": ""},
+            }),
+        }
+    }
+}
+
+/// Writes resources as documents.
+pub(crate) trait Printer {
+    /// Writes them, whole documents at a time.
+    ///
+    /// # Errors
+    /// Those of the writer; a template that does not fit the resources.
+    fn print(&self, objects: Objects<'_>, out: &mut dyn Write) -> Result<(), Failure>;
+}
+
+/// A value of `-o`.
+pub(crate) struct Format {
+    /// What is typed: `yaml`.
+    pub(crate) name: &'static str,
+    /// What must follow after `=`; empty where nothing does.
+    pub(crate) argument: &'static str,
+    open: fn(&str) -> Result<Output, Failure>,
+}
+
+/// How the user wants results.
+pub(crate) enum Output {
+    /// As a table, or as the verb's own line; with more columns if `wide`.
+    Table {
+        /// Whether columns that are seldom wanted are shown, too.
+        wide: bool,
+    },
+    /// As documents.
+    Documents(Box<dyn Printer>),
+}
+
+/// Every output format, by name.
+pub(crate) const FORMATS: &[Format] = &[
+    Format {
+        name: "custom-columns",
+        argument: "HEADING:PATH,…",
+        open: |text| Ok(Output::documents(custom_columns::CustomColumns::parse(text).map_err(Failure::Client)?)),
+    },
+    Format { name: "json", argument: "", open: |_| Ok(Output::documents(json::Printed)) },
+    Format {
+        name: "jsonpath",
+        argument: "TEMPLATE",
+        open: |text| {
+            Ok(Output::documents(jsonpath::Template::parse(text).map_err(|e| Failure::client(e.to_string()))?))
+        },
+    },
+    Format { name: "name", argument: "", open: |_| Ok(Output::documents(name::Printed)) },
+    Format { name: "wide", argument: "", open: |_| Ok(Output::Table { wide: true }) },
+    Format { name: "yaml", argument: "", open: |_| Ok(Output::documents(yaml::Printed)) },
+];
+
+/// What `-o` takes, for the help.
+pub(crate) fn help() -> String {
+    let forms = FORMATS.iter().map(|Format { name, argument, .. }| match *argument {
+        "" => (*name).to_owned(),
+        argument => format!("{name}={argument}"),
+    });
+    let forms: Vec<String> = forms.collect();
+    match forms.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+impl Output {
+    /// Reads the value of `-o`; none is the plain table.
+    ///
+    /// # Errors
+    /// No such format, or a faulty template.
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Failure> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Self::Table { wide: false }) };
+        let (name, argument) = text.split_once('=').map_or((text, None), |(name, argument)| (name, Some(argument)));
+        let format = FORMATS.iter().find(|format| format.name == name);
+        let format = format.filter(|format| argument.is_none() || !format.argument.is_empty()).ok_or_else(|| {
+            let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+            Failure::client(format!(
+                "unable to match a printer suitable for the output format \"{text}\", allowed formats are: {}",
+                names.join(",")
+            ))
+        })?;
+        if !format.argument.is_empty() && argument.is_none_or(str::is_empty) && name != "custom-columns" {
+            return Err(Failure::client("template format specified but no template given"));
+        }
+        (format.open)(argument.unwrap_or_default())
+    }
+
+    fn documents(printer: impl Printer + 'static) -> Self {
+        Self::Documents(Box::new(printer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        match Output::parse(Some(text)) {
+            Err(Failure::Client(text)) => text,
+            _ => panic!("{text} should have been refused by the client"),
+        }
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused_with_the_known_ones() {
+        let allowed = "allowed formats are: custom-columns,json,jsonpath,name,wide,yaml";
+        for text in ["foo", "yaml=x"] {
+            let expected = format!("unable to match a printer suitable for the output format \"{text}\", {allowed}");
+            assert_eq!(refusal(text), expected);
+        }
+        assert_eq!(refusal("jsonpath="), "template format specified but no template given");
+        assert_eq!(refusal("custom-columns"), "custom-columns format specified but no custom columns given");
+    }
+
+    #[test]
+    fn formats_are_sorted_and_the_help_has_them_all() {
+        assert!(FORMATS.is_sorted_by_key(|format| format.name));
+        assert_eq!(help(), "custom-columns=HEADING:PATH,…, json, jsonpath=TEMPLATE, name, wide or yaml");
+    }
+}

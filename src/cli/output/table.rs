@@ -1,0 +1,146 @@
+//! Columns of text, laid out as kubectl does.
+
+use std::io::{self, Write};
+
+use super::cell::{cell, width};
+
+/// Blanks between two columns.
+const GAP: usize = 3;
+/// Least width of a column, its gap included.
+const LEAST: usize = 6;
+
+/// A table that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    headings: Vec<String>,
+    rows: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// An empty table under these headings, which are printed in upper case.
+    pub(crate) fn new<T: AsRef<str>>(headings: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            headings: headings.into_iter().map(|heading| heading.as_ref().to_uppercase()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a row; it has as many cells as there are headings.
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = String>) {
+        self.rows.push(row.into_iter().map(|text| cell(&text).into_owned()).collect());
+    }
+
+    /// Rows that have not been written yet.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Writes the headings, unless told not to, and all rows.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub(crate) fn write(mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
+        if headings {
+            self.rows.insert(0, std::mem::take(&mut self.headings));
+        }
+        self.write_rows(out)
+    }
+
+    /// Writes the rows so far and forgets them; column widths are remembered and never shrink, so that the pages of a
+    /// long table stand below each other.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub(crate) fn write_page(&mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
+        if headings {
+            self.rows.insert(0, self.headings.clone());
+        }
+        self.write_rows(out)
+    }
+
+    fn write_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.widen();
+        for row in self.rows.drain(..) {
+            let last = row.len().saturating_sub(1);
+            for (text, column) in row[..last].iter().zip(&self.widths) {
+                write!(out, "{text}{:blanks$}", "", blanks = column - width(text))?;
+            }
+            writeln!(out, "{}", row.last().map_or("", String::as_str))?;
+        }
+        Ok(())
+    }
+
+    fn widen(&mut self) {
+        for row in &self.rows {
+            self.widths.resize(self.widths.len().max(row.len()), LEAST);
+            for (text, column) in row.iter().zip(&mut self.widths) {
+                *column = (*column).max(width(text) + GAP);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(table: Table, headings: bool) -> String {
+        let mut out = Vec::new();
+        table.write(&mut out, headings).expect("a vector takes everything");
+        String::from_utf8(out).expect("cells are text")
+    }
+
+    fn sample() -> Table {
+        let mut table = Table::new(["name", "hosts", "age"]);
+        table.push(["cnn".into(), "[\"edition.cnn.com\"]".into(), "5m10s".into()]);
+        table.push(["a-much-longer-name".into(), "[]".into(), "2d".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_stand_three_blanks_apart_under_upper_case_headings() {
+        insta::assert_snapshot!(printed(sample(), true), @r#"
+        NAME                 HOSTS                 AGE
+        cnn                  ["edition.cnn.com"]   5m10s
+        a-much-longer-name   []                    2d
+        "#);
+    }
+
+    #[test]
+    fn without_headings_only_the_cells_set_the_widths() {
+        let mut table = Table::new(["a-very-long-heading", "b"]);
+        table.push(["x".into(), "y".into()]);
+        assert_eq!(printed(table, false), "x     y\n");
+    }
+
+    #[test]
+    fn an_empty_last_cell_leaves_the_padding_before_it() {
+        let mut table = Table::new(["name", "hosts"]);
+        table.push(["cnn".into(), String::new()]);
+        assert_eq!(printed(table, true), "NAME   HOSTS\ncnn    \n");
+    }
+
+    #[test]
+    fn wide_characters_keep_the_columns_straight() {
+        let mut table = Table::new(["name", "age"]);
+        table.push(["漢字漢字".into(), "1s".into()]);
+        assert_eq!(printed(table, true), "NAME       AGE\n漢字漢字   1s\n");
+    }
+
+    #[test]
+    fn later_pages_keep_the_widths_of_earlier_ones() {
+        let mut table = sample();
+        let mut out = Vec::new();
+        table.write_page(&mut out, true).expect("a vector takes everything");
+        table.push(["b".into(), "[]".into(), "1s".into()]);
+        table.write_page(&mut out, false).expect("a vector takes everything");
+        let text = String::from_utf8(out).expect("cells are text");
+        assert_eq!(text.lines().last(), Some("b                    []                    1s"));
+    }
+}

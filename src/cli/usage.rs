@@ -1,0 +1,188 @@
+//! Usage errors in kubectl's words.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Command};
+
+/// The program's name in messages.
+const PROGRAM: &str = "egressctl";
+
+/// Reports what clap found: help on standard output, an error in kubectl's words on standard error.
+pub(super) fn report(error: &clap::Error, typed: &[OsString]) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // A reader that has left does not need help.
+            let _ = write!(io::stdout(), "{}", error.render());
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let words: Vec<String> = typed.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            let _ = writeln!(io::stderr(), "{}", text(error, &words));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The message for a usage error.
+fn text(error: &clap::Error, words: &[String]) -> String {
+    let get = |kind| error.get(kind).map(words_of).unwrap_or_default();
+    let argument = get(ContextKind::InvalidArg).into_iter().next().unwrap_or_default();
+    let flag = argument.split([' ', '=', '[']).next().unwrap_or_default();
+    let value = get(ContextKind::InvalidValue).into_iter().next().unwrap_or_default();
+    let message = match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let name = get(ContextKind::InvalidSubcommand).join(" ");
+            return format!("error: unknown command \"{name}\" for \"{PROGRAM}\"{}", meant(error));
+        }
+        ErrorKind::UnknownArgument if flag.starts_with("--") => format!("unknown flag: {flag}"),
+        ErrorKind::UnknownArgument if flag.starts_with('-') && flag.len() > 1 => {
+            let letter = flag[1..].chars().next().unwrap_or_default();
+            format!("unknown shorthand flag: '{letter}' in {}", shorthand(letter, words))
+        }
+        ErrorKind::UnknownArgument => format!("unexpected args: [{argument}]"),
+        ErrorKind::InvalidValue if value.is_empty() => format!("flag needs an argument: {}", bare_flag(flag, words)),
+        ErrorKind::InvalidValue => {
+            let valid = get(ContextKind::ValidValue).join(", ");
+            format!("invalid argument \"{value}\" for \"{flag}\" flag: must be one of {valid}")
+        }
+        ErrorKind::ValueValidation => {
+            let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+        }
+        ErrorKind::NoEquals => format!("flag {flag} takes its value after ="),
+        _ => first_paragraph(&error.render().to_string()),
+    };
+    let path = verb_of(words).map(|verb| format!(" {verb}")).unwrap_or_default();
+    format!("error: {message}{}\nSee '{PROGRAM}{path} --help' for usage.", meant(error))
+}
+
+fn words_of(value: &ContextValue) -> Vec<String> {
+    match value {
+        ContextValue::String(word) => vec![word.clone()],
+        ContextValue::Strings(words) => words.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The names that are near, as kubectl lists them.
+fn meant(error: &clap::Error) -> String {
+    let near =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().filter_map(|kind| error.get(kind));
+    let near: Vec<String> = near.flat_map(words_of).collect();
+    match near.as_slice() {
+        [] => String::new(),
+        names => format!("\n\nDid you mean this?\n\t{}\n", names.join("\n\t")),
+    }
+}
+
+/// The typed word that holds an unknown letter: `-xz`.
+fn shorthand(letter: char, words: &[String]) -> String {
+    let holds = |word: &&String| word.starts_with('-') && !word.starts_with("--") && word.contains(letter);
+    words.iter().find(holds).cloned().unwrap_or_else(|| format!("-{letter}"))
+}
+
+/// A flag that lacks its value, as it was typed: by its long name or by its letter.
+fn bare_flag(flag: &str, words: &[String]) -> String {
+    match words.last() {
+        Some(word) if word.starts_with('-') && !word.starts_with("--") => {
+            format!("'{}' in {word}", word.chars().last().unwrap_or_default())
+        }
+        _ => flag.to_owned(),
+    }
+}
+
+fn first_paragraph(text: &str) -> String {
+    let paragraph = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The verb among the typed words: the first that is neither a flag nor a global flag's value.
+fn verb_of(words: &[String]) -> Option<&str> {
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "-n" | "--namespace" | "--state-dir" | "--color" => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            verb => return Some(verb),
+        }
+    }
+    None
+}
+
+/// The typed words with kubectl's `--flag=true` as `--flag` and without any `--flag=false`, which clap does not know.
+pub(super) fn without_boolean_values(command: &Command, typed: &[OsString]) -> Vec<OsString> {
+    let booleans = boolean_flags(command);
+    let mut ended = false;
+    let keep = |word: &OsString| {
+        ended |= word == "--";
+        let pair = word.to_str().filter(|_| !ended).and_then(|word| word.strip_prefix("--")?.split_once('='));
+        match pair.filter(|(name, _)| booleans.contains(*name)) {
+            Some((name, "true" | "True" | "TRUE" | "t" | "T" | "1")) => Some(format!("--{name}").into()),
+            Some((_, "false" | "False" | "FALSE" | "f" | "F" | "0")) => None,
+            _ => Some(word.clone()),
+        }
+    };
+    typed.iter().filter_map(keep).collect()
+}
+
+fn boolean_flags(command: &Command) -> HashSet<String> {
+    let own = command.get_arguments().filter(|argument| matches!(argument.get_action(), ArgAction::SetTrue));
+    let own = own.filter_map(|argument| argument.get_long()).map(str::to_owned);
+    own.chain(command.get_subcommands().flat_map(boolean_flags)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> String {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let all = std::iter::once(PROGRAM.to_owned()).chain(words.iter().cloned());
+        let error = crate::cli::command().try_get_matches_from(all).expect_err(line);
+        text(&error, &words)
+    }
+
+    #[test]
+    fn usage_errors_are_worded_as_kubectls() {
+        let table = [
+            ("get --foo", "error: unknown flag: --foo\nSee 'egressctl get --help' for usage."),
+            ("-n a get -z", "error: unknown shorthand flag: 'z' in -z\nSee 'egressctl get --help' for usage."),
+            ("get -n", "error: flag needs an argument: 'n' in -n\nSee 'egressctl get --help' for usage."),
+            ("get --namespace", "error: flag needs an argument: --namespace\nSee 'egressctl get --help' for usage."),
+            ("gett", "error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n"),
+            ("frobnicate", "error: unknown command \"frobnicate\" for \"egressctl\""),
+            ("version x", "error: unexpected args: [x]\nSee 'egressctl version --help' for usage."),
+            (
+                "get rule --color=x",
+                "error: invalid argument \"x\" for \"--color\" flag: must be one of auto, always, never\n\
+                 See 'egressctl get --help' for usage.",
+            ),
+        ];
+        for (line, expected) in table {
+            assert_eq!(refusal(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_flag_is_answered_with_the_nearest() {
+        let text = refusal("get rule --show-label");
+        assert!(
+            text.starts_with("error: unknown flag: --show-label\n\nDid you mean this?\n\t--show-labels\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn boolean_flags_take_kubectls_values() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let command = crate::cli::command();
+        let read = |line: &str| without_boolean_values(&command, &words(line));
+        assert_eq!(read("x get --no-headers=true -o=yaml"), words("x get --no-headers -o=yaml"));
+        assert_eq!(read("x delete --ignore-not-found=false a"), words("x delete a"));
+        assert_eq!(read("x logs -- --tail=true --no-headers=true"), words("x logs -- --tail=true --no-headers=true"));
+    }
+}

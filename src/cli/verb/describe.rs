@@ -1,0 +1,76 @@
+//! `describe`: resources in full.
+
+use clap::Args;
+
+use super::get::no_kind;
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::find::{Found, Scope, Selection};
+use crate::cli::output::describe::describe;
+use crate::cli::target::{Targets, Wanted};
+use crate::identity::Cluster;
+use crate::registry::{self, View};
+
+const EXAMPLES: &str = "Examples:
+  # One rule
+  egressctl describe rule report-politics -n istio-system
+
+  # The resource whose name starts so
+  egressctl describe stdio egress-err -n istio-system
+
+  # All service entries with a label
+  egressctl describe serviceentry -l team=news";
+
+/// Show all fields of resources, by name, by the start of a name, or by labels.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, override_usage = "egressctl describe (KIND [NAME…] | KIND/NAME…) [OPTIONS]")]
+pub(crate) struct Arguments {
+    /// Kind and names, or kind/name pairs
+    #[arg(value_name = "KIND [NAME…] | KIND/NAME", hide = true)]
+    words: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+impl Arguments {
+    /// Finds and describes.
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
+        if self.words.is_empty() {
+            return Err(no_kind("describe").into());
+        }
+        let targets = Targets::parse(&self.words)?;
+        self.selection.agree_with(&targets)?;
+        let scope = self.selection.scope(context)?;
+        let registry = context.registry()?;
+        let found = find(&scope, &Cluster::new(&registry), &targets).map_err(Failure::from)?;
+        if found.resources.is_empty() && found.missing.is_empty() {
+            context.say(&scope.nothing_found(&targets)).map_err(Failure::from)?;
+        }
+        for (position, resource) in found.resources.iter().enumerate() {
+            if position > 0 {
+                context.out.write_all(b"\n\n").map_err(Failure::from)?;
+            }
+            describe(resource).write(&mut context.out).map_err(Failure::from)?;
+        }
+        found.failures().into_outcome()
+    }
+}
+
+/// As for `get`, but a name that is not there is tried as the start of one.
+fn find(scope: &Scope, view: &dyn View, targets: &Targets) -> registry::Result<Found> {
+    let mut found = Found::default();
+    for wanted in &targets.wanted {
+        let one = Targets { wanted: vec![wanted.clone()], several_kinds: false };
+        let mut result = scope.find(view, &one)?;
+        if let (Wanted::Named(kind, name), false) = (wanted, result.missing.is_empty()) {
+            result.resources = view.list(&scope.query(kind))?;
+            result.resources.retain(|resource| resource.meta.name.starts_with(name.as_str()));
+            if !result.resources.is_empty() {
+                result.missing.clear();
+            }
+        }
+        found.resources.append(&mut result.resources);
+        found.missing.append(&mut result.missing);
+    }
+    Ok(found)
+}

@@ -1,0 +1,197 @@
+//! `logs`: the access log, asked like a pod's log and searched like a file.
+
+mod pod;
+mod print;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::accesslog::{Level, LevelFilter, LogStore, Pattern, Query, Syntax};
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::time;
+
+use print::Look;
+
+const EXAMPLES: &str = "Examples:
+  # The whole log
+  egressctl logs
+
+  # The forbidden calls of the last ten minutes
+  egressctl logs --level error --since 10m
+
+  # Calls of a workload to a host, as they happen
+  egressctl logs -f -g '\"source\":\"sleep\"' -g edition.cnn.com
+
+  # How many calls were made yesterday
+  egressctl logs --count --since 2d --until 1d
+
+  # As Istio's users ask for it
+  egressctl -n istio-system logs mixer -l istio-mixer-type=telemetry
+
+  # The same by the pod's name
+  POD=$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}')
+  egressctl -n istio-system logs $POD mixer";
+
+/// Entries that a selector shows when nobody says how many; kubectl's number.
+const TAIL_OF_SELECTOR: usize = 10;
+
+/// Show the access log: all of it, or the entries of a level, a time, or a pattern.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]")]
+pub(crate) struct Arguments {
+    /// Pod, or deployment/NAME, and container; without them the whole log
+    #[arg(value_name = "POD [CONTAINER]", num_args = 0..=2, hide = true)]
+    words: Vec<String>,
+    /// Container of the pod
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
+    /// The log of the pods with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Option<String>,
+    /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    level: Option<LevelFilter>,
+    /// Only lines that contain this regular expression; several must all be contained
+    #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
+    grep: Vec<String>,
+    /// Take the patterns as they stand, not as regular expressions
+    #[arg(short = 'F', long)]
+    fixed_strings: bool,
+    /// Ignore case in patterns
+    #[arg(short, long)]
+    ignore_case: bool,
+    /// Only lines that contain none of the patterns
+    #[arg(short = 'v', long)]
+    invert_match: bool,
+    /// Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+    /// Only entries newer than this: 90s, 10m, 1h30m, 2d
+    #[arg(long, value_name = "DURATION", value_parser = time::length)]
+    since: Option<SignedDuration>,
+    /// Only entries after this time: 2018-06-18T13:22:58Z
+    #[arg(long, value_name = "TIME", value_parser = time::point, conflicts_with = "since")]
+    since_time: Option<Timestamp>,
+    /// Only entries before this time, or older than this duration
+    #[arg(long, value_name = "TIME|DURATION", value_parser = until)]
+    until: Option<Until>,
+    /// Only the last entries; -1 for all
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    tail: Option<i64>,
+    /// Stay, and show new entries as they come
+    #[arg(short, long)]
+    follow: bool,
+    /// Print only how many entries there are
+    #[arg(short, long, conflicts_with = "follow")]
+    count: bool,
+    #[command(flatten)]
+    look: Look,
+}
+
+/// The end of the window.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    Ago(SignedDuration),
+    Time(Timestamp),
+}
+
+impl Arguments {
+    /// Asks the log and prints.
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
+        let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
+        let query = self.query(context);
+        let records = origin.records;
+        let mut printed = self.look.open(context, origin, self.follow);
+        if !records {
+            return printed.finish(if self.count { Some(0) } else { None });
+        }
+        let store = LogStore::open(printed.context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        if self.count {
+            let count = store.count(&query).map_err(Failure::from)?;
+            return printed.finish(Some(count));
+        }
+        let answer = store.query(&query, &mut printed).map_err(Failure::from)?;
+        if self.follow && !answer.stopped {
+            store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
+        }
+        printed.finish(None)
+    }
+
+    fn pod_request(&self) -> Result<pod::Request, Failure> {
+        let mut words = self.words.iter().cloned();
+        let pod = if self.selector.is_some() { None } else { words.next() };
+        let container = match (words.next(), &self.container) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::client("only one of -c or an inline [CONTAINER] arg is allowed"));
+            }
+            (word, flag) => word.or_else(|| flag.clone()),
+        };
+        if words.next().is_some() {
+            return Err(Failure::client("only a container can be named together with a selector"));
+        }
+        Ok(pod::Request { pod, container, selector: self.selector.clone() })
+    }
+
+    fn query(&self, context: &Context) -> Query {
+        let patterns = self.grep.iter().map(|text| Pattern {
+            text: text.clone(),
+            syntax: if self.fixed_strings { Syntax::Fixed } else { Syntax::Regex },
+            ignore_case: self.ignore_case,
+            inverted: self.invert_match,
+        });
+        let since = self.since.map(|length| time::ago(context.now, length)).or(self.since_time);
+        let until = self.until.map(|until| match until {
+            Until::Ago(length) => time::ago(context.now, length),
+            Until::Time(time) => time,
+        });
+        Query {
+            level: self.level,
+            since: since.map(Timestamp::as_microsecond),
+            until: until.map(Timestamp::as_microsecond),
+            tail: self.tail(),
+            instance: self.instance.clone(),
+            patterns: patterns.collect(),
+            ..Query::default()
+        }
+    }
+
+    fn tail(&self) -> Option<usize> {
+        match self.tail {
+            None => self.selector.as_ref().map(|_| TAIL_OF_SELECTOR),
+            Some(tail) => usize::try_from(tail).ok(),
+        }
+    }
+}
+
+fn level(text: &str) -> Result<LevelFilter, String> {
+    let (name, worse) = text.strip_suffix('+').map_or((text, false), |name| (name, true));
+    let level = match name.to_ascii_lowercase().as_str() {
+        "info" => Level::Info,
+        "warn" | "warning" => Level::Warning,
+        "error" => Level::Error,
+        _ => return Err("must be one of info, warn, error, or one of them with +".into()),
+    };
+    Ok(if worse { LevelFilter::AtLeast(level) } else { LevelFilter::Exactly(level) })
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    match time::length(text) {
+        Ok(length) => Ok(Until::Ago(length)),
+        Err(_) => time::point(text)
+            .map(Until::Time)
+            .map_err(|_| format!("\"{text}\" is neither a duration nor an RFC 3339 time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_stands_alone_or_with_what_is_worse() {
+        assert_eq!(level("error"), Ok(LevelFilter::Exactly(Level::Error)));
+        assert_eq!(level("warning+"), Ok(LevelFilter::AtLeast(Level::Warning)));
+        assert!(level("fatal").is_err());
+    }
+}

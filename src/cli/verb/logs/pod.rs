@@ -1,0 +1,113 @@
+//! Whose log it is: the pod and container that stand for the access log.
+
+use serde_json::Value as Json;
+
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::selector;
+use crate::identity::{Cluster, pods_of};
+use crate::registry::{ListQuery, Selector, View};
+use crate::resource::kinds::{self, DEPLOYMENT, POD};
+use crate::resource::{Key, Kind, Resource};
+
+/// The namespace of Istio's own pods.
+const ISTIO_SYSTEM: &str = "istio-system";
+/// Starts of the names of the pods whose log is the access log, with the container that writes it; `None` for any.
+const RECORDERS: &[(&str, Option<&str>)] = &[("istio-telemetry-", Some("mixer")), ("istio-egressgateway-", None)];
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    /// A pod's name, or `kind/name`.
+    pub(super) pod: Option<String>,
+    /// A container of it.
+    pub(super) container: Option<String>,
+    /// Labels of pods.
+    pub(super) selector: Option<String>,
+}
+
+/// Where the lines come from.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// Whether the access log is what it writes; the logs of other pods are empty here.
+    pub(super) records: bool,
+    /// `[pod/P/C] `, empty where it is not asked for.
+    pub(super) prefix: String,
+}
+
+/// Finds the pod and container.
+pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> Result<Origin, Failure> {
+    let named = request.pod.is_some() || request.selector.is_some();
+    if !named && !prefix {
+        return Ok(Origin { records: true, prefix: String::new() });
+    }
+    let registry = context.registry()?;
+    let cluster = Cluster::new(&registry);
+    let pods = match (&request.pod, &request.selector) {
+        (Some(name), _) => vec![find(name, &cluster, context.namespace())?],
+        (None, Some(text)) => list(&cluster, context.namespace(), selector::parse(text)?)?,
+        (None, None) => list(&cluster, ISTIO_SYSTEM, selector::parse("istio-mixer-type=telemetry")?)?,
+    };
+    if pods.is_empty() {
+        context.say(&format!("No resources found in {} namespace.", context.namespace().to_owned()))?;
+        return Ok(Origin { records: !named, prefix: String::new() });
+    }
+    let mut origin = Origin { records: !named, prefix: String::new() };
+    for pod in &pods {
+        let container = container(pod, request.container.as_deref(), context)?;
+        let records = records(pod, &container);
+        if prefix && (records || origin.prefix.is_empty()) {
+            origin.prefix = format!("[pod/{}/{container}] ", pod.meta.name);
+        }
+        origin.records |= records;
+    }
+    Ok(origin)
+}
+
+fn list(cluster: &dyn View, namespace: &str, selector: Selector) -> Result<Vec<Resource>, Failure> {
+    Ok(cluster.list(&ListQuery { kind: &POD, namespace: Some(namespace.to_owned()), selector })?)
+}
+
+fn find(name: &str, cluster: &dyn View, namespace: &str) -> Result<Resource, Failure> {
+    let (kind, name): (&'static Kind, &str) = match name.split_once('/') {
+        None => (&POD, name),
+        Some((kind, name)) => {
+            let no_such = || Failure::client(format!("the server doesn't have a resource type \"{kind}\""));
+            (kinds::by_name(kind).ok_or_else(no_such)?, name)
+        }
+    };
+    let found = cluster.get(&Key::new(kind, namespace, name))?;
+    let found = found.ok_or_else(|| {
+        let plural = kind.qualified_plural();
+        Failure::client(format!(
+            "error from server (NotFound): {plural} \"{name}\" not found in namespace \"{namespace}\""
+        ))
+    })?;
+    if *kind == POD {
+        return Ok(found);
+    }
+    let pod = if *kind == DEPLOYMENT { pods_of(&found, &POD).into_iter().next() } else { None };
+    pod.ok_or_else(|| Failure::client(format!("no pods of {}/{name} have a log", kind.singular)))
+}
+
+/// The container that was named, or the pod's first.
+fn container(pod: &Resource, wanted: Option<&str>, context: &mut Context) -> Result<String, Failure> {
+    let containers = pod.spec().get("containers").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let names: Vec<&str> = containers.iter().filter_map(|container| container.get("name")?.as_str()).collect();
+    match (wanted, names.as_slice()) {
+        (Some(wanted), names) if names.contains(&wanted) => Ok(wanted.to_owned()),
+        (Some(wanted), _) => Err(Failure::client(format!("container {wanted} is not valid for pod {}", pod.meta.name))),
+        (None, [first, _, ..]) => {
+            context.say(&format!("Defaulted container \"{first}\" out of: {}", names.join(", ")))?;
+            Ok((*first).to_owned())
+        }
+        (None, names) => Ok(names.first().copied().unwrap_or_default().to_owned()),
+    }
+}
+
+fn records(pod: &Resource, container: &str) -> bool {
+    let writes = |(start, writer): &(&str, Option<&str>)| {
+        pod.meta.name.starts_with(start) && writer.is_none_or(|writer| writer == container)
+    };
+    pod.namespace() == ISTIO_SYSTEM && RECORDERS.iter().any(writes)
+}

@@ -1,0 +1,63 @@
+//! The table of verbs.
+
+use clap::Subcommand;
+
+use crate::cli::context::Context;
+use crate::cli::failure::Outcome;
+
+/// A verb is a module with `Arguments`, which clap reads and whose `run` does it; besides its line here it has a `mod`
+/// line, because rustfmt does not look for modules inside macros.
+macro_rules! verbs {
+    ($($module:ident $verb:ident)*) => {
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Verb {
+            $(#[allow(missing_docs, reason = "the help is that of the arguments")]
+            $verb(super::$module::Arguments),)*
+        }
+
+        impl Verb {
+            /// Does it.
+            ///
+            /// # Errors
+            /// Everything that went wrong, in kubectl's words.
+            pub(crate) fn run(self, context: &mut Context) -> Outcome {
+                match self {
+                    $(Self::$verb(arguments) => arguments.run(context),)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    create Create
+    apply Apply
+    replace Replace
+    get Get
+    describe Describe
+    delete Delete
+    logs Logs
+    api_resources ApiResources
+    completion Completion
+    version Version
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_verb_has_a_sentence_and_three_examples() {
+        for verb in crate::cli::command().get_subcommands() {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(about.contains(' '), "{}: {about}", verb.get_name());
+            let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = after.lines().filter(|line| line.trim_start().starts_with("egressctl ")).count();
+            assert!(after.starts_with("Examples:") && examples >= 3, "{}: {examples} examples", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        crate::cli::command().debug_assert();
+    }
+}
