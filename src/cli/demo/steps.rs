@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::origin::{Identity, Origin, Reply};
 use super::{Proxy, Tour};
+use crate::cli::http;
 
 const SLEEP: &str = include_str!("../../../fixtures/scenario/sleep.yaml");
 const GATEWAY: &str = include_str!("../../../fixtures/scenario/01-egress-gateway.yaml");
@@ -88,8 +89,8 @@ fn start(tour: &Tour, out: &mut dyn Write, site: &Origin) -> Result<(Proxy, Stri
 
 /// The scenario's three calls; each must give 200 and the whole page.
 fn requests(out: &mut dyn Write, address: &str, site: &Origin) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = crate::cli::http_client()?.proxy(reqwest::Proxy::http(format!("http://{address}"))?).build()?;
+    let runtime = http::runtime().map_err(|_| anyhow::anyhow!("no runtime for network input and output"))?;
+    let client = http::client().proxy(reqwest::Proxy::http(format!("http://{address}"))?).build()?;
     for (path, size) in PAGES {
         let url = format!("http://edition.cnn.com{path}");
         writeln!(out, "$ http_proxy=http://{address} curl -sL -o /dev/null -w '%{{http_code}}\\n' {url}")?;
