@@ -1,8 +1,30 @@
 //! What happened: entries, their store, and questions about them.
+//!
+//! A rule makes an [`Entry`], whose text [`line`](mod@line) builds. A call takes a [`Permit`] from the [`Recorder`] before it is
+//! forwarded and leaves its [`Report`] there; one thread commits the reports of 50 ms at once to the [`LogStore`] and then
+//! prints them to their [`Outlet`]s. A [`Query`] asks the store, and following continues where the answer ended.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+
+mod error;
+mod health;
+mod hot;
+pub mod line;
+mod open;
+mod outlet;
+mod query;
+mod recorder;
+mod writer;
+
+pub use error::Error;
+pub use health::{Health, Notice};
+pub use hot::LogStore;
+pub use outlet::Outlets;
+pub use query::{Answer, LevelFilter, Pattern, Query, Row, Sink, Syntax};
+pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use writer::Append;
 
 /// How bad an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +35,38 @@ pub enum Level {
     Warning,
     /// `error`
     Error,
+}
+
+impl Level {
+    /// All of them, from harmless to bad.
+    pub const ALL: [Level; 3] = [Level::Info, Level::Warning, Level::Error];
+
+    /// As lines spell it: `info`, `warn`, `error`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warning => "warn",
+            Level::Error => "error",
+        }
+    }
+
+    /// As the store writes it: the place in [`Level::ALL`].
+    fn code(self) -> i64 {
+        match self {
+            Level::Info => 0,
+            Level::Warning => 1,
+            Level::Error => 2,
+        }
+    }
+
+    /// The level of a stored code; what is above [`Level::Error`] is one.
+    fn from_code(code: i64) -> Self {
+        match code {
+            ..=0 => Level::Info,
+            1 => Level::Warning,
+            2.. => Level::Error,
+        }
+    }
 }
 
 /// How a handler wants its lines to look.
@@ -33,6 +87,16 @@ pub enum Outlet {
     Stderr,
     /// A file that is appended to.
     File(std::path::PathBuf),
+}
+
+impl std::fmt::Display for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outlet::Stdout => f.write_str("standard output"),
+            Outlet::Stderr => f.write_str("standard error"),
+            Outlet::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// What all entries of one rule, instance and handler have in common; made when the configuration is compiled.
@@ -65,3 +129,6 @@ pub struct Entry {
 
 /// The entries of one call; most calls make one or two.
 pub type Report = SmallVec<[Entry; 2]>;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,155 @@
+//! The hot store: the newest entries, in an SQLite file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::open::open;
+use super::{Entry, Error, Format, Shape};
+
+/// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
+/// entries outside it, large enough that ten million entries have 2,442 rows. Part of the schema: never changes.
+const BLOCK: i64 = 4096;
+
+/// How many shapes are remembered. Each change of the configuration makes new ones; a configuration has a few hundred.
+const SHAPES: usize = 4096;
+
+const INSERT_ENTRY: &str = "INSERT INTO entry (seq, time, level, shape, line) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const ADD_TO_BLOCK: &str = "INSERT INTO block (id, min_time, max_time, info, warning, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT (id) DO UPDATE SET min_time = min(min_time, excluded.min_time), max_time = max(max_time, excluded.max_time),
+         info = info + excluded.info, warning = warning + excluded.warning, error = error + excluded.error";
+
+const INSERT_SHAPE: &str =
+    "INSERT INTO shape (instance, handler, rule, format) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
+const FIND_SHAPE: &str = "SELECT id FROM shape WHERE instance = ?1 AND handler = ?2 AND rule = ?3 AND format = ?4";
+
+/// A connection to the log's store. Several, also of other processes, may write and ask at the same time.
+///
+/// Each entry gets a sequence number. SQLite lets one writer at a time into the file, and a writer takes its numbers
+/// after it was let in; so numbers grow in the order of commits, and who has seen all entries up to a number never
+/// finds a new one below it. Reading in steps and following rest on this.
+#[derive(Debug)]
+pub struct LogStore {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    /// Ids of shapes by address; the shape is kept with its id, so an address cannot come to mean another one.
+    shapes: HashMap<usize, (Arc<Shape>, i64)>,
+}
+
+impl LogStore {
+    /// Opens the store in a file, creating it (mode 0600) and its directory (0700) where they are missing.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`] but [`Error::Pattern`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        Ok(Self { connection: open(&path)?, path, shapes: HashMap::new() })
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes entries in one transaction: afterwards all are stored, or, with an error, none is.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`]; the same batch may be tried again.
+    pub fn append(&mut self, batch: &[Entry]) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.commit(batch).map_err(|error| {
+            // Ids that were given in the transaction went away with it.
+            self.shapes.clear();
+            Error::sqlite(&self.path, error)
+        })
+    }
+
+    fn commit(&mut self, batch: &[Entry]) -> rusqlite::Result<()> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        let first = next(&transaction)?;
+        let mut seq = first;
+        {
+            let mut insert = transaction.prepare_cached(INSERT_ENTRY)?;
+            for entry in batch {
+                let shape = intern(&transaction, &mut self.shapes, &entry.shape)?;
+                insert.execute(params![seq, entry.time, entry.level.code(), shape, entry.line])?;
+                seq += 1;
+            }
+        }
+        add_to_blocks(&transaction, first, batch)?;
+        transaction.prepare_cached("UPDATE sequence SET next = ?1")?.execute([seq])?;
+        transaction.commit()
+    }
+
+    /// The sequence number of the newest entry that was ever stored, 0 before the first.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn newest(&self) -> Result<i64, Error> {
+        let next = next(&self.connection).map_err(|error| Error::sqlite(&self.path, error))?;
+        Ok(next - 1)
+    }
+}
+
+fn next(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT next FROM sequence")?.query_row([], |row| row.get(0))
+}
+
+/// The id of a shape, which is given one where it has none.
+fn intern(
+    connection: &Connection,
+    known: &mut HashMap<usize, (Arc<Shape>, i64)>,
+    shape: &Arc<Shape>,
+) -> rusqlite::Result<i64> {
+    let address = Arc::as_ptr(shape).addr();
+    if let Some((_, id)) = known.get(&address) {
+        return Ok(*id);
+    }
+    let row = params![shape.instance, shape.handler, shape.rule, format_code(shape.format)];
+    connection.prepare_cached(INSERT_SHAPE)?.execute(row)?;
+    let id = connection.prepare_cached(FIND_SHAPE)?.query_row(row, |row| row.get(0))?;
+    if known.len() >= SHAPES {
+        known.clear();
+    }
+    known.insert(address, (Arc::clone(shape), id));
+    Ok(id)
+}
+
+fn add_to_blocks(connection: &Connection, first: i64, batch: &[Entry]) -> rusqlite::Result<()> {
+    let mut add = connection.prepare_cached(ADD_TO_BLOCK)?;
+    let (mut rest, mut seq) = (batch, first);
+    while !rest.is_empty() {
+        let room = usize::try_from(BLOCK - seq % BLOCK).unwrap_or(1);
+        let (here, later) = rest.split_at(room.min(rest.len()));
+        let times = || here.iter().map(|entry| entry.time);
+        let mut levels = [0_i64; 3];
+        for entry in here {
+            levels[entry.level as usize] += 1;
+        }
+        add.execute(params![seq / BLOCK, times().min(), times().max(), levels[0], levels[1], levels[2]])?;
+        seq = (seq / BLOCK + 1) * BLOCK;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// The first and the last sequence number that a block covers.
+pub(super) fn covered(block: i64) -> (i64, i64) {
+    (block * BLOCK, block * BLOCK + (BLOCK - 1))
+}
+
+fn format_code(format: Format) -> i64 {
+    match format {
+        Format::Json => 0,
+        Format::Text => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests;
