@@ -1,0 +1,145 @@
+//! Where lines go besides the log.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::{Entry, Outlet, line};
+
+/// Lines say who called what, so files are their owner's alone.
+const FILE_MODE: u32 = 0o600;
+
+/// Buffers that a burst made larger than this many bytes are given back.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// How many files stay open. A configuration names a few; changing it again and again may name many.
+const OPEN_FILES: usize = 64;
+
+/// The outlets in use: opened when first printed to, kept open.
+///
+/// An outlet that fails is counted and stops nothing. One that blocks (a pipe whose reader sleeps) blocks the writer
+/// thread: what was recorded before is stored, but calls then wait for room, as with any program whose output is not read.
+pub struct Outlets {
+    stdout: Box<dyn Write + Send>,
+    stderr: Box<dyn Write + Send>,
+    targets: Vec<Target>,
+}
+
+/// What became of an outlet's lines.
+#[derive(Debug)]
+pub(super) enum Event<'a> {
+    /// It did not take so many lines; `news` if it took the lines before.
+    Failed { outlet: &'a Outlet, lines: u64, error: io::Error, news: bool },
+    /// It took lines for the first time after it had failed.
+    Recovered(&'a Outlet),
+}
+
+/// One outlet, and the lines of the group that is printed.
+struct Target {
+    outlet: Outlet,
+    file: Option<File>,
+    buffer: Vec<u8>,
+    lines: u64,
+    failing: bool,
+}
+
+impl Outlets {
+    /// The process's own standard output and error, and files.
+    pub fn standard() -> Self {
+        Self::new(Box::new(io::stdout()), Box::new(io::stderr()))
+    }
+
+    /// Other writers in place of standard output and error.
+    pub fn new(stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>) -> Self {
+        Self { stdout, stderr, targets: Vec::new() }
+    }
+
+    /// Prints the entries' lines, one write for each outlet. An outlet that fails loses its lines of this group; the
+    /// others get theirs.
+    pub(super) fn print(&mut self, entries: &[Entry], event: &mut dyn FnMut(Event<'_>)) {
+        for entry in entries {
+            let target = target(&mut self.targets, &entry.shape.outlet);
+            target.buffer.extend_from_slice(line::printed(&entry.line, entry.shape.format).as_bytes());
+            target.buffer.push(b'\n');
+            target.lines += 1;
+        }
+        for target in &mut self.targets {
+            if target.lines > 0 {
+                let result = target.write(&mut *self.stdout, &mut *self.stderr);
+                target.finish(result, event);
+            }
+        }
+        if self.targets.len() > OPEN_FILES {
+            self.targets.clear();
+        }
+    }
+}
+
+impl std::fmt::Debug for Outlets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.targets.iter().map(|target| &target.outlet)).finish()
+    }
+}
+
+/// The target of an outlet; there are few, and neighbours in a group mostly have the same.
+fn target<'t>(targets: &'t mut Vec<Target>, outlet: &Outlet) -> &'t mut Target {
+    let at = targets.iter().position(|target| target.outlet == *outlet).unwrap_or_else(|| {
+        let outlet = outlet.clone();
+        targets.push(Target { outlet, file: None, buffer: Vec::new(), lines: 0, failing: false });
+        targets.len() - 1
+    });
+    &mut targets[at]
+}
+
+impl Target {
+    fn write(&mut self, stdout: &mut dyn Write, stderr: &mut dyn Write) -> io::Result<()> {
+        match &self.outlet {
+            Outlet::Stdout => write_through(stdout, &self.buffer),
+            Outlet::Stderr => write_through(stderr, &self.buffer),
+            Outlet::File(path) => {
+                // Taken out: after an error the file is opened anew.
+                let mut file = match self.file.take() {
+                    Some(file) if is_still(&file, path) => file,
+                    _ => open(path)?,
+                };
+                file.write_all(&self.buffer)?;
+                self.file = Some(file);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self, result: io::Result<()>, event: &mut dyn FnMut(Event<'_>)) {
+        let lines = std::mem::take(&mut self.lines);
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER);
+        let was_failing = std::mem::replace(&mut self.failing, result.is_err());
+        match result {
+            Err(error) => event(Event::Failed { outlet: &self.outlet, lines, error, news: !was_failing }),
+            Ok(()) if was_failing => event(Event::Recovered(&self.outlet)),
+            Ok(()) => {}
+        }
+    }
+}
+
+fn write_through(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+}
+
+/// Whether the path still leads to the open file; after a rotation it leads to another one or to none.
+fn is_still(file: &File, path: &Path) -> bool {
+    let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), path.metadata()) {
+        (Ok(open), Ok(named)) => id(open) == id(named),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
