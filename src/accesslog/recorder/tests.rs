@@ -218,9 +218,11 @@ fn closing_waits_for_calls_under_way_and_refuses_new_ones() {
 
 #[test]
 fn a_report_after_the_end_is_counted() {
-    let (recorder, writer) = start(Scripted::default(), config(9, LONG));
+    let (recorder, Writer { ended, .. }) = start(Scripted::default(), config(9, LONG));
     let late = block_on(recorder.permit()).unwrap();
-    assert_eq!(writer.close(Duration::ZERO), Err(Unstored { waiting: 1 }));
+    recorder.shared.state.closing.set(Instant::now()).unwrap();
+    recorder.flush(LONG).unwrap();
+    assert_eq!(ended.recv_timeout(LONG), Err(sync::RecvTimeoutError::Disconnected));
     late.record(Report::from_iter(numbered(0..1)));
     assert_eq!(recorder.health().unstored(), 1);
 }
