@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::accesslog::testing::{SCENARIO, ask, entry, lines, numbered, place, shape};
 use crate::accesslog::{Entry, Error, Format, Level, LogStore, Outlet, Query};
+use crate::state;
 
 /// Longer than anything takes; tests that pass never wait for it.
 const LONG: Duration = Duration::from_secs(60);
@@ -64,7 +65,7 @@ fn record(recorder: &Recorder, entry: Entry) {
 }
 
 fn full() -> Error {
-    Error::Full { path: "hot.db".into() }
+    Error::from(state::Error::Full { path: "hot.db".into() })
 }
 
 #[test]

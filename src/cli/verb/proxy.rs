@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::age::span;
+use crate::cli::output::age::in_words;
 use crate::node::api::Status;
 use crate::node::{ListenerConfig, NodeConfig, Running, start};
 use crate::proxy::Limits;
@@ -126,9 +126,9 @@ impl FromStr for Listen {
             None => (text, None),
             Some((address, workload)) => (address, Some(workload)),
         };
-        let address = address
-            .parse()
-            .map_err(|_| format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}"))?;
+        let address = address.parse().map_err(|_| {
+            format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}")
+        })?;
         let workload = workload.map(|workload| match workload.split_once('.') {
             None => (workload.to_owned(), None),
             Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
@@ -231,7 +231,7 @@ fn describe(status: &Status) -> String {
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
-    rows.push(("Uptime:", span(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
+    rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
     rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
