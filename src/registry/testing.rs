@@ -18,6 +18,7 @@ const fn kind(
     Kind {
         group,
         versions,
+        aliases: &[],
         name,
         plural,
         singular: name,
