@@ -5,10 +5,12 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
+use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
 use super::output::{Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
 use crate::resource::{Key, Resource};
+use crate::snapshot::admission;
 
 /// Refusals that are told at most: more than a screen of them helps nobody.
 const MAX_REFUSALS: usize = 50;
@@ -44,8 +46,10 @@ pub(crate) struct Step {
     pub(crate) resource: Resource,
     /// What is said when it is done: `created`.
     pub(crate) done: &'static str,
-    /// What is said when it cannot be done: `creating`; nothing where no file is named in errors.
-    pub(crate) doing: Option<&'static str>,
+    /// What is said when it cannot be done: `creating`.
+    pub(crate) doing: &'static str,
+    /// Where it is declared; errors then name the file.
+    pub(crate) text: Option<Text>,
 }
 
 impl DryRun {
@@ -68,6 +72,7 @@ impl Writing {
         let output = Output::parse(self.output.as_deref())?;
         let refusals = refusals(registry, &steps).map_err(Failure::from)?;
         refusals.into_outcome()?;
+        review(&steps, registry, context)?;
         let written = self.write(&steps, registry)?;
         for (step, resource) in steps.iter().zip(&written) {
             self.show(step, resource, &output, context)?;
@@ -110,6 +115,19 @@ fn transaction<'a>(steps: impl Iterator<Item = &'a Step>) -> Transaction {
     Transaction { operations: steps.filter_map(|step| step.operation.clone()).collect() }
 }
 
+/// Looks at each resource as it would stand in the registry: shows warnings, and refuses what cannot work.
+fn review(steps: &[Step], registry: &dyn Registry, context: &mut Context) -> Outcome {
+    let overlay = Overlay::new(&registry, &transaction(steps.iter())).map_err(Failure::from)?;
+    let mut failures = Failures::default();
+    for step in steps {
+        if let Some(Operation::Create(resource) | Operation::Replace(resource)) = &step.operation {
+            let problems = admission::review(&overlay, resource).map_err(Failure::from)?;
+            failures.extend(judged(problems, resource, step.text.as_ref(), step.doing, context)?);
+        }
+    }
+    failures.into_outcome()
+}
+
 /// Everything in the registry that forbids one of the steps: the first refusal is taken out and the rest tried again.
 fn refusals(registry: &dyn Registry, steps: &[Step]) -> registry::Result<Failures> {
     let mut refusals = Failures::default();
@@ -145,9 +163,9 @@ fn culprit(error: &registry::Error, steps: &[&Step], view: &dyn View) -> registr
 /// A refusal with the file of the resource that it is about.
 fn worded(error: registry::Error, step: &Step) -> Failure {
     let failure = Failure::from(error);
-    match (step.doing, &step.resource.origin) {
-        (Some(doing), Some(origin)) => failure.when(doing, &origin.file),
-        _ => failure,
+    match &step.text {
+        Some(text) => failure.when(step.doing, text.file()),
+        None => failure,
     }
 }
 

@@ -7,37 +7,92 @@ use std::sync::Arc;
 use super::context::Context;
 use super::failure::{Failure, Failures};
 use super::input::Files;
-use crate::diagnostic::{Code, Source};
-use crate::manifest::{Finding, Locator, Parsed, parse};
+use crate::diagnostic::{Code, FieldPath, Problems, Source};
+use crate::manifest::{Finding, Locator, Parsed, Place, Subject, parse};
 use crate::resource::{Key, Resource};
+
+/// A resource with the text that declares it.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    /// The resource, with its namespace.
+    pub(crate) resource: Resource,
+    /// Where it is declared.
+    pub(crate) text: Text,
+}
+
+/// A place in a text, at which problems of a resource are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    source: Source,
+    place: Place,
+}
+
+impl Text {
+    /// The file, URL or `STDIN`.
+    pub(crate) fn file(&self) -> &str {
+        &self.source.name
+    }
+}
 
 /// The resources that files declare, each with its namespace. Warnings are shown on standard error.
 ///
 /// # Errors
 /// Every fault of every document, with a picture of its place.
-pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Result<Vec<Resource>, Failures> {
+pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Result<Vec<Declared>, Failures> {
     if files.names.is_empty() {
         return Err(Failure::client("must specify one of -f and -k").into());
     }
     let mut failures = Failures::default();
-    let mut resources = Vec::new();
+    let mut declared = Vec::new();
     for source in files.read()? {
-        let Parsed { resources: found, findings } = parse(&source);
-        warn(&source, &findings, context)?;
-        let errors: Vec<Finding> = findings.into_iter().filter(|finding| finding.problem.is_error()).collect();
-        failures.extend(refusal::refusals(&source, &errors, verb, context.color_err));
-        resources.extend(found);
-    }
-    for resource in &mut resources {
-        if let Err(failure) = settle_namespace(resource, context) {
-            failures.push(failure);
+        let Parsed { resources, places, findings } = parse(&source);
+        failures.extend(told(&source, findings, verb, context)?);
+        for (mut resource, place) in resources.into_iter().zip(places) {
+            if let Err(failure) = settle_namespace(&mut resource, context) {
+                failures.push(failure);
+            }
+            declared.push(Declared { resource, text: Text { source: source.clone(), place } });
         }
     }
     failures.into_outcome()?;
-    if resources.is_empty() {
+    if declared.is_empty() {
         return Err(Failure::client(format!("no objects passed to {verb}")).into());
     }
-    Ok(resources)
+    Ok(declared)
+}
+
+/// Shows what is to be warned of in a resource, and gives back what refuses it; `text` is where it is declared.
+///
+/// # Errors
+/// Those of standard error.
+pub(crate) fn judged(
+    problems: Problems,
+    resource: &Resource,
+    text: Option<&Text>,
+    verb: &str,
+    context: &mut Context,
+) -> Result<Vec<Failure>, Failure> {
+    let subject = Subject {
+        api_version: resource.kind.api_version(&resource.version),
+        kind: resource.kind.name.to_owned(),
+        namespace: resource.meta.namespace.clone(),
+        name: resource.meta.name.clone(),
+    };
+    let nowhere = Text { source: Source::new("", ""), place: Place { document: 0..0, at: FieldPath::root() } };
+    let Text { source, place } = text.unwrap_or(&nowhere);
+    let finding = |problem| Finding { subject: Some(subject.clone()), ..place.finding(problem) };
+    told(source, problems.into_iter().map(finding).collect(), verb, context)
+}
+
+/// Shows warnings; gives back refusals.
+fn told(source: &Source, findings: Vec<Finding>, verb: &str, context: &mut Context) -> Result<Vec<Failure>, Failure> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.problem.is_error());
+    let mut locator = Locator::new(source);
+    for finding in &warnings {
+        let picture = locator.render(finding, context.color_err);
+        context.say(&picture)?;
+    }
+    Ok(refusal::refusals(source, &errors, verb, context.color_err))
 }
 
 /// The keys of what files mention, and the file of each. Faults inside the resources do not matter here.
@@ -67,16 +122,6 @@ pub(crate) fn mentioned(files: &Files, context: &mut Context) -> Result<Vec<(Key
         }
     }
     failures.into_outcome().map(|()| keys)
-}
-
-/// Shows what is accepted but may not be meant.
-fn warn(source: &Source, findings: &[Finding], context: &mut Context) -> Result<(), Failure> {
-    let mut locator = Locator::new(source);
-    for finding in findings.iter().filter(|finding| !finding.problem.is_error()) {
-        let picture = locator.render(finding, context.color_err);
-        context.say(&picture)?;
-    }
-    Ok(())
 }
 
 /// Gives a resource the namespace of the command where it has none itself; two that differ are refused.

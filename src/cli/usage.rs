@@ -36,7 +36,8 @@ fn text(error: &clap::Error, words: &[String]) -> String {
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let name = get(ContextKind::InvalidSubcommand).join(" ");
-            return format!("error: unknown command \"{name}\" for \"{PROGRAM}\"{}", meant(error));
+            let above = verb_of(words).filter(|verb| *verb != name).map(|verb| format!(" {verb}")).unwrap_or_default();
+            return format!("error: unknown command \"{name}\" for \"{PROGRAM}{above}\"{}", meant(error));
         }
         ErrorKind::UnknownArgument if flag.starts_with("--") => format!("unknown flag: {flag}"),
         ErrorKind::UnknownArgument if flag.starts_with('-') && flag.len() > 1 => {
@@ -155,6 +156,7 @@ mod tests {
             ("get --namespace", "error: flag needs an argument: --namespace\nSee 'egressctl get --help' for usage."),
             ("gett", "error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n"),
             ("frobnicate", "error: unknown command \"frobnicate\" for \"egressctl\""),
+            ("create rule", "error: unknown command \"rule\" for \"egressctl create\""),
             ("version x", "error: unexpected args: [x]\nSee 'egressctl version --help' for usage."),
             (
                 "get rule --color=x",

@@ -13,7 +13,7 @@ mod scalar;
 mod yaml;
 
 pub use locate::Locator;
-pub use read::{Finding, Parsed, Subject, parse};
+pub use read::{Finding, Parsed, Place, Subject, parse};
 
 #[cfg(test)]
 mod tests;

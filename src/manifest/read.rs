@@ -20,6 +20,8 @@ const MAX_BYTES: usize = 64 << 20;
 pub struct Parsed {
     /// The resources in the order of the text, also those with findings; not those whose kind is unknown.
     pub resources: Vec<Resource>,
+    /// Where each of the resources stands, in the same order.
+    pub places: Vec<Place>,
     /// Everything found, in the order of the text.
     pub findings: Vec<Finding>,
 }
@@ -28,6 +30,23 @@ impl Parsed {
     /// Whether anything found refuses the change.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.problem.is_error())
+    }
+}
+
+/// Where a resource stands in its text.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The bytes of its document.
+    pub document: Range<usize>,
+    /// Its path there: the root, or an item of a list.
+    pub at: FieldPath,
+}
+
+impl Place {
+    /// A problem of the resource that was found after reading, as a finding in the text.
+    pub fn finding(&self, problem: Problem) -> Finding {
+        let at = joined(&self.at, &problem.at);
+        Finding { problem: Problem { at, ..problem }, document: self.document.clone(), span: None, subject: None }
     }
 }
 
@@ -172,6 +191,7 @@ impl Reader<'_> {
         if let Some(mut resource) = resource {
             resource.origin = Some(Origin { file: self.source.name.clone(), line: document.line });
             self.parsed.resources.push(resource);
+            self.parsed.places.push(Place { document: document.range.clone(), at: at.clone() });
         }
     }
 

@@ -19,6 +19,7 @@ const fn kind(
         aliases: &[],
         group,
         versions,
+        aliases: &[],
         name,
         plural,
         singular: name,

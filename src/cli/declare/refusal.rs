@@ -83,10 +83,7 @@ fn unreadable(source: &Source, finding: &Finding, subject: &Subject) -> String {
 
 fn unknown_fields(source: &Source, subject: &Subject, found: &[&Finding], verb: &str) -> String {
     let (file, kind) = (&source.name, &subject.kind);
-    let doing = match verb {
-        "replace" => "replacing",
-        _ => "creating",
-    };
+    let doing = if verb.starts_with("replac") { "replacing" } else { "creating" };
     let api_version = Some(subject.api_version.as_str()).filter(|version| !version.is_empty());
     let version = by_manifest(api_version, kind).map_or("", |found| found.version);
     let fields: Vec<String> = found.iter().map(|finding| format!("unknown field \"{}\"", finding.problem.at)).collect();

@@ -276,6 +276,6 @@ mod tests {
 
     #[test]
     fn escapes_in_values_are_made_visible() {
-        assert!(text(&resource(json!({"a": "\u{1b}[2J"}))).contains("A:       ^[[2J"));
+        assert!(text(&resource(json!({"a": "\u{1b}[2J"}))).contains("  A:     ^[[2J"));
     }
 }

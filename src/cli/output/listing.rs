@@ -134,14 +134,26 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_own_table() {
-        insta::assert_snapshot!(text(&Look { kinds: true, ..look() }), @"");
+        insta::assert_snapshot!(text(&Look { kinds: true, ..look() }), @r#"
+        NAME                                 AGE
+        gateway.networking.istio.io/egress   5m10s
+
+        NAME                                   HOSTS         LOCATION   RESOLUTION   AGE
+        serviceentry.networking.istio.io/cnn   ["cnn.com"]                           5m10s
+        "#);
     }
 
     #[test]
     fn flags_add_columns() {
         let keys = ["app.kubernetes.io/name".to_owned(), "nope".to_owned()];
         let look = Look { wide: true, namespaces: true, labels: true, label_columns: &keys, ..look() };
-        insta::assert_snapshot!(text(&look), @"");
+        insta::assert_snapshot!(text(&look), @r#"
+        NAMESPACE   NAME     AGE     NAME   NOPE     LABELS
+        default     egress   5m10s   x      <none>   app.kubernetes.io/name=x
+
+        NAMESPACE   NAME   HOSTS         LOCATION   RESOLUTION   AGE     NAME   NOPE     LABELS
+        default     cnn    ["cnn.com"]                           5m10s   x      <none>   app.kubernetes.io/name=x
+        "#);
     }
 
     #[test]

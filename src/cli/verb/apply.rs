@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::change::{Step, Writing};
 use crate::cli::context::Context;
-use crate::cli::declare::declared;
+use crate::cli::declare::{Declared, Text, declared};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
 use crate::registry::merge::{self, ApplyPlan};
@@ -34,11 +34,11 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Applies.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
-        let resources = declared(&self.files, "apply", context)?;
+        let declared = declared(&self.files, "apply", context)?;
         let registry = context.registry()?;
-        let mut steps: Vec<Step> = Vec::with_capacity(resources.len());
-        for resource in resources {
-            let (step, warning) = plan(resource, &registry, &steps).map_err(Failure::from)?;
+        let mut steps: Vec<Step> = Vec::with_capacity(declared.len());
+        for Declared { resource, text } in declared {
+            let (step, warning) = plan(&resource, text, &registry, &steps).map_err(Failure::from)?;
             if let Some(warning) = warning {
                 context.say(&warning).map_err(Failure::from)?;
             }
@@ -49,21 +49,20 @@ impl Arguments {
 }
 
 /// What to do for a resource, on top of the registry and the steps before.
-fn plan(wanted: Resource, view: &dyn View, before: &[Step]) -> registry::Result<(Step, Option<String>)> {
+fn plan(wanted: &Resource, text: Text, view: &dyn View, before: &[Step]) -> registry::Result<(Step, Option<String>)> {
     let key = wanted.key();
     let earlier = before.iter().rev().find(|step| step.resource.key() == key);
     let live = match earlier {
         Some(step) => Some(step.resource.clone()),
         None => view.get(&key)?,
     };
-    let ApplyPlan { operation, warning } = merge::apply(live.as_ref(), &wanted);
+    let ApplyPlan { operation, warning } = merge::apply(live.as_ref(), wanted);
     let (resource, done, doing) = match &operation {
         Some(Operation::Create(resource)) => (resource.clone(), "created", "creating"),
         Some(Operation::Replace(resource)) => (resource.clone(), "configured", "patching"),
         Some(Operation::Delete(_)) | None => (live.unwrap_or_else(|| wanted.clone()), "unchanged", "patching"),
     };
-    let mut step = Step { operation, resource, done, doing: Some(doing) };
-    step.resource.origin = wanted.origin;
+    let mut step = Step { operation, resource, done, doing, text: Some(text) };
     if let (Some(_), Some(Operation::Replace(resource))) = (earlier, &mut step.operation) {
         // The step before makes a revision that is not known yet.
         resource.meta.resource_version = None;

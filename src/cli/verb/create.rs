@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::change::{Step, Writing};
 use crate::cli::context::Context;
-use crate::cli::declare::declared;
+use crate::cli::declare::{Declared, Text, declared};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
 use crate::registry::{Operation, merge};
@@ -65,21 +65,22 @@ impl Arguments {
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let (named, kind) = match self.by_name {
             None => {
-                let resources = declared(&self.files, "create", context)?;
-                let steps = resources.into_iter().map(|resource| step(resource, self.save_config)).collect();
+                let declared = declared(&self.files, "create", context)?;
+                let step = |Declared { resource, text }| step(resource, Some(text), self.save_config);
+                let steps = declared.into_iter().map(step).collect();
                 return self.writing.carry_out(steps, &context.registry()?, context);
             }
             Some(ByName::Namespace(named)) => (named, &NAMESPACE),
             Some(ByName::Serviceaccount(named)) => (named, &SERVICE_ACCOUNT),
         };
         let resource = bare(kind, &named.name, context.namespace())?;
-        named.writing.carry_out(vec![step(resource, false)], &context.registry()?, context)
+        named.writing.carry_out(vec![step(resource, None, false)], &context.registry()?, context)
     }
 }
 
-fn step(resource: Resource, save_config: bool) -> Step {
+fn step(resource: Resource, text: Option<Text>, save_config: bool) -> Step {
     let resource = if save_config { merge::with_last_applied(&resource) } else { resource };
-    Step { operation: Some(Operation::Create(resource.clone())), resource, done: "created", doing: Some("creating") }
+    Step { operation: Some(Operation::Create(resource.clone())), resource, done: "created", doing: "creating", text }
 }
 
 /// A resource with nothing but a name.

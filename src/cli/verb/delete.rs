@@ -89,7 +89,7 @@ impl Arguments {
 
     fn step(&self, resource: Resource) -> Step {
         let done = if self.force { "force deleted" } else { "deleted" };
-        Step { operation: Some(Operation::Delete(resource.key())), resource, done, doing: None }
+        Step { operation: Some(Operation::Delete(resource.key())), resource, done, doing: "deleting", text: None }
     }
 
     fn find(&self, view: &dyn View, context: &mut Context) -> Result<(Vec<Resource>, Failures), Failures> {

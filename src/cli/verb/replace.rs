@@ -4,11 +4,10 @@ use clap::Args;
 
 use crate::cli::change::{Step, Writing};
 use crate::cli::context::Context;
-use crate::cli::declare::declared;
+use crate::cli::declare::{Declared, declared};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
 use crate::registry::{self, Operation, View};
-use crate::resource::Resource;
 
 const EXAMPLES: &str = "Examples:
   # Resources that are there already
@@ -36,19 +35,20 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Replaces.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
-        let resources = declared(&self.files, "replace", context)?;
+        let declared = declared(&self.files, "replace", context)?;
         let registry = context.registry()?;
-        let steps = resources.into_iter().map(|resource| self.steps(resource, &registry));
+        let steps = declared.into_iter().map(|declared| self.steps(declared, &registry));
         let steps = steps.collect::<registry::Result<Vec<_>>>().map_err(Failure::from)?;
         self.writing.carry_out(steps.concat(), &registry, context)
     }
 
-    fn steps(&self, resource: Resource, view: &dyn View) -> registry::Result<Vec<Step>> {
+    fn steps(&self, Declared { resource, text }: Declared, view: &dyn View) -> registry::Result<Vec<Step>> {
         let step = |operation, done| Step {
             operation: Some(operation),
             resource: resource.clone(),
             done,
-            doing: Some("replacing"),
+            doing: "replacing",
+            text: Some(text.clone()),
         };
         if !self.force {
             return Ok(vec![step(Operation::Replace(resource.clone()), "replaced")]);
