@@ -47,7 +47,8 @@ fn a_module_uses_only_modules_that_stand_earlier() {
     let mut upward = Vec::new();
     for (path, module, code) in modules() {
         for (line, text) in code.lines().enumerate().filter(|(_, text)| !text.trim_start().starts_with("//")) {
-            for used in text.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_')) {
+            for used in text.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            {
                 let used = used.into_iter().next().unwrap_or_default();
                 if order.get(used).is_some_and(|place| *place > order[&module]) {
                     upward.push(format!("{}:{}: {module} uses {used}", path.display(), line + 1));
@@ -60,20 +61,29 @@ fn a_module_uses_only_modules_that_stand_earlier() {
 
 #[test]
 fn the_floors_of_words_and_judgement_touch_nothing_outside() {
-    let pure = [
-        "diagnostic", "expr", "resource", "manifest", "call", "policy", "routing", "snapshot", "decision",
-    ];
+    let pure = ["diagnostic", "expr", "resource", "manifest", "call", "policy", "routing", "snapshot", "decision"];
     let banned = [
-        "std::fs", "std::env", "std::thread", "std::process", "TcpStream", "TcpListener", "SystemTime", "Instant::now",
-        "tokio::", "rusqlite", "rand::", "Uuid::new",
+        "std::fs",
+        "std::env",
+        "std::thread",
+        "std::process",
+        "TcpStream",
+        "TcpListener",
+        "SystemTime",
+        "Instant::now",
+        "tokio::",
+        "rusqlite",
+        "rand::",
+        "Uuid::new",
     ];
     let mut found = Vec::new();
     for (path, _, code) in modules().into_iter().filter(|(_, module, _)| pure.contains(&module.as_str())) {
         for (line, text) in code.lines().enumerate().filter(|(_, text)| !text.trim_start().starts_with("//")) {
             found.extend(
-                banned.iter().filter(|name| text.contains(**name)).map(|name| {
-                    format!("{}:{}: {name}", path.display(), line + 1)
-                }),
+                banned
+                    .iter()
+                    .filter(|name| text.contains(**name))
+                    .map(|name| format!("{}:{}: {name}", path.display(), line + 1)),
             );
         }
     }

@@ -1,1 +1,11 @@
 //! Tests that drive the real binary.
+
+mod harness;
+mod stage;
+
+mod cli;
+mod layering;
+mod proxied;
+mod proxy;
+mod recovery;
+mod scenario;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::harness::Scene;
+use crate::stage::Stage;
 
 /// How long anything may take that a test waits for; only reached when it will never happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ pub(crate) struct Proxied {
 impl Proxied {
     /// Starts `egressctl proxy start` with a listener for sleep on a free port, and further arguments; waits until it is
     /// ready.
-    pub(crate) fn start(scene: &Scene, arguments: &[&str]) -> Self {
+    pub(crate) fn start(scene: &Stage, arguments: &[&str]) -> Self {
         let mut all = vec!["proxy", "start", "--listen", "127.0.0.1:0=sleep"];
         all.extend(arguments);
         Self::launch(scene.command(&all))
@@ -197,7 +197,9 @@ impl Client {
         while !head.ends_with("\r\n\r\n") {
             self.stream.read_line(&mut head).ok().filter(|read| *read > 0)?;
         }
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        let length = head
+            .lines()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
         let mut body = vec![0; length?];
         self.stream.read_exact(&mut body).ok()?;
         head.split(' ').nth(1)?.parse().ok()

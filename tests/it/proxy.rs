@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use egressctl::cli::demo::origin::{Identity, Origin, Received, Reply};
 
-use crate::harness::Scene;
 use crate::proxied::{PATIENCE, Proxied};
+use crate::stage::Stage;
 
 /// A ServiceEntry for a host on port 80 whose one endpoint is an origin on loopback.
 fn entry(host: &str, origin: SocketAddr) -> String {
@@ -43,8 +43,8 @@ fn page(_: &Received) -> Reply {
     Reply::page("200 OK", b"hello")
 }
 
-fn scene_with(manifests: &str) -> Scene {
-    let scene = Scene::new();
+fn scene_with(manifests: &str) -> Stage {
+    let scene = Stage::new();
     scene.ok_with(&["create", "-f", "-"], manifests);
     scene
 }
@@ -97,7 +97,10 @@ fn bodies_stream_both_ways() {
     let proxy = Proxied::start(&scene, &[]);
     let body = vec![b'b'; 8 * 1024 * 1024];
     let mut client = proxy.connect();
-    client.send(format!("POST http://a.example/ HTTP/1.1\r\nhost: a.example\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
+    client.send(
+        format!("POST http://a.example/ HTTP/1.1\r\nhost: a.example\r\ncontent-length: {}\r\n\r\n", body.len())
+            .as_bytes(),
+    );
     client.send(&body);
     assert!(client.read().body == body);
 }
@@ -148,7 +151,7 @@ fn every_way_an_origin_can_fail_has_its_status_and_its_entry() {
     let expired = Identity::new(&["expired.example"], 2001..2002).expect("a certificate");
     let foreign = Identity::new(&["foreign.example"], 2020..2120).expect("a certificate");
     let other_name = Identity::new(&["another.example"], 2020..2120).expect("a certificate");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let ca = scene.write("ca.pem", &format!("{}{}", expired.ca_pem, other_name.ca_pem));
     let serve = |identity: &Identity| Origin::start(Some(identity), page).expect("an origin");
     let (expired, foreign, other_name) = (serve(&expired), serve(&foreign), serve(&other_name));
@@ -207,7 +210,8 @@ fn requests_that_are_no_proper_http_are_refused() {
         assert_eq!(neighbour.get("http://a.example/").status, 200);
     }
     let metrics = scene.metrics();
-    let refused: u64 = metric(&metrics, "egressctl_bad_connections_total") + metric(&metrics, "egressctl_refused_total");
+    let refused: u64 =
+        metric(&metrics, "egressctl_bad_connections_total") + metric(&metrics, "egressctl_refused_total");
     assert!(refused >= 8, "{metrics}");
 }
 
@@ -217,7 +221,7 @@ fn metric(text: &str, name: &str) -> u64 {
 
 #[test]
 fn an_unknown_host_is_refused_and_logged_with_the_reason() {
-    let scene = Scene::new();
+    let scene = Stage::new();
     let proxy = Proxied::start(&scene, &[]);
     let answer = proxy.get("http://unknown.example/secret?token=1");
     assert_eq!(answer.status, 502);
@@ -230,7 +234,7 @@ fn an_unknown_host_is_refused_and_logged_with_the_reason() {
 #[test]
 fn a_change_is_in_force_on_kept_connections_and_a_broken_one_leaves_the_last_good() {
     let origin = Origin::start(None, page).expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let mut proxy = Proxied::start(&scene, &[]);
     let mut client = proxy.connect();
     assert_eq!(client.get("http://a.example/").status, 502);
@@ -238,7 +242,9 @@ fn a_change_is_in_force_on_kept_connections_and_a_broken_one_leaves_the_last_goo
     wait_until(|| client.get("http://a.example/").status == 200);
     // What an older or newer program might have stored, and this one does not understand.
     let registry = rusqlite::Connection::open(scene.state().join("registry.db")).expect("the registry");
-    registry.execute("UPDATE resource SET body = replace(body, 'hosts', 'hostz') WHERE name = 'a-example'", []).expect("a change");
+    registry
+        .execute("UPDATE resource SET body = replace(body, 'hosts', 'hostz') WHERE name = 'a-example'", [])
+        .expect("a change");
     drop(registry);
     proxy.wait_for("the last good one stays");
     assert_eq!(client.get("http://a.example/").status, 200);
@@ -281,7 +287,7 @@ fn sigterm_lets_running_calls_end_and_a_second_one_does_not() {
 
 #[test]
 fn a_port_in_use_a_second_proxy_and_a_bad_state_directory_are_told_plainly() {
-    let scene = Scene::new();
+    let scene = Stage::new();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
     let told = scene.fails(&["proxy", "start", "--listen", &address]);
@@ -296,7 +302,7 @@ fn a_port_in_use_a_second_proxy_and_a_bad_state_directory_are_told_plainly() {
 
 #[test]
 fn a_corrupt_registry_is_named_and_nothing_panics() {
-    let scene = Scene::new();
+    let scene = Stage::new();
     scene.ok(&["get", "namespaces"]);
     std::fs::write(scene.state().join("registry.db"), vec![0x5a; 64 * 1024]).expect("written");
     for arguments in [&["get", "namespaces"][..], &["proxy", "start", "--listen", "127.0.0.1:0"]] {
@@ -308,7 +314,7 @@ fn a_corrupt_registry_is_named_and_nothing_panics() {
 #[test]
 fn two_workloads_are_told_apart_by_their_listeners() {
     let origin = Origin::start(None, page).expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     scene.ok(&["create", "-f", &scene.fixture("scenario/sleep.yaml")]);
     let rules = "apiVersion: config.istio.io/v1alpha2\nkind: logentry\nmetadata: {name: calls, namespace: istio-system}\n\
                  spec:\n  severity: '\"info\"'\n  variables: {source: 'source.labels[\"app\"] | \"unknown\"', \
@@ -328,13 +334,12 @@ fn two_workloads_are_told_apart_by_their_listeners() {
 fn a_load_of_parallel_clients_loses_and_mixes_up_nothing() {
     let origin = Origin::start(None, |received| Reply::page("200 OK", received.path().as_bytes())).expect("an origin");
     let scene = scene_with(&entry("a.example", origin.address));
-    let proxy = Arc::new(Proxied::start(&scene, &["--workers", "2"]));
+    let proxy = Proxied::start(&scene, &["--workers", "2"]);
     let failed = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..16)
         .map(|client| {
-            let (proxy, failed) = (Arc::clone(&proxy), Arc::clone(&failed));
+            let (mut connection, failed) = (proxy.connect(), Arc::clone(&failed));
             std::thread::spawn(move || {
-                let mut connection = proxy.connect();
                 for call in 0..50 {
                     let path = format!("/{client}/{call}");
                     let answer = connection.get(&format!("http://a.example{path}"));

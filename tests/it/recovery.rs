@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use egressctl::cli::demo::origin::{Identity, Origin, Reply};
 
-use crate::harness::Scene;
 use crate::proxied::{Client, PATIENCE, Proxied};
+use crate::stage::Stage;
 
 /// Longest time between two commits of the log, and as much again for the commit itself on a busy machine.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
@@ -16,7 +16,7 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 fn a_killed_proxy_has_recorded_every_call_older_than_the_commit_interval() {
     let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
     let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let ca = scene.write("ca.pem", &identity.ca_pem);
     for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
         scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
@@ -83,7 +83,7 @@ fn call_until_killed(
 #[test]
 fn a_stopped_proxy_has_recorded_everything() {
     let origin = Origin::start(None, |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let mut proxy = Proxied::start(&scene, &[]);
     for call in 0..20 {
         assert_eq!(proxy.get(&format!("http://unknown-{call}.example/")).status, 502);

@@ -5,12 +5,12 @@ use std::process::Command;
 
 use egressctl::cli::demo::origin::{Identity, Origin, Reply};
 
-use crate::harness::Scene;
 use crate::proxied::Proxied;
+use crate::stage::Stage;
 
 #[test]
 fn the_demo_ends_well_and_shows_the_four_entries() {
-    let scene = Scene::new();
+    let scene = Stage::new();
     let shown = scene.ok(&["demo"]);
     assert_eq!(shown.lines().filter(|line| line.contains("\"level\":\"info\"")).count(), 3, "{shown}");
     assert!(shown.ends_with("Every step gave what the scenario says.\n"), "{shown}");
@@ -56,7 +56,7 @@ fn agrees(line: &str, expected: &str) -> bool {
 
 #[test]
 fn the_transcript_replays_with_curl_and_two_aliases() {
-    let Some(_) = crate::harness::curl() else { return };
+    let Some(_) = crate::stage::curl() else { return };
     let pages = HashMap::from([("/politics", 150_448), ("/sport", 358_651), ("/health", 332_218)]);
     let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
     let origin = Origin::start(Some(&identity), move |received| match pages.get(received.path()) {
@@ -64,7 +64,7 @@ fn the_transcript_replays_with_curl_and_two_aliases() {
         None => Reply::page("404 Not Found", b""),
     })
     .expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let ca = scene.write("ca.pem", &identity.ca_pem);
     let resolve = format!("edition.cnn.com:443:{}", origin.address);
     let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
@@ -72,7 +72,8 @@ fn the_transcript_replays_with_curl_and_two_aliases() {
     assert!(steps.len() > 20);
     // One shell for all, as a user has it; a line after each command says where its output ends.
     let script: String = steps.iter().map(|step| format!("{}\necho '=== end'\n", step.command)).collect();
-    let aliases = ["kubectl", "istioctl", "egressctl"].map(|name| format!("{name}() {{ '{}' \"$@\"; }}\n", scene.exe()));
+    let aliases =
+        ["kubectl", "istioctl", "egressctl"].map(|name| format!("{name}() {{ '{}' \"$@\"; }}\n", scene.exe()));
     let output = Command::new("bash")
         .args(["-c", &format!("{}{script}", aliases.concat())])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -87,17 +88,23 @@ fn the_transcript_replays_with_curl_and_two_aliases() {
     for (step, lines) in steps.iter().zip(&outputs) {
         let same = lines.len() == step.expected.len()
             && lines.iter().zip(&step.expected).all(|(line, expected)| agrees(line, expected));
-        assert!(same, "$ {}\nexpected:\n{}\ngot:\n{}\n{errors}", step.command, step.expected.join("\n"), lines.join("\n"));
+        assert!(
+            same,
+            "$ {}\nexpected:\n{}\ngot:\n{}\n{errors}",
+            step.command,
+            step.expected.join("\n"),
+            lines.join("\n")
+        );
     }
     assert_eq!(outputs.len(), steps.len() + 1, "{errors}");
 }
 
 #[test]
 fn a_page_that_no_rule_forbids_is_logged_once_and_a_closed_pipe_is_no_error() {
-    let Some(curl) = crate::harness::curl() else { return };
+    let Some(curl) = crate::stage::curl() else { return };
     let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
     let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Scene::new();
+    let scene = Stage::new();
     let ca = scene.write("ca.pem", &identity.ca_pem);
     for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
         scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
