@@ -1,1 +1,4 @@
 //! Tests that drive the real binary.
+
+mod cli;
+mod harness;

@@ -1,0 +1,223 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_egressctl_global_optspecs
+    string join \n n/namespace= state-dir= color= h/help V/version
+end
+
+function __fish_egressctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_egressctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_egressctl_using_subcommand
+    set -l cmd (__fish_egressctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c egressctl -n "__fish_egressctl_needs_command" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_needs_command" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_needs_command" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c egressctl -n "__fish_egressctl_needs_command" -s V -l version -d 'Print version'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l save-config -d 'Keep what was declared in an annotation, so that apply can be used later'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "namespace" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "ns" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "sa" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l force -d 'Delete and create anew, whether it is there or not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s l -l selector -d 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s o -l output -d 'custom-columns=HEADING:PATH,…, json, jsonpath=TEMPLATE, name, wide or yaml' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s L -l label-columns -d 'A column for each of these labels' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l sort-by -d 'Sort by the value at this path, for example .metadata.creationTimestamp' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s A -l all-namespaces -d 'Resources of all namespaces'
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l show-labels -d 'A column with all labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l no-headers -d 'No headings'
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l ignore-not-found -d 'Say nothing of names that are not there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s l -l selector -d 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s A -l all-namespaces -d 'Resources of all namespaces'
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s l -l selector -d 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l timeout -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l grace-period -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l cascade -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s A -l all-namespaces -d 'Resources of all namespaces'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l all -d 'Every resource of the kind in the namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l ignore-not-found -d 'A name that is not there is no error'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l force -d 'Say that deletion was forced; deletion is always immediate here'
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l wait
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l now
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l container -d 'Container of the pod' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s l -l selector -d 'The log of the pods with these labels' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l tail -d 'Only the last entries; -1 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance' -r -f -a "line\t''
+json\t''
+table\t''
+wide\t''
+name\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s f -l follow -d 'Stay, and show new entries as they come'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s c -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l timestamps -d 'The time before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l prefix -d 'The pod and container before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l api-group -d 'Only kinds of this group; the core group has the empty name' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l namespaced -d 'Only kinds that live in namespaces, or only those that do not' -r -f -a "true\t''
+false\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l categories -d 'Only kinds of all these categories' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l verbs -d 'Only kinds that know all these verbs' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s o -l output -d 'wide or name' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l no-headers -d 'No headings'
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s o -l output -d 'yaml or json' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'

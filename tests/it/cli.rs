@@ -1,0 +1,241 @@
+//! The verbs on resources, in the words that kubectl's users know.
+
+use crate::harness::Scene;
+
+const RULE: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata:
+  name: r
+spec:
+  match: request.path.startsWith(\"/politics\")
+  actions:
+  - handler: h.stdio
+    instances: [l.logentry]
+";
+
+const HANDLER: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: stdio
+metadata:
+  name: h
+spec:
+  outputAsJson: true
+";
+
+#[test]
+fn the_scenario_runs_as_it_is_written() {
+    let scene = Scene::new();
+    scene.run("create -f -").with_stdin(include_str!("../../fixtures/scenario/01-egress-gateway.yaml")).succeeds(
+        "\
+gateway.networking.istio.io/istio-egressgateway created
+serviceentry.networking.istio.io/cnn created
+virtualservice.networking.istio.io/direct-through-egress-gateway created
+destinationrule.networking.istio.io/originate-tls-for-edition-cnn-com created
+destinationrule.networking.istio.io/mutual-tls-for-egressgateway created
+",
+    );
+    scene.run("create -f -").with_stdin(include_str!("../../fixtures/scenario/02-egress-monitoring.yaml")).succeeds(
+        "\
+logentry.config.istio.io/egress-access created
+stdio.config.istio.io/egress-error-handler created
+rule.config.istio.io/report-politics created
+stdio.config.istio.io/egress-access-handler created
+rule.config.istio.io/report-cnn-access created
+",
+    );
+    scene
+        .run("delete gateway istio-egressgateway")
+        .succeeds("gateway.networking.istio.io \"istio-egressgateway\" deleted\n");
+    scene.run("delete serviceentry cnn").succeeds("serviceentry.networking.istio.io \"cnn\" deleted\n");
+    scene
+        .run("delete stdio egress-error-handler -n istio-system")
+        .succeeds("stdio.config.istio.io \"egress-error-handler\" deleted\n");
+    scene.run("-n istio-system delete rule report-politics report-cnn-access").succeeds(
+        "rule.config.istio.io \"report-politics\" deleted\nrule.config.istio.io \"report-cnn-access\" deleted\n",
+    );
+}
+
+#[test]
+fn the_telemetry_pod_is_found_by_its_label_and_has_the_log() {
+    let scene = Scene::new();
+    let pod = scene
+        .run("-n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath={.items[0].metadata.name}")
+        .output();
+    assert!(pod.starts_with("istio-telemetry-"), "{pod}");
+    scene.run(&format!("-n istio-system logs {pod} mixer")).succeeds("");
+    let defaulted = "Defaulted container \"mixer\" out of: mixer, istio-proxy\n";
+    scene.run(&format!("-n istio-system logs {pod}")).says(0, "", defaulted);
+    scene
+        .run(&format!("-n istio-system logs {pod} nope"))
+        .fails(&format!("error: container nope is not valid for pod {pod}\n"));
+    scene
+        .run("logs nope")
+        .fails("error: error from server (NotFound): pods \"nope\" not found in namespace \"default\"\n");
+    scene.run("logs --count").succeeds("0\n");
+}
+
+#[test]
+fn the_pods_of_a_deployment_are_listed() {
+    let scene = Scene::new();
+    let sleep = include_str!("../../fixtures/scenario/sleep.yaml");
+    scene
+        .run("apply -f -")
+        .with_stdin(sleep)
+        .succeeds("serviceaccount/sleep created\nservice/sleep created\ndeployment.apps/sleep created\n");
+    let pod = scene.run("get pod -l app=sleep -o jsonpath={.items..metadata.name}").output();
+    assert!(pod.starts_with("sleep-"), "{pod}");
+}
+
+#[test]
+fn what_is_created_twice_is_refused_and_nothing_of_the_file_is_stored() {
+    let scene = Scene::new();
+    scene.run("create -f -").with_stdin(HANDLER).succeeds("stdio.config.istio.io/h created\n");
+    let file = scene.write("both.yaml", &format!("{RULE}---\n{HANDLER}"));
+    let refusal = scene.run(&format!("create -f {file}")).error();
+    let expected = format!(
+        "Error from server (AlreadyExists): error when creating \"{file}\": stdios.config.istio.io \"h\" already exists\n"
+    );
+    assert_eq!(refusal, expected);
+    scene.run("get rule").says(0, "", "No resources found in default namespace.\n");
+}
+
+#[test]
+fn apply_says_what_became_of_each_resource() {
+    let scene = Scene::new();
+    scene.run("apply -f -").with_stdin(HANDLER).succeeds("stdio.config.istio.io/h created\n");
+    scene.run("apply -f -").with_stdin(HANDLER).succeeds("stdio.config.istio.io/h unchanged\n");
+    let changed = HANDLER.replace("true", "false");
+    scene
+        .run("apply --dry-run=server -f -")
+        .with_stdin(&changed)
+        .succeeds("stdio.config.istio.io/h configured (server dry run)\n");
+    scene.run("apply -f -").with_stdin(&changed).succeeds("stdio.config.istio.io/h configured\n");
+    scene.run("get stdio h -o jsonpath={.spec.outputAsJson}").succeeds("false");
+}
+
+#[test]
+fn replace_needs_the_resource_unless_forced() {
+    let scene = Scene::new();
+    scene.run("replace -f -").with_stdin(HANDLER).fails(
+        "Error from server (NotFound): error when replacing \"STDIN\": stdios.config.istio.io \"h\" not found\n",
+    );
+    scene.run("replace --force -f -").with_stdin(HANDLER).succeeds("stdio.config.istio.io/h replaced\n");
+    scene
+        .run("replace --force -f -")
+        .with_stdin(HANDLER)
+        .succeeds("stdio.config.istio.io \"h\" deleted\nstdio.config.istio.io/h replaced\n");
+    let stored = scene.run("get stdio h -o yaml").output();
+    scene.run("replace -f -").with_stdin(&stored).succeeds("stdio.config.istio.io/h replaced\n");
+    let stale = stored.replace("resourceVersion: \"", "resourceVersion: \"9");
+    scene.run("replace -f -").with_stdin(&stale).fails(
+        "Error from server (Conflict): error when replacing \"STDIN\": Operation cannot be fulfilled on \
+         stdios.config.istio.io \"h\": the object has been modified; please apply your changes to the latest version \
+         and try again\n",
+    );
+}
+
+#[test]
+fn found_resources_are_shown_and_missing_ones_told() {
+    let scene = Scene::new();
+    scene.run("create -f -").with_stdin(HANDLER).succeeds("stdio.config.istio.io/h created\n");
+    let missing = "Error from server (NotFound): stdios.config.istio.io \"nope\" not found\n";
+    scene.run("get stdio nope h -o name").says(1, "stdio.config.istio.io/h\n", missing);
+    scene.run("get stdio nope h -o name --ignore-not-found").succeeds("stdio.config.istio.io/h\n");
+    scene.run("delete stdio nope h").says(1, "stdio.config.istio.io \"h\" deleted\n", missing);
+    scene.run("get foo").fails("error: the server doesn't have a resource type \"foo\"\n");
+}
+
+#[test]
+fn deletion_by_file_label_and_kind() {
+    let scene = Scene::new();
+    let labelled = HANDLER.replace("  name: h", "  name: l\n  labels: {team: news}");
+    let both = format!("{HANDLER}---\n{labelled}");
+    scene.run("create -f -").with_stdin(&both).output();
+    scene.run("delete stdio").fails("error: resource(s) were provided, but no name was specified\n");
+    scene.run("delete stdio -l team=news --dry-run").succeeds("stdio.config.istio.io \"l\" deleted (dry run)\n");
+    scene.run("delete stdio -l team=news").succeeds("stdio.config.istio.io \"l\" deleted\n");
+    scene.run("delete stdio -l team=news").succeeds("No resources found\n");
+    scene.run("delete -f -").with_stdin(&both).says(
+        1,
+        "stdio.config.istio.io \"h\" deleted\n",
+        "Error from server (NotFound): error when deleting \"STDIN\": stdios.config.istio.io \"l\" not found\n",
+    );
+}
+
+#[test]
+fn every_fault_of_a_file_is_shown_at_once_with_a_picture() {
+    let scene = Scene::new();
+    let faulty = "\
+apiVersion: networking.istio.io/v1alpha3
+kind: ServiceEntry
+metadata:
+  name: cnn
+spec:
+  hosts: [edition.cnn.com]
+  portz: []
+  resolution: FOO
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: ServiceEntri
+metadata:
+  name: x
+";
+    let refusal = scene.run("create -f -").with_stdin(faulty).error();
+    for line in [
+        "Error from server (BadRequest): error when creating \"STDIN\": ServiceEntry in version \"v1alpha3\" cannot be \
+         handled as a ServiceEntry: strict decoding error: unknown field \"spec.portz\"",
+        " --> STDIN:7:3",
+        "  = help: did you mean \"ports\"?",
+        "The ServiceEntry \"cnn\" is invalid: spec.resolution: unsupported value \"FOO\"",
+        "error: resource mapping not found for name: \"x\" namespace: \"\" from \"STDIN\": no matches for kind \
+         \"ServiceEntri\" in version \"networking.istio.io/v1alpha3\"",
+        "ensure CRDs are installed first",
+    ] {
+        assert!(refusal.lines().any(|found| found == line), "no line {line:?} in\n{refusal}");
+    }
+    scene.run("get serviceentry").says(0, "", "No resources found in default namespace.\n");
+}
+
+#[test]
+fn namespaces_must_agree_and_exist() {
+    let scene = Scene::new();
+    let elsewhere = HANDLER.replace("  name: h", "  name: h\n  namespace: elsewhere");
+    scene.run("create -n default -f -").with_stdin(&elsewhere).fails(
+        "error: the namespace from the provided object \"elsewhere\" does not match the namespace \"default\". You must \
+         pass '--namespace=elsewhere' to perform this operation.\n",
+    );
+    scene
+        .run("create -f -")
+        .with_stdin(&elsewhere)
+        .fails("Error from server (NotFound): error when creating \"STDIN\": namespaces \"elsewhere\" not found\n");
+    scene.run("create namespace elsewhere").succeeds("namespace/elsewhere created\n");
+    scene.run("create -f -").with_stdin(&elsewhere).succeeds("stdio.config.istio.io/h created\n");
+    scene.run("get stdio -A --no-headers -o custom-columns=N:.metadata.namespace").succeeds("elsewhere\n");
+}
+
+#[test]
+fn what_refers_to_nothing_is_stored_with_a_warning() {
+    let scene = Scene::new();
+    let created = scene.run("create -f -").with_stdin(RULE).finish();
+    assert_eq!(created.stdout, "rule.config.istio.io/r created\n");
+    assert!(created.stderr.starts_with("warning: no h.stdio.default\n --> STDIN:8:14\n"), "{}", created.stderr);
+}
+
+#[test]
+fn usage_errors_end_with_one_and_are_kubectls() {
+    let scene = Scene::new();
+    scene.run("get rule --foo").fails("error: unknown flag: --foo\nSee 'egressctl get --help' for usage.\n");
+    scene.run("gett").fails("error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n\n");
+    scene.run("create -f nope.yaml").fails("error: the path \"nope.yaml\" does not exist\n");
+    scene.run("create").fails("error: must specify one of -f and -k\n");
+    assert!(scene.run("get --help").output().contains("Examples:"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let scene = Scene::new();
+    let many: Vec<String> = (0..2000).map(|n| HANDLER.replace("name: h", &format!("name: h{n}"))).collect();
+    scene.run("create -f -").with_stdin(&many.join("---\n")).output();
+    scene.run("get stdio -o yaml").without_reader();
+}
