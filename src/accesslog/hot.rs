@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::open::open;
 use super::{Entry, Error, Format, Shape};
+use crate::state::open_store;
+
+/// The schema's history; the number of those that a file has seen is its `user_version`.
+const MIGRATIONS: &[&str] = &[include_str!("../../state/log/0001_init.sql")];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
 /// entries outside it, large enough that ten million entries have 2,442 rows. Part of the schema: never changes.
@@ -41,13 +44,19 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Opens the store in a file, creating it (mode 0600) and its directory (0700) where they are missing.
+    /// Opens the store in a file, creating it (mode 0600) where it is missing.
+    ///
+    /// `synchronous=NORMAL`: a commit is in the operating system's hands when it returns, so killing the process loses
+    /// nothing that was committed; only a crash of the machine can lose the commits since the last checkpoint.
     ///
     /// # Errors
-    /// Every variant of [`Error`] but [`Error::Pattern`].
+    /// [`Error::Store`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        Ok(Self { connection: open(&path)?, path, shapes: HashMap::new() })
+        let connection = open_store(&path, MIGRATIONS, "log")?;
+        let normal = connection.execute_batch("PRAGMA synchronous = NORMAL");
+        normal.map_err(|error| Error::sqlite(&path, error))?;
+        Ok(Self { connection, path, shapes: HashMap::new() })
     }
 
     /// Its file.

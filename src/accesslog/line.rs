@@ -13,13 +13,13 @@
 //! ```
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
-use jiff::Timestamp;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{Format, Level};
+use crate::expr::{Timestamp, write_json_string};
 
 /// Begins a line: the opening brace and the three fields that every line has. `time` is in microseconds since 1970.
 pub fn begin(out: &mut String, level: Level, time: i64, instance: &str) {
@@ -38,40 +38,14 @@ pub fn name(out: &mut String, name: &str) {
     out.push(':');
 }
 
-/// Adds a text as a JSON string: escaped are `"`, `\` and control characters, nothing else.
+/// Adds a text as a JSON string; nothing in it can break the line or drive a terminal.
 pub fn string(out: &mut String, text: &str) {
-    out.push('"');
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        // Only ASCII is escaped, so both cuts fall between characters.
-        out.push_str(&text[copied..at]);
-        copied = at + 1;
-        escape(out, byte);
-    }
-    out.push_str(&text[copied..]);
-    out.push('"');
+    write_json_string(text, out);
 }
 
-fn escape(out: &mut String, byte: u8) {
-    match byte {
-        b'"' => out.push_str("\\\""),
-        b'\\' => out.push_str("\\\\"),
-        b'\n' => out.push_str("\\n"),
-        b'\r' => out.push_str("\\r"),
-        b'\t' => out.push_str("\\t"),
-        _ => write!(out, "\\u{byte:04x}").expect("writing to a String does not fail"),
-    }
-}
-
-/// Adds a time, in microseconds since 1970, as `2018-06-18T13:22:58.317448Z`: UTC, always six decimals. Times outside the
-/// years that can be written so are moved to the nearest one that can.
+/// Adds a time, in microseconds since 1970, as `2018-06-18T13:22:58.317448Z`: UTC, always six decimals.
 pub fn timestamp(out: &mut String, micros: i64) {
-    let limit = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    let time = Timestamp::from_microsecond(micros).unwrap_or(limit);
-    write!(out, "{time:.6}").expect("writing to a String does not fail");
+    Timestamp::from_micros(micros).write_rfc3339_micros(out);
 }
 
 /// Ends a line. The newline is added by who prints it.

@@ -12,7 +12,6 @@ mod error;
 mod health;
 mod hot;
 pub mod line;
-mod open;
 mod outlet;
 mod query;
 mod recorder;

@@ -17,6 +17,9 @@ const KEPT_BUFFER: usize = 1 << 20;
 const OPEN_FILES: usize = 64;
 
 /// The outlets in use: opened when first printed to, kept open.
+///
+/// An outlet that fails is counted and stops nothing. One that blocks (a pipe whose reader sleeps) blocks the writer
+/// thread: what was recorded before is stored, but calls then wait for room, as with any program whose output is not read.
 pub struct Outlets {
     stdout: Box<dyn Write + Send>,
     stderr: Box<dyn Write + Send>,

@@ -3,11 +3,14 @@
 //! What was typed is read by clap into the arguments of a [`verb`]; the verb turns them into a request to the floors
 //! below and prints what comes of it. Nothing below this module knows a flag.
 
+mod admin_client;
 mod change;
 mod context;
 mod declare;
+pub mod demo;
 mod failure;
 mod find;
+mod http;
 mod input;
 mod output;
 mod selector;

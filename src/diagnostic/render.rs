@@ -27,10 +27,9 @@ pub fn render(problem: &Problem, place: Option<(&Source, Span)>, color: bool) ->
     };
     let label = expectation(problem);
     let excerpt = place.map(|(source, span)| Excerpt::around(source, span));
-    let title = match &excerpt {
-        None => problem.to_string(),
-        Some(_) => problem.message.clone(),
-    };
+    // What is missing has no place of its own: its path says what to add.
+    let title =
+        if excerpt.is_none() || problem.code == Code::Required { problem.to_string() } else { problem.message.clone() };
     let mut group = Group::with_title(level.primary_title(title));
     match &excerpt {
         Some(excerpt) => group = group.element(excerpt.snippet(label.as_deref())),
@@ -142,12 +141,27 @@ mod tests {
     #[test]
     fn a_problem_points_at_its_place() {
         let source = Source::new("cnn.yaml", "a: 1\nspec:\n  resolution: DSN\nend: 1\n");
-        insta::assert_snapshot!(render(&problem(), Some((&source, 24..27)), false), @r"");
+        insta::assert_snapshot!(render(&problem(), Some((&source, 24..27)), false), @r###"
+        error: unsupported value "DSN"
+         --> cnn.yaml:3:14
+          |
+        1 | a: 1
+        2 | spec:
+        3 |   resolution: DSN
+          |              ^^^ expected NONE, STATIC or DNS
+          |
+          = help: did you mean "DNS"?
+        "###);
     }
 
     #[test]
     fn without_a_text_the_path_is_named() {
-        insta::assert_snapshot!(render(&problem(), None, false), @r"");
+        insta::assert_snapshot!(render(&problem(), None, false), @r###"
+        error: spec.resolution: unsupported value "DSN"
+         |
+         = note: expected NONE, STATIC or DNS
+         = help: did you mean "DNS"?
+        "###);
     }
 
     #[test]

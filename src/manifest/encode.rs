@@ -107,9 +107,7 @@ fn pad(out: &mut String, indent: usize) {
 fn text(out: &mut String, value: &str, indent: usize, key: bool) {
     if value.contains('\n') && !key && is_literal(value) {
         literal(out, value, indent);
-    } else if value.chars().any(is_special) {
-        double_quoted(out, value);
-    } else if scalar::is_ambiguous(value) {
+    } else if value.chars().any(is_special) || scalar::is_ambiguous(value) {
         double_quoted(out, value);
     } else if is_plain(value) {
         out.push_str(value);
@@ -122,16 +120,13 @@ fn text(out: &mut String, value: &str, indent: usize, key: bool) {
 fn is_plain(value: &str) -> bool {
     let mut chars = value.chars();
     let Some(first) = chars.next() else { return false };
-    let second = chars.next();
-    let blank_second = second.is_none_or(|c| c == ' ');
-    !",[]{}#&*!|>'\"%@`".contains(first)
-        && !("-?:".contains(first) && blank_second)
-        && !value.starts_with(' ')
-        && !value.ends_with([' ', ':'])
-        && !value.contains(": ")
-        && !value.contains(" #")
-        && !value.starts_with("---")
-        && !value.starts_with("...")
+    let indicates = match first {
+        '-' | '?' | ':' => matches!(chars.next(), None | Some(' ')),
+        first => " ,[]{}#&*!|>'\"%@`".contains(first),
+    };
+    let ends = value.ends_with([' ', ':']) || value.contains(": ") || value.contains(" #");
+    let marks = value.starts_with("---") || value.starts_with("...");
+    !(indicates || ends || marks)
 }
 
 /// Whether a text of several lines may be written line by line.
@@ -196,12 +191,43 @@ mod tests {
             "kind": "Gateway", "a": "y", "b": "1", "c": "x: y", "d": "l1\nl2\n", "e": null, "f": "\"info\"", "g": "",
             "match": "request.host.endsWith(\"cnn.com\") && true", "or": "request.host | \"unknown\"", "t": "a\tb",
         });
-        insta::assert_snapshot!(yaml(&tree), @r"");
+        insta::assert_snapshot!(yaml(&tree), @r###"
+        a: "y"
+        b: "1"
+        c: 'x: y'
+        d: |
+          l1
+          l2
+        e: null
+        f: '"info"'
+        g: ""
+        kind: Gateway
+        match: request.host.endsWith("cnn.com") && true
+        or: request.host | "unknown"
+        spec:
+          empty: {}
+          none: []
+          servers:
+          - hosts:
+            - a.com
+            - '*'
+            port:
+              number: 443
+        t: "a\tb"
+        "###);
     }
 
     #[test]
     fn several_are_one_list() {
-        insta::assert_snapshot!(yaml(&list(vec![json!({"kind": "a"}), json!({"kind": "b"})])), @r"");
+        insta::assert_snapshot!(yaml(&list(vec![json!({"kind": "a"}), json!({"kind": "b"})])), @r###"
+        apiVersion: v1
+        items:
+        - kind: a
+        - kind: b
+        kind: List
+        metadata:
+          resourceVersion: ""
+        "###);
         assert_eq!(json(&json!({"a": [1]})), "{\n    \"a\": [\n        1\n    ]\n}\n");
     }
 

@@ -69,7 +69,7 @@ struct Child {
 impl Index {
     /// Reads the places; nothing where the text is no YAML.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let mut builder = Builder { bytes: byte_offsets(text), nodes: Vec::new(), open: Vec::new() };
+        let mut builder = Builder { bytes: byte_offsets(text), len: text.len(), nodes: Vec::new(), open: Vec::new() };
         for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, marks)) => builder.event(event, marks),
@@ -152,13 +152,14 @@ fn first_line_from(text: &str, start: usize) -> Span {
     start..start + line.trim_end().len()
 }
 
-/// Byte of each character, and the end; the parser counts in characters.
-fn byte_offsets(text: &str) -> Vec<usize> {
-    text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect()
+/// Byte of each character, and the end, for the parser counts in characters; nothing where both are the same.
+fn byte_offsets(text: &str) -> Option<Vec<usize>> {
+    (!text.is_ascii()).then(|| text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect())
 }
 
 struct Builder {
-    bytes: Vec<usize>,
+    bytes: Option<Vec<usize>>,
+    len: usize,
     nodes: Vec<Node>,
     open: Vec<Open>,
 }
@@ -215,7 +216,10 @@ impl Builder {
     }
 
     fn span(&self, marks: Marks) -> Range<usize> {
-        let byte = |index: usize| self.bytes.get(index).or(self.bytes.last()).copied().unwrap_or(0);
+        let byte = |index: usize| match &self.bytes {
+            Some(bytes) => bytes.get(index).copied().unwrap_or(self.len),
+            None => index.min(self.len),
+        };
         byte(marks.start.index())..byte(marks.end.index()).max(byte(marks.start.index()))
     }
 }

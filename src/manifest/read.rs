@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json};
 
 use super::document::{self, MAX_DOCUMENTS, Piece};
 use super::{json, yaml};
-use crate::diagnostic::{Code, FieldPath, Problem, Problems, Source, Span, nearest};
+use crate::diagnostic::suggest::nearest;
+use crate::diagnostic::{Code, FieldPath, Problem, Problems, Source, Span};
 use crate::resource::kinds::{self, Found};
 use crate::resource::{KINDS, Origin, Resource, metadata};
 
@@ -291,8 +292,8 @@ fn assumed(found: &Found) -> Problem {
 
 /// kubectl's sentence, and what may have been meant: another version of the same kind, or a kind of a similar name.
 fn unknown_kind(api_version: Option<&str>, name: &str) -> Problem {
-    let version = api_version.unwrap_or_default();
-    let message = format!("no matches for kind \"{name}\" in version \"{version}\"");
+    let version = api_version.map(|version| format!(" in version \"{version}\"")).unwrap_or_default();
+    let message = format!("no matches for kind \"{name}\"{version}");
     if let Some(kind) = KINDS.iter().find(|kind| kind.name == name) {
         let served = kind.versions.iter().map(|version| kind.api_version(version));
         return Problem::error(Code::UnknownKind, FieldPath::of("apiVersion"), message).expected(served);

@@ -125,7 +125,7 @@ fn documents_that_are_no_resources_are_refused() {
 fn a_resource_may_be_declared_once() {
     let one = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: x}\n";
     assert_eq!(messages(&format!("{one}---\n{one}")), ["metadata.name: serviceaccount \"x\" is declared twice"]);
-    let other = one.replace("name: x", "name: x, namespace: y");
+    let other = one.replace("name: x", "name: x, namespace: other");
     assert!(messages(&format!("{one}---\n{other}")).is_empty());
 }
 
@@ -160,37 +160,115 @@ fn service_entry(spec: &str) -> String {
 
 #[test]
 fn an_unknown_field_is_drawn_with_the_nearest_name() {
-    insta::assert_snapshot!(pictures(&service_entry("  hosts:\n  - edition.cnn.com\n  portz: []\n")), @r"");
+    insta::assert_snapshot!(pictures(&service_entry("  hosts:\n  - edition.cnn.com\n  portz: []\n")), @r###"
+    error: unknown field "portz"
+     --> f.yaml:8:3
+      |
+    6 |   hosts:
+    7 |   - edition.cnn.com
+    8 |   portz: []
+      |   ^^^^^ expected one of hosts, addresses, ports, location, resolution, endpoints, workloadSelector, exportTo, subjectAltNames
+      |
+      = help: did you mean "ports"?
+    "###);
 }
 
 #[test]
 fn a_wrong_type_is_drawn() {
-    insta::assert_snapshot!(pictures(&service_entry("  hosts: edition.cnn.com\n")), @r"");
+    insta::assert_snapshot!(pictures(&service_entry("  hosts: edition.cnn.com\n")), @r###"
+    error: wrong type: expected a list, found the string "edition.cnn.com"
+     --> f.yaml:6:10
+      |
+    4 |   name: cnn
+    5 | spec:
+    6 |   hosts: edition.cnn.com
+      |          ^^^^^^^^^^^^^^^ expected a list
+      |
+      = help: write it as a list: ["edition.cnn.com"]
+    "###);
 }
 
 #[test]
 fn a_missing_field_is_drawn_where_it_would_be() {
-    insta::assert_snapshot!(pictures(&service_entry("  resolution: DNS\n")), @r"");
+    insta::assert_snapshot!(pictures(&service_entry("  resolution: DNS\n")), @r###"
+    error: spec.hosts: service entry must have at least one host
+     --> f.yaml:5:1
+      |
+    3 | metadata:
+    4 |   name: cnn
+    5 | spec:
+      | ^^^^
+    "###);
 }
 
 #[test]
 fn a_value_outside_its_enumeration_is_drawn() {
-    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n  resolution: DSN # by name\n")), @r"");
+    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n  resolution: DSN # by name\n")), @r###"
+    error: unsupported value "DSN"
+     --> f.yaml:7:15
+      |
+    5 | spec:
+    6 |   hosts: [a.com]
+    7 |   resolution: DSN # by name
+      |               ^^^ expected NONE, STATIC, DNS, DNS_ROUND_ROBIN or DYNAMIC_DNS
+      |
+      = help: did you mean "DNS"?
+    "###);
 }
 
 #[test]
 fn a_bad_reference_is_drawn() {
     insta::assert_snapshot!(
         pictures("apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata:\n  name: r\nspec:\n  actions:\n  - handler: a.stdio.ns.more\n"),
-        @r""
+        @r###"
+        error: invalid reference "a.stdio.ns.more"
+         --> f.yaml:7:24
+          |
+        5 | spec:
+        6 |   actions:
+        7 |   - handler: a.stdio.ns.more
+          |                        ^^^^^
+          |
+          = help: a reference is NAME, NAME.KIND or NAME.KIND.NAMESPACE, each of lower case letters, digits and '-'
+        "###
     );
 }
 
 #[test]
 fn bad_syntax_is_drawn() {
-    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com\n  resolution: DNS\n")), @r"");
-    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n\tresolution: DNS\n")), @r"");
-    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n  ports: []\n  hosts: []\n")), @r"");
+    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com\n  resolution: DNS\n")), @r###"
+    error: not valid YAML: illegal placement of ':' indicator
+     --> f.yaml:7:13
+      |
+    5 | spec:
+    6 |   hosts: [a.com
+    7 |   resolution: DNS
+      |             ^
+      |
+      = help: is a [ or { further up not closed?
+    "###);
+    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n\tresolution: DNS\n")), @r###"
+    error: not valid YAML: tabs disallowed within this context (block indentation)
+     --> f.yaml:7:2
+      |
+    5 | spec:
+    6 |   hosts: [a.com]
+    7 |     resolution: DNS
+      |     ^
+      |
+      = help: YAML allows no tabs in the indentation: use spaces
+    "###);
+    insta::assert_snapshot!(pictures(&service_entry("  hosts: [a.com]\n  ports: []\n  hosts: []\n")), @r###"
+    error: the key "hosts" stands twice in this map
+     --> f.yaml:8:3
+      |
+    6 |   hosts: [a.com]
+    7 |   ports: []
+    8 |   hosts: []
+      |   ^^^^^
+      |
+      = help: the first one is 2 lines above; remove one of them
+    "###);
 }
 
 proptest! {
@@ -205,4 +283,10 @@ proptest! {
         let api_version = kind.api_version(kind.versions[0]);
         pictures(&format!("apiVersion: {api_version}\nkind: {}\nmetadata: {{name: x}}\nspec:\n  {key}: {value}\n", kind.name));
     }
+}
+
+#[test]
+fn a_misspelled_spec_is_the_only_thing_said() {
+    let text = service_entry("  hosts: [a.com]\n").replace("spec:", "specs:");
+    assert_eq!(messages(&text), ["specs: unknown field \"specs\""]);
 }

@@ -41,10 +41,21 @@ fn syntax(message: String, span: Range<usize>) -> Box<Fault> {
     Box::new(Fault { problem: Problem::error(Code::Syntax, FieldPath::root(), message), span })
 }
 
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
+}
+
 /// An open map or list.
 enum Frame {
-    Map { map: Map<String, Json>, key: Option<String>, merged: Vec<Json>, anchor: Anchor },
+    Map { map: Map<String, Json>, key: Option<Key>, merged: Vec<Json>, anchor: Anchor },
     List { items: Vec<Json>, anchor: Anchor },
+}
+
+/// A key that waits for its value.
+enum Key {
+    Named(String),
+    /// `<<`: the value's keys are merged into the map.
+    Merge,
 }
 
 /// What an open value is called, and how much had been read when it began.
@@ -111,19 +122,18 @@ impl<'t> Builder<'t> {
             return Err(syntax("a key must be a text, not a map or list".into(), self.bytes(marks)));
         }
         if self.stack.len() >= MAX_DEPTH {
-            return Err(syntax(format!("nested deeper than {MAX_DEPTH} levels"), self.bytes(marks)));
+            return Err(syntax(too_deep(), self.bytes(marks)));
         }
         self.weight += 1;
         Ok(Anchor { id, begun: self.weight })
     }
 
     fn key(&mut self, text: &str, style: ScalarStyle, marks: Marks) -> Result<(), Box<Fault>> {
+        let merges = text == "<<" && style == ScalarStyle::Plain;
         let twice = match self.stack.last_mut() {
             Some(Frame::Map { map, key, .. }) => {
-                let merges = text == "<<" && style == ScalarStyle::Plain;
-                let twice = !merges && map.contains_key(text);
-                *key = Some(text.to_owned());
-                twice
+                *key = Some(if merges { Key::Merge } else { Key::Named(text.to_owned()) });
+                !merges && map.contains_key(text)
             }
             _ => false,
         };
@@ -167,11 +177,11 @@ impl<'t> Builder<'t> {
             None => self.root = Some(value),
             Some(Frame::List { items, .. }) => items.push(value),
             Some(Frame::Map { map, key, merged, .. }) => match key.take() {
-                Some(key) if key == "<<" && !value.is_string() => match value {
+                Some(Key::Merge) => match value {
                     Json::Array(maps) => merged.extend(maps),
                     value => merged.push(value),
                 },
-                Some(key) => {
+                Some(Key::Named(key)) => {
                     map.insert(key, value);
                 }
                 None => return Err(syntax("a value without a key".into(), self.bytes(marks))),
@@ -201,7 +211,8 @@ impl<'t> Builder<'t> {
     /// The path of the value being read.
     fn path(&self) -> FieldPath {
         self.stack.iter().fold(FieldPath::root(), |path, frame| match frame {
-            Frame::Map { key, .. } => path.field(key.as_deref().unwrap_or_default()),
+            Frame::Map { key: Some(Key::Named(key)), .. } => path.field(key),
+            Frame::Map { .. } => path.field("<<"),
             Frame::List { items, .. } => path.index(items.len()),
         })
     }
@@ -210,21 +221,32 @@ impl<'t> Builder<'t> {
         byte_of(self.text, marks.start.index())..byte_of(self.text, marks.end.index())
     }
 
-    /// The parser's own refusal, with advice for the commonest causes.
+    /// The parser's own refusal, with advice where its cause is likely.
     fn unreadable(&self, info: &str, marker: &Marker) -> Box<Fault> {
+        if info.contains("recursion limit") {
+            return syntax(too_deep(), byte_of(self.text, marker.index())..self.text.len());
+        }
         let at = byte_of(self.text, marker.index());
-        let line_start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self.text[line_start..].lines().next().unwrap_or_default();
         let mut fault = syntax(format!("not valid YAML: {info}"), at..at + 1);
-        let indentation = &line[..line.len() - line.trim_start().len()];
-        if indentation.contains('\t') {
-            fault.problem = fault.problem.help("YAML allows no tabs in the indentation: use spaces");
-        } else if info.contains("mapping values") {
-            fault.problem = fault.problem.help("quote a text that holds \": \", and indent keys of one map alike");
+        if let Some((_, advice)) = ADVICE.iter().find(|(cause, _)| info.contains(cause)) {
+            fault.problem = fault.problem.help(*advice);
         }
         fault
     }
 }
+
+/// Words of the parser's refusals, and what their commonest cause is.
+const ADVICE: &[(&str, &str)] = &[
+    ("tab", "YAML allows no tabs in the indentation: use spaces"),
+    ("':' indicator", "is a [ or { further up not closed?"),
+    ("expected ','", "is a [ or { further up not closed?"),
+    ("quoted scalar", "is a quote not closed?"),
+    ("mapping values", "quote a text that holds \": \", and indent the keys of one map alike"),
+    ("expected key", "indent the keys of one map alike"),
+    ("unexpected character", "quote a text that begins with this character"),
+    ("unknown anchor", "quote a text that begins with *"),
+    ("block sequence entries", "begin a list on a line of its own"),
+];
 
 /// The value of a scalar; only unquoted words without a tag are anything but texts.
 fn value(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Json {

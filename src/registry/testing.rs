@@ -16,6 +16,7 @@ const fn kind(
 ) -> Kind {
     fn unchecked(_: &Resource, _: &mut Problems) {}
     Kind {
+        aliases: &[],
         group,
         versions,
         aliases: &[],

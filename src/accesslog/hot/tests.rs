@@ -4,6 +4,7 @@ use std::thread;
 use super::*;
 use crate::accesslog::testing::{ask, entry, lines, numbered, place, shape};
 use crate::accesslog::{Level, Outlet, Query};
+use crate::state;
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -54,7 +55,7 @@ fn a_batch_that_fails_leaves_nothing_and_can_be_tried_again() {
     store.connection.execute_batch("PRAGMA query_only = ON").unwrap();
     let shape = shape("new", Format::Json, Outlet::Stdout);
     let batch = [entry(&shape, 0, Level::Error, "/")];
-    assert!(matches!(store.append(&batch), Err(Error::Unwritable { .. })));
+    assert!(matches!(store.append(&batch), Err(Error::Store(state::Error::Unwritable { .. }))));
     store.connection.execute_batch("PRAGMA query_only = OFF").unwrap();
     assert_eq!(store.newest().unwrap(), 10);
     store.append(&batch).unwrap();
@@ -68,7 +69,7 @@ fn a_full_disk_is_called_so() {
     let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.connection.pragma_update(None, "max_page_count", pages).unwrap();
     let error = store.append(&numbered(0..1000)).unwrap_err();
-    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert!(matches!(error, Error::Store(state::Error::Full { .. })), "{error}");
     assert_eq!(error.to_string(), format!("{} cannot grow: no space left on the disk", path.display()));
     assert_eq!(store.newest().unwrap(), 0);
     store.connection.pragma_update(None, "max_page_count", 100_000).unwrap();
@@ -82,7 +83,7 @@ fn a_locked_file_is_called_so() {
     let (mut store, other) = (LogStore::open(&path).unwrap(), LogStore::open(&path).unwrap());
     store.connection.busy_timeout(std::time::Duration::ZERO).unwrap();
     let _lock = Transaction::new_unchecked(&other.connection, TransactionBehavior::Immediate).unwrap();
-    assert!(matches!(store.append(&numbered(0..1)), Err(Error::Locked { .. })));
+    assert!(matches!(store.append(&numbered(0..1)), Err(Error::Store(state::Error::Busy { .. }))));
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn a_file_that_is_no_database_is_called_damaged() {
     drop(LogStore::open(&path).unwrap());
     std::fs::write(&path, "something else entirely, and long enough for a header".repeat(100)).unwrap();
     let error = LogStore::open(&path).unwrap_err();
-    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(matches!(error, Error::Store(state::Error::Corrupt { .. })), "{error}");
     assert!(error.hint().is_some());
 }
 
@@ -99,7 +100,7 @@ fn a_file_that_is_no_database_is_called_damaged() {
 fn a_newer_schema_is_refused() {
     let (_directory, path) = place();
     LogStore::open(&path).unwrap().connection.pragma_update(None, "user_version", 9).unwrap();
-    assert!(matches!(LogStore::open(&path), Err(Error::Newer { found: 9, known: 1, .. })));
+    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 1, .. }))));
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn a_directory_that_cannot_be_made_is_named() {
     let (directory, _) = place();
     std::fs::write(directory.path().join("file"), "").unwrap();
     let error = LogStore::open(directory.path().join("file/hot.db")).unwrap_err();
-    assert!(matches!(error, Error::Unwritable { .. }), "{error}");
+    assert!(matches!(error, Error::Store(state::Error::Unwritable { .. })), "{error}");
 }
 
 #[test]

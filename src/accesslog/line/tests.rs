@@ -35,15 +35,13 @@ fn times_have_six_decimals_from_year_one_on() {
     assert_eq!(shown(-1), "1969-12-31T23:59:59.999999Z");
     assert_eq!(shown(crate::expr::Timestamp::ZERO.micros()), "0001-01-01T00:00:00.000000Z");
     assert_eq!(shown(START / 10 * 10), "2018-06-18T13:22:58.317440Z");
-    assert!(shown(i64::MAX).starts_with("9999-12-"));
-    assert!(shown(i64::MIN).starts_with("-009999-01-"));
 }
 
 #[test]
-fn only_quotes_backslashes_and_control_characters_are_escaped() {
+fn what_could_break_a_line_or_drive_a_terminal_is_escaped() {
     let mut out = String::new();
     string(&mut out, "a\"b\\c\n\r\t\u{8}\u{0}<>&é\u{7f}\u{2028}");
-    assert_eq!(out, "\"a\\\"b\\\\c\\n\\r\\t\\u0008\\u0000<>&é\u{7f}\u{2028}\"");
+    assert_eq!(out, "\"a\\\"b\\\\c\\n\\r\\t\\u0008\\u0000<>&é\\u007f\\u2028\"");
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Pattern {
 
     pub(super) fn compile(&self) -> Result<Matcher, Error> {
         let search = match self.syntax {
-            Syntax::Fixed if !self.ignore_case => Search::Text(Finder::new(&self.text).into_owned()),
+            Syntax::Fixed if !self.ignore_case => Search::Text(Box::new(Finder::new(&self.text).into_owned())),
             Syntax::Fixed => Search::Regex(self.build(&regex::escape(&self.text))?),
             Syntax::Regex => Search::Regex(self.build(&self.text)?),
         };
@@ -68,7 +68,7 @@ pub(super) struct Matcher {
 
 #[derive(Debug)]
 enum Search {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Regex),
 }
 

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::accesslog::testing::{SCENARIO, ask, entry, lines, numbered, place, shape};
 use crate::accesslog::{Entry, Error, Format, Level, LogStore, Outlet, Query};
+use crate::state;
 
 /// Longer than anything takes; tests that pass never wait for it.
 const LONG: Duration = Duration::from_secs(60);
@@ -64,7 +65,7 @@ fn record(recorder: &Recorder, entry: Entry) {
 }
 
 fn full() -> Error {
-    Error::Full { path: "hot.db".into() }
+    Error::from(state::Error::Full { path: "hot.db".into() })
 }
 
 #[test]
@@ -218,9 +219,11 @@ fn closing_waits_for_calls_under_way_and_refuses_new_ones() {
 
 #[test]
 fn a_report_after_the_end_is_counted() {
-    let (recorder, writer) = start(Scripted::default(), config(9, LONG));
+    let (recorder, Writer { ended, .. }) = start(Scripted::default(), config(9, LONG));
     let late = block_on(recorder.permit()).unwrap();
-    assert_eq!(writer.close(Duration::ZERO), Err(Unstored { waiting: 1 }));
+    recorder.shared.state.closing.set(Instant::now()).unwrap();
+    recorder.flush(LONG).unwrap();
+    assert_eq!(ended.recv_timeout(LONG), Err(sync::RecvTimeoutError::Disconnected));
     late.record(Report::from_iter(numbered(0..1)));
     assert_eq!(recorder.health().unstored(), 1);
 }

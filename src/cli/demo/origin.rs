@@ -191,7 +191,8 @@ fn receive(stream: &mut impl Read, pending: &mut Vec<u8>) -> io::Result<Option<R
     };
     let head = String::from_utf8_lossy(&pending[..end]).into_owned();
     pending.drain(..end);
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    let length =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
     let length: usize = length.unwrap_or(0);
     while pending.len() < length {
         match stream.read(&mut chunk)? {

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::origin::{Identity, Origin, Reply};
 use super::{Proxy, Tour};
+use crate::cli::http;
 
 const SLEEP: &str = include_str!("../../../fixtures/scenario/sleep.yaml");
 const GATEWAY: &str = include_str!("../../../fixtures/scenario/01-egress-gateway.yaml");
@@ -69,7 +70,8 @@ fn start(tour: &Tour, out: &mut dyn Write, site: &Origin) -> Result<(Proxy, Stri
     let ca = ca.to_str().context("the temporary directory's name is no text")?;
     let arguments = ["proxy", "start", "--listen", "127.0.0.1:0=sleep", "--resolve", &resolve, "--ca-file", ca];
     writeln!(out, "$ egressctl {} &", arguments.join(" "))?;
-    let mut child = tour.command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut child =
+        tour.command(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(child.stderr.take().context("standard error is piped")?);
     let proxy = Proxy(child);
     let mut said = String::new();
@@ -88,8 +90,8 @@ fn start(tour: &Tour, out: &mut dyn Write, site: &Origin) -> Result<(Proxy, Stri
 
 /// The scenario's three calls; each must give 200 and the whole page.
 fn requests(out: &mut dyn Write, address: &str, site: &Origin) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = crate::cli::http_client()?.proxy(reqwest::Proxy::http(format!("http://{address}"))?).build()?;
+    let runtime = http::runtime().map_err(|_| anyhow::anyhow!("no runtime for network input and output"))?;
+    let client = http::client().proxy(reqwest::Proxy::http(format!("http://{address}"))?).build()?;
     for (path, size) in PAGES {
         let url = format!("http://edition.cnn.com{path}");
         writeln!(out, "$ http_proxy=http://{address} curl -sL -o /dev/null -w '%{{http_code}}\\n' {url}")?;
@@ -114,10 +116,8 @@ fn scenario_query(tour: &Tour, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "$ {shown}")?;
     let lines = wait_for_entries(tour, &["-n", "istio-system", "logs", &pod, "mixer"])?;
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
-    let expected =
-        [("info", PAGES[0]), ("error", PAGES[0]), ("info", PAGES[1]), ("info", PAGES[2])].map(|(level, (path, size))| {
-            (level.to_owned(), path.to_owned(), size as u64)
-        });
+    let expected = [("info", PAGES[0]), ("error", PAGES[0]), ("info", PAGES[1]), ("info", PAGES[2])]
+        .map(|(level, (path, size))| (level.to_owned(), path.to_owned(), size as u64));
     let mut entries = lines.iter().map(|line| facts(line)).collect::<Result<Vec<_>>>()?;
     // The two entries of one call are of one moment; the scenario shows either order.
     entries.sort_by_key(|(level, path, _)| (PAGES.iter().position(|(page, _)| page == path), level != "info"));
@@ -129,7 +129,8 @@ fn wait_for_entries(tour: &Tour, arguments: &[&str]) -> Result<Vec<String>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let lines = tour.ask(arguments)?;
-        let found: Vec<_> = lines.lines().filter(|line| line.contains("egress-access") && line.contains("cnn")).collect();
+        let found: Vec<_> =
+            lines.lines().filter(|line| line.contains("egress-access") && line.contains("cnn")).collect();
         if found.len() >= 4 || Instant::now() >= deadline {
             return Ok(found.into_iter().map(str::to_owned).collect());
         }

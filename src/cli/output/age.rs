@@ -18,7 +18,7 @@ pub(crate) fn age(created: Option<&str>, now: Timestamp) -> String {
 }
 
 /// A length of time in seconds, with a second unit only while it matters.
-fn in_words(seconds: i64) -> String {
+pub(crate) fn in_words(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds}s"),
         120..600 => two(seconds, (MINUTE, "m"), (1, "s")),

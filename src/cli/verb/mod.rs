@@ -7,9 +7,11 @@ mod apply;
 mod completion;
 mod create;
 mod delete;
+mod demo;
 mod describe;
 mod get;
 mod logs;
+mod proxy;
 mod replace;
 mod version;
 

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::age;
+use crate::cli::output::age::in_words;
 use crate::node::api::Status;
 use crate::node::{ListenerConfig, NodeConfig, Running, start};
 use crate::proxy::Limits;
@@ -21,12 +21,24 @@ use crate::upstream::Override;
 /// Name of a node that is given none.
 const DEFAULT_NODE: &str = "egressgateway";
 
-/// Start, ask and stop the forward proxy
+/// Start, ask and stop the forward proxy.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Proxy {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
+}
+
+impl Arguments {
+    /// Starts, asks or stops.
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
+        match self.action {
+            Action::Start(arguments) => run_proxy(arguments, context),
+            Action::Status(arguments) => status(&arguments, context),
+            Action::Metrics(arguments) => metrics(&arguments, context),
+            Action::Stop(arguments) => stop(&arguments, context),
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -42,6 +54,7 @@ Examples:
 
   # See how it does, and stop it when its calls are done
   egressctl proxy status
+  egressctl proxy metrics
   egressctl proxy stop";
 
 #[derive(Debug, Subcommand)]
@@ -50,8 +63,10 @@ enum Action {
     Start(Start),
     /// Show the proxies that run on this state directory
     Status(StatusArgs),
+    /// Print a proxy's counters in Prometheus' text form
+    Metrics(Node),
     /// Let a proxy finish its calls and end
-    Stop(Stop),
+    Stop(Node),
 }
 
 #[derive(Debug, Args)]
@@ -90,7 +105,7 @@ struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
-struct Stop {
+struct Node {
     /// Name of the proxy
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE)]
     node: String,
@@ -111,9 +126,9 @@ impl FromStr for Listen {
             None => (text, None),
             Some((address, workload)) => (address, Some(workload)),
         };
-        let address = address
-            .parse()
-            .map_err(|_| format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}"))?;
+        let address = address.parse().map_err(|_| {
+            format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}")
+        })?;
         let workload = workload.map(|workload| match workload.split_once('.') {
             None => (workload.to_owned(), None),
             Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
@@ -136,24 +151,11 @@ fn node_name(text: &str) -> Result<String, String> {
     if plain { Ok(text.to_owned()) } else { Err("a node's name is made of letters, digits, - and _".into()) }
 }
 
-/// Runs the verb.
-///
-/// # Errors
-/// Why the proxy did not start, or none could be asked.
-pub fn run(proxy: Proxy, context: &mut Context) -> Outcome {
-    match proxy.action {
-        Action::Start(arguments) => run_proxy(arguments, context),
-        Action::Status(arguments) => status(&arguments, context),
-        Action::Stop(arguments) => stop(&arguments, context),
-    }
-}
-
 fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let shown = state.path().display().to_string();
     let config = config(arguments, context.namespace());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::system)?;
-    runtime.block_on(async {
+    crate::cli::http::runtime()?.block_on(async {
         let running = start(state, config.clone()).map_err(|error| Failure::client(error.to_string()))?;
         announce(&config, &running, &shown, context)?;
         running.serve().await;
@@ -196,20 +198,20 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         text.push_str(&format!("  note: {note}\n"));
     }
     text.push_str("ready");
-    Ok(context.say(&text).map_err(Failure::Output)?)
+    Ok(context.say(&text)?)
 }
 
 fn status(arguments: &StatusArgs, context: &mut Context) -> Outcome {
     let found = admin_client::all(&context.state_dir()?)?;
     if arguments.output.is_some() {
         let json = serde_json::to_string_pretty(&found).map_err(|error| Failure::client(error.to_string()))?;
-        return Ok(writeln!(context.out, "{json}").map_err(Failure::Output)?);
+        return Ok(writeln!(context.out, "{json}")?);
     }
     if found.is_empty() {
-        return Ok(context.say("No proxy runs on this state directory.").map_err(Failure::Output)?);
+        return Ok(context.say("No proxy runs on this state directory.")?);
     }
     for status in &found {
-        context.out.write_all(describe(status).as_bytes()).map_err(Failure::Output)?;
+        context.out.write_all(describe(status).as_bytes())?;
     }
     Ok(())
 }
@@ -229,7 +231,7 @@ fn describe(status: &Status) -> String {
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
-    rows.push(("Uptime:", age::format(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
+    rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
     rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
@@ -237,9 +239,14 @@ fn describe(status: &Status) -> String {
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
 }
 
-fn stop(arguments: &Stop, context: &mut Context) -> Outcome {
+fn metrics(arguments: &Node, context: &mut Context) -> Outcome {
+    let metrics = admin_client::metrics(&context.state_dir()?, &arguments.node)?;
+    Ok(context.out.write_all(&metrics)?)
+}
+
+fn stop(arguments: &Node, context: &mut Context) -> Outcome {
     admin_client::drain(&context.state_dir()?, &arguments.node)?;
-    Ok(writeln!(context.out, "proxy {} draining", arguments.node).map_err(Failure::Output)?)
+    Ok(writeln!(context.out, "proxy {} draining", arguments.node)?)
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ verbs! {
     describe Describe
     delete Delete
     logs Logs
+    proxy Proxy
+    demo Demo
     api_resources ApiResources
     completion Completion
     version Version

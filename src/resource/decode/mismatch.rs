@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Code, FieldPath, Problem, nearest};
+use crate::diagnostic::suggest::nearest;
+use crate::diagnostic::{Code, FieldPath, Problem};
 
 /// Longest piece of a value that is repeated in a message, in characters.
 const MAX_QUOTED: usize = 60;
@@ -43,7 +44,8 @@ pub(super) fn not_supported(value: &Json, at: FieldPath, variants: &'static [&'s
 
 fn advice(value: &Json, expected: &str) -> Option<String> {
     match (expected, value) {
-        ("a string", Json::Bool(_) | Json::Number(_)) => Some(format!("quote it: \"{value}\"")),
+        ("a string", Json::Bool(_) | Json::Number(_)) => Some("put the value in quotes".into()),
+        ("a duration such as 1.5s", Json::Number(_)) => Some(format!("write a unit behind it: {value}s")),
         ("a list", Json::String(_) | Json::Bool(_) | Json::Number(_)) if value.to_string().len() <= MAX_QUOTED => {
             Some(format!("write it as a list: [{value}]"))
         }

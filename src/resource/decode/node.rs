@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::access::{Items, Keys};
 use super::{Pass, Spelling, mismatch};
 use crate::diagnostic::FieldPath;
+use crate::resource::duration;
 
 /// A path that costs nothing until it is wanted.
 #[derive(Clone, Copy)]
@@ -222,7 +223,11 @@ impl<'de> de::Deserializer<'de> for Node<'_, '_> {
         visitor.visit_unit()
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Stop> {
+        if name == duration::NAME && !self.value.is_string() {
+            self.mismatch("a duration such as 1.5s");
+            return visitor.visit_str("0s");
+        }
         visitor.visit_newtype_struct(self)
     }
 

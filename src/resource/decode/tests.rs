@@ -109,6 +109,14 @@ fn a_value_that_its_type_refuses_does_not_hide_the_others() {
 }
 
 #[test]
+fn a_duration_without_unit_is_told_what_it_lacks() {
+    let (_, problems) = decode_all::<Inner>(&json!({"time": 5}), &FieldPath::root(), Spelling::Protobuf);
+    let problem = problems.iter().next().expect("one problem");
+    assert_eq!(problem.message, "wrong type: expected a duration such as 1.5s, found the number 5");
+    assert_eq!(problem.help.as_deref(), Some("write a unit behind it: 5s"));
+}
+
+#[test]
 fn null_is_absent() {
     let (value, problems) = all(json!({"hosts": null, "flag": null}));
     assert_eq!((value, problems), (Outer::default(), vec![]));

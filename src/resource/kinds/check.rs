@@ -90,7 +90,11 @@ impl At<'_> {
 /// say about those places is dropped.
 pub(super) fn spec<T: Typed>(resource: &Resource, problems: &mut Problems, rules: impl FnOnce(&mut At<'_>, &T)) {
     let root = T::ROOT.unwrap_or_default();
-    known_keys(&resource.body, &["spec", "status"], problems);
+    let unknown = unknown_keys(&resource.body, &["spec", "status"], problems);
+    if unknown > 0 && !resource.body.contains_key(root) {
+        // A misspelled `spec`: that everything in it is missing says nothing new.
+        return;
+    }
     let tree = resource.body.get(root).unwrap_or(&Json::Null);
     decoded(decode_all(tree, &FieldPath::of(root), Spelling::Protobuf), problems, FieldPath::of(root), rules);
 }
@@ -128,17 +132,19 @@ fn explains(fault: &Problem, broken: &Problem) -> bool {
     fault_at.starts_with(broken_at) || broken_at.starts_with(fault_at)
 }
 
-fn known_keys(body: &Map<String, Json>, known: &'static [&'static str], problems: &mut Problems) {
-    for key in body.keys().filter(|key| !known.contains(&key.as_str())) {
+/// Notes the keys of a body that no kind of ours has, and counts them.
+fn unknown_keys(body: &Map<String, Json>, known: &'static [&'static str], problems: &mut Problems) -> usize {
+    let unknown = body.keys().filter(|key| !known.contains(&key.as_str())).map(|key| {
         let message = format!("unknown field \"{key}\"");
-        let fields = ["apiVersion", "kind", "metadata"].into_iter().chain(known.iter().copied());
-        problems.push(
-            Problem::error(Code::UnknownField, FieldPath::root().field(key), message)
-                .on_key()
-                .expected(fields)
-                .help("the fields of the resource itself stand under spec, indented"),
-        );
-    }
+        Problem::error(Code::UnknownField, FieldPath::root().field(key), message)
+            .on_key()
+            .expected(["apiVersion", "kind", "metadata"].into_iter().chain(known.iter().copied()))
+            .help("the fields of the resource itself stand under spec, indented")
+    });
+    let unknown: Vec<Problem> = unknown.collect();
+    let count = unknown.len();
+    problems.extend(unknown);
+    count
 }
 
 /// A duration of at least a millisecond, in whole milliseconds.

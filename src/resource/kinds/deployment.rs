@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(
             check(&DEPLOYMENT, spec),
             [
-                "spec.template.spec.containers[0].imagePullPolice: unknown field \"imagePullPolice\"",
                 "spec.template.spec.service_account: unknown field \"service_account\"",
+                "spec.template.spec.containers[0].imagePullPolice: unknown field \"imagePullPolice\"",
             ]
         );
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::cells;
 use super::check::{self, At};
-use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::diagnostic::{Code, FieldPath, Problem, Problems, suggest};
 use crate::resource::Resource;
 use crate::resource::{Kind, Labels, Typed, host, name};
 
@@ -273,7 +273,7 @@ fn protocol(at: &mut At<'_>, protocol: &str) {
     } else if !PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(protocol)) {
         let message = format!("invalid protocol \"{protocol}\", supported protocols are {}", PROTOCOLS.join(", "));
         let problem = Problem::error(Code::NotSupported, at.path.clone(), message);
-        let near = crate::diagnostic::nearest(protocol, PROTOCOLS.iter().copied());
+        let near = suggest::nearest(protocol, PROTOCOLS.iter().copied());
         at.problems.push(match near {
             Some(near) => problem.help(format!("did you mean \"{near}\"?")),
             None => problem,

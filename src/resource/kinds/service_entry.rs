@@ -207,8 +207,7 @@ fn addresses(at: &mut At<'_>, entry: &ServiceEntry) {
     if tcp && entry.hosts.len() > 1 && entry.resolution != Resolution::None {
         at.field("hosts").invalid("multiple hosts provided with non-HTTP, non-TLS ports");
     } else if tcp && entry.addresses.is_empty() && entry.resolution != Resolution::DynamicDns {
-        at.field("addresses")
-            .warn("addresses are required for ports serving TCP (or unset) protocol: the whole port is claimed");
+        at.field("addresses").warn("addresses are required for TCP ports: without them the whole port is claimed");
     }
 }
 
