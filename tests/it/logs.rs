@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use egressctl::accesslog::{Entry, Format, Level, LogStore, Outlet, Shape, line};
+use egressctl::state::StateDir;
 
 use crate::harness::Scene;
 
@@ -29,7 +30,8 @@ fn entry(level: Level, seconds: i64, path: &str) -> Entry {
 }
 
 fn store(scene: &Scene) -> LogStore {
-    LogStore::open(scene.path().join("state/log/hot.db")).expect("the log can be made")
+    let state = StateDir::open(scene.path().join("state")).expect("the state directory can be made");
+    LogStore::open(state.hot_db()).expect("the log can be made")
 }
 
 /// A scene with the calls of the scenario.
