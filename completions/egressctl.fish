@@ -38,6 +38,8 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "get" -d 'Show r
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
@@ -194,6 +196,57 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s c -l count 
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l timestamps -d 'The time before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l prefix -d 'The pod and container before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "status" -d 'Show the proxies that run on this state directory'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "metrics" -d 'Print a proxy\'s counters in Prometheus\' text form'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "stop" -d 'Let a proxy finish its calls and end'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l ca-file -d 'Trust the authorities in this PEM file instead of the system\'s' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l response-timeout -d 'How long an origin has for its answer where the route says nothing' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s o -l output -d 'json for the whole status' -r -f -a "json\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l node -d 'Name of the proxy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l node -d 'Name of the proxy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l api-group -d 'Only kinds of this group; the core group has the empty name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l namespaced -d 'Only kinds that live in namespaces, or only those that do not' -r -f -a "true\t''
 false\t''"

@@ -146,22 +146,24 @@ impl When {
 mod tests {
     use super::*;
 
+    type Variables = &'static [(&'static str, &'static str)];
+
     fn variables<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
         |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
     }
 
     #[test]
     fn state_is_kept_in_a_checkout_or_where_xdg_has_it() {
-        let home = ("HOME", "/home/u");
-        let table: [(&[(&str, &str)], Option<&str>); 6] = [
-            (&[("CARGO_PKG_NAME", "egressctl"), ("CARGO_MANIFEST_DIR", "/src"), home], Some("/src/state")),
+        const HOME: (&str, &str) = ("HOME", "/home/u");
+        let table: [(Variables, Option<&str>); 6] = [
+            (&[("CARGO_PKG_NAME", "egressctl"), ("CARGO_MANIFEST_DIR", "/src"), HOME], Some("/src/state")),
             (
-                &[("CARGO_PKG_NAME", "other"), ("CARGO_MANIFEST_DIR", "/src"), home],
+                &[("CARGO_PKG_NAME", "other"), ("CARGO_MANIFEST_DIR", "/src"), HOME],
                 Some("/home/u/.local/state/egressctl"),
             ),
-            (&[("CARGO_PKG_NAME", "egressctl"), home], Some("/home/u/.local/state/egressctl")),
-            (&[("XDG_STATE_HOME", "/var/x"), home], Some("/var/x/egressctl")),
-            (&[home], Some("/home/u/.local/state/egressctl")),
+            (&[("CARGO_PKG_NAME", "egressctl"), HOME], Some("/home/u/.local/state/egressctl")),
+            (&[("XDG_STATE_HOME", "/var/x"), HOME], Some("/var/x/egressctl")),
+            (&[HOME], Some("/home/u/.local/state/egressctl")),
             (&[], None),
         ];
         for (set, expected) in table {
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
-        let table: [(When, bool, &[(&str, &str)], bool); 8] = [
+        let table: [(When, bool, Variables, bool); 8] = [
             (When::Auto, true, &[], true),
             (When::Auto, false, &[], false),
             (When::Auto, true, &[("NO_COLOR", "1")], false),

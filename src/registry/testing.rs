@@ -16,7 +16,6 @@ const fn kind(
 ) -> Kind {
     fn unchecked(_: &Resource, _: &mut Problems) {}
     Kind {
-        aliases: &[],
         group,
         versions,
         aliases: &[],

@@ -5,6 +5,7 @@ mod stage;
 
 mod cli;
 mod layering;
+mod logs;
 mod proxied;
 mod proxy;
 mod recovery;

@@ -21,8 +21,8 @@ pub(crate) fn age(created: Option<&str>, now: Timestamp) -> String {
 pub(crate) fn in_words(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds}s"),
-        ..600 => two(seconds, (MINUTE, "m"), (1, "s")),
-        ..10_800 => format!("{}m", seconds / MINUTE),
+        120..600 => two(seconds, (MINUTE, "m"), (1, "s")),
+        600..10_800 => format!("{}m", seconds / MINUTE),
         _ if seconds < 8 * HOUR => two(seconds, (HOUR, "h"), (MINUTE, "m")),
         _ if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
         _ if seconds < 8 * DAY => two(seconds, (DAY, "d"), (HOUR, "h")),

@@ -126,6 +126,10 @@ impl Printer for Template {
     }
 }
 
+/// What kubectl says of something that is no path.
+const UNEXPECTED_PATH: &str =
+    "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'";
+
 /// A single path, as columns and `--sort-by` take it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Query(Path);
@@ -136,11 +140,7 @@ impl Query {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let unexpected = || {
-            Error(format!(
-                "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or '{{.name1.name2}}'"
-            ))
-        };
+        let unexpected = || Error(UNEXPECTED_PATH.to_owned());
         let inner = match (text.strip_prefix('{'), text.strip_suffix('}')) {
             (Some(_), Some(_)) => &text[1..text.len() - 1],
             (None, None) => text,

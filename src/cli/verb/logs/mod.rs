@@ -102,6 +102,9 @@ impl Arguments {
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
         let records = origin.records;
+        if self.tail.is_none() && query.tail.is_some() && records {
+            context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
+        }
         let mut printed = self.look.open(context, origin, self.follow);
         if !records {
             return printed.finish(if self.count { Some(0) } else { None });
@@ -158,7 +161,7 @@ impl Arguments {
 
     fn tail(&self) -> Option<usize> {
         match self.tail {
-            None => self.selector.as_ref().map(|_| TAIL_OF_SELECTOR),
+            None => self.selector.as_ref().filter(|_| !self.count).map(|_| TAIL_OF_SELECTOR),
             Some(tail) => usize::try_from(tail).ok(),
         }
     }
