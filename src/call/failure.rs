@@ -16,6 +16,8 @@ pub enum Side {
 pub enum Failure {
     /// The request breaks HTTP or cannot be understood in one way only (RFC 9112 §3, §6).
     BadRequest(&'static str),
+    /// The request's head is larger than [`MAX_HEAD`](super::MAX_HEAD) (RFC 6585 §5).
+    HeadTooLarge,
     /// A CONNECT request: tunnels are not forwarded.
     ConnectNotSupported,
     /// No ServiceEntry or VirtualService knows the host and port.
@@ -81,6 +83,7 @@ impl Failure {
             Failure::BadRequest(_) => 400,
             Failure::NoRoute => 404,
             Failure::ConnectNotSupported => 405,
+            Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::NoCluster
             | Failure::NoEndpoint
@@ -97,7 +100,7 @@ impl Failure {
     /// Envoy's response flag; `-` where it has none.
     pub fn flag(self) -> &'static str {
         match self {
-            Failure::BadRequest(_) => "DPE",
+            Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
             Failure::ConnectNotSupported | Failure::UnknownHost => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
@@ -115,6 +118,7 @@ impl Failure {
     pub fn reason(self) -> &'static str {
         match self {
             Failure::BadRequest(reason) => reason,
+            Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
             Failure::ConnectNotSupported => {
                 "CONNECT tunnels are not forwarded; ask for http:// and let the DestinationRule originate TLS"
             }
@@ -136,7 +140,7 @@ impl Failure {
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {
-            Failure::BadRequest(_) | Failure::ConnectNotSupported => Side::Client,
+            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::ConnectNotSupported => Side::Client,
             Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload => Side::Us,
             Failure::NoEndpoint
             | Failure::NameNotResolved

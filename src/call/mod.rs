@@ -19,7 +19,7 @@ use crate::identity::Workload;
 
 pub use attributes::{CallBag, Reporter};
 pub use failure::{Failure, Side, TlsFault};
-pub use normalize::{Arrival, normalize};
+pub use normalize::{Arrival, MAX_HEAD, normalize};
 pub use outcome::Outcome;
 
 /// A request in its one canonical form.

@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName};
 use http::uri::{PathAndQuery, Scheme};
-use http::{Method, Version};
+use http::{Method, Uri, Version};
 
 use crate::expr::Timestamp;
 use crate::identity::Workload;
 
 use super::{Authority, Call, Failure};
+
+/// Most bytes of a request's target and header fields; Envoy takes 60 KiB of fields.
+pub const MAX_HEAD: usize = 64 * 1024;
 
 /// The default port of `http` (RFC 9110 §4.2.1).
 const HTTP_PORT: u16 = 80;
@@ -49,11 +52,15 @@ pub struct Arrival {
 /// Brings a request head into canonical form.
 ///
 /// # Errors
-/// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::ConnectNotSupported`] for CONNECT.
+/// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::HeadTooLarge`] past [`MAX_HEAD`],
+/// [`Failure::ConnectNotSupported`] for CONNECT.
 pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
     let http::request::Parts { method, uri, version, mut headers, .. } = head;
     if method == Method::CONNECT {
         return Err(Failure::ConnectNotSupported);
+    }
+    if head_size(&uri, &headers) > MAX_HEAD {
+        return Err(Failure::HeadTooLarge);
     }
     check_framing(&headers)?;
     let host = host_header(&headers, version)?;
@@ -66,6 +73,11 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
     strip(&mut headers)?;
     let Arrival { time, chance, caller, peer } = arrival;
     Ok(Call { time, chance, caller, peer, method, authority, path, headers })
+}
+
+fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    headers.iter().fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
 }
 
 /// RFC 9112 §6.3: a message with both lengths may be an attempt to smuggle a second one.

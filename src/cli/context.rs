@@ -65,8 +65,9 @@ impl Context {
         Self {
             color: color(out.is_terminal()),
             color_err: color(err.is_terminal()),
-            out: Box::new(BufWriter::new(out.lock())),
-            err: Box::new(err.lock()),
+            // Not locked: a verb may start threads that write too.
+            out: Box::new(BufWriter::new(out)),
+            err: Box::new(err),
             now: Timestamp::now(),
             namespace: global.namespace,
             state_dir: global.state_dir,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::call::MAX_HEAD;
+
 /// Bounds of a proxy.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -11,7 +13,7 @@ pub struct Limits {
     /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
     /// connection. Longer than browsers and libraries keep connections idle (commonly 60 to 90 s).
     pub head_timeout: Duration,
-    /// Most bytes of a request's head, and what is read at once; Envoy takes 60 KiB.
+    /// Bytes of a request that are read at once; a head that does not fit is refused.
     pub head_bytes: usize,
     /// Most header fields of a request.
     pub head_fields: usize,
@@ -25,7 +27,7 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             head_timeout: Duration::from_secs(120),
-            head_bytes: 64 * 1024,
+            head_bytes: MAX_HEAD,
             head_fields: 100,
             response_timeout: Duration::from_secs(300),
         }

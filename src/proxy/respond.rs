@@ -26,7 +26,7 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     response.headers_mut().insert(header::SERVER, HeaderValue::from_static("egressctl"));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    if matches!(failure, Failure::BadRequest(_)) {
+    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge) {
         // What follows on the connection may be the rest of what could not be understood.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

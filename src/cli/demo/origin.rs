@@ -83,7 +83,9 @@ impl Identity {
     pub fn new(names: &[&str], years: std::ops::Range<i32>) -> Result<Self, Box<dyn std::error::Error>> {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.distinguished_name.push(DnType::CommonName, "egressctl demo authority");
+        // Two authorities of one name would be told apart by their keys only.
+        let name = format!("egressctl demo authority {}", uuid::Uuid::new_v4());
+        authority.distinguished_name.push(DnType::CommonName, name);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let mut leaf = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
