@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Entry, Format, Level, LogStore, Outlet, Query, Row, Shape, line};
+use crate::state::StateDir;
 
 /// The microsecond of the scenario's first entry.
 pub(crate) const START: i64 = 1_529_328_178_317_448;
@@ -19,7 +20,7 @@ pub(crate) const SCENARIO: [&str; 4] = [
 /// A directory that goes away with the first value, and a path for a store in it.
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("log/hot.db");
+    let path = StateDir::open(directory.path()).unwrap().hot_db();
     (directory, path)
 }
 

@@ -4,7 +4,6 @@ use crate::call::Reporter;
 use crate::identity::Workload;
 use crate::policy::Policy;
 use crate::registry::{LoadError, View, load};
-use crate::resource::Labels;
 use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::routing::{GATEWAY_NAMESPACE, Networking, RouteTable};
 
@@ -89,6 +88,6 @@ fn routes(view: &dyn View, sidecars: &Sidecars, gateway: Option<&Workload>) -> R
     load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
     load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
     let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
-    let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_else(Labels::new);
+    let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
     Ok(networking.compile(&namespaces, &labels))
 }
