@@ -255,8 +255,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;proxy;status'= {
-            cand -o 'json for the whole status'
-            cand --output 'json for the whole status'
+            cand -o 'json or yaml for the whole status'
+            cand --output 'json or yaml for the whole status'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use comfy_table::{ColumnConstraint, Width};
+
 use super::cell::{cell, width};
 
 /// Blanks between two columns.
@@ -64,14 +66,23 @@ impl Table {
         self.write_rows(out)
     }
 
+    /// The last cell is not padded, the others are, also before an empty last one: as kubectl has it.
     fn write_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.widen();
-        for row in self.rows.drain(..) {
-            let last = row.len().saturating_sub(1);
-            for (text, column) in row[..last].iter().zip(&self.widths) {
-                write!(out, "{text}{:blanks$}", "", blanks = column - width(text))?;
-            }
-            writeln!(out, "{}", row.last().map_or("", String::as_str))?;
+        let mut layout = comfy_table::Table::new();
+        layout.load_style(comfy_table::presets::NOTHING);
+        let mut last_cells = Vec::with_capacity(self.rows.len());
+        for mut row in self.rows.drain(..) {
+            last_cells.push(row.pop().unwrap_or_default());
+            layout.add_row(row);
+        }
+        for (column, columns) in layout.column_iter_mut().zip(&self.widths) {
+            let columns = u16::try_from(*columns).unwrap_or(u16::MAX);
+            column.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(columns)));
+        }
+        let mut lines = layout.lines();
+        for last in last_cells {
+            writeln!(out, "{}{last}", lines.next().unwrap_or_default())?;
         }
         Ok(())
     }

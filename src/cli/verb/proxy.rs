@@ -99,8 +99,8 @@ struct Start {
 
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// json for the whole status
-    #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+    /// json or yaml for the whole status
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json", "yaml"])]
     output: Option<String>,
 }
 
@@ -203,9 +203,16 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
 
 fn status(arguments: &StatusArgs, context: &mut Context) -> Outcome {
     let found = admin_client::all(&context.state_dir()?)?;
-    if arguments.output.is_some() {
-        let json = serde_json::to_string_pretty(&found).map_err(|error| Failure::client(error.to_string()))?;
-        return Ok(writeln!(context.out, "{json}")?);
+    match arguments.output.as_deref() {
+        Some("yaml") => {
+            let yaml = serde_yaml::to_string(&found).map_err(|error| Failure::client(error.to_string()))?;
+            return Ok(write!(context.out, "{yaml}")?);
+        }
+        Some(_) => {
+            let json = serde_json::to_string_pretty(&found).map_err(|error| Failure::client(error.to_string()))?;
+            return Ok(writeln!(context.out, "{json}")?);
+        }
+        None => {}
     }
     if found.is_empty() {
         return Ok(context.say("No proxy runs on this state directory.")?);
