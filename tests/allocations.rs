@@ -1,0 +1,86 @@
+//! How many allocations a call costs between its head and its report: counted, not timed.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use egressctl::accesslog::Report;
+use egressctl::call::{Arrival, Call, CallBag, Outcome, normalize};
+use egressctl::decision::{Decision, judge};
+use egressctl::diagnostic::Source;
+use egressctl::expr::{Scratch, Timestamp};
+use egressctl::manifest::parse;
+use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
+use egressctl::snapshot::{ListenerSpec, Snapshot};
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+const SCENARIO: [&str; 3] = [
+    include_str!("../fixtures/scenario/sleep.yaml"),
+    include_str!("../fixtures/scenario/01-egress-gateway.yaml"),
+    include_str!("../fixtures/scenario/02-egress-monitoring.yaml"),
+];
+
+fn snapshot() -> Snapshot {
+    let registry = MemoryRegistry::new();
+    for text in SCENARIO {
+        let mut operations = Vec::new();
+        for mut resource in parse(&Source::new("fixture", text)).resources {
+            resource.meta.namespace.get_or_insert_with(|| "default".into());
+            operations.push(Operation::Create(resource));
+        }
+        registry.commit(Transaction { operations }).expect("the scenario is valid");
+    }
+    let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
+    Snapshot::compile(&registry, &[listener]).expect("the scenario compiles")
+}
+
+fn call(snapshot: &Snapshot, path: &str) -> Call {
+    let head = http::Request::builder()
+        .uri(format!("http://edition.cnn.com{path}"))
+        .header("host", "edition.cnn.com")
+        .body(())
+        .expect("a valid head")
+        .into_parts()
+        .0;
+    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let time = Timestamp::from_micros(1_529_328_178_317_448);
+    let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    normalize(head, arrival).expect("a valid call")
+}
+
+/// Allocations of judging and reporting one call, and the lines it makes.
+fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
+    let before = dhat::HeapStats::get().total_blocks;
+    let judgement = judge(snapshot, 0, call);
+    assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
+    let outcome = Outcome {
+        status: 200,
+        failure: None,
+        abandoned: false,
+        request_bytes: 0,
+        response_bytes: 150_448,
+        response_time: call.time(),
+        duration: 1_000_000,
+    };
+    let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
+    let mut report = Report::new();
+    assert_eq!(snapshot.policy.report(&bag, scratch, &mut report), 0);
+    let allocations = dhat::HeapStats::get().total_blocks - before;
+    (allocations, report.into_iter().map(|entry| entry.line).collect())
+}
+
+#[test]
+fn judging_and_reporting_allocates_nothing_but_the_lines() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let snapshot = snapshot();
+    let mut scratch = Scratch::new();
+    for (path, lines) in [("/politics", 2), ("/sport", 1)] {
+        let call = call(&snapshot, path);
+        cost(&snapshot, &call, &mut scratch);
+        let (allocations, made) = cost(&snapshot, &call, &mut scratch);
+        assert_eq!(made.len(), lines, "{made:?}");
+        assert_eq!(allocations, lines as u64, "for {made:?}");
+        assert!(made[0].contains(r#""sourceNamespace":"default","user":"unknown"}"#), "{}", made[0]);
+    }
+}
