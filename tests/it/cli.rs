@@ -239,3 +239,16 @@ fn a_reader_that_leaves_is_no_failure() {
     scene.run("create -f -").with_stdin(&many.join("---\n")).output();
     scene.run("get stdio -o yaml").without_reader();
 }
+
+#[test]
+fn describe_says_which_part_of_a_rule_does_nothing() {
+    let scene = Scene::new();
+    scene.run("create -f -").with_stdin(include_str!("../../fixtures/scenario/02-egress-monitoring.yaml")).output();
+    assert!(!scene.run("describe rule report-politics -n istio-system").output().contains("Warnings:"));
+    scene.run("delete logentry egress-access -n istio-system").output();
+    let shown = scene.run("describe rule report-politics -n istio-system").output();
+    assert!(
+        shown.contains("Warnings:\n  spec.actions[0].instances[0]: no egress-access.logentry.istio-system"),
+        "{shown}"
+    );
+}

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::cell::{visible, width};
 use super::go;
+use crate::diagnostic::Problems;
 use crate::resource::{Labels, Resource};
 
 /// Blanks between a label and its value.
@@ -59,6 +60,18 @@ fn namespace(resource: &Resource, description: &mut Description) {
 }
 
 impl Description {
+    /// Says, below all that kubectl shows, what of the resource has no effect as things stand.
+    pub(crate) fn warnings(&mut self, problems: &Problems) {
+        if problems.is_empty() {
+            return;
+        }
+        self.plain("Warnings:");
+        for problem in problems {
+            let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+            self.plain(&visible(&format!("  {problem}{help}")));
+        }
+    }
+
     /// A label with a value; further lines of the value stand below it as they are.
     pub(crate) fn pair(&mut self, depth: usize, label: &str, value: &str) {
         let mut lines = value.split('\n');

@@ -10,6 +10,7 @@ use crate::cli::output::describe::describe;
 use crate::cli::target::{Targets, Wanted};
 use crate::identity::Cluster;
 use crate::registry::{self, View};
+use crate::snapshot::admission;
 
 const EXAMPLES: &str = "Examples:
   # One rule
@@ -50,7 +51,9 @@ impl Arguments {
             if position > 0 {
                 context.out.write_all(b"\n\n").map_err(Failure::from)?;
             }
-            describe(resource).write(&mut context.out).map_err(Failure::from)?;
+            let mut description = describe(resource);
+            description.warnings(&admission::review(&registry, resource).map_err(Failure::from)?);
+            description.write(&mut context.out).map_err(Failure::from)?;
         }
         found.failures().into_outcome()
     }
