@@ -1,9 +1,11 @@
 //! A view of the registry with the Pods that its Deployments stand for.
 
+use serde_json::json;
+
 use crate::registry::{ListQuery, Result, Revision, View, find_kind};
 use crate::resource::{Key, Kind, Resource};
 
-use super::pods::{may_own, pods_of};
+use super::pods::{may_own, pods_of, replicas};
 
 /// A view in which `get` and `list` of the kind Pod also find the Pods of Deployments. A stored Pod hides a derived one
 /// of its name.
@@ -45,12 +47,16 @@ impl<V: View> View for Cluster<V> {
     fn get(&self, key: &Key) -> Result<Option<Resource>> {
         match self.view.get(key)? {
             None if is_pod(key.kind) => Ok(self.derive(key)?.map(|(_, pod)| pod)),
+            Some(deployment) if is_deployment(key.kind) => Ok(Some(running(deployment))),
             stored => Ok(stored),
         }
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
         let mut found = self.view.list(query)?;
+        if is_deployment(query.kind) {
+            return Ok(found.into_iter().map(running).collect());
+        }
         if !is_pod(query.kind) {
             return Ok(found);
         }
@@ -74,6 +80,23 @@ impl<V: View> View for Cluster<V> {
 
 fn is_pod(kind: &Kind) -> bool {
     kind.group.is_empty() && kind.name == "Pod"
+}
+
+fn is_deployment(kind: &Kind) -> bool {
+    kind.group == "apps" && kind.name == "Deployment"
+}
+
+/// A Deployment with the status that its Pods, which are always ready, give it.
+fn running(mut deployment: Resource) -> Resource {
+    let count = replicas(&deployment);
+    let status = json!({
+        "availableReplicas": count,
+        "readyReplicas": count,
+        "replicas": count,
+        "updatedReplicas": count,
+    });
+    deployment.body.entry("status").or_insert(status);
+    deployment
 }
 
 fn place(resource: &Resource) -> (&str, &str) {

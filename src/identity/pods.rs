@@ -30,9 +30,13 @@ const PREFIX_CHARACTERS: usize = 63 - SUFFIX_CHARACTERS;
 /// The Pods that a Deployment asks for, running; `pod` is the kind Pod. The same Deployment always gives the same Pods:
 /// a name changes only with the template (its hash) or when the Deployment is created anew (the suffix).
 pub fn pods_of(deployment: &Resource, pod: &'static Kind) -> Vec<Resource> {
-    let replicas = deployment.spec().get("replicas").and_then(Json::as_u64).unwrap_or(1).min(MAX_REPLICAS);
     let origin = Derivation::of(deployment);
-    (0..replicas).map(|index| origin.pod(pod, index)).collect()
+    (0..replicas(deployment)).map(|index| origin.pod(pod, index)).collect()
+}
+
+/// How many Pods a Deployment has.
+pub(super) fn replicas(deployment: &Resource) -> u64 {
+    deployment.spec().get("replicas").and_then(Json::as_u64).unwrap_or(1).min(MAX_REPLICAS)
 }
 
 /// The Pod that a Deployment has, or would have first if it asks for none.
