@@ -57,7 +57,7 @@ pub enum TlsFault {
     WrongName,
     /// The certificate is unusable for another reason.
     BadCertificate,
-    /// The rule's own files (CA, certificate, key) cannot be used.
+    /// What the rule asks for cannot be used: its files (CA, certificate, key), or a mode that is not to be had.
     Unusable,
     /// No TLS, or none that both sides speak.
     Handshake,
@@ -70,7 +70,7 @@ impl TlsFault {
             TlsFault::UnknownIssuer => "TLS to the origin failed: its certificate has an unknown issuer",
             TlsFault::WrongName => "TLS to the origin failed: its certificate is for another name",
             TlsFault::BadCertificate => "TLS to the origin failed: its certificate cannot be used",
-            TlsFault::Unusable => "TLS to the origin failed: the DestinationRule's own files cannot be used",
+            TlsFault::Unusable => "TLS to the origin failed: what the DestinationRule asks for cannot be used",
             TlsFault::Handshake => "TLS to the origin failed: no TLS that both sides speak",
         }
     }

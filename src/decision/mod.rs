@@ -65,3 +65,6 @@ pub fn decide<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Decision<'s>
         Err(failure) => Decision::Refuse(failure),
     }
 }
+
+#[cfg(test)]
+mod tests;

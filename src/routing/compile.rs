@@ -207,14 +207,11 @@ fn ports(
     let mut ports = Vec::with_capacity(service.ports.len());
     for port in service.ports.iter().filter(|port| port.http) {
         let routes = routed.map(|declared| routes(declared, Place::Mesh, port.number, destinations));
-        match routes.filter(|routes| !routes.is_empty()) {
-            Some(routes) => ports.push((port.number, PortRoutes::Routes(routes))),
-            None => {
-                if let Ok(cluster) = destinations.cluster(&service.host, Some(port.number), port.number, "") {
-                    ports.push((port.number, PortRoutes::Service(cluster)));
-                }
-            }
-        }
+        let routes = match routes.filter(|routes| !routes.is_empty()) {
+            Some(routes) => PortRoutes::Routes(routes),
+            None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
+        };
+        ports.push((port.number, routes));
     }
     ports
 }

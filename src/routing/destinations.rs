@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::Failure;
+use crate::call::{Failure, TlsFault};
 use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, DestinationRule, TrafficPolicy};
 
@@ -59,7 +59,7 @@ impl<'a> Destinations<'a> {
     /// The cluster of a host, port and subset (empty for none). Without a port: the service's only one, else `default`.
     ///
     /// # Errors
-    /// [`Failure::NoCluster`] when the host, its port or the subset is not there.
+    /// [`Failure::NoCluster`] when the host, its port or the subset is not there, or why TLS to it is not to be had.
     pub(super) fn cluster(
         &mut self,
         host: &str,
@@ -195,14 +195,14 @@ const MAX_WEIGHT: u32 = 100;
 /// TLS to a service as its policy says.
 ///
 /// # Errors
-/// [`Failure::NoCluster`] for a mode that cannot be spoken to it: plain text would be sent where TLS was asked for.
+/// [`TlsFault::Unusable`] for a mode that cannot be spoken to it: plain text would be sent where TLS was asked for.
 fn tls(policy: Option<&TrafficPolicy>, service: &Service, host: &str) -> Result<Option<Arc<TlsSettings>>, Failure> {
     let Some(spec) = policy.and_then(|policy| policy.tls.as_ref()) else { return Ok(None) };
     match spec.mode {
         ClientTlsMode::Disable => Ok(None),
         // Identities of a mesh end at its gateway; Secrets are not read yet.
-        ClientTlsMode::IstioMutual => Err(Failure::NoCluster),
-        _ if !spec.credential_name.is_empty() => Err(Failure::NoCluster),
+        ClientTlsMode::IstioMutual => Err(Failure::Tls(TlsFault::Unusable)),
+        _ if !spec.credential_name.is_empty() => Err(Failure::Tls(TlsFault::Unusable)),
         ClientTlsMode::Simple | ClientTlsMode::Mutual => Ok(Some(Arc::new(settings(spec, service, host)))),
     }
 }

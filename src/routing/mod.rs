@@ -42,8 +42,8 @@ struct SidecarHost(Vec<(u16, PortRoutes)>);
 enum PortRoutes {
     /// The routes of its VirtualService.
     Routes(Vec<Route>),
-    /// No route applies: straight to the service.
-    Service(Arc<Cluster>),
+    /// No route applies: straight to the service, if it can be reached as its DestinationRule says.
+    Service(Result<Arc<Cluster>, Failure>),
 }
 
 impl RouteTable {
@@ -58,7 +58,8 @@ impl RouteTable {
         let routes = host.0.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes);
         match routes.ok_or(Failure::UnknownHost)? {
             PortRoutes::Routes(routes) => route::find(routes, call),
-            PortRoutes::Service(cluster) => Ok(Forwarding { cluster, timeout: None }),
+            PortRoutes::Service(Ok(cluster)) => Ok(Forwarding { cluster, timeout: None }),
+            PortRoutes::Service(Err(failure)) => Err(*failure),
         }
     }
 
