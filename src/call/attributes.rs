@@ -1,7 +1,7 @@
 //! The attributes of a call: what expressions read of it.
 
 use http::HeaderMap;
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 
@@ -122,7 +122,12 @@ impl Bag for CallBag<'_> {
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<ValueRef<'h>> {
-    headers.get(name)?.to_str().ok().map(ValueRef::String)
+    headers.get(name).and_then(text).map(ValueRef::String)
+}
+
+/// A header's value; without value where it is no UTF-8, since nothing could be compared with it.
+fn text(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok()
 }
 
 /// Headers under lower-case names, with HTTP/2's names for what stands in the request line. Of a repeated header the
@@ -136,7 +141,7 @@ impl StringMap for RequestHeaders<'_> {
             ":authority" | "host" => Some(self.0.authority().as_str()),
             ":path" => Some(self.0.path_and_query().as_str()),
             ":method" => Some(self.0.method().as_str()),
-            _ => self.0.headers().get(key)?.to_str().ok(),
+            _ => self.0.headers().get(key).and_then(text),
         }
     }
 
@@ -145,7 +150,7 @@ impl StringMap for RequestHeaders<'_> {
         visit(":method", self.0.method().as_str());
         visit(":path", self.0.path_and_query().as_str());
         for name in self.0.headers().keys() {
-            if let Some(value) = self.0.headers().get(name).and_then(|value| value.to_str().ok()) {
+            if let Some(value) = self.0.headers().get(name).and_then(text) {
                 visit(name.as_str(), value);
             }
         }

@@ -131,7 +131,7 @@ impl Failure {
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
             Failure::Tls(fault) => fault.reason(),
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
-            Failure::UpstreamProtocol => "the origin's answer is no HTTP response",
+            Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
             Failure::Overload => "the access log cannot take more calls right now",
         }

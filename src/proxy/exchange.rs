@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use crate::call::{Arrival, normalize};
+use crate::call::{Arrival, Failure, normalize};
 use crate::decision::{Decision, Judgement, judge};
 use crate::expr::Timestamp;
 use crate::upstream::ResponseBody;
@@ -49,10 +49,20 @@ pub(super) async fn exchange(
         Decision::Forward(way) => forward(&worker, way, closing.call(), body, request_bytes).await,
         Decision::Refuse(failure) => Err(failure),
     };
-    match answered {
+    match answered.and_then(checked) {
         Ok(response) => pass_on(response, closing),
         Err(failure) => answer(failure, Some(closing)),
     }
+}
+
+/// Refuses answers that could be read in two ways (RFC 9112 §6.3), or switch to a protocol that nobody asked for.
+fn checked(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
+    let headers = response.headers();
+    let two_lengths = headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
+    if two_lengths || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Failure::UpstreamProtocol);
+    }
+    Ok(response)
 }
 
 fn pass_on(response: Response<ResponseBody>, mut closing: Closing) -> Response<AnswerBody> {

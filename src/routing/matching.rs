@@ -104,7 +104,8 @@ impl Match {
 
 /// Repeated headers count as one, joined by `,` (RFC 9110 §5.3).
 fn has(headers: &HeaderMap, name: &HeaderName, text: &Text) -> bool {
-    let mut values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let mut values =
+        headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default());
     let Some(first) = values.next() else { return false };
     match values.next() {
         None => text.holds(first),

@@ -204,6 +204,36 @@ fn every_way_an_origin_can_fail_has_its_status_and_its_entry() {
 }
 
 #[test]
+fn answers_that_can_be_read_in_two_ways_are_not_passed_on() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 5\r\n\r\nabcde",
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+    ] {
+        let origin = Origin::start(None, move |_| Reply::Last(answer.to_vec())).expect("an origin");
+        let scene = scene_with(&entry("a.example", origin.address));
+        let proxy = Proxied::start(&scene, &[]);
+        assert_eq!(proxy.get("http://a.example/").status, 502, "{}", String::from_utf8_lossy(answer));
+    }
+}
+
+#[test]
+fn what_an_origin_sends_beyond_its_answer_reaches_nobody() {
+    let twice = |_: &Received| {
+        Reply::Bytes(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\noneHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"
+                .to_vec(),
+        )
+    };
+    let origin = Origin::start(None, twice).expect("an origin");
+    let scene = scene_with(&entry("a.example", origin.address));
+    let proxy = Proxied::start(&scene, &["--workers", "1"]);
+    for _ in 0..3 {
+        assert_eq!(proxy.get("http://a.example/").text(), "one");
+    }
+}
+
+#[test]
 fn requests_that_are_no_proper_http_are_refused() {
     let origin = Origin::start(None, page).expect("an origin");
     let scene = scene_with(&entry("a.example", origin.address));

@@ -1,8 +1,9 @@
-//! Which runtime for the data plane: a thread per core without stealing, or tokio's work-stealing pool?
+//! What forwarding costs: two forms of a bare forwarder, and egressctl with policy and log on.
 //!
-//! Serves the same forwarding (hyper on both sides, 1 KiB bodies, 64 kept connections) in both forms, each as a process
-//! of its own, and prints CPU microseconds per request of that process, in turns, with the ratio of the medians:
-//! `cargo bench --bench runtime_forms`. Linux only (reads /proc).
+//! The bare ones (hyper on both sides, no limits, no log) differ in their runtime: a thread per core without stealing, and
+//! tokio's work-stealing pool. Each runs as a process of its own before the same origin, 1 KiB bodies, 64 kept connections;
+//! printed are CPU microseconds per request of that process, in turns, with ratios of the medians:
+//! `cargo bench --bench forwarding`. Linux only (reads /proc).
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -48,20 +49,78 @@ fn address(arguments: &[String]) -> SocketAddr {
 
 fn measure() {
     let origin = Served::start(&["serve-origin"]);
-    println!("| workers | per core, µs/request | work-stealing, µs/request | ratio |");
-    println!("|---|---|---|---|");
+    println!("| workers | per core, µs/request | work-stealing | × per core | egressctl | × per core |");
+    println!("|---|---|---|---|---|---|");
     for workers in [1, 2] {
-        let (mut per_core, mut stealing) = (Vec::new(), Vec::new());
+        let mut results = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
-            for (form, results) in [("serve-per-core", &mut per_core), ("serve-stealing", &mut stealing)] {
-                let proxy = Served::start(&[form, &workers.to_string(), &origin.address.to_string()]);
-                results.push(proxy.cost());
-            }
+            let arguments = [&workers.to_string(), &origin.address.to_string()];
+            results[0].push(Served::start(&["serve-per-core", arguments[0], arguments[1]]).cost());
+            results[1].push(Served::start(&["serve-stealing", arguments[0], arguments[1]]).cost());
+            results[2].push(egressctl(workers, origin.address).cost());
         }
-        let (a, b) = (median(&mut per_core), median(&mut stealing));
-        println!("| {workers} | {a:.1} | {b:.1} | {:.2} |", a / b);
+        let [a, b, c] = results.map(|mut figures| median(&mut figures));
+        println!("| {workers} | {a:.1} | {b:.1} | {:.2} | {c:.1} | {:.2} |", b / a, c / a);
     }
 }
+
+/// egressctl with one registered host, and a rule that logs every call.
+fn egressctl(workers: usize, origin: SocketAddr) -> Served {
+    let state = std::env::temp_dir().join(format!("egressctl-bench-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&state);
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+        command.args(arguments).env("EGRESSCTL_STATE_DIR", &state);
+        command
+    };
+    let site = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: origin}}\nspec:\n  hosts: [origin]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n",
+        origin.port()
+    );
+    for (flag, text) in [("-", site.as_str()), ("-", include_str!("../fixtures/scenario/sleep.yaml")), ("-", RULES)] {
+        let mut child =
+            command(&["create", "-f", flag]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("built");
+        child.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
+        assert!(child.wait().expect("a child").success());
+    }
+    let workers = workers.to_string();
+    let mut proxy = command(&["proxy", "start", "--listen", "127.0.0.1:0=sleep", "--workers", &workers]);
+    let mut child = proxy.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("built");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let said: Vec<String> = lines.map(|line| line.expect("text")).take_while(|line| line != "ready").collect();
+    let listens = said.iter().find(|line| line.contains("sidecar of")).expect("it names its listener");
+    let address = listens.rsplit(' ').next().expect("an address").parse().expect("an address");
+    Served { child, address }
+}
+
+const RULES: &str = r#"
+apiVersion: config.istio.io/v1alpha2
+kind: logentry
+metadata: {name: egress-access, namespace: istio-system}
+spec:
+  severity: '"info"'
+  timestamp: request.time
+  variables:
+    destination: request.host | "unknown"
+    path: request.path | "unknown"
+    source: source.labels["app"] | source.service | "unknown"
+    responseCode: response.code | 0
+    responseSize: response.size | 0
+---
+apiVersion: config.istio.io/v1alpha2
+kind: stdio
+metadata: {name: out, namespace: istio-system}
+spec: {outputAsJson: true}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: report, namespace: istio-system}
+spec:
+  match: request.host.startsWith("origin") && request.path.startsWith("/")
+  actions: [{handler: out.stdio, instances: [egress-access.logentry]}]
+"#;
 
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
