@@ -14,7 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::node::api::Status;
-use crate::node::{ListenerConfig, NodeConfig, Running, start};
+use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
 use crate::proxy::Limits;
 use crate::upstream::Override;
 
@@ -156,11 +156,21 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     let shown = state.path().display().to_string();
     let config = config(arguments, context.namespace());
     crate::cli::http::runtime()?.block_on(async {
-        let running = start(state, config.clone()).map_err(|error| Failure::client(error.to_string()))?;
+        let running = start(state, config.clone()).map_err(worded)?;
         announce(&config, &running, &shown, context)?;
         running.serve().await;
         Ok(())
     })
+}
+
+/// Stores say what to do about a fault.
+fn worded(error: StartError) -> Failure {
+    match error {
+        StartError::State(error) => error.into(),
+        StartError::Registry(error) => error.into(),
+        StartError::Log(error) => error.into(),
+        other => Failure::client(other.to_string()),
+    }
 }
 
 fn config(arguments: Start, namespace: &str) -> NodeConfig {
