@@ -1,11 +1,14 @@
 //! Where lines go besides the log.
 
+mod detached;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::{Entry, Outlet, line};
+use detached::Detached;
 
 /// Lines say who called what, so files are their owner's alone.
 const FILE_MODE: u32 = 0o600;
@@ -18,8 +21,8 @@ const OPEN_FILES: usize = 64;
 
 /// The outlets in use: opened when first printed to, kept open.
 ///
-/// An outlet that fails is counted and stops nothing. One that blocks (a pipe whose reader sleeps) blocks the writer
-/// thread: what was recorded before is stored, but calls then wait for room, as with any program whose output is not read.
+/// An outlet that fails is counted and stops nothing. Standard output and error are written by threads of their own: a
+/// reader that sleeps loses lines when it is too far behind, which are in the log all the same.
 pub struct Outlets {
     stdout: Box<dyn Write + Send>,
     stderr: Box<dyn Write + Send>,
@@ -47,7 +50,7 @@ struct Target {
 impl Outlets {
     /// The process's own standard output and error, and files.
     pub fn standard() -> Self {
-        Self::new(Box::new(io::stdout()), Box::new(io::stderr()))
+        Self::new(Box::new(Detached::new(io::stdout())), Box::new(Detached::new(io::stderr())))
     }
 
     /// Other writers in place of standard output and error.
