@@ -4,6 +4,7 @@ mod detached;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -50,7 +51,7 @@ struct Target {
 impl Outlets {
     /// The process's own standard output and error, and files.
     pub fn standard() -> Self {
-        Self::new(Box::new(Detached::new(io::stdout())), Box::new(Detached::new(io::stderr())))
+        Self::new(stream(io::stdout().as_fd()), stream(io::stderr().as_fd()))
     }
 
     /// Other writers in place of standard output and error.
@@ -76,6 +77,29 @@ impl Outlets {
         if self.targets.len() > OPEN_FILES {
             self.targets.clear();
         }
+    }
+}
+
+/// A standard stream under a descriptor of its own: a write that hangs must not hold the lock that the rest of the process
+/// prints under.
+fn stream(standard: BorrowedFd<'_>) -> Box<dyn Write + Send> {
+    match standard.try_clone_to_owned() {
+        Ok(own) => Box::new(Detached::new(File::from(own))),
+        // It is closed: every line is counted as not printed.
+        Err(error) => Box::new(Closed(error.kind())),
+    }
+}
+
+/// A stream that was closed before we started.
+struct Closed(io::ErrorKind);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -30,13 +30,26 @@ impl Proxied {
         Self::launch(scene.command(&all))
     }
 
-    pub(crate) fn launch(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    /// [`Proxied::start`] with a standard output that nobody reads.
+    pub(crate) fn unread(scene: &Stage) -> (Self, std::process::ChildStdout) {
+        let mut command = scene.command(&["proxy", "start", "--listen", "127.0.0.1:0=sleep"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let unread = child.stdout.take().expect("piped");
+        (Self::ready(child, std::io::empty()), unread)
+    }
+
+    fn launch(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let stdout = child.stdout.take().expect("piped");
+        Self::ready(child, stdout)
+    }
+
+    fn ready(mut child: Child, stdout: impl Read + Send + 'static) -> Self {
         let stderr = lines(child.stderr.take().expect("piped"));
-        let stdout = lines(child.stdout.take().expect("piped"));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut proxied = Self { child, address, stderr, stdout, said: String::new() };
+        let mut proxied = Self { child, address, stderr, stdout: lines(stdout), said: String::new() };
         proxied.wait_for("ready");
         let line = proxied.said.lines().find(|line| line.contains("sidecar of")).expect("it names its listener");
         proxied.address = line.rsplit(' ').next().expect("an address").parse().expect("an address");

@@ -105,3 +105,22 @@ fn a_stopped_proxy_has_recorded_everything() {
     assert_eq!(scene.ok(&["logs", "--level", "error", "--count"]).trim(), "20");
     drop(origin);
 }
+
+#[test]
+fn a_proxy_whose_output_nobody_reads_goes_on_recording() {
+    let origin = Origin::start(None, |_| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Stage::new();
+    for fixture in ["sleep.yaml", "02-egress-monitoring.yaml"] {
+        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
+    }
+    let (mut proxy, unread) = Proxied::unread(&scene);
+    let mut client = proxy.connect();
+    // Each call makes two lines of some 250 bytes, so the pipe of 64 KiB is full long before the last.
+    for _ in 0..500 {
+        assert_eq!(client.get("http://edition.cnn.com/politics").status, 502);
+    }
+    proxy.signal("-TERM");
+    assert!(proxy.wait().success());
+    assert_eq!(scene.ok(&["logs", "--count"]).trim(), "1000");
+    drop((unread, origin));
+}
