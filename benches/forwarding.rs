@@ -62,11 +62,16 @@ fn measure() {
         let [a, b, c] = results.map(|mut figures| median(&mut figures));
         println!("| {workers} | {a:.1} | {b:.1} | {:.2} | {c:.1} | {:.2} |", b / a, c / a);
     }
+    let _ = std::fs::remove_dir_all(state_directory());
+}
+
+fn state_directory() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("egressctl-bench-{}", std::process::id()))
 }
 
 /// egressctl with one registered host, and a rule that logs every call.
 fn egressctl(workers: usize, origin: SocketAddr) -> Served {
-    let state = std::env::temp_dir().join(format!("egressctl-bench-{}", std::process::id()));
+    let state = state_directory();
     let _ = std::fs::remove_dir_all(&state);
     let command = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
