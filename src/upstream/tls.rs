@@ -69,7 +69,7 @@ impl TlsConfigs {
     fn verifier(&self, settings: &TlsSettings) -> Option<Arc<dyn ServerCertVerifier>> {
         let algorithms = self.provider.signature_verification_algorithms;
         if settings.insecure {
-            return Some(Arc::new(NoVerifier(algorithms)));
+            return Some(Arc::new(Verifier { accepted: Accepted::Everything, algorithms }));
         }
         let roots = match &settings.ca_certificates {
             Some(file) => Arc::new(read_roots(Path::new(file)).ok()?),
@@ -81,7 +81,7 @@ impl TlsConfigs {
         }
         let names =
             settings.subject_alt_names.iter().filter_map(|name| ServerName::try_from(name.clone()).ok()).collect();
-        Some(Arc::new(AnyName { chain, names }))
+        Some(Arc::new(Verifier { accepted: Accepted::AnyName(chain, names), algorithms }))
     }
 }
 
@@ -101,14 +101,23 @@ fn system_roots() -> RootCertStore {
     store
 }
 
-/// Accepts a certificate for any of the names that the rule lists, whatever name was asked for.
+/// Checks certificates in a way that rustls' own verifier does not.
 #[derive(Debug)]
-struct AnyName {
-    chain: Arc<WebPkiServerVerifier>,
-    names: Vec<ServerName<'static>>,
+struct Verifier {
+    accepted: Accepted,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for AnyName {
+/// Which certificates are accepted; the holder's signature is checked in any case.
+#[derive(Debug)]
+enum Accepted {
+    /// Those of a trusted chain for any of the names that the rule lists, whatever name was asked for.
+    AnyName(Arc<WebPkiServerVerifier>, Vec<ServerName<'static>>),
+    /// All: `insecureSkipVerify: true`.
+    Everything,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -117,10 +126,11 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Accepted::AnyName(chain, names) = &self.accepted else { return Ok(ServerCertVerified::assertion()) };
         // Without a usable name nothing is accepted.
         let mut fault = rustls::Error::InvalidCertificate(CertificateError::NotValidForName);
-        for name in &self.names {
-            match self.chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+        for name in names {
+            match chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
                 Ok(verified) => return Ok(verified),
                 Err(error) => fault = error,
             }
@@ -134,7 +144,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -143,50 +153,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
-}
-
-/// `insecureSkipVerify: true`: any certificate of a server that holds its key.
-#[derive(Debug)]
-struct NoVerifier(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for NoVerifier {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 

@@ -234,6 +234,41 @@ fn what_an_origin_sends_beyond_its_answer_reaches_nobody() {
 }
 
 #[test]
+fn a_rule_may_name_the_authority_the_names_and_nothing_at_all() {
+    let identity = Identity::new(&["cdn.example"], 2020..2120).expect("a certificate");
+    let origin = Origin::start(Some(&identity), page).expect("an origin");
+    let scene = Stage::new();
+    let ca = scene.write("ca.pem", &identity.ca_pem);
+    let cases = [
+        ("own-ca.example", format!("{{mode: SIMPLE, sni: cdn.example, caCertificates: {ca}}}"), 200),
+        (
+            "san.example",
+            format!("{{mode: SIMPLE, caCertificates: {ca}, subjectAltNames: [other.example, cdn.example]}}"),
+            200,
+        ),
+        ("other-san.example", format!("{{mode: SIMPLE, caCertificates: {ca}, subjectAltNames: [other.example]}}"), 503),
+        ("no-ca.example", "{mode: SIMPLE, sni: cdn.example}".into(), 503),
+        ("missing-ca.example", "{mode: SIMPLE, sni: cdn.example, caCertificates: /nowhere/ca.pem}".into(), 503),
+        ("insecure.example", "{mode: SIMPLE, insecureSkipVerify: true}".into(), 200),
+        // The handshake alert that answers plain text is no HTTP.
+        ("plain.example", "{mode: DISABLE}".into(), 502),
+    ];
+    let manifests: Vec<String> = cases
+        .iter()
+        .map(|(host, tls, _)| {
+            let rule = tls_rule(host).replace("{mode: SIMPLE}", tls);
+            format!("{}{}{rule}", entry(host, origin.address), timeout_rule(host))
+        })
+        .collect();
+    scene.ok_with(&["create", "-f", "-"], &manifests.join("---\n"));
+    let proxy = Proxied::start(&scene, &[]);
+    for (host, tls, status) in cases {
+        let answer = proxy.get(&format!("http://{host}/"));
+        assert_eq!(answer.status, status, "{host} {tls}: {}", answer.text());
+    }
+}
+
+#[test]
 fn requests_that_are_no_proper_http_are_refused() {
     let origin = Origin::start(None, page).expect("an origin");
     let scene = scene_with(&entry("a.example", origin.address));
