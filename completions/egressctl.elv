@@ -244,7 +244,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
             cand --workers 'Worker threads [default: one for each core]'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
-            cand --response-timeout 'How long an origin has for its answer where the route says nothing'
+            cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
             cand --max-connections 'Most client connections of one worker'
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'

@@ -19,15 +19,16 @@ static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
     })
 });
 
-/// The entry of a call that was refused or failed.
-pub fn entry(call: &Call, failure: Failure) -> Entry {
+/// The entry of a call that was refused or failed; `status` is what the caller got, which is the origin's where it failed
+/// in its body.
+pub fn entry(call: &Call, failure: Failure, status: u16) -> Entry {
     let mut text = begin(call.time());
     write(&mut text, "destination", ValueRef::String(call.authority().as_str()));
     write(&mut text, "flag", ValueRef::String(failure.flag()));
     write(&mut text, "method", ValueRef::String(call.method().as_str()));
     write(&mut text, "path", ValueRef::String(call.path()));
     write(&mut text, "reason", ValueRef::String(failure.reason()));
-    write(&mut text, "responseCode", ValueRef::Int64(i64::from(failure.status())));
+    write(&mut text, "responseCode", ValueRef::Int64(i64::from(status)));
     let caller = call.caller();
     write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
     write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));

@@ -1,11 +1,15 @@
 //! Bodies on their way to the caller: streamed, counted, and the end of each seen.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
 
+use crate::call::Failure;
 use crate::upstream::ResponseBody;
 
 use super::report::Closing;
@@ -17,14 +21,35 @@ pub(super) struct AnswerBody {
 }
 
 enum Content {
-    Upstream(ResponseBody),
+    Upstream(Streamed),
     Text(Option<Bytes>),
 }
 
+/// An origin's body, and how long it may pause.
+struct Streamed {
+    body: ResponseBody,
+    patience: Duration,
+    /// Runs while the origin is waited for; most bodies are there before anybody has to wait.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Streamed {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.pause = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
+        }
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
+        ready!(pause.as_mut().poll(cx));
+        Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+    }
+}
+
 impl AnswerBody {
-    /// The origin's body; `ends_here` where the caller gets the head only.
-    pub(super) fn upstream(body: ResponseBody, closing: Closing, ends_here: bool) -> Self {
-        let mut answer = Self { closing: Some(closing), content: Content::Upstream(body) };
+    /// The origin's body, which may pause for so long; `ends_here` where the caller gets the head only.
+    pub(super) fn upstream(body: ResponseBody, patience: Duration, closing: Closing, ends_here: bool) -> Self {
+        let content = Content::Upstream(Streamed { body, patience, pause: None });
+        let mut answer = Self { closing: Some(closing), content };
         if ends_here {
             answer.close();
         } else {
@@ -53,19 +78,22 @@ impl AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = match &mut self.content {
-            Content::Upstream(body) => ready!(Pin::new(body).poll_frame(cx)),
+            Content::Upstream(streamed) => ready!(streamed.poll_frame(cx)),
             Content::Text(text) => text.take().map(|text| Ok(Frame::data(text))),
         };
         match (&frame, &mut self.closing) {
             (Some(Ok(frame)), Some(closing)) => closing.passed(frame.data_ref().map_or(0, Bytes::len)),
-            (Some(Err(_)), Some(closing)) => closing.cut_off(),
+            (Some(Err(error)), Some(closing)) => closing.cut_off(match error.kind() {
+                io::ErrorKind::TimedOut => Failure::Timeout,
+                _ => Failure::UpstreamClosed,
+            }),
             (None, _) => self.close(),
             _ => {}
         }
@@ -75,14 +103,14 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Upstream(body) => body.is_end_stream(),
+            Content::Upstream(streamed) => streamed.body.is_end_stream(),
             Content::Text(text) => text.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Upstream(body) => body.size_hint(),
+            Content::Upstream(streamed) => streamed.body.size_hint(),
             Content::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, |text| text.len() as u64)),
         }
     }

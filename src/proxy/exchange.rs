@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -50,7 +50,7 @@ pub(super) async fn exchange(
         Decision::Refuse(failure) => Err(failure),
     };
     match answered.and_then(checked) {
-        Ok(response) => pass_on(response, closing),
+        Ok(response) => pass_on(response, worker.limits.response_timeout, closing),
         Err(failure) => answer(failure, Some(closing)),
     }
 }
@@ -65,12 +65,12 @@ fn checked(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, F
     Ok(response)
 }
 
-fn pass_on(response: Response<ResponseBody>, mut closing: Closing) -> Response<AnswerBody> {
+fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Closing) -> Response<AnswerBody> {
     let (mut head, body) = response.into_parts();
     strip(&mut head.headers);
     closing.answered(head.status.as_u16());
     let ends_here = closing.call().method() == Method::HEAD;
-    Response::from_parts(head, AnswerBody::upstream(body, closing, ends_here))
+    Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))
 }
 
 /// The wall clock, as the log shows it.

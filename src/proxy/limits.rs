@@ -17,8 +17,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Most header fields of a request.
     pub head_fields: usize,
-    /// How long an origin may take to send the head of its answer where the route says nothing. Long polls and
-    /// language models answer within minutes.
+    /// How long an origin may take to send the head of its answer where the route says nothing, and how long it may
+    /// pause in its body. Long polls and language models answer within minutes.
     pub response_timeout: Duration,
 }
 

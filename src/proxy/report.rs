@@ -72,9 +72,9 @@ impl Closing {
         self.outcome.response_bytes += bytes as u64;
     }
 
-    /// The origin broke off in its body.
-    pub(super) fn cut_off(&mut self) {
-        self.outcome.failure = Some(Failure::UpstreamClosed);
+    /// The origin's body did not come to its end.
+    pub(super) fn cut_off(&mut self, failure: Failure) {
+        self.outcome.failure = Some(failure);
         self.outcome.abandoned = false;
     }
 
@@ -114,7 +114,7 @@ impl Drop for Closing {
         let errors = snapshot.policy.report(&bag, &mut scratch, &mut report);
         self.worker.shard.add(Counter::EvaluationErrors, errors);
         if let Some(failure) = self.outcome.failure.filter(|_| report.is_empty()) {
-            report.push(refusal::entry(&self.call, failure));
+            report.push(refusal::entry(&self.call, failure, self.outcome.status));
         }
         self.count(report.len());
         if let Some(permit) = self.permit.take() {

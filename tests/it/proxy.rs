@@ -144,6 +144,22 @@ fn the_first_bytes_of_an_answer_arrive_before_its_last_are_sent() {
 }
 
 #[test]
+fn an_origin_that_stops_in_its_body_is_not_waited_for_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));
+    let proxy = Proxied::start(&scene, &["--response-timeout", "200ms"]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    let (mut upstream, _) = listener.accept().expect("the proxy connects");
+    read_request(&mut upstream);
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst").expect("it reads");
+    client.read_head();
+    assert_eq!(client.read_exactly(5), b"first");
+    assert!(client.closed());
+    assert!(scene.wait_for_entry("a.example").contains("\"flag\":\"UT\""));
+}
+
+#[test]
 fn a_client_that_leaves_cancels_its_call() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));

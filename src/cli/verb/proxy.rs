@@ -86,7 +86,7 @@ struct Start {
     /// How long running calls have when the proxy is stopped
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
-    /// How long an origin has for its answer where the route says nothing
+    /// How long an origin has for the head of its answer where the route says nothing, and may pause in its body
     #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
     response_timeout: Duration,
     /// Most client connections of one worker
