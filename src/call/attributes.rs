@@ -1,7 +1,9 @@
 //! The attributes of a call: what expressions read of it.
 
-use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use http::header::HeaderValue;
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 
@@ -28,7 +30,7 @@ impl<'a> CallBag<'a> {
     /// The bag of a call; before its end without outcome, so that no `response.*` has a value.
     pub fn new(call: &'a Call, outcome: Option<&'a Outcome>, reporter: &'a Reporter) -> Self {
         let query = QueryParameters(call.path_and_query().query().unwrap_or_default());
-        Self { call, outcome, reporter, headers: RequestHeaders(call), query }
+        Self { call, outcome, reporter, headers: RequestHeaders { call, joined: OnceCell::new() }, query }
     }
 
     /// The call.
@@ -44,16 +46,18 @@ impl<'a> CallBag<'a> {
     fn request(&self, slot: Slot) -> Option<ValueRef<'_>> {
         let call = self.call;
         Some(match slot {
-            slot::REQUEST_HOST => ValueRef::String(call.authority().as_str()),
+            // Without the port, unlike Mixer: a rule for a host must not miss the calls to its other ports, which
+            // `destination.port` tells apart.
+            slot::REQUEST_HOST => ValueRef::String(call.authority().host()),
             slot::REQUEST_PATH => ValueRef::String(call.path_and_query().as_str()),
             slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
             slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
             slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
             slot::REQUEST_SCHEME | slot::CONTEXT_PROTOCOL | slot::API_PROTOCOL => ValueRef::String("http"),
             slot::REQUEST_HEADERS => ValueRef::StringMap(&self.headers),
-            slot::REQUEST_USERAGENT => header(call.headers(), &header::USER_AGENT)?,
-            slot::REQUEST_REFERER => header(call.headers(), &header::REFERER)?,
-            slot::REQUEST_ID => header(call.headers(), &HeaderName::from_static("x-request-id"))?,
+            slot::REQUEST_USERAGENT => ValueRef::String(self.headers.get("user-agent")?),
+            slot::REQUEST_REFERER => ValueRef::String(self.headers.get("referer")?),
+            slot::REQUEST_ID => ValueRef::String(self.headers.get("x-request-id")?),
             slot::REQUEST_TIME | slot::CONTEXT_TIME | slot::CONTEXT_TIMESTAMP => ValueRef::Timestamp(call.time()),
             _ => return None,
         })
@@ -121,37 +125,49 @@ impl Bag for CallBag<'_> {
     }
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<ValueRef<'h>> {
-    headers.get(name).and_then(text).map(ValueRef::String)
-}
-
 /// A header's value; without value where it is no UTF-8, since nothing could be compared with it.
 fn text(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok()
 }
 
-/// Headers under lower-case names, with HTTP/2's names for what stands in the request line. Of a repeated header the
-/// first value.
+/// Headers under lower-case names, with HTTP/2's names for what stands in the request line. A repeated header is one, its
+/// values joined by `,` (RFC 9110 §5.3), as routes see it too: a second value must not hide behind the first.
 #[derive(Debug)]
-struct RequestHeaders<'a>(&'a Call);
+struct RequestHeaders<'a> {
+    call: &'a Call,
+    /// Made only for calls that repeat a header, and only when one of theirs is asked for.
+    joined: OnceCell<BTreeMap<String, String>>,
+}
+
+impl RequestHeaders<'_> {
+    fn join(&self) -> BTreeMap<String, String> {
+        let headers = self.call.headers();
+        let joined = |name| headers.get_all(name).iter().map(text).collect::<Option<Vec<_>>>();
+        headers.keys().filter_map(|name| Some((name.as_str().to_owned(), joined(name)?.join(",")))).collect()
+    }
+}
 
 impl StringMap for RequestHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
-            ":authority" | "host" => Some(self.0.authority().as_str()),
-            ":path" => Some(self.0.path_and_query().as_str()),
-            ":method" => Some(self.0.method().as_str()),
-            _ => self.0.headers().get(key).and_then(text),
+            ":authority" | "host" => return Some(self.call.authority().as_str()),
+            ":path" => return Some(self.call.path_and_query().as_str()),
+            ":method" => return Some(self.call.method().as_str()),
+            _ => {}
+        }
+        let mut values = self.call.headers().get_all(key).iter();
+        let first = values.next()?;
+        match values.next() {
+            None => text(first),
+            Some(_) => self.joined.get_or_init(|| self.join()).get(key).map(String::as_str),
         }
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        visit(":authority", self.0.authority().as_str());
-        visit(":method", self.0.method().as_str());
-        visit(":path", self.0.path_and_query().as_str());
-        for name in self.0.headers().keys() {
-            if let Some(value) = self.0.headers().get(name).and_then(text) {
-                visit(name.as_str(), value);
+        let pseudo = [":authority", ":method", ":path"].into_iter();
+        for name in pseudo.chain(self.call.headers().keys().map(|name| name.as_str())) {
+            if let Some(value) = self.get(name) {
+                visit(name, value);
             }
         }
     }
@@ -174,5 +190,46 @@ impl StringMap for QueryParameters<'_> {
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
         self.pairs().for_each(|(name, value)| visit(name, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::call::{Arrival, normalize};
+    use crate::expr::Timestamp;
+
+    fn call(head: http::request::Builder) -> Call {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+        normalize(head.header("host", "x").body(()).expect("a head").into_parts().0, arrival).expect("a call")
+    }
+
+    fn text_of(call: &Call, slot: Slot) -> Option<String> {
+        let reporter = Reporter { uid: String::new() };
+        let bag = CallBag::new(call, None, &reporter);
+        match bag.get(slot)? {
+            ValueRef::String(text) => Some(text.to_owned()),
+            other => panic!("{other:?} is no text"),
+        }
+    }
+
+    #[test]
+    fn the_host_has_no_port_so_that_no_port_escapes_a_rule_for_it() {
+        let call = call(http::Request::builder().uri("http://edition.cnn.com:443/politics"));
+        assert_eq!(text_of(&call, slot::REQUEST_HOST).as_deref(), Some("edition.cnn.com"));
+    }
+
+    #[test]
+    fn a_repeated_header_is_one_value() {
+        let head = http::Request::builder().uri("http://a.example/").header("x-h", "ok").header("x-h", "bad");
+        let call = call(head);
+        let reporter = Reporter { uid: String::new() };
+        let bag = CallBag::new(&call, None, &reporter);
+        let Some(ValueRef::StringMap(headers)) = bag.get(slot::REQUEST_HEADERS) else { panic!("no headers") };
+        assert_eq!(headers.get("x-h"), Some("ok,bad"));
+        assert_eq!(headers.get("x-none"), None);
     }
 }

@@ -67,7 +67,9 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
     let authority = match (uri.scheme(), uri.authority()) {
         (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP => authority_of(authority.as_str())?,
         (Some(_), _) => return Err(Failure::BadRequest("only http:// requests are forwarded in absolute form")),
-        _ => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?)?,
+        // A target such as `politics`, which some would take for a path and others for a host.
+        (None, Some(_)) => return Err(Failure::BadRequest("the target has no leading slash")),
+        (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?)?,
     };
     let path = canonical_path(&method, uri.path_and_query())?;
     strip(&mut headers)?;
@@ -165,8 +167,10 @@ fn canonical_path(method: &Method, path: Option<&PathAndQuery>) -> Result<PathAn
         _ => {}
     }
     match normalize_path(target.path()).ok_or(BAD)? {
-        Cow::Borrowed(_) => Ok(target.clone()),
-        Cow::Owned(mut path) => {
+        // `http://host?query` has no path of its own, and its text does not begin with the one it stands for.
+        Cow::Borrowed(_) if target.as_str().starts_with('/') => Ok(target.clone()),
+        path => {
+            let mut path = path.into_owned();
             if let Some(query) = target.query() {
                 path.push('?');
                 path.push_str(query);
@@ -210,24 +214,39 @@ fn normalize_path(path: &str) -> Option<Cow<'_, str>> {
     Some(if merged == path { Cow::Borrowed(path) } else { Cow::Owned(merged) })
 }
 
+/// The byte that an escape at the beginning stands for.
+fn escaped(text: &str) -> Option<u8> {
+    let hex = text.strip_prefix('%')?.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(hex, 16).ok()
+}
+
 fn decode_unreserved(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(position) = rest.find(['%', '\\']) {
         out.push_str(&rest[..position]);
         rest = &rest[position..];
-        let escape = rest.get(1..3).filter(|_| rest.starts_with('%'));
-        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+        let taken = match escaped(rest) {
             Some(0) => return None,
             Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
                 out.push(char::from(byte));
-                rest = &rest[3..];
+                3
             }
-            _ => {
-                out.push(if rest.starts_with('\\') { '/' } else { '%' });
-                rest = &rest[1..];
+            Some(_) => {
+                out.push_str(&rest[..3]);
+                3
             }
-        }
+            None if rest.starts_with('\\') => {
+                out.push('/');
+                1
+            }
+            // A lone `%` is written as what it means: with what is decoded behind it, it must not become an escape.
+            None => {
+                out.push_str("%25");
+                1
+            }
+        };
+        rest = &rest[taken..];
     }
     out.push_str(rest);
     Some(out)

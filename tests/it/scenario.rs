@@ -124,3 +124,28 @@ fn a_page_that_no_rule_forbids_is_logged_once_and_a_closed_pipe_is_no_error() {
     let piped = piped.expect("bash runs");
     assert!(piped.status.success() && piped.stderr.is_empty(), "{piped:?}");
 }
+
+#[test]
+fn no_spelling_of_the_forbidden_page_goes_without_its_error_entry() {
+    let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
+    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Stage::new();
+    let ca = scene.write("ca.pem", &identity.ca_pem);
+    for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
+        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
+    }
+    let resolve = format!("edition.cnn.com:443:{}", origin.address);
+    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let spellings = [
+        "http://edition.cnn.com:443/politics?a",
+        "http://EDITION.cnn.com.:443/politics?b",
+        "http://edition.cnn.com:80/x/..//politics?c",
+        "http://edition.cnn.com./%70olitics?d",
+    ];
+    for spelling in spellings {
+        assert_eq!(proxy.get(spelling).status, 200, "{spelling}");
+        let mark = &spelling[spelling.len() - 2..];
+        let entry = scene.wait_for_entry(&format!("/politics{mark}"));
+        assert!(entry.contains("\"level\":\"error\""), "{spelling}: {entry}");
+    }
+}

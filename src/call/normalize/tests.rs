@@ -47,8 +47,13 @@ fn paths_are_brought_into_one_form() {
         ("/a/", "/a/"),
         ("/a/.", "/a/"),
         ("/@scope%2fname", "/@scope%2fname"),
-        ("/100%", "/100%"),
-        ("/a%zz", "/a%zz"),
+        ("/100%", "/100%25"),
+        ("/a%zz", "/a%25zz"),
+        ("/%%370olitics", "/%2570olitics"),
+        ("/%7%30olitics", "/%2570olitics"),
+        ("/x/%%32e%%32e/politics", "/x/%252e%252e/politics"),
+        ("/%+Aa", "/%25+Aa"),
+        ("/%25%37", "/%257"),
         ("/.hidden", "/.hidden"),
     ] {
         assert_eq!(normalize_path(sent).as_deref(), Some(canonical), "{sent}");
@@ -63,13 +68,28 @@ fn the_query_is_kept_as_it_came() {
 }
 
 #[test]
+fn a_query_without_path_is_judged_as_it_is_sent() {
+    let call = call(get("http://edition.cnn.com?/politics")).expect("accepted");
+    assert_eq!((call.path(), call.path_and_query().as_str()), ("/", "/?/politics"));
+}
+
+#[test]
 fn what_can_be_read_in_two_ways_is_refused() {
     let two_hosts = get("/").header("host", "other.example");
     let two_lengths = get("/").header("content-length", "1").header("content-length", "1");
     let both = get("/").header("content-length", "1").header("transfer-encoding", "chunked");
     let https = get("https://edition.cnn.com/");
     let user = get("http://user@edition.cnn.com/");
-    for head in [two_hosts, two_lengths, both, https, user, http::Request::builder().uri("/")] {
+    for head in [
+        two_hosts,
+        two_lengths,
+        both,
+        https,
+        user,
+        get("politics"),
+        get("edition.cnn.com"),
+        http::Request::builder().uri("/"),
+    ] {
         let shown = format!("{head:?}");
         assert!(matches!(call(head), Err(Failure::BadRequest(_))), "{shown}");
     }
@@ -90,8 +110,10 @@ fn hop_by_hop_and_forged_headers_do_not_pass() {
 
 proptest! {
     #[test]
-    fn a_normalized_path_has_nothing_left_to_normalize(path in "/[a-c./%2eE5cC\\\\]{0,24}") {
+    fn a_normalized_path_has_nothing_left_to_normalize(path in "/[a-c./%02357eE5cC+\\\\]{0,24}") {
         if let Some(once) = normalize_path(&path) {
+            let twice = normalize_path(&once).map(Cow::into_owned);
+            prop_assert_eq!(twice.as_deref(), Some(&*once));
             prop_assert!(once.starts_with('/'));
             prop_assert!(!once.contains("//") && !once.contains("/../") && !once.contains("/./"), "{once}");
         }
