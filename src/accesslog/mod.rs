@@ -21,6 +21,7 @@ pub use error::Error;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
 pub use outlet::Outlets;
+pub(crate) use outlet::standard_error;
 pub use query::{Answer, LevelFilter, Pattern, Query, Row, Sink, Syntax};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
 pub use writer::Append;

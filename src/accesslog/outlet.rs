@@ -5,7 +5,7 @@ mod detached;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::{Entry, Outlet, line};
@@ -78,6 +78,11 @@ impl Outlets {
             self.targets.clear();
         }
     }
+}
+
+/// This process's standard error, for messages that must neither block nor fail.
+pub(crate) fn standard_error() -> Box<dyn Write + Send> {
+    stream(io::stderr().as_fd())
 }
 
 /// A standard stream under a descriptor of its own: a write that hangs must not hold the lock that the rest of the process
@@ -156,6 +161,10 @@ fn write_through(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    // Opening a named pipe waits for its reader, and writing to one as long as it pleases.
+    if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a named pipe, not a file"));
+    }
     OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 

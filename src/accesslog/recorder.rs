@@ -102,6 +102,15 @@ pub struct Writer {
     ended: sync::Receiver<()>,
 }
 
+/// Closes the recorder when the writer thread ends, in whatever way: a call that nobody would record is not made.
+struct NoMoreRoom(Arc<State>);
+
+impl Drop for NoMoreRoom {
+    fn drop(&mut self) {
+        self.0.room.close();
+    }
+}
+
 impl Recorder {
     /// Starts the writer thread. `notice` is called in it, once for each change of state, and must not block.
     ///
@@ -126,7 +135,9 @@ impl Recorder {
             config.interval,
             Box::new(notice),
         );
+        let ending = NoMoreRoom(Arc::clone(&state));
         thread::Builder::new().name("accesslog".to_owned()).spawn(move || {
+            let _ending = ending;
             writer.run();
             drop(hang_up);
         })?;

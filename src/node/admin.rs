@@ -19,6 +19,9 @@ use super::api;
 /// How long a client of the endpoint may take for its request.
 const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long to wait after `accept` failed: at once it would fail again.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What the endpoint answers from.
 pub(super) trait Answers {
     /// The state of the proxy.
@@ -52,7 +55,12 @@ impl Admin {
 
     /// Serves until dropped.
     pub(super) async fn serve(&self, answers: Rc<dyn Answers>) {
-        while let Ok((stream, _)) = self.listener.accept().await {
+        loop {
+            let Ok((stream, _)) = self.listener.accept().await else {
+                // Commonly for want of descriptors, which calls that end give back.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
             let answers = Rc::clone(&answers);
             let service = service_fn(move |request: Request<Incoming>| {
                 let response = respond(answers.as_ref(), &request);

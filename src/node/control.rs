@@ -19,6 +19,7 @@ use crate::state::StateDir;
 
 use super::admin::Answers;
 use super::api::{ListenerStatus, Status};
+use super::messages::Messages;
 use super::start::{NodeConfig, Running};
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
@@ -38,12 +39,25 @@ struct Control {
     rejected: RefCell<Option<String>>,
     draining: AtomicBool,
     stop: Notify,
+    messages: Messages,
 }
 
 /// Runs a proxy to its end.
 pub(super) async fn serve(running: Running) {
-    let Running { addresses, config, published, metrics, recorder, writer, phase, workers, admin, state, specs } =
-        running;
+    let Running {
+        addresses,
+        config,
+        published,
+        metrics,
+        recorder,
+        writer,
+        phase,
+        workers,
+        admin,
+        state,
+        messages,
+        specs,
+    } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
         config,
@@ -55,12 +69,13 @@ pub(super) async fn serve(running: Running) {
         rejected: RefCell::default(),
         draining: AtomicBool::new(false),
         stop: Notify::new(),
+        messages: messages.clone(),
     });
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
-            let compiled = watch(state, specs, published.load().1.revision, Arc::clone(&watching));
+            let compiled = watch(state, specs, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             let asked = async {
@@ -74,8 +89,8 @@ pub(super) async fn serve(running: Running) {
             watching.store(false, Ordering::Relaxed);
             control.draining.store(true, Ordering::Relaxed);
             let _ = phase.send(Phase::Draining);
-            eprintln!("egressctl: draining, for at most {} s", drain_timeout.as_secs());
-            let joined = join(workers);
+            messages.say(&format!("draining, for at most {} s", drain_timeout.as_secs()));
+            let joined = join(workers, messages.clone());
             tokio::pin!(joined);
             tokio::select! {
                 () = &mut joined => return,
@@ -88,9 +103,9 @@ pub(super) async fn serve(running: Running) {
         })
         .await;
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
-        eprintln!("egressctl: {unstored}");
+        messages.say(&unstored.to_string());
     }
-    eprintln!("egressctl: stopped; {} entries recorded", control.recorder.health().entries());
+    messages.say(&format!("stopped; {} entries recorded", control.recorder.health().entries()));
 }
 
 /// SIGTERM or SIGINT.
@@ -105,11 +120,11 @@ async fn stop_signal() {
 }
 
 /// Waits for the worker threads without blocking the loop.
-async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
-    let joined = tokio::task::spawn_blocking(|| {
+async fn join(workers: Vec<std::thread::JoinHandle<()>>, messages: Messages) {
+    let joined = tokio::task::spawn_blocking(move || {
         for worker in workers {
             if worker.join().is_err() {
-                eprintln!("egressctl: a worker has panicked");
+                messages.say("a worker has panicked");
             }
         }
     });
@@ -123,6 +138,7 @@ fn watch(
     specs: Vec<ListenerSpec>,
     compiled: Revision,
     watching: Arc<AtomicBool>,
+    messages: &Messages,
 ) -> mpsc::UnboundedReceiver<Result<Snapshot, String>> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
@@ -146,7 +162,7 @@ fn watch(
         }
     });
     if let Err(error) = thread {
-        eprintln!("egressctl: changes of the registry cannot be watched: {error}");
+        messages.say(&format!("changes of the registry cannot be watched: {error}"));
     }
     receiver
 }
@@ -160,9 +176,9 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control.published.store(snapshot);
             }
             Err(why) => {
-                eprintln!(
-                    "egressctl: the configuration of the registry is not in force, the last good one stays: {why}"
-                );
+                control
+                    .messages
+                    .say(&format!("the configuration of the registry is not in force, the last good one stays: {why}"));
                 control.rejected.replace(Some(why));
             }
         }

@@ -3,6 +3,7 @@
 mod admin;
 pub mod api;
 mod control;
+mod messages;
 mod start;
 
 pub use start::{ListenerConfig, NodeConfig, Running, StartError, start};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
@@ -18,6 +19,7 @@ use crate::upstream::{Connector, Override, TlsConfigs};
 
 use super::admin::Admin;
 use super::control;
+use super::messages::Messages;
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
 #[derive(Debug, Clone)]
@@ -92,6 +94,7 @@ pub struct Running {
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) admin: Admin,
     pub(super) state: StateDir,
+    pub(super) messages: Messages,
     pub(super) specs: Vec<ListenerSpec>,
 }
 
@@ -102,6 +105,7 @@ pub struct Running {
 /// # Errors
 /// The first thing that is in the way; nothing is left running.
 pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
+    raise_descriptor_limit();
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
     let registry = SqliteRegistry::open(&state)?;
@@ -115,7 +119,10 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let store = LogStore::open(state.hot_db())?;
-    let recording = Recorder::start(store, Outlets::standard(), accesslog::Config::default(), tell);
+    let messages = Messages::new();
+    let told = messages.clone();
+    let recording =
+        Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let (phase, drain) = Drain::new();
@@ -127,22 +134,41 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         limits: config.limits.clone(),
         drain,
     };
-    let workers = spawn_workers(&shared, listeners, workers, &metrics)?;
-    Ok(Running { addresses, config, published, metrics, recorder, writer, phase, workers, admin, state, specs })
+    let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
+    Ok(Running {
+        addresses,
+        config,
+        published,
+        metrics,
+        recorder,
+        writer,
+        phase,
+        workers,
+        admin,
+        state,
+        messages,
+        specs,
+    })
+}
+
+/// Takes as many descriptors as the system lets us have: each call needs two, and the customary soft limit of 1,024 would
+/// end long before our own bounds.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised the limit stays, and connections past it wait in the backlog.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Tells whoever watches the proxy how recording goes.
-fn tell(notice: Notice<'_>) {
-    match notice {
+fn tell(messages: &Messages, notice: &Notice<'_>) {
+    messages.say(&match notice {
         Notice::StoreFails(error) => {
-            eprintln!(
-                "egressctl: the access log takes no entries, calls will be refused when its queue is full: {error}"
-            );
+            format!("the access log takes no entries, calls will be refused when its queue is full: {error}")
         }
-        Notice::StoreRecovered => eprintln!("egressctl: the access log takes entries again; nothing was lost"),
-        Notice::OutletFails(outlet, error) => eprintln!("egressctl: lines cannot be written to {outlet:?}: {error}"),
-        Notice::OutletRecovered(outlet) => eprintln!("egressctl: lines are written to {outlet:?} again"),
-    }
+        Notice::StoreRecovered => "the access log takes entries again; nothing was lost".to_owned(),
+        Notice::OutletFails(outlet, error) => format!("lines cannot be written to {outlet}: {error}"),
+        Notice::OutletRecovered(outlet) => format!("lines are written to {outlet} again"),
+    });
 }
 
 fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<Listener>, StartError> {
@@ -155,6 +181,7 @@ fn spawn_workers(
     listeners: Vec<Listener>,
     count: usize,
     metrics: &Metrics,
+    messages: &Messages,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     // One socket of every listener for each worker.
     let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
@@ -164,11 +191,11 @@ fn spawn_workers(
         }
     }
     let spawn = |(worker, sockets): (usize, Vec<TcpListener>)| {
-        let (shared, shard) = (shared.clone(), metrics.shard(worker));
+        let (shared, shard, messages) = (shared.clone(), metrics.shard(worker), messages.clone());
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
         std::thread::Builder::new().name(format!("worker-{worker}")).spawn(move || {
             if let Err(error) = proxy::run(shared, sockets, shard, seed) {
-                eprintln!("egressctl: worker {worker} cannot run: {error}");
+                messages.say(&format!("worker {worker} cannot run: {error}"));
             }
         })
     };

@@ -96,9 +96,7 @@ impl Proxied {
 
     /// A connection of a client.
     pub(crate) fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        Client { stream: BufReader::new(stream) }
+        Client::to(self.address)
     }
 
     /// The answer to a GET on a connection of its own.
@@ -148,6 +146,12 @@ impl Answer {
 }
 
 impl Client {
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        Self { stream: BufReader::new(stream) }
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).expect("the proxy reads");
     }

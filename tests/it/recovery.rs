@@ -124,3 +124,85 @@ fn a_proxy_whose_output_nobody_reads_goes_on_recording() {
     assert_eq!(scene.ok(&["logs", "--count"]).trim(), "1000");
     drop((unread, origin));
 }
+
+/// A scene whose rules log every call to cnn.com, which nothing answers.
+fn monitored() -> Stage {
+    let scene = Stage::new();
+    for fixture in ["sleep.yaml", "02-egress-monitoring.yaml"] {
+        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
+    }
+    scene
+}
+
+#[test]
+fn a_proxy_whose_messages_nobody_can_read_goes_on_recording() {
+    let scene = monitored();
+    // Standard output goes where standard error goes: nowhere, once `head` has read what it wants.
+    let script = format!(
+        "'{}' proxy start --listen 127.0.0.1:0=sleep 2>&1 | head -n 4 > '{}'; wait",
+        scene.exe(),
+        scene.write("said", "")
+    );
+    let mut shell = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .env("EGRESSCTL_STATE_DIR", scene.state())
+        .spawn()
+        .expect("bash runs");
+    let status = scene.wait_for_status();
+    let address = status["listeners"][0]["address"].as_str().expect("an address").parse().expect("an address");
+    let mut client = Client::to(address);
+    for call in 0..20 {
+        assert_eq!(client.get(&format!("http://edition.cnn.com/politics/{call}")).status, 502);
+        scene.wait_for_entry(&format!("/politics/{call}\""));
+    }
+    scene.ok(&["proxy", "stop"]);
+    shell.wait().expect("bash ends with the proxy");
+    assert_eq!(scene.ok(&["logs", "--count"]).trim(), "40");
+}
+
+#[test]
+fn one_pipe_for_everything_that_nobody_reads_holds_up_nothing() {
+    let scene = monitored();
+    let (unread, writer) = std::io::pipe().expect("a pipe");
+    let mut command = scene.command(&["proxy", "start", "--listen", "127.0.0.1:0=sleep"]);
+    let both = writer.try_clone().expect("a descriptor");
+    let mut child = command.stdin(std::process::Stdio::null()).stdout(writer).stderr(both).spawn().expect("it starts");
+    let status = scene.wait_for_status();
+    let address = status["listeners"][0]["address"].as_str().expect("an address").parse().expect("an address");
+    let mut client = Client::to(address);
+    let long = "x".repeat(30_000);
+    for _ in 0..400 {
+        assert_eq!(client.get(&format!("http://edition.cnn.com/politics/{long}")).status, 502);
+    }
+    scene.ok(&["proxy", "stop"]);
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().expect("a child").is_none() {
+        assert!(Instant::now() < deadline, "the proxy does not end");
+        std::thread::yield_now();
+    }
+    assert_eq!(scene.ok(&["logs", "--count"]).trim(), "800");
+    drop(unread);
+}
+
+#[test]
+fn a_named_pipe_as_output_file_holds_up_nothing() {
+    let scene = monitored();
+    let pipe = scene.write("pipe", "");
+    std::fs::remove_file(&pipe).expect("a file");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let handler = format!(
+        "apiVersion: config.istio.io/v1alpha2\nkind: stdio\nmetadata: {{name: egress-access-handler, namespace: \
+         istio-system}}\nspec: {{logStream: FILE, outputPath: {pipe}}}\n"
+    );
+    scene.ok_with(&["replace", "-f", "-"], &handler);
+    let mut proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    for _ in 0..3 {
+        assert_eq!(client.get("http://edition.cnn.com/sport").status, 502);
+        scene.wait_for_entry("/sport");
+    }
+    assert!(proxy.wait_for("named pipe").contains("cannot be written"));
+    scene.ok(&["proxy", "stop"]);
+    assert!(proxy.wait().success());
+    assert_eq!(scene.ok(&["logs", "--count"]).trim(), "3");
+}

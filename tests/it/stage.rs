@@ -83,6 +83,20 @@ impl Stage {
         }
     }
 
+    /// The status of the proxy that runs on the state directory, as soon as one does.
+    pub(crate) fn wait_for_status(&self) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found: serde_json::Value =
+                serde_json::from_str(&self.ok(&["proxy", "status", "-o", "json"])).expect("JSON");
+            if !found[0].is_null() {
+                return found[0].clone();
+            }
+            assert!(Instant::now() < deadline, "no proxy runs");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
     pub(crate) fn metrics(&self) -> String {
         self.ok(&["proxy", "metrics"])
     }
