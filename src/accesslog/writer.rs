@@ -33,8 +33,8 @@ impl Append for LogStore {
 /// What callers send to the thread.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Store this. Comes with a permit.
-    Report(Report),
+    /// Store this. Comes with so many permits.
+    Report(Report, usize),
     /// Answer when everything sent before is stored and printed.
     Flush(sync::Sender<()>),
 }
@@ -50,7 +50,7 @@ pub(super) struct WriterThread {
     notice: OnNotice,
     /// The group that is gathered.
     entries: Vec<Entry>,
-    reports: usize,
+    permits: usize,
     flushes: Vec<sync::Sender<()>>,
 }
 
@@ -64,7 +64,7 @@ impl WriterThread {
         notice: OnNotice,
     ) -> Self {
         let (entries, flushes) = (Vec::new(), Vec::new());
-        Self { store, outlets, receiver, state, interval, notice, entries, reports: 0, flushes }
+        Self { store, outlets, receiver, state, interval, notice, entries, permits: 0, flushes }
     }
 
     /// Stores groups until the channel ends or the recorder is closed.
@@ -102,9 +102,9 @@ impl WriterThread {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Report(report) => {
+            Message::Report(report, permits) => {
                 self.entries.extend(report);
-                self.reports += 1;
+                self.permits += permits;
             }
             Message::Flush(done) => self.flushes.push(done),
         }
@@ -122,7 +122,7 @@ impl WriterThread {
             self.print();
         }
         self.entries.clear();
-        self.state.room.add_permits(std::mem::take(&mut self.reports));
+        self.state.room.add_permits(std::mem::take(&mut self.permits));
         for flush in self.flushes.drain(..) {
             // Whoever asked may have stopped waiting.
             let _ = flush.send(());

@@ -1,4 +1,4 @@
-//! Entries for refusals that no rule asked for: a denied call must never leave no trace.
+//! Entries of calls that were refused or failed: each says why, whether a rule asked for a line or not.
 
 use std::sync::{Arc, LazyLock};
 

@@ -10,10 +10,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
+use crate::call::Failure;
 use crate::metrics::Counter;
 
 use super::drain::{Drain, Phase};
-use super::exchange::exchange;
+use super::exchange::{exchange, now};
+use super::patient::Patient;
+use super::report::refused_head;
 use super::worker::Worker;
 
 /// Serves one client connection to its end.
@@ -33,7 +36,8 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream
         let worker = Rc::clone(&worker);
         async move { Ok::<_, Infallible>(exchange(worker, listener, peer.ip(), request).await) }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, limits.response_timeout)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = drain.reached(Phase::Draining) => {
@@ -41,8 +45,19 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream
             connection.await
         }
     };
-    // hyper has answered 400 or 431 already where the head was at fault.
-    if ended.is_err_and(|error| error.is_parse() || error.is_parse_too_large()) {
+    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error)) {
         shard.shard.count(Counter::BadConnections);
+        if let Ok(permit) = shard.recorder.permit().await {
+            refused_head(&shard, permit, now(), failure);
+        }
+    }
+}
+
+/// What hyper has refused, and answered 400 or 431, before it became a request.
+fn refusal_of(error: &hyper::Error) -> Option<Failure> {
+    if error.is_parse_too_large() {
+        Some(Failure::HeadTooLarge)
+    } else {
+        error.is_parse().then_some(Failure::BadRequest("what was sent is no HTTP/1.1 request"))
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Failure, normalize};
@@ -55,11 +55,16 @@ pub(super) async fn exchange(
     }
 }
 
-/// Refuses answers that could be read in two ways (RFC 9112 §6.3), or switch to a protocol that nobody asked for.
+/// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
 fn checked(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
-    let two_lengths = headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH);
-    if two_lengths || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let framed = codings.next().is_none_or(|coding| {
+        coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+            && codings.next().is_none()
+            && !headers.contains_key(header::CONTENT_LENGTH)
+    });
+    if !framed || response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::UpstreamProtocol);
     }
     Ok(response)
@@ -68,6 +73,8 @@ fn checked(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, F
 fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Closing) -> Response<AnswerBody> {
     let (mut head, body) = response.into_parts();
     strip(&mut head.headers);
+    // The version is the connection's, not the answer's (RFC 9110 §2.5); hyper lowers it for clients of HTTP/1.0.
+    head.version = Version::HTTP_11;
     closing.answered(head.status.as_u16());
     let ends_here = closing.call().method() == Method::HEAD;
     Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))

@@ -73,5 +73,9 @@ fn request(call: &Call, body: RequestBody) -> Request<RequestBody> {
     *request.headers_mut() = call.headers().clone();
     let host = HeaderValue::from_str(call.authority().as_str()).expect("a normalized authority is plain ASCII");
     request.headers_mut().insert(header::HOST, host);
+    if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+        // hyper would send a GET without its body otherwise.
+        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     request
 }

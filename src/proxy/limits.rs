@@ -18,7 +18,8 @@ pub struct Limits {
     /// Most header fields of a request.
     pub head_fields: usize,
     /// How long an origin may take to send the head of its answer where the route says nothing, and how long it may
-    /// pause in its body. Long polls and language models answer within minutes.
+    /// pause in its body; also how long a client may pause in reading it. Long polls and language models answer
+    /// within minutes.
     pub response_timeout: Duration,
 }
 

@@ -9,6 +9,7 @@ mod exchange;
 mod forward;
 mod limits;
 mod listener;
+mod patient;
 mod report;
 mod respond;
 mod worker;

@@ -113,7 +113,8 @@ impl Drop for Closing {
         let mut scratch = self.worker.scratch.borrow_mut();
         let errors = snapshot.policy.report(&bag, &mut scratch, &mut report);
         self.worker.shard.add(Counter::EvaluationErrors, errors);
-        if let Some(failure) = self.outcome.failure.filter(|_| report.is_empty()) {
+        if let Some(failure) = self.outcome.failure {
+            // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, self.outcome.status));
         }
         self.count(report.len());

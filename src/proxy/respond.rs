@@ -49,21 +49,44 @@ pub(super) fn turn_away(worker: &Worker, stream: TcpStream) {
 
 /// Removes from an origin's head what is for its own connection only (RFC 9110 §7.6.1).
 pub(super) fn strip(headers: &mut HeaderMap) {
-    const HOP_BY_HOP: [HeaderName; 5] = [
+    const HOP_BY_HOP: [HeaderName; 6] = [
         header::CONNECTION,
+        header::PROXY_AUTHENTICATE,
         HeaderName::from_static("keep-alive"),
         HeaderName::from_static("proxy-connection"),
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
+    for name in named_in_connection(headers) {
+        headers.remove(name);
+    }
     for name in HOP_BY_HOP {
         headers.remove(name);
     }
 }
 
+/// The headers that the origin declares to be for this connection; never those that frame or describe the answer.
+fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    names.filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_origin_says_to_its_connection_is_not_passed_on() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("connection", "x-hop, close"), ("x-hop", "1"), ("proxy-authenticate", "Basic"), ("x", "2")]
+        {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x"]);
+    }
 
     #[test]
     fn the_turned_away_answer_has_the_length_it_says() {

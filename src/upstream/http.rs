@@ -133,7 +133,14 @@ impl Upstream {
 }
 
 fn failure_of(error: &hyper::Error) -> Failure {
-    if error.is_parse() || error.is_parse_too_large() { Failure::UpstreamProtocol } else { Failure::UpstreamClosed }
+    if error.is_user() {
+        // The only thing that we hand to hyper and that can fail is the caller's body.
+        Failure::BadRequest("the body of the request broke off or breaks HTTP")
+    } else if error.is_parse() || error.is_parse_too_large() {
+        Failure::UpstreamProtocol
+    } else {
+        Failure::UpstreamClosed
+    }
 }
 
 /// The body of a request, counted as it passes.

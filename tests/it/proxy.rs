@@ -160,6 +160,57 @@ fn an_origin_that_stops_in_its_body_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn a_client_that_does_not_read_its_answer_is_not_waited_for_for_ever() {
+    let endless = |_: &Received| Reply::page("200 OK", &vec![b'x'; 64 * 1024 * 1024]);
+    let origin = Origin::start(None, endless).expect("an origin");
+    let scene = scene_with(&entry("a.example", origin.address));
+    let proxy = Proxied::start(&scene, &["--response-timeout", "200ms"]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    client.read_head();
+    wait_until(|| metric(&scene.metrics(), "egressctl_abandoned_total") == 1);
+}
+
+#[test]
+fn a_body_in_chunks_reaches_the_origin_whatever_the_method() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\n\r\n");
+    client.send(b"5\r\nabcde\r\n0\r\n\r\n");
+    let (mut upstream, _) = listener.accept().expect("the proxy connects");
+    read_request(&mut upstream);
+    let mut body = [0; 15];
+    std::io::Read::read_exact(&mut upstream, &mut body).expect("the body");
+    assert_eq!(&body, b"5\r\nabcde\r\n0\r\n\r\n");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_the_callers_fault() {
+    let origin = Origin::start(None, page).expect("an origin");
+    let scene = scene_with(&entry("a.example", origin.address));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"POST http://a.example/ HTTP/1.1\r\nhost: a.example\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n");
+    let entry = scene.wait_for_entry("a.example");
+    assert!(entry.contains("\"flag\":\"DPE\""), "{entry}");
+}
+
+#[test]
+fn the_version_of_an_answer_is_that_of_the_connection() {
+    let old = |_: &Received| Reply::Last(b"HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nold".to_vec());
+    let origin = Origin::start(None, old).expect("an origin");
+    let scene = scene_with(&entry("a.example", origin.address));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    for _ in 0..2 {
+        let answer = client.get("http://a.example/");
+        assert!(answer.head.starts_with("HTTP/1.1 200"), "{}", answer.head);
+    }
+}
+
+#[test]
 fn a_client_that_leaves_cancels_its_call() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));
@@ -225,6 +276,7 @@ fn answers_that_can_be_read_in_two_ways_are_not_passed_on() {
         &b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"[..],
         b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 5\r\n\r\nabcde",
         b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
     ] {
         let origin = Origin::start(None, move |_| Reply::Last(answer.to_vec())).expect("an origin");
         let scene = scene_with(&entry("a.example", origin.address));
@@ -306,6 +358,7 @@ fn requests_that_are_no_proper_http_are_refused() {
         assert_eq!(client.read().status, status, "{}", String::from_utf8_lossy(&request[..request.len().min(80)]));
         assert_eq!(neighbour.get("http://a.example/").status, 200);
     }
+    assert!(scene.wait_for_entry("no HTTP/1.1 request").contains("\"responseCode\":400"));
     let metrics = scene.metrics();
     let refused: u64 =
         metric(&metrics, "egressctl_bad_connections_total") + metric(&metrics, "egressctl_refused_total");
