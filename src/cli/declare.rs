@@ -40,7 +40,7 @@ impl Text {
 /// Every fault of every document, with a picture of its place.
 pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Result<Vec<Declared>, Failures> {
     if files.names.is_empty() {
-        return Err(Failure::client("must specify one of -f and -k").into());
+        return Err(Failure::client("must specify -f").into());
     }
     let mut failures = Failures::default();
     let mut declared = Vec::new();
@@ -106,8 +106,7 @@ pub(crate) fn mentioned(files: &Files, context: &mut Context) -> Result<Vec<(Key
         let parsed = parse(&source);
         let untold = |finding: &Finding| match finding.problem.code {
             Code::Syntax | Code::UnknownKind => true,
-            Code::Required => finding.subject.as_ref().is_none_or(|subject| subject.kind.is_empty()),
-            _ => false,
+            _ => finding.subject.as_ref().is_none_or(|subject| subject.kind.is_empty()),
         };
         let errors: Vec<Finding> = parsed.findings.into_iter().filter(untold).collect();
         failures.extend(refusal::refusals(&source, &errors, "delete", context.color_err));

@@ -35,7 +35,7 @@ use verb::Verb;
 /// Resources are those of Istio and Kubernetes, verbs and flags are kubectl's.
 #[derive(Debug, Parser)]
 #[command(name = "egressctl", version, styles = clap::builder::Styles::plain(), args_override_self = true, arg_required_else_help = true)]
-#[command(disable_help_subcommand = true, infer_long_args = false)]
+#[command(infer_long_args = false)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Code, Problem, Severity, Source, Span};
+use super::{Code, Problem, Severity, Source, Span, visible};
 
 /// Lines shown before the one at fault, so that the reader sees what the key belongs to.
 const CONTEXT_LINES: usize = 2;
@@ -25,7 +25,8 @@ pub fn render(problem: &Problem, place: Option<(&Source, Span)>, color: bool) ->
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let label = expectation(problem);
+    // The renderer makes titles and excerpts visible itself, labels and advice not.
+    let label = expectation(problem).map(|label| visible(&label).into_owned());
     let excerpt = place.map(|(source, span)| Excerpt::around(source, span));
     // What is missing has no place of its own: its path says what to add.
     let title =
@@ -35,7 +36,7 @@ pub fn render(problem: &Problem, place: Option<(&Source, Span)>, color: bool) ->
         Some(excerpt) => group = group.element(excerpt.snippet(label.as_deref())),
         None => group = group.elements(label.map(|label| Level::NOTE.message(label))),
     }
-    group = group.elements(problem.help.as_deref().map(|help| Level::HELP.message(help)));
+    group = group.elements(problem.help.as_deref().map(|help| Level::HELP.message(visible(help))));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(&[group])
 }

@@ -1,7 +1,8 @@
 //! The state directory and the paths in it.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -17,16 +18,32 @@ pub struct StateDir {
 
 impl StateDir {
     /// Opens the directory, creating it, its parents and its sub-directories where they are missing. What is created
-    /// has mode 0700; a directory that is there already keeps its mode.
+    /// has mode 0700; a directory that is there already must have it, too.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] with the path that cannot be created.
+    /// [`Error::Unwritable`] with the path that cannot be created, [`Error::Open`] with the one that others may enter.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = Self { path: path.into() };
         for directory in [dir.path.clone(), dir.segments(), dir.identity(), dir.run()] {
             create_directory(&directory)?;
+            require_private(&directory)?;
         }
         Ok(dir)
+    }
+
+    /// The same for a directory that came along with a checkout, and so with the mode that the umask gave it: others'
+    /// permissions are taken away first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_checked_out(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        create_directory(&path)?;
+        if require_private(&path).is_err() {
+            std::fs::set_permissions(&path, Permissions::from_mode(DIRECTORY_MODE))
+                .map_err(|error| Error::unwritable(&path, error))?;
+        }
+        Self::open(path)
     }
 
     /// The directory itself.
@@ -75,10 +92,15 @@ fn create_directory(path: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| Error::unwritable(path, error))
 }
 
+/// Refuses a directory with permissions for others than its owner.
+fn require_private(path: &Path) -> Result<(), Error> {
+    let found = std::fs::metadata(path).map_err(|error| Error::unwritable(path, error))?;
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(Error::Open { path: path.to_owned(), mode }) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -99,6 +121,30 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let first = StateDir::open(root.path()).unwrap();
         assert_eq!(StateDir::open(root.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_enter_is_refused_with_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = StateDir::open(root.path().join("s")).unwrap();
+        for path in [dir.run(), dir.path().to_owned()] {
+            std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            let error = StateDir::open(dir.path()).unwrap_err();
+            let expected = format!("{} may be entered by others than its owner (its mode is 0755)", path.display());
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.hint().unwrap(), format!("make it private: chmod 700 '{}'", path.display()));
+            std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_of_a_checkout_is_made_private() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        StateDir::open_checked_out(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod name;
 mod sort;
 mod yaml;
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use serde_json::{Value as Json, json};
@@ -53,12 +54,31 @@ impl<'a> Objects<'a> {
             [resource] if self.single => resource.to_json(),
             resources => json!({
                 "apiVersion": "v1",
-                "items": resources.iter().map(Resource::to_json).collect::<Vec<_>>(),
+                "items": items(resources),
                 "kind": "List",
                 "metadata": {"resourceVersion": ""},
             }),
         }
     }
+}
+
+/// The items of a list. It has one version of each kind, as an API server's has: the one in which all resources of the
+/// kind are kept, or else the kind's preferred one.
+fn items(resources: &[Resource]) -> Vec<Json> {
+    let mut versions: HashMap<String, &str> = HashMap::new();
+    for Resource { kind, version, .. } in resources {
+        let common = versions.entry(kind.qualified_singular()).or_insert(version);
+        if *common != version {
+            *common = kind.versions.first().copied().unwrap_or_default();
+        }
+    }
+    let item = |resource: &Resource| {
+        let mut tree = resource.to_json();
+        let common = versions.get(&resource.kind.qualified_singular()).copied().unwrap_or_default();
+        tree["apiVersion"] = resource.kind.api_version(common).into();
+        tree
+    };
+    resources.iter().map(item).collect()
 }
 
 /// Writes resources as documents.

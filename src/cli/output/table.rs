@@ -23,7 +23,7 @@ impl Table {
     /// An empty table under these headings, which are printed in upper case.
     pub(crate) fn new<T: AsRef<str>>(headings: impl IntoIterator<Item = T>) -> Self {
         Self {
-            headings: headings.into_iter().map(|heading| heading.as_ref().to_uppercase()).collect(),
+            headings: headings.into_iter().map(|heading| cell(&heading.as_ref().to_uppercase()).into_owned()).collect(),
             ..Self::default()
         }
     }
