@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::context::Context;
 use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
-use super::output::{Objects, Output};
+use super::output::{FormatParser, Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
 use crate::resource::{Key, Meta, Resource};
 use crate::snapshot::admission;
@@ -22,7 +22,7 @@ pub(crate) struct Writing {
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client", hide_possible_values = true, hide_default_value = true)]
     pub(crate) dry_run: DryRun,
     /// Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = FormatParser, hide_possible_values = true)]
     pub(crate) output: Option<String>,
 }
 

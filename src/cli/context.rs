@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::failure::Failure;
+use super::style;
 use crate::registry::SqliteRegistry;
 use crate::state::StateDir;
 
@@ -116,7 +117,7 @@ impl Context {
     /// Those of the two.
     pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         self.out.flush()?;
-        writeln!(self.err, "{line}")
+        if self.color_err { writeln!(self.err, "{}", style::marked(line)) } else { writeln!(self.err, "{line}") }
     }
 }
 
@@ -136,7 +137,8 @@ fn default_state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<Path
 }
 
 impl When {
-    fn allows(self, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    /// Whether an output may be coloured.
+    pub(super) fn allows(self, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
         let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
         match self {
             Self::Always => true,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::style;
 use crate::accesslog;
 use crate::diagnostic::{visible, visible_lines};
 use crate::registry;
@@ -118,10 +119,22 @@ impl Failures {
     }
 }
 
+impl Failures {
+    /// All of them, a line or more each; with what sort of fault it is in colour, if `color`.
+    pub(crate) fn text(&self, color: bool) -> String {
+        let alone = self.0.len() == 1;
+        let line = |failure: &Failure| {
+            let text = failure.text(alone);
+            let text = text.trim_end_matches('\n');
+            if color { style::marked(text) + "\n" } else { format!("{text}\n") }
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alone = self.0.len() == 1;
-        self.0.iter().try_for_each(|failure| writeln!(f, "{}", failure.text(alone).trim_end_matches('\n')))
+        f.write_str(&self.text(false))
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Command};
+use clap::{ArgAction, Command, ValueEnum};
 
+use super::context::When;
+use super::style;
 use crate::diagnostic::visible;
 
 /// The program's name in messages.
@@ -23,7 +25,9 @@ pub(super) fn report(error: &clap::Error, typed: &[OsString]) -> ExitCode {
         }
         _ => {
             let words: Vec<String> = typed.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            let _ = writeln!(io::stderr(), "{}", text(error, &words));
+            let text = text(error, &words);
+            let color = color_of(&words).allows(io::stderr().is_terminal(), |name| std::env::var_os(name));
+            let _ = writeln!(io::stderr(), "{}", if color { style::marked(&text) } else { text });
             ExitCode::FAILURE
         }
     }
@@ -62,6 +66,13 @@ fn text(error: &clap::Error, words: &[String]) -> String {
     };
     let (message, path) = (visible(&message), path_of(words));
     format!("error: {message}{}\nSee '{PROGRAM}{path} --help' for usage.", meant(error))
+}
+
+/// `--color` of a command line that could not be read.
+fn color_of(words: &[String]) -> When {
+    let behind = words.windows(2).rev().find(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    let value = words.iter().rev().find_map(|word| word.strip_prefix("--color=")).or(behind);
+    value.and_then(|value| When::from_str(value, true).ok()).unwrap_or(When::Auto)
 }
 
 fn words_of(value: &ContextValue) -> Vec<String> {

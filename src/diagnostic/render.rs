@@ -25,13 +25,13 @@ pub fn render(problem: &Problem, place: Option<(&Source, Span)>, color: bool) ->
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    // The renderer makes titles and excerpts visible itself, labels and advice not.
+    // The renderer makes nothing but the excerpt safe for a terminal.
     let label = expectation(problem).map(|label| visible(&label).into_owned());
     let excerpt = place.map(|(source, span)| Excerpt::around(source, span));
     // What is missing has no place of its own: its path says what to add.
     let title =
         if excerpt.is_none() || problem.code == Code::Required { problem.to_string() } else { problem.message.clone() };
-    let mut group = Group::with_title(level.primary_title(title));
+    let mut group = Group::with_title(level.primary_title(visible(&title)));
     match &excerpt {
         Some(excerpt) => group = group.element(excerpt.snippet(label.as_deref())),
         None => group = group.elements(label.map(|label| Level::NOTE.message(label))),

@@ -201,7 +201,8 @@ impl Reader<'_> {
     /// A `List` whose items are no list; none at all are an empty one.
     fn list_without_items(&mut self, document: &Document, at: &FieldPath, list: &Map<String, Json>) {
         if list.get("items").is_some_and(|items| !items.is_null()) {
-            let problem = Problem::error(Code::WrongType, at.field("items"), "wrong type: expected a list of resources");
+            let problem =
+                Problem::error(Code::WrongType, at.field("items"), "wrong type: expected a list of resources");
             self.found(problem, document.range.clone(), None, None);
         }
     }

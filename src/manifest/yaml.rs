@@ -243,6 +243,9 @@ fn libyaml_words(info: &str) -> String {
         Some((doing, fault)) if doing.starts_with("while ") => fault,
         _ => info,
     };
+    if fault.starts_with("illegal placement of ':'") {
+        return "did not find expected ',' or ']'".to_owned();
+    }
     if fault.starts_with("expected ") { format!("did not find {fault}") } else { fault.to_owned() }
 }
 

@@ -17,8 +17,8 @@ pub enum Error {
         /// What the operating system, or SQLite for it, said.
         source: io::Error,
     },
-    /// Others than the owner may enter the directory.
-    #[error("{} may be entered by others than its owner (its mode is {mode:04o})", .path.display())]
+    /// Others than the owner may write the directory, or enter one that holds sockets, keys or the log.
+    #[error("{} is open to others than its owner (its mode is {mode:04o})", .path.display())]
     Open {
         /// The directory.
         path: PathBuf,

@@ -17,8 +17,11 @@ mod sort;
 mod yaml;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::Write;
 
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use serde_json::{Value as Json, json};
 
 use super::failure::Failure;
@@ -140,6 +143,28 @@ pub(crate) fn help() -> String {
     match forms.split_last() {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+/// What clap reads a value of `-o` with: any text, as kubectl's own message names the formats, but completion offers
+/// those that it knows.
+#[derive(Debug, Clone)]
+pub(crate) struct FormatParser;
+
+impl TypedValueParser for FormatParser {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        // Those with an argument end in =, behind which the shell goes on.
+        let typed = FORMATS.iter().map(|Format { name, argument, .. }| match *argument {
+            "" => PossibleValue::new(*name),
+            _ => PossibleValue::new(format!("{name}=")),
+        });
+        Some(Box::new(typed))
     }
 }
 

@@ -130,9 +130,9 @@ impl FromStr for Listen {
             None => (text, None),
             Some((address, workload)) => (address, Some(workload)),
         };
-        let address = address.parse().map_err(|_| {
-            String::from("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep")
-        })?;
+        let address = address
+            .parse()
+            .map_err(|_| String::from("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep"))?;
         let workload = workload.map(|workload| match workload.split_once('.') {
             None => (workload.to_owned(), None),
             Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
@@ -161,7 +161,7 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     let config = config(arguments, context.namespace());
     let registry = context.registry()?;
     for (name, namespace) in config.listeners.iter().filter_map(|listener| listener.workload.as_ref()) {
-        known(&registry, name, namespace)?;
+        not_mistyped(&registry, name, namespace)?;
     }
     crate::cli::http::runtime()?.block_on(async {
         let running = start(state, config.clone()).map_err(worded)?;
@@ -171,27 +171,26 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     })
 }
 
-/// Refuses a workload that is not declared: whoever mistypes one would find all calls refused.
-fn known(registry: &dyn View, name: &str, namespace: &str) -> Result<(), Failure> {
-    if Workload::find(registry, name, namespace)?.is_some() {
+/// Refuses a workload that is not declared where it looks like a slip for one that is: all its calls would be refused.
+/// Any other may be declared later.
+fn not_mistyped(view: &dyn View, name: &str, namespace: &str) -> Result<(), Failure> {
+    if Workload::find(view, name, namespace)?.is_some() {
         return Ok(());
     }
-    let mut names = Vec::new();
+    let mut known: Vec<(String, String)> = Vec::new();
     for kind in [&DEPLOYMENT, &POD] {
         let everywhere = ListQuery { kind, namespace: None, selector: Selector::default() };
-        names.extend(registry.list(&everywhere)?.iter().map(|found| (found.meta.name.clone(), found.namespace().to_owned())));
+        let found = view.list(&everywhere)?;
+        known.extend(found.iter().map(|found| (found.meta.name.clone(), found.namespace().to_owned())));
     }
-    let elsewhere = names.iter().find(|(found, _)| found == name);
-    let near = || nearest(name, names.iter().filter(|(_, of)| of == namespace).map(|(name, _)| name.as_str()));
-    let advice = match (elsewhere, near()) {
-        (Some((name, namespace)), _) => format!("\nhint: did you mean {name}.{namespace}?"),
-        (None, Some(name)) => format!("\nhint: did you mean {name}.{namespace}?"),
-        (None, None) => "\nhint: declare it first, or see egressctl get deployments,pods -A".into(),
-    };
-    Err(Failure::Server {
-        reason: "NotFound",
-        message: format!("no workload \"{name}\" in namespace \"{namespace}\": there is neither such a Deployment nor Pod{advice}"),
-    })
+    let elsewhere = known.iter().find(|(found, _)| found == name).map(|(_, of)| (name, of.as_str()));
+    let neighbours = known.iter().filter(|(_, of)| of == namespace).map(|(name, _)| name.as_str());
+    let near = elsewhere.or_else(|| nearest(name, neighbours).map(|near| (near, namespace)));
+    let Some((near, of)) = near else { return Ok(()) };
+    let message = format!(
+        "no workload \"{name}\" in namespace \"{namespace}\"\nhint: did you mean {near}.{of}? If not, declare {name} first"
+    );
+    Err(Failure::Server { reason: "NotFound", message })
 }
 
 /// Stores say what to do about a fault.

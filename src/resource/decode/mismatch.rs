@@ -37,8 +37,7 @@ pub(super) fn not_supported(value: &Json, at: FieldPath, variants: &'static [&'s
     };
     let message = format!("unsupported value \"{}\"", shortened(text));
     let words = unsupported(text, variants.iter().copied());
-    let problem =
-        Problem::error(Code::NotSupported, at, message).expected(variants.iter().copied()).kubernetes(words);
+    let problem = Problem::error(Code::NotSupported, at, message).expected(variants.iter().copied()).kubernetes(words);
     match nearest(text, variants.iter().copied()) {
         Some(name) => problem.help(format!("did you mean \"{name}\"?")),
         None => problem,

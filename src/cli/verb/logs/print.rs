@@ -10,16 +10,13 @@ use super::pod::Origin;
 use crate::accesslog::{Level, Row, Sink, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::table::Table;
+use crate::cli::output::table::{Headings, Table};
+use crate::cli::style;
 
 /// Entries of a table that are laid out together.
 const PAGE: usize = 500;
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
-/// Terminal codes: red, yellow, and back.
-const RED: &str = "\u{1b}[31m";
-const YELLOW: &str = "\u{1b}[33m";
-const PLAIN: &str = "\u{1b}[0m";
 
 /// How entries look.
 #[derive(Debug, Clone, Args)]
@@ -105,7 +102,7 @@ impl Printed<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.page.write(&mut self.context.out)?;
+        self.page.write(&mut self.context.out, self.context.color)?;
         self.context.out.flush()
     }
 
@@ -127,12 +124,16 @@ impl Printed<'_> {
         let mut fields = line::fields(row.line).unwrap_or_default();
         fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()));
         if self.page.lacks_column(&fields) {
-            self.page.write(&mut self.context.out)?;
+            self.page.write(&mut self.context.out, self.context.color)?;
             self.page.start(&fields, self.look.output == Form::Wide, &mut self.context.out)?;
         }
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
         self.page.push(row, &fields, own);
-        if self.page.table.len() >= PAGE && !self.follows { self.page.write(&mut self.context.out) } else { Ok(()) }
+        if self.page.table.len() >= PAGE && !self.follows {
+            self.page.write(&mut self.context.out, self.context.color)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -163,12 +164,12 @@ impl Page {
         self.table.push(cells);
     }
 
-    fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&mut self, out: &mut dyn Write, color: bool) -> io::Result<()> {
         if self.table.is_empty() {
             return Ok(());
         }
         let headings = !std::mem::replace(&mut self.headed, true);
-        self.table.write_page(out, headings)
+        self.table.write_page(out, Headings::new(headings, color))
     }
 }
 
@@ -188,8 +189,8 @@ fn text(value: &Json) -> String {
 fn coloured(line: &str, level: Level) -> String {
     let code = match level {
         Level::Info => return line.to_owned(),
-        Level::Warning => YELLOW,
-        Level::Error => RED,
+        Level::Warning => style::WARNING,
+        Level::Error => style::ERROR,
     };
     let name = level.name();
     let place = if line.starts_with('{') { format!("\"{name}\"") } else { format!("\t{name}\t") };
@@ -197,7 +198,7 @@ fn coloured(line: &str, level: Level) -> String {
         None => line.to_owned(),
         Some(at) => {
             let (before, after) = (&line[..=at], &line[at + 1 + name.len()..]);
-            format!("{before}{code}{name}{PLAIN}{after}")
+            format!("{before}{code}{name}{}{after}", style::PLAIN)
         }
     }
 }
@@ -209,9 +210,9 @@ mod tests {
     #[test]
     fn only_bad_levels_are_coloured() {
         let json = r#"{"level":"error","time":"t","path":"error"}"#;
-        let expected = "{\"level\":\"\u{1b}[31merror\u{1b}[0m\",\"time\":\"t\",\"path\":\"error\"}";
+        let expected = "{\"level\":\"\u{1b}[1m\u{1b}[91merror\u{1b}[0m\",\"time\":\"t\",\"path\":\"error\"}";
         assert_eq!(coloured(json, Level::Error), expected);
         assert_eq!(coloured(json, Level::Info), json);
-        assert_eq!(coloured("t\twarn\ti\t{}", Level::Warning), "t\t\u{1b}[33mwarn\u{1b}[0m\ti\t{}");
+        assert_eq!(coloured("t\twarn\ti\t{}", Level::Warning), "t\t\u{1b}[1m\u{1b}[33mwarn\u{1b}[0m\ti\t{}");
     }
 }
