@@ -235,6 +235,17 @@ fn joined(base: &FieldPath, path: &FieldPath) -> FieldPath {
     })
 }
 
+impl From<&Resource> for Subject {
+    fn from(resource: &Resource) -> Self {
+        Self {
+            api_version: resource.kind.api_version(&resource.version),
+            kind: resource.kind.name.to_owned(),
+            namespace: resource.meta.namespace.clone(),
+            name: resource.meta.name.clone(),
+        }
+    }
+}
+
 impl Subject {
     fn of(object: &Map<String, Json>) -> Self {
         let text = |value: Option<&Json>| value.and_then(Json::as_str).map(ToOwned::to_owned);

@@ -434,3 +434,14 @@ fn help_is_a_verb_too() {
     let coloured = scene.run("get foo --color=always").error();
     assert!(coloured.starts_with("\u{1b}[1m\u{1b}[91merror:\u{1b}[0m the server"), "{coloured}");
 }
+
+#[test]
+fn faults_of_fields_and_of_expressions_are_shown_together() {
+    let scene = Scene::new();
+    let faulty = RULE.replace("request.path", "request.paht").replace("spec:", "spec:\n  macth: x");
+    let other = RULE.replace("name: r", "name: s").replace("request.path", "request.hots");
+    let refusal = scene.run("create -f -").with_stdin(&format!("{faulty}---\n{other}")).error();
+    for fault in ["unknown field \"macth\"", "unknown attribute request.paht", "unknown attribute request.hots"] {
+        assert_eq!(refusal.matches(&format!("error: {fault}\n")).count(), 1, "{fault}: {refusal}");
+    }
+}

@@ -94,7 +94,7 @@ TIME                          LEVEL   PATH
     let wide = scene.run("logs -o wide --level error").output();
     assert!(wide.lines().next().is_some_and(|line| line.ends_with("RULE")), "{wide}");
     let coloured = scene.run("logs --color always --level error").output();
-    assert_eq!(coloured, ERROR.replacen("error", "\u{1b}[31merror\u{1b}[0m", 1));
+    assert_eq!(coloured, ERROR.replacen("error", "\u{1b}[1m\u{1b}[91merror\u{1b}[0m", 1));
 }
 
 #[test]

@@ -144,7 +144,8 @@ static WITHOUT_RULES: &[&Kind] = &[&NAMESPACE, &SERVICE, &DEPLOYMENT];
 fn kinds_that_a_newer_binary_stored_are_passed_over() {
     let directory = tempfile::tempdir().unwrap();
     open(&directory).commit(create([namespace("n"), resource(&RULE, "n", "r", json!({}))])).unwrap();
-    let older = SqliteRegistry::open_with(&StateDir::open(directory.path().join("state")).unwrap(), WITHOUT_RULES).unwrap();
+    let older =
+        SqliteRegistry::open_with(&StateDir::open(directory.path().join("state")).unwrap(), WITHOUT_RULES).unwrap();
     let Changes::Since(news, newest) = older.changes(Revision(1)).unwrap() else { panic!("the history is there") };
     assert_eq!(news.iter().map(|change| change.key.to_string()).collect::<Vec<_>>(), ["Namespace/n"]);
     assert_eq!(newest, Revision(2));
