@@ -315,7 +315,14 @@ fn no_name_or_value_can_drive_the_terminal() {
     let wild = ENTRY.replace("name: cnn", "name: \"a\\e[2J\\nb\\u202E\"").replace("cnn.com", "\"\\u009b31m\"");
     let refusal = scene.run("create -f -").with_stdin(&wild).error();
     assert!(refusal.contains("The ServiceEntry \"a^[[2J^Jb\\u202e\" is invalid"), "{refusal}");
-    for line in ["get \u{1b}[2J", "get rule \u{202e}x", "create namespace \u{1b}[2J", "\u{1b}[2J", "get --\u{1b}[2J"] {
+    for line in [
+        "get \u{1b}[2J",
+        "get rule \u{202e}x",
+        "delete rule x -n \u{1b}[2J",
+        "create namespace \u{1b}[2J",
+        "\u{1b}[2J",
+        "get --\u{1b}[2J",
+    ] {
         let refusal = scene.run(line).error();
         assert!(!refusal.contains(['\u{1b}', '\u{202e}']), "{line:?}: {refusal:?}");
     }

@@ -57,6 +57,7 @@ pub(super) struct Printed<'a> {
 #[derive(Default)]
 struct Page {
     table: Table,
+    levels: Vec<Level>,
     variables: Vec<String>,
     headed: bool,
 }
@@ -162,6 +163,7 @@ impl Page {
         cells.extend(self.variables.iter().map(|name| value(name).unwrap_or_default()));
         cells.extend(own.iter().map(|&name| name.to_owned()));
         self.table.push(cells);
+        self.levels.push(row.level);
     }
 
     fn write(&mut self, out: &mut dyn Write, color: bool) -> io::Result<()> {
@@ -169,7 +171,18 @@ impl Page {
             return Ok(());
         }
         let headings = !std::mem::replace(&mut self.headed, true);
-        self.table.write_page(out, Headings::new(headings, color))
+        let levels = std::mem::take(&mut self.levels);
+        if !color {
+            return self.table.write_page(out, Headings::new(headings, false));
+        }
+        let mut page = Vec::new();
+        self.table.write_page(&mut page, Headings::new(headings, true))?;
+        let page = String::from_utf8_lossy(&page);
+        let mut lines = page.lines();
+        if headings {
+            writeln!(out, "{}", lines.next().unwrap_or_default())?;
+        }
+        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", tinted(line, level)))
     }
 }
 
@@ -187,20 +200,30 @@ fn text(value: &Json) -> String {
 
 /// The line with its level coloured where it is a bad one. The level is the first field of both forms of lines.
 fn coloured(line: &str, level: Level) -> String {
+    let name = level.name();
+    let place = if line.starts_with('{') { format!("\"{name}\"") } else { format!("\t{name}\t") };
+    match line.find(&place) {
+        None => line.to_owned(),
+        Some(at) => in_colour(line, at + 1, level),
+    }
+}
+
+/// The same for a row of a table, whose second cell it is.
+fn tinted(line: &str, level: Level) -> String {
+    let gap = line.find(' ').unwrap_or(line.len());
+    let at = line.len() - line[gap..].trim_start().len();
+    if line[at..].starts_with(level.name()) { in_colour(line, at, level) } else { line.to_owned() }
+}
+
+/// The line, whose level stands at this byte, with the level's colour.
+fn in_colour(line: &str, at: usize, level: Level) -> String {
     let code = match level {
         Level::Info => return line.to_owned(),
         Level::Warning => style::WARNING,
         Level::Error => style::ERROR,
     };
-    let name = level.name();
-    let place = if line.starts_with('{') { format!("\"{name}\"") } else { format!("\t{name}\t") };
-    match line.find(&place) {
-        None => line.to_owned(),
-        Some(at) => {
-            let (before, after) = (&line[..=at], &line[at + 1 + name.len()..]);
-            format!("{before}{code}{name}{}{after}", style::PLAIN)
-        }
-    }
+    let (before, name, after) = (&line[..at], level.name(), &line[at + level.name().len()..]);
+    format!("{before}{code}{name}{}{after}", style::PLAIN)
 }
 
 #[cfg(test)]
