@@ -5,14 +5,12 @@
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::Vocabulary;
-use crate::policy::template::logentry::LogEntry;
-use crate::policy::{condition, full_name, resolve};
+use crate::policy::{Live, Parts, REPORT_ONLY, resolve};
 use crate::registry::{Result, View};
-use crate::resource::kinds::logentry::Logentry;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::virtual_service::VirtualService;
-use crate::resource::kinds::{GATEWAY, LOGENTRY, RULE, STDIO, VIRTUAL_SERVICE};
-use crate::resource::{Key, Kind, Resource};
+use crate::resource::kinds::{GATEWAY, RULE, VIRTUAL_SERVICE};
+use crate::resource::{Key, Resource, Role};
 
 use super::effects::without_effect;
 
@@ -24,62 +22,52 @@ pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
     let mut problems = Problems::new();
     if *resource.kind == RULE {
         rule(view, resource, &mut problems)?;
-    } else if *resource.kind == LOGENTRY {
-        logentry(resource, &mut problems);
     } else if *resource.kind == VIRTUAL_SERVICE {
         virtual_service(view, resource, &mut problems)?;
     }
+    part(resource, &mut problems);
     without_effect(resource, &mut problems);
     Ok(problems)
 }
 
+/// Puts a rule together with the parts that it names.
 fn rule(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     // What does not decode has been refused already.
     let Ok(spec) = resource.typed::<RuleSpec>() else { return Ok(()) };
-    if let Err(found) = condition(&spec, Vocabulary::standard()) {
-        problems.extend(found);
-    }
-    for (position, action) in spec.actions.iter().enumerate() {
-        let at = FieldPath::of("spec.actions").index(position);
-        reference(view, resource, &action.handler, &STDIO, at.field("handler"), problems)?;
-        for (position, instance) in action.instances.iter().enumerate() {
-            let at = at.field("instances").index(position);
-            reference(view, resource, instance, &LOGENTRY, at, problems)?;
+    let mut parts = Parts::default();
+    for action in &spec.actions {
+        let references = action.instances.iter().map(|instance| (instance, Role::Instance));
+        for (reference, role) in references.chain([(&action.handler, Role::Handler)]) {
+            for (name, kind, namespace) in resolve(reference, role, resource.namespace()).candidates {
+                if let Some(part) = view.get(&Key::new(kind, &namespace, &name))? {
+                    // What is wrong with the part is said of the part.
+                    let _ = parts.add(&part, Vocabulary::standard(), &Live::default());
+                }
+            }
         }
     }
-    Ok(())
-}
-
-/// Warns where what a rule names is not there.
-fn reference(
-    view: &dyn View,
-    rule: &Resource,
-    written: &str,
-    kind: &'static Kind,
-    at: FieldPath,
-    problems: &mut Problems,
-) -> Result<()> {
-    let full = resolve(written, kind, rule.namespace());
-    let mut parts = full.splitn(3, '.');
-    let (Some(name), Some(of), Some(namespace)) = (parts.next(), parts.next(), parts.next()) else { return Ok(()) };
-    if of == kind.name && view.get(&Key::new(kind, namespace, name))?.is_some() {
-        return Ok(());
+    match parts.rule(resource, &spec, Vocabulary::standard()) {
+        Ok((_, found)) | Err(found) => problems.extend(found),
     }
-    let problem = Problem::warning(Code::NotFound, at, format!("no {full}"));
-    let help = format!("until there is one, this part of {} does nothing", full_name(rule));
-    problems.push(problem.help(if of == kind.name {
-        help
-    } else {
-        format!("only {} can stand here; {help}", kind.name)
-    }));
+    mode(resource, problems);
     Ok(())
 }
 
-fn logentry(resource: &Resource, problems: &mut Problems) {
-    if let Ok(spec) = resource.typed::<Logentry>()
-        && let Err(found) = LogEntry::compile(&spec, Vocabulary::standard())
+/// The annotation that says whether a rule or workload is only reported on has two values.
+fn mode(resource: &Resource, problems: &mut Problems) {
+    if let Some(mode) = resource.meta.annotations.get(REPORT_ONLY)
+        && !["report", "enforce"].contains(&mode.as_str())
     {
-        problems.extend(found);
+        let at = FieldPath::of("metadata.annotations").field(REPORT_ONLY);
+        let problem = Problem::error(Code::NotSupported, at, format!("Unsupported value: \"{mode}\""));
+        problems.push(problem.expected(["report", "enforce"]));
+    }
+}
+
+/// Compiles an instance, or builds a handler without its live state.
+fn part(resource: &Resource, problems: &mut Problems) {
+    match Parts::default().add(resource, Vocabulary::standard(), &Live::default()) {
+        Ok(found) | Err(found) => problems.extend(found),
     }
 }
 
