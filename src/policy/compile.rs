@@ -22,7 +22,7 @@ use super::instance::Instance;
 use super::reference::{Referred, resolve};
 use super::rule::{Action, HeaderOperation, Ready, Rule};
 use super::template::{self, TEMPLATES, Template, Variety};
-use super::{Enforcement, Live, Policy};
+use super::{Enforcement, Live, Policy, Rules};
 
 /// The namespace whose rules see every call.
 pub const CONFIG_NAMESPACE: &str = "istio-system";
@@ -72,6 +72,8 @@ impl Policy {
                 namespace => policy.namespaces.entry(namespace.to_owned()).or_default().push(rule),
             }
         }
+        policy.mesh.seal();
+        policy.namespaces.values_mut().for_each(Rules::seal);
         Ok(policy)
     }
 }

@@ -7,6 +7,7 @@
 pub mod adapter;
 mod compile;
 mod expression;
+mod index;
 pub mod instance;
 mod live;
 mod reference;
@@ -21,6 +22,7 @@ use crate::accesslog::Report;
 use crate::call::CallBag;
 use crate::expr::{EvalError, Scratch};
 
+use index::Index;
 use verdict::{Checked, Verdict};
 
 pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name};
@@ -82,23 +84,36 @@ pub struct Policy {
     enforcement: Enforcement,
 }
 
-/// The rules of a namespace, by the phase in which they have something to do; in the order of their names.
+/// The rules of a namespace, in the order of their names.
 #[derive(Debug, Default)]
 struct Rules {
     all: Vec<Rule>,
-    checking: Vec<usize>,
-    reporting: Vec<usize>,
+    /// Those that have something to say before a call leaves.
+    checking: Index,
+    /// Those that have something to tell afterwards.
+    reporting: Index,
 }
 
 impl Rules {
     fn push(&mut self, rule: Rule) {
+        let number = u32::try_from(self.all.len()).expect("no registry holds four billion rules");
         if rule.checks() {
-            self.checking.push(self.all.len());
+            self.checking.push(number, rule.condition.as_ref());
         }
         if rule.reports() {
-            self.reporting.push(self.all.len());
+            self.reporting.push(number, rule.condition.as_ref());
         }
         self.all.push(rule);
+    }
+
+    fn seal(&mut self) {
+        self.checking.seal();
+        self.reporting.seal();
+    }
+
+    /// The rules of an index that may match a call.
+    fn candidates(&self, index: &Index, bag: &CallBag<'_>) -> impl Iterator<Item = &Rule> + use<'_> {
+        index.candidates(bag).into_iter().map(|number| &self.all[number as usize])
     }
 }
 
@@ -116,8 +131,8 @@ impl Policy {
         let enforcement =
             Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement };
         for rules in self.scopes(bag) {
-            for &rule in &rules.checking {
-                rules.all[rule].check(bag, scratch, &enforcement, &mut checked, see);
+            for rule in rules.candidates(&rules.checking, bag) {
+                rule.check(bag, scratch, &enforcement, &mut checked, see);
             }
         }
         checked
@@ -128,8 +143,8 @@ impl Policy {
     pub fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
         let mut errors = 0;
         for rules in self.scopes(bag) {
-            for &rule in &rules.reporting {
-                errors += rules.all[rule].report(bag, scratch, report);
+            for rule in rules.candidates(&rules.reporting, bag) {
+                errors += rule.report(bag, scratch, report);
             }
         }
         errors
@@ -138,10 +153,9 @@ impl Policy {
     /// How many rules refuse calls, and how many that could only report.
     pub fn enforced(&self) -> (usize, usize) {
         let rules = || std::iter::once(&self.mesh).chain(self.namespaces.values());
-        let checking = || rules().flat_map(|rules| rules.checking.iter().map(|&rule| &rules.all[rule]));
-        let all = checking().filter(|rule| !rule.checks.is_empty()).count();
-        let only = |rule: &&Rule| rule.report_only || self.enforcement.report_only;
-        let reporting = checking().filter(|rule| !rule.checks.is_empty()).filter(only).count();
+        let checking = || rules().flat_map(|rules| &rules.all).filter(|rule| !rule.checks.is_empty());
+        let all = checking().count();
+        let reporting = checking().filter(|rule| rule.report_only || self.enforcement.report_only).count();
         (all - reporting, reporting)
     }
 }
