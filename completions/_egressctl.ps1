@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'egressctl;create' {
@@ -51,7 +52,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
@@ -70,7 +71,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -82,7 +83,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -94,7 +95,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -106,7 +107,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -120,7 +121,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
@@ -136,7 +137,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
@@ -155,7 +156,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--sort-by', '--sort-by', [CompletionResultType]::ParameterName, 'Sort by the value at this path, for example .metadata.creationTimestamp')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Resources of all namespaces')
             [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Resources of all namespaces')
@@ -171,7 +172,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Resources of all namespaces')
             [CompletionResult]::new('--all-namespaces', '--all-namespaces', [CompletionResultType]::ParameterName, 'Resources of all namespaces')
@@ -192,7 +193,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--cascade', '--cascade', [CompletionResultType]::ParameterName, 'cascade')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
@@ -208,7 +209,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;logs' {
-            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Container of the pod')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Container of the pod; also -c NAME')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'The log of the pods with these labels')
             [CompletionResult]::new('--selector', '--selector', [CompletionResultType]::ParameterName, 'The log of the pods with these labels')
             [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Only entries of this level: info, warn, error; with + also worse ones (warn+)')
@@ -219,11 +220,12 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--since-time', '--since-time', [CompletionResultType]::ParameterName, 'Only entries after this time: 2018-06-18T13:22:58Z')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only entries before this time, or older than this duration')
             [CompletionResult]::new('--tail', '--tail', [CompletionResultType]::ParameterName, 'Only the last entries; -1 for all')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'With a name the container, as --container has it; without one --count')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
             [CompletionResult]::new('--fixed-strings', '--fixed-strings', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
@@ -233,7 +235,6 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--invert-match', '--invert-match', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Stay, and show new entries as they come')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Stay, and show new entries as they come')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Print only how many entries there are')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print only how many entries there are')
             [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'The time before each line')
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'The pod and container before each line')
@@ -244,7 +245,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;proxy' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -252,6 +253,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
             [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters in Prometheus'' text form')
             [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'egressctl;proxy;start' {
@@ -266,7 +268,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of this proxy, one of each in a state directory')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -278,7 +280,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json or yaml for the whole status')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -288,7 +290,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of the proxy')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -298,16 +300,39 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of the proxy')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;proxy;help' {
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
+            [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters in Prometheus'' text form')
+            [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'egressctl;proxy;help;start' {
+            break
+        }
+        'egressctl;proxy;help;status' {
+            break
+        }
+        'egressctl;proxy;help;metrics' {
+            break
+        }
+        'egressctl;proxy;help;stop' {
+            break
+        }
+        'egressctl;proxy;help;help' {
+            break
+        }
         'egressctl;demo' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -322,7 +347,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'wide or name')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('--no-headers', '--no-headers', [CompletionResultType]::ParameterName, 'No headings')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -332,7 +357,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;completion' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
@@ -343,11 +368,90 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'yaml or json')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Accepted for kubectl''s sake: there is no server whose version could be asked')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;help' {
+            [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create resources from files, directories, URLs or standard input')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Create the resources that files declare, or change them to what is declared there')
+            [CompletionResult]::new('replace', 'replace', [CompletionResultType]::ParameterValue, 'Replace resources that are there by what files declare')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources as a table, or as YAML, JSON or what a template finds in them')
+            [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
+            [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
+            [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
+            [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'egressctl;help;create' {
+            [CompletionResult]::new('namespace', 'namespace', [CompletionResultType]::ParameterValue, 'Create a namespace')
+            [CompletionResult]::new('serviceaccount', 'serviceaccount', [CompletionResultType]::ParameterValue, 'Create a service account')
+            break
+        }
+        'egressctl;help;create;namespace' {
+            break
+        }
+        'egressctl;help;create;serviceaccount' {
+            break
+        }
+        'egressctl;help;apply' {
+            break
+        }
+        'egressctl;help;replace' {
+            break
+        }
+        'egressctl;help;get' {
+            break
+        }
+        'egressctl;help;describe' {
+            break
+        }
+        'egressctl;help;delete' {
+            break
+        }
+        'egressctl;help;logs' {
+            break
+        }
+        'egressctl;help;proxy' {
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
+            [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters in Prometheus'' text form')
+            [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')
+            break
+        }
+        'egressctl;help;proxy;start' {
+            break
+        }
+        'egressctl;help;proxy;status' {
+            break
+        }
+        'egressctl;help;proxy;metrics' {
+            break
+        }
+        'egressctl;help;proxy;stop' {
+            break
+        }
+        'egressctl;help;demo' {
+            break
+        }
+        'egressctl;help;api-resources' {
+            break
+        }
+        'egressctl;help;completion' {
+            break
+        }
+        'egressctl;help;version' {
+            break
+        }
+        'egressctl;help;help' {
             break
         }
     })

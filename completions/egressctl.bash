@@ -40,6 +40,9 @@ _egressctl() {
             egressctl,get)
                 cmd="egressctl__subcmd__get"
                 ;;
+            egressctl,help)
+                cmd="egressctl__subcmd__help"
+                ;;
             egressctl,logs)
                 cmd="egressctl__subcmd__logs"
                 ;;
@@ -64,6 +67,66 @@ _egressctl() {
             egressctl__subcmd__create,serviceaccount)
                 cmd="egressctl__subcmd__create__subcmd__serviceaccount"
                 ;;
+            egressctl__subcmd__help,api-resources)
+                cmd="egressctl__subcmd__help__subcmd__api__subcmd__resources"
+                ;;
+            egressctl__subcmd__help,apply)
+                cmd="egressctl__subcmd__help__subcmd__apply"
+                ;;
+            egressctl__subcmd__help,completion)
+                cmd="egressctl__subcmd__help__subcmd__completion"
+                ;;
+            egressctl__subcmd__help,create)
+                cmd="egressctl__subcmd__help__subcmd__create"
+                ;;
+            egressctl__subcmd__help,delete)
+                cmd="egressctl__subcmd__help__subcmd__delete"
+                ;;
+            egressctl__subcmd__help,demo)
+                cmd="egressctl__subcmd__help__subcmd__demo"
+                ;;
+            egressctl__subcmd__help,describe)
+                cmd="egressctl__subcmd__help__subcmd__describe"
+                ;;
+            egressctl__subcmd__help,get)
+                cmd="egressctl__subcmd__help__subcmd__get"
+                ;;
+            egressctl__subcmd__help,help)
+                cmd="egressctl__subcmd__help__subcmd__help"
+                ;;
+            egressctl__subcmd__help,logs)
+                cmd="egressctl__subcmd__help__subcmd__logs"
+                ;;
+            egressctl__subcmd__help,proxy)
+                cmd="egressctl__subcmd__help__subcmd__proxy"
+                ;;
+            egressctl__subcmd__help,replace)
+                cmd="egressctl__subcmd__help__subcmd__replace"
+                ;;
+            egressctl__subcmd__help,version)
+                cmd="egressctl__subcmd__help__subcmd__version"
+                ;;
+            egressctl__subcmd__help__subcmd__create,namespace)
+                cmd="egressctl__subcmd__help__subcmd__create__subcmd__namespace"
+                ;;
+            egressctl__subcmd__help__subcmd__create,serviceaccount)
+                cmd="egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount"
+                ;;
+            egressctl__subcmd__help__subcmd__proxy,metrics)
+                cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__metrics"
+                ;;
+            egressctl__subcmd__help__subcmd__proxy,start)
+                cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__start"
+                ;;
+            egressctl__subcmd__help__subcmd__proxy,status)
+                cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__status"
+                ;;
+            egressctl__subcmd__help__subcmd__proxy,stop)
+                cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__stop"
+                ;;
+            egressctl__subcmd__proxy,help)
+                cmd="egressctl__subcmd__proxy__subcmd__help"
+                ;;
             egressctl__subcmd__proxy,metrics)
                 cmd="egressctl__subcmd__proxy__subcmd__metrics"
                 ;;
@@ -76,6 +139,21 @@ _egressctl() {
             egressctl__subcmd__proxy,stop)
                 cmd="egressctl__subcmd__proxy__subcmd__stop"
                 ;;
+            egressctl__subcmd__proxy__subcmd__help,help)
+                cmd="egressctl__subcmd__proxy__subcmd__help__subcmd__help"
+                ;;
+            egressctl__subcmd__proxy__subcmd__help,metrics)
+                cmd="egressctl__subcmd__proxy__subcmd__help__subcmd__metrics"
+                ;;
+            egressctl__subcmd__proxy__subcmd__help,start)
+                cmd="egressctl__subcmd__proxy__subcmd__help__subcmd__start"
+                ;;
+            egressctl__subcmd__proxy__subcmd__help,status)
+                cmd="egressctl__subcmd__proxy__subcmd__help__subcmd__status"
+                ;;
+            egressctl__subcmd__proxy__subcmd__help,stop)
+                cmd="egressctl__subcmd__proxy__subcmd__help__subcmd__stop"
+                ;;
             *)
                 ;;
         esac
@@ -83,7 +161,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs proxy demo api-resources completion version"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs proxy demo api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -186,11 +264,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -266,11 +344,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -308,11 +386,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -350,11 +428,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -408,11 +486,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --timeout)
@@ -534,11 +612,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --label-columns)
@@ -576,6 +654,286 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__help)
+            opts="create apply replace get describe delete logs proxy demo api-resources completion version help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__api__subcmd__resources)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__completion)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__create)
+            opts="namespace serviceaccount"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__create__subcmd__namespace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__describe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__get)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy)
+            opts="start status metrics stop"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy__subcmd__start)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__replace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__version)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__logs)
             opts="-l -g -F -i -v -f -c -o -n -h --container --selector --level --grep --fixed-strings --ignore-case --invert-match --instance --since --since-time --until --tail --follow --count --output --timestamps --prefix --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -596,7 +954,7 @@ _egressctl() {
                     return 0
                     ;;
                 --level)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "info warn warn+ error" -- "${cur}"))
                     return 0
                     ;;
                 --grep)
@@ -624,6 +982,10 @@ _egressctl() {
                     return 0
                     ;;
                 --tail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -659,7 +1021,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy)
-            opts="-n -h --namespace --state-dir --color --help start status metrics stop"
+            opts="-n -h --namespace --state-dir --color --help start status metrics stop help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -681,6 +1043,90 @@ _egressctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help)
+            opts="start status metrics stop help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help__subcmd__start)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__help__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -880,11 +1326,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)

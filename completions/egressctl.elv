@@ -20,7 +20,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -38,6 +38,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;create'= {
             cand -f 'File, directory or URL with the resources; - reads standard input'
@@ -47,7 +48,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
@@ -65,7 +66,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -76,7 +77,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -87,7 +88,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -98,7 +99,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -111,7 +112,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
@@ -126,7 +127,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
@@ -144,7 +145,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --sort-by 'Sort by the value at this path, for example .metadata.creationTimestamp'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -A 'Resources of all namespaces'
             cand --all-namespaces 'Resources of all namespaces'
@@ -159,7 +160,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --selector 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -A 'Resources of all namespaces'
             cand --all-namespaces 'Resources of all namespaces'
@@ -179,7 +180,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --cascade 'cascade'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
@@ -194,7 +195,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;logs'= {
-            cand --container 'Container of the pod'
+            cand --container 'Container of the pod; also -c NAME'
             cand -l 'The log of the pods with these labels'
             cand --selector 'The log of the pods with these labels'
             cand --level 'Only entries of this level: info, warn, error; with + also worse ones (warn+)'
@@ -205,11 +206,12 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --since-time 'Only entries after this time: 2018-06-18T13:22:58Z'
             cand --until 'Only entries before this time, or older than this duration'
             cand --tail 'Only the last entries; -1 for all'
+            cand -c 'With a name the container, as --container has it; without one --count'
             cand -o 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance'
             cand --output 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -F 'Take the patterns as they stand, not as regular expressions'
             cand --fixed-strings 'Take the patterns as they stand, not as regular expressions'
@@ -219,7 +221,6 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --invert-match 'Only lines that contain none of the patterns'
             cand -f 'Stay, and show new entries as they come'
             cand --follow 'Stay, and show new entries as they come'
-            cand -c 'Print only how many entries there are'
             cand --count 'Print only how many entries there are'
             cand --timestamps 'The time before each line'
             cand --prefix 'The pod and container before each line'
@@ -229,7 +230,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -237,6 +238,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;proxy;start'= {
             cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
@@ -250,7 +252,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand -h 'Print help'
@@ -261,7 +263,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'json or yaml for the whole status'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -270,7 +272,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --node 'Name of the proxy'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -279,15 +281,32 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --node 'Name of the proxy'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;proxy;help'= {
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+            cand status 'Show the proxies that run on this state directory'
+            cand metrics 'Print a proxy''s counters in Prometheus'' text form'
+            cand stop 'Let a proxy finish its calls and end'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;proxy;help;start'= {
+        }
+        &'egressctl;proxy;help;status'= {
+        }
+        &'egressctl;proxy;help;metrics'= {
+        }
+        &'egressctl;proxy;help;stop'= {
+        }
+        &'egressctl;proxy;help;help'= {
+        }
         &'egressctl;demo'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -301,7 +320,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'wide or name'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --no-headers 'No headings'
             cand -h 'Print help'
@@ -310,7 +329,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;completion'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
@@ -320,11 +339,70 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --output 'yaml or json'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
-            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --client 'Accepted for kubectl''s sake: there is no server whose version could be asked'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'egressctl;help'= {
+            cand create 'Create resources from files, directories, URLs or standard input'
+            cand apply 'Create the resources that files declare, or change them to what is declared there'
+            cand replace 'Replace resources that are there by what files declare'
+            cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+            cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
+            cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+            cand proxy 'Start, ask and stop the forward proxy'
+            cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand api-resources 'List the kinds of resources that can be declared'
+            cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+            cand version 'Print the version of this program'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;help;create'= {
+            cand namespace 'Create a namespace'
+            cand serviceaccount 'Create a service account'
+        }
+        &'egressctl;help;create;namespace'= {
+        }
+        &'egressctl;help;create;serviceaccount'= {
+        }
+        &'egressctl;help;apply'= {
+        }
+        &'egressctl;help;replace'= {
+        }
+        &'egressctl;help;get'= {
+        }
+        &'egressctl;help;describe'= {
+        }
+        &'egressctl;help;delete'= {
+        }
+        &'egressctl;help;logs'= {
+        }
+        &'egressctl;help;proxy'= {
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+            cand status 'Show the proxies that run on this state directory'
+            cand metrics 'Print a proxy''s counters in Prometheus'' text form'
+            cand stop 'Let a proxy finish its calls and end'
+        }
+        &'egressctl;help;proxy;start'= {
+        }
+        &'egressctl;help;proxy;status'= {
+        }
+        &'egressctl;help;proxy;metrics'= {
+        }
+        &'egressctl;help;proxy;stop'= {
+        }
+        &'egressctl;help;demo'= {
+        }
+        &'egressctl;help;api-resources'= {
+        }
+        &'egressctl;help;completion'= {
+        }
+        &'egressctl;help;version'= {
+        }
+        &'egressctl;help;help'= {
         }
     ]
     $completions[$command]

@@ -25,7 +25,7 @@ function __fish_egressctl_using_subcommand
 end
 
 complete -c egressctl -n "__fish_egressctl_needs_command" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_needs_command" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_needs_command" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_needs_command" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -43,13 +43,19 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take 
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -63,9 +69,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fi
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -73,9 +84,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_s
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from ns" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -83,9 +99,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_s
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from serviceaccount" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -93,9 +114,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_s
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -104,9 +130,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s f -l filen
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -116,9 +147,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s f -l fil
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -126,11 +162,16 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s R -l rec
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l force -d 'Delete and create anew, whether it is there or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s l -l selector -d 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s o -l output -d 'custom-columns=HEADING:PATH,…, json, jsonpath=TEMPLATE, name, wide or yaml' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s o -l output -d 'custom-columns=HEADING:PATH,…, json, jsonpath=TEMPLATE, name, wide or yaml' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s L -l label-columns -d 'A column for each of these labels' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l sort-by -d 'Sort by the value at this path, for example .metadata.creationTimestamp' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -141,7 +182,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand get" -l ignore-not-f
 complete -c egressctl -n "__fish_egressctl_using_subcommand get" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s l -l selector -d 'Only resources with these labels: app=sleep,tier!=db,env in (a,b),!old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand describe" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -152,12 +193,17 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s l -l sele
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l timeout -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l grace-period -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l cascade -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -169,22 +215,26 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l force -d 
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l wait
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l now
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l container -d 'Container of the pod' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l container -d 'Container of the pod; also -c NAME' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s l -l selector -d 'The log of the pods with these labels' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l until -d 'Only entries before this time, or older than this duration' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l tail -d 'Only the last entries; -1 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s c -d 'With a name the container, as --container has it; without one --count' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance' -r -f -a "line\t''
 json\t''
 table\t''
 wide\t''
 name\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -192,20 +242,21 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s F -l fixed-
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s v -l invert-match -d 'Only lines that contain none of the patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s f -l follow -d 'Stay, and show new entries as they come'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s c -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l count -d 'Print only how many entries there are'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l timestamps -d 'The time before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l prefix -d 'The pod and container before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "status" -d 'Show the proxies that run on this state directory'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "metrics" -d 'Print a proxy\'s counters in Prometheus\' text form'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop" -f -a "stop" -d 'Let a proxy finish its calls and end'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "status" -d 'Show the proxies that run on this state directory'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "metrics" -d 'Print a proxy\'s counters in Prometheus\' text form'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "stop" -d 'Let a proxy finish its calls and end'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l ca-file -d 'Trust the authorities in this PEM file instead of the system\'s' -r -F
@@ -217,7 +268,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -226,27 +277,32 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s o -l output -d 'json or yaml for the whole status' -r -f -a "json\t''
 yaml\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l node -d 'Name of the proxy' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from metrics" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l node -d 'Name of the proxy' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the proxies that run on this state directory'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "metrics" -d 'Print a proxy\'s counters in Prometheus\' text form'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Let a proxy finish its calls and end'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
@@ -258,23 +314,42 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l ca
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l verbs -d 'Only kinds that know all these verbs' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s o -l output -d 'wide or name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l no-headers -d 'No headings'
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand completion" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s o -l output -d 'yaml or json' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters in Prometheus\' text form'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "stop" -d 'Let a proxy finish its calls and end'

@@ -1,5 +1,6 @@
 //! Why the log cannot be written or asked.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use crate::state;
@@ -27,11 +28,11 @@ impl Error {
     }
 
     /// What the user can do about it, one sentence.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Error::Store(error) => error.hint(),
             Error::Pattern { .. } => {
-                Some("quote the characters that have a meaning in regular expressions, or search for fixed text")
+                Some("quote the characters that have a meaning in regular expressions, or search for fixed text".into())
             }
         }
     }

@@ -20,7 +20,7 @@ pub(crate) const SCENARIO: [&str; 4] = [
 /// A directory that goes away with the first value, and a path for a store in it.
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
-    let path = StateDir::open(directory.path()).unwrap().hot_db();
+    let path = StateDir::open(directory.path().join("state")).unwrap().hot_db();
     (directory, path)
 }
 

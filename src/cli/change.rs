@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use super::context::Context;
 use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
-use super::output::{Objects, Output};
+use super::output::{FormatParser, Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
-use crate::resource::{Key, Resource};
+use crate::resource::{Key, Meta, Resource};
 use crate::snapshot::admission;
 
 /// Refusals that are told at most: more than a screen of them helps nobody.
@@ -22,7 +22,7 @@ pub(crate) struct Writing {
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "client", hide_possible_values = true, hide_default_value = true)]
     pub(crate) dry_run: DryRun,
     /// Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = FormatParser, hide_possible_values = true)]
     pub(crate) output: Option<String>,
 }
 
@@ -85,7 +85,11 @@ impl Writing {
         let transaction = transaction(steps.iter());
         if self.dry_run != DryRun::None {
             let overlay = Overlay::new(&registry, &transaction).map_err(Failure::from)?;
-            let stored = |step: &Step| Ok(overlay.get(&step.resource.key())?.unwrap_or_else(|| step.resource.clone()));
+            let stored = |step: &Step| {
+                let stored = overlay.get(&step.resource.key())?.unwrap_or_else(|| step.resource.clone());
+                let is_new = matches!(step.operation, Some(Operation::Create(_)));
+                Ok(if is_new && self.dry_run == DryRun::Client { without_server_fields(stored) } else { stored })
+            };
             return Ok(steps.iter().map(stored).collect::<registry::Result<_>>().map_err(Failure::from)?);
         }
         let committed = if transaction.operations.is_empty() {
@@ -109,6 +113,13 @@ impl Writing {
             _ => Ok(writeln!(context.out, "{kind}/{name} {}{suffix}", step.done)?),
         }
     }
+}
+
+/// A resource as it would be sent: without what only a server gives it.
+fn without_server_fields(mut resource: Resource) -> Resource {
+    let Meta { uid, resource_version, creation_timestamp, generation, .. } = &mut resource.meta;
+    (*uid, *resource_version, *creation_timestamp, *generation) = (None, None, None, None);
+    resource
 }
 
 fn transaction<'a>(steps: impl Iterator<Item = &'a Step>) -> Transaction {

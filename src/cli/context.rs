@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::failure::Failure;
+use super::style;
 use crate::registry::SqliteRegistry;
 use crate::state::StateDir;
 
@@ -22,8 +23,8 @@ pub(crate) struct Global {
     /// Namespace of the resources
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]
-    #[arg(long, global = true, value_name = "DIR", env = "EGRESSCTL_STATE_DIR", hide_env_values = true)]
+    /// Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// When to colour: a terminal alone, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
@@ -69,7 +70,8 @@ impl Context {
             out: Box::new(BufWriter::new(out)),
             err: Box::new(err),
             now: Timestamp::now(),
-            namespace: global.namespace,
+            // An empty one is none, as kubectl has it.
+            namespace: global.namespace.filter(|namespace| !namespace.is_empty()),
             state_dir: global.state_dir,
         }
     }
@@ -89,11 +91,15 @@ impl Context {
     /// # Errors
     /// It cannot be created, or nothing says where it should be.
     pub(crate) fn state_dir(&self) -> Result<StateDir, Failure> {
-        let path = match &self.state_dir {
-            Some(path) => path.clone(),
-            None => default_state_dir(|name| env::var_os(name).filter(|value| !value.is_empty()))
-                .ok_or_else(|| Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME"))?,
-        };
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        if let Some(path) = self.state_dir.clone().or_else(|| variable("EGRESSCTL_STATE_DIR").map(PathBuf::from)) {
+            return Ok(StateDir::open(path)?);
+        }
+        if let Some(path) = checkout_state_dir(variable) {
+            return Ok(StateDir::open_checked_out(path)?);
+        }
+        let path = default_state_dir(variable)
+            .ok_or_else(|| Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME"))?;
         Ok(StateDir::open(path)?)
     }
 
@@ -111,17 +117,18 @@ impl Context {
     /// Those of the two.
     pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         self.out.flush()?;
-        writeln!(self.err, "{line}")
+        if self.color_err { writeln!(self.err, "{}", style::marked(line)) } else { writeln!(self.err, "{line}") }
     }
 }
 
-/// Where state is kept when nobody says: in the checkout under `cargo run`, else where the XDG specification has it.
+/// Where state is kept under `cargo run` when nobody says: in the checkout.
+fn checkout_state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    variable("CARGO_PKG_NAME").filter(|name| name == env!("CARGO_PKG_NAME"))?;
+    variable("CARGO_MANIFEST_DIR").map(|checkout| PathBuf::from(checkout).join("state"))
+}
+
+/// Where state is kept when nobody says: where the XDG specification has it.
 fn default_state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    if variable("CARGO_PKG_NAME").is_some_and(|name| name == env!("CARGO_PKG_NAME"))
-        && let Some(checkout) = variable("CARGO_MANIFEST_DIR")
-    {
-        return Some(PathBuf::from(checkout).join("state"));
-    }
     let home = match variable("XDG_STATE_HOME") {
         Some(home) => PathBuf::from(home),
         None => PathBuf::from(variable("HOME")?).join(".local/state"),
@@ -130,7 +137,8 @@ fn default_state_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<Path
 }
 
 impl When {
-    fn allows(self, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    /// Whether an output may be coloured.
+    pub(super) fn allows(self, terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
         let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty() && value != "0");
         match self {
             Self::Always => true,
@@ -168,7 +176,8 @@ mod tests {
             (&[], None),
         ];
         for (set, expected) in table {
-            assert_eq!(default_state_dir(variables(set)), expected.map(PathBuf::from), "{set:?}");
+            let found = checkout_state_dir(variables(set)).or_else(|| default_state_dir(variables(set)));
+            assert_eq!(found, expected.map(PathBuf::from), "{set:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! From files to resources: everything that is wrong with them is shown before anything is done.
 
+mod expressions;
 mod refusal;
 
 use std::sync::Arc;
@@ -40,12 +41,14 @@ impl Text {
 /// Every fault of every document, with a picture of its place.
 pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Result<Vec<Declared>, Failures> {
     if files.names.is_empty() {
-        return Err(Failure::client("must specify one of -f and -k").into());
+        return Err(Failure::client("must specify -f").into());
     }
     let mut failures = Failures::default();
     let mut declared = Vec::new();
     for source in files.read()? {
-        let Parsed { resources, places, findings } = parse(&source);
+        let mut parsed = parse(&source);
+        expressions::add_faults(&mut parsed);
+        let Parsed { resources, places, findings } = parsed;
         failures.extend(told(&source, findings, verb, context)?);
         for (mut resource, place) in resources.into_iter().zip(places) {
             if let Err(failure) = settle_namespace(&mut resource, context) {
@@ -72,12 +75,7 @@ pub(crate) fn judged(
     verb: &str,
     context: &mut Context,
 ) -> Result<Vec<Failure>, Failure> {
-    let subject = Subject {
-        api_version: resource.kind.api_version(&resource.version),
-        kind: resource.kind.name.to_owned(),
-        namespace: resource.meta.namespace.clone(),
-        name: resource.meta.name.clone(),
-    };
+    let subject = Subject::from(resource);
     let nowhere = Text { source: Source::new("", ""), place: Place { document: 0..0, at: FieldPath::root() } };
     let Text { source, place } = text.unwrap_or(&nowhere);
     let finding = |problem| Finding { subject: Some(subject.clone()), ..place.finding(problem) };
@@ -106,8 +104,7 @@ pub(crate) fn mentioned(files: &Files, context: &mut Context) -> Result<Vec<(Key
         let parsed = parse(&source);
         let untold = |finding: &Finding| match finding.problem.code {
             Code::Syntax | Code::UnknownKind => true,
-            Code::Required => finding.subject.as_ref().is_none_or(|subject| subject.kind.is_empty()),
-            _ => false,
+            _ => finding.subject.as_ref().is_none_or(|subject| subject.kind.is_empty()),
         };
         let errors: Vec<Finding> = parsed.findings.into_iter().filter(untold).collect();
         failures.extend(refusal::refusals(&source, &errors, "delete", context.color_err));

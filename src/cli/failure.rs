@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io;
 
+use super::style;
 use crate::accesslog;
+use crate::diagnostic::{visible, visible_lines};
 use crate::registry;
 use crate::state;
 
@@ -19,6 +21,15 @@ pub(crate) enum Failure {
         /// The rest of the line.
         message: String,
     },
+    /// What an API server would have said of a resource that breaks rules; kubectl words it in two ways.
+    Invalid {
+        /// By itself: `The rule "x" is invalid: `, and what follows.
+        alone: String,
+        /// Beside other failures: `error when creating "F": rule.config.istio.io "x" is invalid: `, and what follows.
+        among: String,
+    },
+    /// A failure, and below it pictures of its places.
+    Pictured(Box<Failure>, String),
     /// A text that is printed as it is.
     Text(String),
     /// The output could not be written.
@@ -44,6 +55,23 @@ impl Failure {
         Self::Client(format!("{error}{hint}"))
     }
 
+    /// A resource of a kind that breaks rules: its kind and name as written, the kind and group, and the causes.
+    pub(crate) fn invalid(kind: &str, qualified: &str, name: &str, causes: &[String], doing: Option<&str>) -> Self {
+        let (kind, name, doing) = (visible(kind), visible(name), doing.unwrap_or_default());
+        let causes: Vec<_> = causes.iter().map(|cause| visible(cause)).collect();
+        let (block, line) = match causes.as_slice() {
+            [one] => (one.to_string(), one.to_string()),
+            several => {
+                let block: String = several.iter().map(|cause| format!("\n* {cause}")).collect();
+                (block, format!("[{}]", several.join(", ")))
+            }
+        };
+        Self::Invalid {
+            alone: format!("The {kind} \"{name}\" is invalid: {block}"),
+            among: format!("{doing}{} \"{name}\" is invalid: {line}", visible(qualified)),
+        }
+    }
+
     /// Puts `error when creating "F": ` in front of a server's message.
     #[must_use]
     pub(crate) fn when(self, doing: &str, file: &str) -> Self {
@@ -58,9 +86,13 @@ impl Failure {
     /// The text for a user; of several failures, those of the client lose their `error: `, as kubectl has it.
     fn text(&self, alone: bool) -> String {
         match self {
-            Self::Client(message) if alone => format!("error: {message}"),
-            Self::Client(message) | Self::Text(message) => message.clone(),
-            Self::Server { reason, message } => format!("Error from server ({reason}): {message}"),
+            Self::Client(message) if alone => format!("error: {}", visible_lines(message)),
+            Self::Client(message) => visible_lines(message).into_owned(),
+            Self::Text(message) => message.clone(),
+            Self::Server { reason, message } => format!("Error from server ({reason}): {}", visible_lines(message)),
+            Self::Invalid { alone: message, .. } if alone => visible_lines(message).into_owned(),
+            Self::Invalid { among, .. } => format!("Error from server (Invalid): {}", visible_lines(among)),
+            Self::Pictured(failure, pictures) => failure.text(alone) + pictures,
             Self::Output(error) => format!("error: cannot write the output: {error}"),
         }
     }
@@ -87,10 +119,22 @@ impl Failures {
     }
 }
 
+impl Failures {
+    /// All of them, a line or more each; with what sort of fault it is in colour, if `color`.
+    pub(crate) fn text(&self, color: bool) -> String {
+        let alone = self.0.len() == 1;
+        let line = |failure: &Failure| {
+            let text = failure.text(alone);
+            let text = text.trim_end_matches('\n');
+            if color { style::marked(text) + "\n" } else { format!("{text}\n") }
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alone = self.0.len() == 1;
-        self.0.iter().try_for_each(|failure| writeln!(f, "{}", failure.text(alone).trim_end_matches('\n')))
+        f.write_str(&self.text(false))
     }
 }
 
@@ -114,13 +158,13 @@ impl From<io::Error> for Failure {
 
 impl From<state::Error> for Failure {
     fn from(error: state::Error) -> Self {
-        Self::with_hint(&error, error.hint())
+        Self::with_hint(&error, error.hint().as_deref())
     }
 }
 
 impl From<accesslog::Error> for Failure {
     fn from(error: accesslog::Error) -> Self {
-        Self::with_hint(&error, error.hint())
+        Self::with_hint(&error, error.hint().as_deref())
     }
 }
 

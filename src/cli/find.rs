@@ -6,6 +6,7 @@ use super::context::Context;
 use super::failure::{Failure, Failures};
 use super::selector;
 use super::target::{Targets, Wanted};
+use crate::diagnostic::visible;
 use crate::registry::{self, ListQuery, Selector, View};
 use crate::resource::{Key, Resource};
 
@@ -102,7 +103,9 @@ impl Scope {
     pub(crate) fn nothing_found(&self, targets: &Targets) -> String {
         let namespaced = targets.wanted.iter().all(|wanted| wanted.kind().namespaced);
         match &self.namespace {
-            Some(namespace) if namespaced => format!("No resources found in {namespace} namespace."),
+            Some(namespace) if namespaced => {
+                format!("No resources found in {} namespace.", visible(namespace))
+            }
             _ => "No resources found".into(),
         }
     }

@@ -14,6 +14,7 @@ mod http;
 mod input;
 mod output;
 mod selector;
+mod style;
 mod target;
 mod time;
 mod usage;
@@ -21,7 +22,7 @@ mod verb;
 
 use std::env;
 use std::ffi::OsString;
-use std::io;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -35,7 +36,7 @@ use verb::Verb;
 /// Resources are those of Istio and Kubernetes, verbs and flags are kubectl's.
 #[derive(Debug, Parser)]
 #[command(name = "egressctl", version, styles = clap::builder::Styles::plain(), args_override_self = true, arg_required_else_help = true)]
-#[command(disable_help_subcommand = true, infer_long_args = false)]
+#[command(infer_long_args = false)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -64,17 +65,17 @@ pub fn main() -> ExitCode {
 fn run(verb: Verb, context: &mut Context) -> ExitCode {
     let outcome = verb.run(context);
     let flushed = context.out.flush();
-    finish(outcome.and(flushed.map_err(Into::into)), &mut context.err)
+    finish(outcome.and(flushed.map_err(Into::into)), context)
 }
 
 /// Tells of failures; that the reader of a pipe has left is none.
-fn finish(outcome: Outcome, err: &mut dyn io::Write) -> ExitCode {
+fn finish(outcome: Outcome, context: &mut Context) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failures) if failures.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failures) => {
             // If nobody reads standard error, the exit code still tells.
-            let _ = write!(err, "{failures}");
+            let _ = write!(context.err, "{}", failures.text(context.color_err));
             ExitCode::FAILURE
         }
     }

@@ -10,7 +10,7 @@ const DAY: i64 = 86_400_000_000_000;
 /// Reads a length of time as Go does, and days: `90s`, `1h30m`, `2d`, `1d12h`.
 ///
 /// # Errors
-/// What is wrong with it, in Go's words.
+/// What is wrong with it.
 pub(crate) fn length(text: &str) -> Result<SignedDuration, String> {
     let days = text.split_once('d').filter(|(days, _)| !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()));
     let nanoseconds = match days {
@@ -23,7 +23,7 @@ pub(crate) fn length(text: &str) -> Result<SignedDuration, String> {
     match nanoseconds {
         Some(nanoseconds) if nanoseconds >= 0 => Ok(SignedDuration::from_nanos(nanoseconds)),
         Some(_) => Err("must not be negative".into()),
-        None => Err(format!("time: invalid duration \"{text}\"")),
+        None => Err("must be a duration such as 90s, 10m, 1h30m or 2d".into()),
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn length(text: &str) -> Result<SignedDuration, String> {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn point(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| format!("\"{text}\" is no RFC 3339 time, such as 2018-06-18T13:22:58Z"))
+    text.parse().map_err(|_| "must be an RFC 3339 time, such as 2018-06-18T13:22:58Z".to_owned())
 }
 
 /// A length of time before a moment.

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Command};
+use clap::{ArgAction, Command, ValueEnum};
+
+use super::context::When;
+use super::style;
+use crate::diagnostic::visible;
 
 /// The program's name in messages.
 const PROGRAM: &str = "egressctl";
@@ -21,7 +25,9 @@ pub(super) fn report(error: &clap::Error, typed: &[OsString]) -> ExitCode {
         }
         _ => {
             let words: Vec<String> = typed.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            let _ = writeln!(io::stderr(), "{}", text(error, &words));
+            let text = text(error, &words);
+            let color = color_of(&words).allows(io::stderr().is_terminal(), |name| std::env::var_os(name));
+            let _ = writeln!(io::stderr(), "{}", if color { style::marked(&text) } else { text });
             ExitCode::FAILURE
         }
     }
@@ -36,7 +42,7 @@ fn text(error: &clap::Error, words: &[String]) -> String {
     let message = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let name = get(ContextKind::InvalidSubcommand).join(" ");
-            let above = verb_of(words).filter(|verb| *verb != name).map(|verb| format!(" {verb}")).unwrap_or_default();
+            let (name, above) = (visible(&name), path_of(words));
             return format!("error: unknown command \"{name}\" for \"{PROGRAM}{above}\"{}", meant(error));
         }
         ErrorKind::UnknownArgument if flag.starts_with("--") => format!("unknown flag: {flag}"),
@@ -52,13 +58,21 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         }
         ErrorKind::ValueValidation => {
             let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            let why = why.strip_suffix(&format!(", got {value:?}")).unwrap_or(&why);
             format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
         }
         ErrorKind::NoEquals => format!("flag {flag} takes its value after ="),
         _ => first_paragraph(&error.render().to_string()),
     };
-    let path = verb_of(words).map(|verb| format!(" {verb}")).unwrap_or_default();
+    let (message, path) = (visible(&message), path_of(words));
     format!("error: {message}{}\nSee '{PROGRAM}{path} --help' for usage.", meant(error))
+}
+
+/// `--color` of a command line that could not be read.
+fn color_of(words: &[String]) -> When {
+    let behind = words.windows(2).rev().find(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    let value = words.iter().rev().find_map(|word| word.strip_prefix("--color=")).or(behind);
+    value.and_then(|value| When::from_str(value, true).ok()).unwrap_or(When::Auto)
 }
 
 fn words_of(value: &ContextValue) -> Vec<String> {
@@ -101,17 +115,26 @@ fn first_paragraph(text: &str) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The verb among the typed words: the first that is neither a flag nor a global flag's value.
-fn verb_of(words: &[String]) -> Option<&str> {
+/// The commands among the typed words, each behind a blank: ` proxy start`. Flags, and the values of global ones, may
+/// stand between them.
+fn path_of(words: &[String]) -> String {
+    let root = super::command();
+    let (mut at, mut path) = (&root, String::new());
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
             "-n" | "--namespace" | "--state-dir" | "--color" => drop(words.next()),
             flag if flag.starts_with('-') => {}
-            verb => return Some(verb),
+            word => match at.find_subcommand(word) {
+                Some(command) => {
+                    path.extend([" ", command.get_name()]);
+                    at = command;
+                }
+                None => break,
+            },
         }
     }
-    None
+    path
 }
 
 /// The typed words with kubectl's `--flag=true` as `--flag` and without any `--flag=false`, which clap does not know.
@@ -157,6 +180,22 @@ mod tests {
             ("gett", "error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n"),
             ("frobnicate", "error: unknown command \"frobnicate\" for \"egressctl\""),
             ("create rule", "error: unknown command \"rule\" for \"egressctl create\""),
+            ("proxy foo", "error: unknown command \"foo\" for \"egressctl proxy\""),
+            (
+                "proxy stop --node ../../x",
+                "error: invalid argument \"../../x\" for \"--node\" flag: a node's name is made of letters, digits, - \
+                 and _\nSee 'egressctl proxy stop --help' for usage.",
+            ),
+            (
+                "proxy start --resolve x",
+                "error: invalid argument \"x\" for \"--resolve\" flag: expected HOST:PORT:ADDR[:PORT], as in \
+                 edition.cnn.com:443:127.0.0.1:8443\nSee 'egressctl proxy start --help' for usage.",
+            ),
+            (
+                "logs -f --until 1m",
+                "error: the argument '--follow' cannot be used with '--until <TIME|DURATION>'\n\
+                 See 'egressctl logs --help' for usage.",
+            ),
             ("version x", "error: unexpected args: [x]\nSee 'egressctl version --help' for usage."),
             (
                 "get rule --color=x",

@@ -8,9 +8,11 @@ mod problem;
 mod render;
 mod source;
 pub mod suggest;
+mod visible;
 
 pub use path::{FieldPath, Step};
 pub use problem::{Code, Problem, Problems, Severity};
 pub use render::render;
 pub use source::{Source, Span};
 pub use suggest::nearest;
+pub use visible::{is_unsafe, visible, visible_lines};

@@ -79,6 +79,8 @@ pub struct Problem {
     pub within: Option<Range<usize>>,
     /// One sentence without full stop, for example `unknown field "portz"`.
     pub message: String,
+    /// How Kubernetes words it, where that is not the message: `Unsupported value: "FOO": supported values: "NONE"`.
+    pub kubernetes: Option<String>,
     /// What could have stood there: names of fields, values of an enumeration.
     pub expected: Vec<Cow<'static, str>>,
     /// What to do about it.
@@ -95,6 +97,7 @@ impl Problem {
             on_key: false,
             within: None,
             message: message.into(),
+            kubernetes: None,
             expected: Vec::new(),
             help: None,
         }
@@ -126,11 +129,27 @@ impl Problem {
         self
     }
 
+    /// Adds Kubernetes' words for it, which [`headline`](Self::headline) shows.
+    #[must_use]
+    pub fn kubernetes(mut self, words: impl Into<String>) -> Self {
+        self.kubernetes = Some(words.into());
+        self
+    }
+
     /// Adds advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The field and the fault in one line, as Kubernetes' API server words it.
+    pub fn headline(&self) -> String {
+        match &self.kubernetes {
+            Some(words) if self.at.is_root() => words.clone(),
+            Some(words) => format!("{}: {words}", self.at),
+            None => self.to_string(),
+        }
     }
 
     /// Whether it refuses the change.

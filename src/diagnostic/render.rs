@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Code, Problem, Severity, Source, Span};
+use super::{Code, Problem, Severity, Source, Span, visible};
 
 /// Lines shown before the one at fault, so that the reader sees what the key belongs to.
 const CONTEXT_LINES: usize = 2;
@@ -25,17 +25,18 @@ pub fn render(problem: &Problem, place: Option<(&Source, Span)>, color: bool) ->
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let label = expectation(problem);
+    // The renderer makes nothing but the excerpt safe for a terminal.
+    let label = expectation(problem).map(|label| visible(&label).into_owned());
     let excerpt = place.map(|(source, span)| Excerpt::around(source, span));
     // What is missing has no place of its own: its path says what to add.
     let title =
         if excerpt.is_none() || problem.code == Code::Required { problem.to_string() } else { problem.message.clone() };
-    let mut group = Group::with_title(level.primary_title(title));
+    let mut group = Group::with_title(level.primary_title(visible(&title)));
     match &excerpt {
         Some(excerpt) => group = group.element(excerpt.snippet(label.as_deref())),
         None => group = group.elements(label.map(|label| Level::NOTE.message(label))),
     }
-    group = group.elements(problem.help.as_deref().map(|help| Level::HELP.message(help)));
+    group = group.elements(problem.help.as_deref().map(|help| Level::HELP.message(visible(help))));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(&[group])
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::ValueRef;
 use super::value::sorted;
+use crate::diagnostic::is_unsafe;
 
 impl ValueRef<'_> {
     /// Appends the value as JSON: numbers and truth values bare, everything else in quotes, a STRING_MAP as an object
@@ -38,8 +39,8 @@ fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut Str
     out.push('}');
 }
 
-/// Appends a text in quotes. Escaped are `"`, `\` and whatever could end a line or drive a terminal: control
-/// characters, DEL, the C1 set, U+2028 and U+2029; all else, `<`, `>` and `&` too, stays as it is.
+/// Appends a text in quotes. Escaped are `"`, `\` and whatever could end a line, drive a terminal or turn the direction of
+/// writing ([`is_unsafe`]); all else, `<`, `>` and `&` too, stays as it is.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     // Most texts need no escape, and their bytes tell so faster than their characters.
@@ -63,11 +64,11 @@ fn write_escaped(text: &str, out: &mut String) {
 
 /// Whether a byte is, or begins, a character that needs an escape.
 fn may_need_escape(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xe2)
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 
 fn needs_escape(c: char) -> bool {
-    matches!(c, '"' | '\\' | '\0'..='\x1f' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
+    matches!(c, '"' | '\\') || is_unsafe(c)
 }
 
 fn write_escape(c: char, out: &mut String) {
@@ -121,6 +122,8 @@ mod tests {
     fn no_text_can_end_the_line_or_drive_a_terminal() {
         let wild = "\u{1b}[2J\r\n\t\0\u{7f}\u{9b}\u{2028}\u{2029}\\";
         assert_eq!(json(ValueRef::String(wild)), r#""\u001b[2J\r\n\t\u0000\u007f\u009b\u2028\u2029\\""#);
+        let turned = "\u{202e}moc.nnc\u{2069}\u{200f}\u{61c}";
+        assert_eq!(json(ValueRef::String(turned)), r#""\u202emoc.nnc\u2069\u200f\u061c""#);
     }
 
     proptest! {

@@ -178,6 +178,9 @@ impl Reader<'_> {
             }
             return;
         }
+        if object.get("kind").and_then(Json::as_str) == Some("List") {
+            return self.list_without_items(document, at, &object);
+        }
         let subject = Subject::of(&object);
         let mut problems = Problems::new();
         let resource = resource(object, &mut problems);
@@ -192,6 +195,15 @@ impl Reader<'_> {
             resource.origin = Some(Origin { file: self.source.name.clone(), line: document.line });
             self.parsed.resources.push(resource);
             self.parsed.places.push(Place { document: document.range.clone(), at: at.clone() });
+        }
+    }
+
+    /// A `List` whose items are no list; none at all are an empty one.
+    fn list_without_items(&mut self, document: &Document, at: &FieldPath, list: &Map<String, Json>) {
+        if list.get("items").is_some_and(|items| !items.is_null()) {
+            let problem =
+                Problem::error(Code::WrongType, at.field("items"), "wrong type: expected a list of resources");
+            self.found(problem, document.range.clone(), None, None);
         }
     }
 
@@ -221,6 +233,17 @@ fn joined(base: &FieldPath, path: &FieldPath) -> FieldPath {
         crate::diagnostic::Step::Field(name) => joined.field(name),
         crate::diagnostic::Step::Index(index) => joined.index(*index),
     })
+}
+
+impl From<&Resource> for Subject {
+    fn from(resource: &Resource) -> Self {
+        Self {
+            api_version: resource.kind.api_version(&resource.version),
+            kind: resource.kind.name.to_owned(),
+            namespace: resource.meta.namespace.clone(),
+            name: resource.meta.name.clone(),
+        }
+    }
 }
 
 impl Subject {

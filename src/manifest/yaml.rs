@@ -199,6 +199,7 @@ impl<'t> Builder<'t> {
         let distance = first.map(|first| line(span.start) - line(first.start)).filter(|lines| *lines >= 0);
         let problem =
             Problem::error(Code::Duplicate, at, format!("the key \"{key}\" stands twice in this map")).on_key();
+        let problem = problem.kubernetes(format!("key \"{key}\" already set in map"));
         let problem = match distance {
             Some(0) => problem.help("the first one is on the same line; remove one of them"),
             Some(1) => problem.help("the first one is on the line before; remove one of them"),
@@ -228,11 +229,24 @@ impl<'t> Builder<'t> {
         }
         let at = byte_of(self.text, marker.index());
         let mut fault = syntax(format!("not valid YAML: {info}"), at..at + 1);
+        fault.problem = fault.problem.kubernetes(libyaml_words(info));
         if let Some((_, advice)) = ADVICE.iter().find(|(cause, _)| info.contains(cause)) {
             fault.problem = fault.problem.help(*advice);
         }
         fault
     }
+}
+
+/// The parser's refusal without what it was doing, as libyaml's users see it: `did not find expected ',' or ']'`.
+fn libyaml_words(info: &str) -> String {
+    let fault = match info.split_once(", ") {
+        Some((doing, fault)) if doing.starts_with("while ") => fault,
+        _ => info,
+    };
+    if fault.starts_with("illegal placement of ':'") {
+        return "did not find expected ',' or ']'".to_owned();
+    }
+    if fault.starts_with("expected ") { format!("did not find {fault}") } else { fault.to_owned() }
 }
 
 /// Words of the parser's refusals, and what their commonest cause is.

@@ -9,7 +9,7 @@ use crate::state::StateDir;
 /// Runs a check on a new registry of each sort.
 fn each(check: impl Fn(&dyn Registry)) {
     let directory = tempfile::tempdir().unwrap();
-    check(&SqliteRegistry::open_with(&StateDir::open(directory.path()).unwrap(), FEW_KINDS).unwrap());
+    check(&SqliteRegistry::open_with(&StateDir::open(directory.path().join("state")).unwrap(), FEW_KINDS).unwrap());
     check(&MemoryRegistry::with_kinds(FEW_KINDS));
 }
 

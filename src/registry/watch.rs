@@ -139,7 +139,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(30);
 
     fn open(path: &Path) -> SqliteRegistry {
-        SqliteRegistry::open_with(&StateDir::open(path).unwrap(), FEW_KINDS).unwrap()
+        SqliteRegistry::open_with(&StateDir::open(path.join("state")).unwrap(), FEW_KINDS).unwrap()
     }
 
     #[test]

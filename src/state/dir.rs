@@ -1,13 +1,18 @@
 //! The state directory and the paths in it.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Error;
 
 /// Directories may be entered by their owner alone: they hold keys, sockets and records of who called what.
 const DIRECTORY_MODE: u32 = 0o700;
+/// Permissions of a directory with which others than its owner can replace files in it.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Permissions with which others can do anything with a directory.
+const OPEN_TO_OTHERS: u32 = 0o077;
 
 /// A state directory that exists, with its sub-directories.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,16 +22,36 @@ pub struct StateDir {
 
 impl StateDir {
     /// Opens the directory, creating it, its parents and its sub-directories where they are missing. What is created
-    /// has mode 0700; a directory that is there already keeps its mode.
+    /// has mode 0700. A directory that is there already may not be one that others can write, because they could put
+    /// files of their own in place of ours; its sub-directories may not be open to others at all.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] with the path that cannot be created.
+    /// [`Error::Unwritable`] with the path that cannot be created, [`Error::Open`] with the one that is open to others.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = Self { path: path.into() };
         for directory in [dir.path.clone(), dir.segments(), dir.identity(), dir.run()] {
             create_directory(&directory)?;
         }
+        refuse(&dir.path, WRITABLE_BY_OTHERS)?;
+        for directory in [dir.path.join("log"), dir.identity(), dir.run()] {
+            refuse(&directory, OPEN_TO_OTHERS)?;
+        }
         Ok(dir)
+    }
+
+    /// The same for a directory that came along with a checkout, and so with the mode that the umask gave it: others'
+    /// permissions are taken away first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_checked_out(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        create_directory(&path)?;
+        if refuse(&path, WRITABLE_BY_OTHERS).is_err() {
+            std::fs::set_permissions(&path, Permissions::from_mode(DIRECTORY_MODE))
+                .map_err(|error| Error::unwritable(&path, error))?;
+        }
+        Self::open(path)
     }
 
     /// The directory itself.
@@ -75,10 +100,15 @@ fn create_directory(path: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| Error::unwritable(path, error))
 }
 
+/// Refuses a directory with any of these permissions.
+fn refuse(path: &Path, permissions: u32) -> Result<(), Error> {
+    let found = std::fs::metadata(path).map_err(|error| Error::unwritable(path, error))?;
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & permissions == 0 { Ok(()) } else { Err(Error::Open { path: path.to_owned(), mode }) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -97,8 +127,32 @@ mod tests {
     #[test]
     fn opening_it_again_is_no_error() {
         let root = tempfile::tempdir().unwrap();
-        let first = StateDir::open(root.path()).unwrap();
-        assert_eq!(StateDir::open(root.path()).unwrap(), first);
+        let first = StateDir::open(root.path().join("s")).unwrap();
+        assert_eq!(StateDir::open(root.path().join("s")).unwrap(), first);
+    }
+
+    #[test]
+    fn a_directory_that_is_open_to_others_is_refused_with_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = StateDir::open(root.path().join("s")).unwrap();
+        for (path, mode) in [(dir.run(), 0o755), (dir.path().to_owned(), 0o777)] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = StateDir::open(dir.path()).unwrap_err();
+            let expected = format!("{} is open to others than its owner (its mode is {mode:04o})", path.display());
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.hint().unwrap(), format!("make it private: chmod 700 '{}'", path.display()));
+            std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_of_a_checkout_is_made_private() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o775)).unwrap();
+        StateDir::open_checked_out(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why the state directory or a store in it cannot be used.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,14 @@ pub enum Error {
         path: PathBuf,
         /// What the operating system, or SQLite for it, said.
         source: io::Error,
+    },
+    /// Others than the owner may write the directory, or enter one that holds sockets, keys or the log.
+    #[error("{} is open to others than its owner (its mode is {mode:04o})", .path.display())]
+    Open {
+        /// The directory.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// The file is no database, or is damaged.
     #[error("{} is damaged: {detail}", .path.display())]
@@ -82,12 +91,23 @@ impl Error {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Error::Unwritable { path, source: io::Error::other(error) }
             }
+            // Our statements find what our schema promises, so a row that is not there, or not what it should be, is gone.
+            None if is_unexpected(&error) => {
+                Error::Corrupt { path, detail: format!("its content is not what egressctl wrote ({error})") }
+            }
             _ => Error::Sql { path, source: error },
         }
     }
 
     /// What the user can do about it, one sentence.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        if let Error::Open { path, .. } = self {
+            return Some(format!("make it private: chmod 700 '{}'", path.display()).into());
+        }
+        self.advice().map(Cow::Borrowed)
+    }
+
+    fn advice(&self) -> Option<&'static str> {
         match self {
             Error::Unwritable { .. } => {
                 Some("choose a state directory that this user can create and write, or make this one writable")
@@ -99,7 +119,20 @@ impl Error {
             Error::Newer { .. } => Some("use the newer egressctl, or another state directory"),
             Error::Busy { .. } => Some("try again; if it stays locked, look for a process that keeps the file open"),
             Error::Full { .. } => Some("free space on the disk that holds the state directory and try again"),
-            Error::Sql { .. } => None,
+            Error::Sql { .. } | Error::Open { .. } => None,
         }
     }
+}
+
+/// Whether a statement ran, but found other rows or values than there can be.
+fn is_unexpected(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::QueryReturnedNoRows
+            | Error::InvalidColumnType(..)
+            | Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::Utf8Error(..)
+    )
 }

@@ -187,8 +187,10 @@ metadata:
          handled as a ServiceEntry: strict decoding error: unknown field \"spec.portz\"",
         " --> STDIN:7:3",
         "  = help: did you mean \"ports\"?",
-        "The ServiceEntry \"cnn\" is invalid: spec.resolution: unsupported value \"FOO\"",
-        "error: resource mapping not found for name: \"x\" namespace: \"\" from \"STDIN\": no matches for kind \
+        "Error from server (Invalid): error when creating \"STDIN\": ServiceEntry.networking.istio.io \"cnn\" is invalid: \
+         spec.resolution: Unsupported value: \"FOO\": supported values: \"NONE\", \"STATIC\", \"DNS\", \"DNS_ROUND_ROBIN\", \
+         \"DYNAMIC_DNS\"",
+        "resource mapping not found for name: \"x\" namespace: \"\" from \"STDIN\": no matches for kind \
          \"ServiceEntri\" in version \"networking.istio.io/v1alpha3\"",
         "ensure CRDs are installed first",
     ] {
@@ -228,7 +230,7 @@ fn usage_errors_end_with_one_and_are_kubectls() {
     scene.run("get rule --foo").fails("error: unknown flag: --foo\nSee 'egressctl get --help' for usage.\n");
     scene.run("gett").fails("error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n\n");
     scene.run("create -f nope.yaml").fails("error: the path \"nope.yaml\" does not exist\n");
-    scene.run("create").fails("error: must specify one of -f and -k\n");
+    scene.run("create").fails("error: must specify -f\n");
     assert!(scene.run("get --help").output().contains("Examples:"));
 }
 
@@ -251,4 +253,202 @@ fn describe_says_which_part_of_a_rule_does_nothing() {
         shown.contains("Warnings:\n  spec.actions[0].instances[0]: no egress-access.logentry.istio-system"),
         "{shown}"
     );
+}
+
+const ENTRY: &str = "\
+apiVersion: networking.istio.io/v1alpha3
+kind: ServiceEntry
+metadata: {name: cnn}
+spec: {hosts: [cnn.com]}
+";
+
+#[test]
+fn what_is_wrong_with_a_document_is_headed_by_kubectls_line() {
+    let scene = Scene::new();
+    let of_cnn = "The ServiceEntry \"cnn\" is invalid: ";
+    for (document, headline) in [
+        (
+            ENTRY.replace("[cnn.com]", "cnn.com"),
+            format!(
+                "{of_cnn}spec.hosts: Invalid value: \"string\": spec.hosts in body must be of type array: \"string\""
+            ),
+        ),
+        (
+            ENTRY.replace("]}", "], location: HERE}"),
+            format!(
+                "{of_cnn}spec.location: Unsupported value: \"HERE\": supported values: \"MESH_EXTERNAL\", \"MESH_INTERNAL\""
+            ),
+        ),
+        (
+            ENTRY.replace("[cnn.com]", "[]"),
+            format!("{of_cnn}spec.hosts: Required value: service entry must have at least one host"),
+        ),
+        (
+            ENTRY.replace("spec:", "kind: Gateway\nspec:"),
+            "error: error parsing STDIN: error converting YAML to JSON: yaml: unmarshal errors:".into(),
+        ),
+        (
+            format!("{ENTRY}---\na: [1\n"),
+            "error: error parsing STDIN: error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'"
+                .into(),
+        ),
+        ("a: 1\n".into(), "error: error validating \"STDIN\": error validating data: kind not set".into()),
+        (
+            format!("kind: List\napiVersion: v1\nitems:\n- {}\n", ENTRY.trim_end().replace('\n', "\n  ").replace("[cnn.com]", "[]")),
+            format!("{of_cnn}spec.hosts: Required value: service entry must have at least one host"),
+        ),
+        (
+            "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: d}\nspec: {foo: 1, template: {}}\n".into(),
+            "Error from server (BadRequest): error when creating \"STDIN\": Deployment in version \"v1beta1\" cannot be \
+             handled as a Deployment: strict decoding error: unknown field \"spec.foo\""
+                .into(),
+        ),
+    ] {
+        let refusal = scene.run("create -f -").with_stdin(&document).error();
+        assert!(refusal.lines().any(|line| line == headline), "no line {headline}\nin {refusal}");
+    }
+}
+
+#[test]
+fn no_name_or_value_can_drive_the_terminal() {
+    let scene = Scene::new();
+    let wild = ENTRY.replace("name: cnn", "name: \"a\\e[2J\\nb\\u202E\"").replace("cnn.com", "\"\\u009b31m\"");
+    let refusal = scene.run("create -f -").with_stdin(&wild).error();
+    assert!(refusal.contains("The ServiceEntry \"a^[[2J^Jb\\u202e\" is invalid"), "{refusal}");
+    for line in [
+        "get \u{1b}[2J",
+        "get rule \u{202e}x",
+        "delete rule x -n \u{1b}[2J",
+        "create namespace \u{1b}[2J",
+        "\u{1b}[2J",
+        "get --\u{1b}[2J",
+    ] {
+        let refusal = scene.run(line).error();
+        assert!(!refusal.contains(['\u{1b}', '\u{202e}']), "{line:?}: {refusal:?}");
+    }
+}
+
+#[test]
+fn a_state_directory_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    scene.run("get ns").output();
+    let state = scene.path().join("state");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o775)).expect("it is ours");
+    let shown = state.display();
+    scene.run("get ns").fails(&format!(
+        "error: {shown} is open to others than its owner (its mode is 0775)\nhint: make it private: chmod 700 \
+         '{shown}'\n"
+    ));
+}
+
+#[test]
+fn a_registry_that_lacks_what_it_must_have_is_called_damaged() {
+    let scene = Scene::new();
+    scene.run("get ns").output();
+    let registry = scene.path().join("state/registry.db");
+    let database = rusqlite::Connection::open(&registry).expect("it is a database");
+    database.execute_batch("DELETE FROM counter").expect("the table is there");
+    drop(database);
+    let refusal = scene.run("create namespace x").error();
+    assert!(refusal.contains("registry.db is damaged"), "{refusal}");
+    assert!(refusal.contains("hint: restore the file from a copy"), "{refusal}");
+}
+
+#[test]
+fn an_empty_namespace_or_state_directory_is_none() {
+    let scene = Scene::new();
+    scene.run("create -f -").with_stdin(HANDLER).output();
+    scene.run("get stdio -o name --namespace=").succeeds("stdio.config.istio.io/h\n");
+    let home = scene.path().join("home");
+    scene
+        .run("get ns -o name")
+        .with_variables(&[("EGRESSCTL_STATE_DIR", ""), ("HOME", home.to_str().expect("plain"))])
+        .output();
+    assert!(home.join(".local/state/egressctl/registry.db").exists());
+}
+
+#[test]
+fn c_names_a_container_or_counts() {
+    let scene = Scene::new();
+    let pod = scene
+        .run("-n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath={.items[0].metadata.name}")
+        .output();
+    scene.run(&format!("-n istio-system logs {pod} -c mixer")).says(0, "", "");
+    scene.run(&format!("-n istio-system logs -c istio-proxy {pod}")).says(0, "", "");
+    scene
+        .run(&format!("-n istio-system logs {pod} -c nope"))
+        .fails(&format!("error: container nope is not valid for pod {pod}\n"));
+    scene.run("logs -c").succeeds("0\n");
+    scene.run("logs -c --level error+").succeeds("0\n");
+    scene.run(&format!("-n istio-system logs -c {pod}")).succeeds("0\n");
+    scene.run("logs -f -c").fails("error: the argument '--count' cannot be used with '--follow'\n");
+}
+
+#[test]
+fn a_listener_of_a_mistyped_workload_is_refused_with_the_nearest() {
+    let scene = Scene::new();
+    scene.run("apply -f -").with_stdin(include_str!("../../fixtures/scenario/sleep.yaml")).output();
+    let unknown = |name, namespace| {
+        format!(
+            "Error from server (NotFound): no workload \"{name}\" in namespace \"{namespace}\"\nhint: did you mean \
+             sleep.default? If not, declare {name} first\n"
+        )
+    };
+    scene.run("proxy start --listen 127.0.0.1:0=slep").fails(&unknown("slep", "default"));
+    scene.run("proxy start --listen 127.0.0.1:0=sleep.istio-system").fails(&unknown("sleep", "istio-system"));
+}
+
+#[test]
+fn a_pod_of_a_deployment_is_not_deleted() {
+    let scene = Scene::new();
+    let pod = scene.run("get pods -n istio-system -l istio-mixer-type=telemetry -o name").output();
+    let name = pod.trim().trim_start_matches("pod/");
+    scene.run(&format!("delete -n istio-system pod {name} --ignore-not-found")).fails(&format!(
+        "Error from server (Forbidden): pods \"{name}\" is forbidden: its Deployment makes it and would make it again under \
+         the same name; delete the Deployment, or declare fewer replicas\n"
+    ));
+    scene.run("delete pods --all -l a=b").fails("error: setting 'all' parameter but found a non empty selector.\n");
+}
+
+#[test]
+fn everything_is_shown_as_kubectl_orders_and_versions_it() {
+    let scene = Scene::new();
+    let kinds = scene.run("get all -n istio-system -o name").output();
+    let kinds: Vec<&str> = kinds.lines().filter_map(|line| line.split('/').next()).collect();
+    assert_eq!(kinds, ["pod", "pod", "service", "deployment.apps", "deployment.apps"]);
+    scene.run("create -f -").with_stdin(ENTRY).output();
+    scene.run("get se -o jsonpath={.items[*].apiVersion}").succeeds("networking.istio.io/v1alpha3");
+    let newer = ENTRY.replace("v1alpha3", "v1beta1").replace("name: cnn", "name: b");
+    scene.run("create -f -").with_stdin(&newer).output();
+    scene.run("get se -o jsonpath={.items[*].apiVersion}").succeeds("networking.istio.io/v1 networking.istio.io/v1");
+    scene.run("get se b -o jsonpath={.apiVersion}").succeeds("networking.istio.io/v1beta1");
+}
+
+#[test]
+fn a_dry_run_of_the_client_shows_only_what_would_be_sent() {
+    let scene = Scene::new();
+    scene
+        .run("create namespace x --dry-run=client -o yaml")
+        .succeeds("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: x\n");
+    assert!(scene.run("create namespace x --dry-run=server -o yaml").output().contains("uid: "));
+}
+
+#[test]
+fn help_is_a_verb_too() {
+    let scene = Scene::new();
+    assert_eq!(scene.run("help proxy start").output(), scene.run("proxy start --help").output());
+    let coloured = scene.run("get foo --color=always").error();
+    assert!(coloured.starts_with("\u{1b}[1m\u{1b}[91merror:\u{1b}[0m the server"), "{coloured}");
+}
+
+#[test]
+fn faults_of_fields_and_of_expressions_are_shown_together() {
+    let scene = Scene::new();
+    let faulty = RULE.replace("request.path", "request.paht").replace("spec:", "spec:\n  macth: x");
+    let other = RULE.replace("name: r", "name: s").replace("request.path", "request.hots");
+    let refusal = scene.run("create -f -").with_stdin(&format!("{faulty}---\n{other}")).error();
+    for fault in ["unknown field \"macth\"", "unknown attribute request.paht", "unknown attribute request.hots"] {
+        assert_eq!(refusal.matches(&format!("error: {fault}\n")).count(), 1, "{fault}: {refusal}");
+    }
 }

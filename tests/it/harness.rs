@@ -62,6 +62,12 @@ impl Run {
         self
     }
 
+    /// With these environment variables.
+    pub(crate) fn with_variables(mut self, variables: &[(&str, &str)]) -> Self {
+        self.command.envs(variables.iter().copied());
+        self
+    }
+
     /// Runs it to its end.
     pub(crate) fn finish(mut self) -> Done {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

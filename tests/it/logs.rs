@@ -93,8 +93,11 @@ TIME                          LEVEL   PATH
     );
     let wide = scene.run("logs -o wide --level error").output();
     assert!(wide.lines().next().is_some_and(|line| line.ends_with("RULE")), "{wide}");
+    let table = scene.run("logs --color always -o table --level error").output();
+    assert!(table.starts_with("\u{1b}[1mTIME "), "{table}");
+    assert!(table.lines().skip(1).all(|line| line.contains("   \u{1b}[1m\u{1b}[91merror\u{1b}[0m   ")), "{table}");
     let coloured = scene.run("logs --color always --level error").output();
-    assert_eq!(coloured, ERROR.replacen("error", "\u{1b}[31merror\u{1b}[0m", 1));
+    assert_eq!(coloured, ERROR.replacen("error", "\u{1b}[1m\u{1b}[91merror\u{1b}[0m", 1));
 }
 
 #[test]

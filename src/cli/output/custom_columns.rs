@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value as Json;
 
 use super::jsonpath::{Error, Query};
-use super::table::Table;
+use super::table::{Headings, Table};
 use super::{Objects, Printer, go};
 use crate::cli::failure::Failure;
 use crate::resource::Resource;
@@ -57,7 +57,7 @@ impl Printer for CustomColumns {
     fn print(&self, objects: Objects<'_>, out: &mut dyn Write) -> Result<(), Failure> {
         let trees: Vec<Json> = objects.resources.iter().map(Resource::to_json).collect();
         let table = self.table(&trees).map_err(|error| Failure::client(error.to_string()))?;
-        Ok(table.write(out, objects.headings)?)
+        Ok(table.write(out, Headings::new(objects.headings, false))?)
     }
 }
 
@@ -80,7 +80,11 @@ mod tests {
         let objects =
             [json!({"metadata": {"name": "a"}, "spec": {"hosts": ["x", "y"]}}), json!({"metadata": {"name": "b"}})];
         let mut out = Vec::new();
-        columns.table(&objects).expect("paths fit").write(&mut out, true).expect("a vector takes everything");
+        columns
+            .table(&objects)
+            .expect("paths fit")
+            .write(&mut out, Headings::Plain)
+            .expect("a vector takes everything");
         insta::assert_snapshot!(String::from_utf8(out).expect("text"), @r"
         NAME   HOSTS    SPEC
         a      x,y      map[hosts:[x y]]

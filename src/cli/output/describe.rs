@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::cell::{visible, width};
 use super::go;
 use crate::diagnostic::Problems;
+use crate::registry::merge::LAST_APPLIED;
 use crate::resource::{Labels, Resource};
 
 /// Blanks between a label and its value.
@@ -100,7 +101,10 @@ impl Description {
             self.pair(0, "Namespace", resource.namespace());
         }
         self.labels("Labels", &resource.meta.labels, "=");
-        self.labels("Annotations", &resource.meta.annotations, ": ");
+        // What apply keeps for itself is the resource once more.
+        let mut annotations = resource.meta.annotations.clone();
+        annotations.remove(LAST_APPLIED);
+        self.labels("Annotations", &annotations, ": ");
     }
 
     /// Keys and values, one a line, the first beside the heading.
@@ -236,7 +240,9 @@ mod tests {
 
     #[test]
     fn a_resource_is_described_as_kubectl_does() {
-        let described = text(&resource(json!({"outputAsJson": true, "severity_levels": {"info": 2}})));
+        let mut resource = resource(json!({"outputAsJson": true, "severity_levels": {"info": 2}}));
+        resource.meta.annotations = [(LAST_APPLIED.into(), "{}".into())].into();
+        let described = text(&resource);
         insta::assert_snapshot!(described, @r"
         Name:         egress-error-handler
         Namespace:    istio-system

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::age::age;
 use super::name::full_name;
-use super::table::Table;
+use super::table::{Headings, Table};
 use crate::cli::failure::Failure;
 use crate::resource::{Kind, Labels, Resource};
 
@@ -28,6 +28,8 @@ pub(crate) struct Look<'a> {
     pub(crate) labels: bool,
     /// The headings.
     pub(crate) headings: bool,
+    /// Whether they are coloured.
+    pub(crate) color: bool,
     /// What ages are counted from.
     pub(crate) now: Timestamp,
 }
@@ -41,7 +43,7 @@ pub(crate) fn write(resources: &[Resource], look: &Look<'_>, out: &mut dyn Write
         if position > 0 && look.headings {
             writeln!(out)?;
         }
-        look.table(run).write(out, look.headings)?;
+        look.table(run).write(out, Headings::new(look.headings, look.color))?;
     }
     Ok(())
 }
@@ -121,6 +123,7 @@ mod tests {
             label_columns: &[],
             labels: false,
             headings: true,
+            color: false,
             now: "2026-11-23T07:13:25Z".parse().expect("a valid time"),
         }
     }

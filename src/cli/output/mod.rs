@@ -16,8 +16,12 @@ mod name;
 mod sort;
 mod yaml;
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::Write;
 
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use serde_json::{Value as Json, json};
 
 use super::failure::Failure;
@@ -53,12 +57,31 @@ impl<'a> Objects<'a> {
             [resource] if self.single => resource.to_json(),
             resources => json!({
                 "apiVersion": "v1",
-                "items": resources.iter().map(Resource::to_json).collect::<Vec<_>>(),
+                "items": items(resources),
                 "kind": "List",
                 "metadata": {"resourceVersion": ""},
             }),
         }
     }
+}
+
+/// The items of a list. It has one version of each kind, as an API server's has: the one in which all resources of the
+/// kind are kept, or else the kind's preferred one.
+fn items(resources: &[Resource]) -> Vec<Json> {
+    let mut versions: HashMap<String, &str> = HashMap::new();
+    for Resource { kind, version, .. } in resources {
+        let common = versions.entry(kind.qualified_singular()).or_insert(version);
+        if *common != version {
+            *common = kind.versions.first().copied().unwrap_or_default();
+        }
+    }
+    let item = |resource: &Resource| {
+        let mut tree = resource.to_json();
+        let common = versions.get(&resource.kind.qualified_singular()).copied().unwrap_or_default();
+        tree["apiVersion"] = resource.kind.api_version(common).into();
+        tree
+    };
+    resources.iter().map(item).collect()
 }
 
 /// Writes resources as documents.
@@ -120,6 +143,28 @@ pub(crate) fn help() -> String {
     match forms.split_last() {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
+    }
+}
+
+/// What clap reads a value of `-o` with: any text, as kubectl's own message names the formats, but completion offers
+/// those that it knows.
+#[derive(Debug, Clone)]
+pub(crate) struct FormatParser;
+
+impl TypedValueParser for FormatParser {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        // Those with an argument end in =, behind which the shell goes on.
+        let typed = FORMATS.iter().map(|Format { name, argument, .. }| match *argument {
+            "" => PossibleValue::new(*name),
+            _ => PossibleValue::new(format!("{name}=")),
+        });
+        Some(Box::new(typed))
     }
 }
 

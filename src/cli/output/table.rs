@@ -5,11 +5,34 @@ use std::io::{self, Write};
 use comfy_table::{ColumnConstraint, Width};
 
 use super::cell::{cell, width};
+use crate::cli::style;
 
 /// Blanks between two columns.
 const GAP: usize = 3;
 /// Least width of a column, its gap included.
 const LEAST: usize = 6;
+
+/// The line above a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Headings {
+    /// There is none.
+    None,
+    /// As it is.
+    Plain,
+    /// In colour.
+    Coloured,
+}
+
+impl Headings {
+    /// The line, if it is wanted, as the output allows it.
+    pub(crate) fn new(wanted: bool, color: bool) -> Self {
+        match (wanted, color) {
+            (false, _) => Self::None,
+            (true, false) => Self::Plain,
+            (true, true) => Self::Coloured,
+        }
+    }
+}
 
 /// A table that is being filled.
 #[derive(Debug, Default)]
@@ -23,7 +46,7 @@ impl Table {
     /// An empty table under these headings, which are printed in upper case.
     pub(crate) fn new<T: AsRef<str>>(headings: impl IntoIterator<Item = T>) -> Self {
         Self {
-            headings: headings.into_iter().map(|heading| heading.as_ref().to_uppercase()).collect(),
+            headings: headings.into_iter().map(|heading| cell(&heading.as_ref().to_uppercase()).into_owned()).collect(),
             ..Self::default()
         }
     }
@@ -47,11 +70,8 @@ impl Table {
     ///
     /// # Errors
     /// Those of the writer.
-    pub(crate) fn write(mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
-        if headings {
-            self.rows.insert(0, std::mem::take(&mut self.headings));
-        }
-        self.write_rows(out)
+    pub(crate) fn write(mut self, out: &mut dyn Write, headings: Headings) -> io::Result<()> {
+        self.write_page(out, headings)
     }
 
     /// Writes the rows so far and forgets them; column widths are remembered and never shrink, so that the pages of a
@@ -59,15 +79,15 @@ impl Table {
     ///
     /// # Errors
     /// Those of the writer.
-    pub(crate) fn write_page(&mut self, out: &mut dyn Write, headings: bool) -> io::Result<()> {
-        if headings {
+    pub(crate) fn write_page(&mut self, out: &mut dyn Write, headings: Headings) -> io::Result<()> {
+        if headings != Headings::None {
             self.rows.insert(0, self.headings.clone());
         }
-        self.write_rows(out)
+        self.write_rows(out, headings == Headings::Coloured)
     }
 
     /// The last cell is not padded, the others are, also before an empty last one: as kubectl has it.
-    fn write_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_rows(&mut self, out: &mut dyn Write, mut colours_first: bool) -> io::Result<()> {
         self.widen();
         let mut layout = comfy_table::Table::new();
         layout.load_style(comfy_table::presets::NOTHING);
@@ -82,7 +102,11 @@ impl Table {
         }
         let mut lines = layout.lines();
         for last in last_cells {
-            writeln!(out, "{}{last}", lines.next().unwrap_or_default())?;
+            let line = lines.next().unwrap_or_default();
+            match std::mem::take(&mut colours_first) {
+                true => writeln!(out, "{}{line}{last}{}", style::HEADING, style::PLAIN)?,
+                false => writeln!(out, "{line}{last}")?,
+            }
         }
         Ok(())
     }
@@ -101,7 +125,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn printed(table: Table, headings: bool) -> String {
+    fn printed(table: Table, headings: Headings) -> String {
         let mut out = Vec::new();
         table.write(&mut out, headings).expect("a vector takes everything");
         String::from_utf8(out).expect("cells are text")
@@ -116,7 +140,7 @@ mod tests {
 
     #[test]
     fn columns_stand_three_blanks_apart_under_upper_case_headings() {
-        insta::assert_snapshot!(printed(sample(), true), @r#"
+        insta::assert_snapshot!(printed(sample(), Headings::Plain), @r#"
         NAME                 HOSTS                 AGE
         cnn                  ["edition.cnn.com"]   5m10s
         a-much-longer-name   []                    2d
@@ -127,30 +151,30 @@ mod tests {
     fn without_headings_only_the_cells_set_the_widths() {
         let mut table = Table::new(["a-very-long-heading", "b"]);
         table.push(["x".into(), "y".into()]);
-        assert_eq!(printed(table, false), "x     y\n");
+        assert_eq!(printed(table, Headings::None), "x     y\n");
     }
 
     #[test]
     fn an_empty_last_cell_leaves_the_padding_before_it() {
         let mut table = Table::new(["name", "hosts"]);
         table.push(["cnn".into(), String::new()]);
-        assert_eq!(printed(table, true), "NAME   HOSTS\ncnn    \n");
+        assert_eq!(printed(table, Headings::Plain), "NAME   HOSTS\ncnn    \n");
     }
 
     #[test]
     fn wide_characters_keep_the_columns_straight() {
         let mut table = Table::new(["name", "age"]);
         table.push(["漢字漢字".into(), "1s".into()]);
-        assert_eq!(printed(table, true), "NAME       AGE\n漢字漢字   1s\n");
+        assert_eq!(printed(table, Headings::Plain), "NAME       AGE\n漢字漢字   1s\n");
     }
 
     #[test]
     fn later_pages_keep_the_widths_of_earlier_ones() {
         let mut table = sample();
         let mut out = Vec::new();
-        table.write_page(&mut out, true).expect("a vector takes everything");
+        table.write_page(&mut out, Headings::Plain).expect("a vector takes everything");
         table.push(["b".into(), "[]".into(), "1s".into()]);
-        table.write_page(&mut out, false).expect("a vector takes everything");
+        table.write_page(&mut out, Headings::None).expect("a vector takes everything");
         let text = String::from_utf8(out).expect("cells are text");
         assert_eq!(text.lines().last(), Some("b                    []                    1s"));
     }

@@ -4,7 +4,7 @@ use clap::{ArgAction, Args};
 
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::table::Table;
+use crate::cli::output::table::{Headings, Table};
 use crate::resource::{KINDS, Kind};
 
 const EXAMPLES: &str = "Examples:
@@ -62,7 +62,7 @@ impl Arguments {
         };
         let mut table = Table::new(&HEADINGS[..if wide { HEADINGS.len() } else { HEADINGS.len() - 2 }]);
         kinds.iter().for_each(|kind| table.push(row(kind, wide)));
-        Ok(table.write(&mut context.out, !self.no_headers)?)
+        Ok(table.write(&mut context.out, Headings::new(!self.no_headers, context.color))?)
     }
 
     fn asks_for(&self, kind: &Kind) -> bool {

@@ -86,8 +86,8 @@ fn step(resource: Resource, text: Option<Text>, save_config: bool) -> Step {
 /// A resource with nothing but a name.
 fn bare(kind: &'static Kind, name: &str, namespace: &str) -> Result<Resource, Failure> {
     crate::resource::name::dns_label(name).map_err(|why| {
-        let kind = kind.name;
-        Failure::Text(format!("The {kind} \"{name}\" is invalid: metadata.name: Invalid value: \"{name}\": {why}"))
+        let cause = format!("metadata.name: Invalid value: \"{name}\": {why}");
+        Failure::invalid(kind.name, &kind.qualified_singular(), name, &[cause], None)
     })?;
     let namespace = kind.namespaced.then(|| namespace.to_owned());
     let meta = Meta { name: name.to_owned(), namespace, ..Meta::default() };

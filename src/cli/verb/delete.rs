@@ -9,8 +9,9 @@ use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::find::{Found, Selection};
 use crate::cli::input::Files;
 use crate::cli::target::Targets;
+use crate::identity::Cluster;
 use crate::registry::{self, Operation, View};
-use crate::resource::Resource;
+use crate::resource::{Key, Resource};
 
 const EXAMPLES: &str = "Examples:
   # By name
@@ -72,7 +73,7 @@ impl Arguments {
             return Err(Failure::Client(text).into());
         }
         let registry = context.registry()?;
-        let (found, mut failures) = self.find(&registry, context)?;
+        let (found, failures) = self.find(&registry, context)?;
         if self.force && self.writing.dry_run == DryRun::None {
             context.say(
                 "Warning: Immediate deletion does not wait for confirmation that the running resource has been \
@@ -81,9 +82,6 @@ impl Arguments {
         }
         let steps = found.into_iter().map(|resource| self.step(resource)).collect();
         self.writing.carry_out(steps, &registry, context)?;
-        if self.ignore_not_found {
-            failures = Failures::default();
-        }
         failures.into_outcome()
     }
 
@@ -102,6 +100,9 @@ impl Arguments {
         }
         let targets = Targets::parse(&self.words)?;
         let many = self.all || self.selection.selector.is_some();
+        if self.all && self.selection.selector.is_some() {
+            return Err(Failure::client("setting 'all' parameter but found a non empty selector.").into());
+        }
         if targets.are_named() && many {
             let text = "selectors and the all flag cannot be used when passing resource/name arguments";
             return Err(Failure::client(text).into());
@@ -114,8 +115,21 @@ impl Arguments {
         if many && found.resources.is_empty() {
             writeln!(context.out, "No resources found").map_err(Failure::from)?;
         }
-        let failures = found.failures();
+        let failures = self.missing(&found, view)?;
         Ok((distinct(found), failures))
+    }
+
+    /// A failure for each resource that is not there; a Pod that its Deployment makes is there, but cannot be deleted.
+    fn missing(&self, found: &Found, view: &dyn View) -> Result<Failures, Failure> {
+        let mut failures = Failures::default();
+        for key in &found.missing {
+            failures.push(match Cluster::new(view).get(key)? {
+                None if self.ignore_not_found => continue,
+                None => Failure::from(registry::Error::NotFound(key.clone())),
+                Some(_) => derived(key),
+            });
+        }
+        Ok(failures)
     }
 
     fn find_mentioned(&self, view: &dyn View, context: &mut Context) -> Result<(Vec<Resource>, Failures), Failures> {
@@ -128,11 +142,22 @@ impl Arguments {
         for (key, file) in mentioned(&self.files, context)? {
             match view.get(&key).map_err(Failure::from)? {
                 Some(resource) => found.resources.push(resource),
+                None if self.ignore_not_found => {}
                 None => failures.push(Failure::from(registry::Error::NotFound(key)).when("deleting", &file)),
             }
         }
         Ok((distinct(found), failures))
     }
+}
+
+/// Why a Pod cannot be deleted that is made from a Deployment, always with the same name.
+fn derived(key: &Key) -> Failure {
+    let (kind, name) = (key.kind.qualified_plural(), &key.name);
+    let message = format!(
+        "{kind} \"{name}\" is forbidden: its Deployment makes it and would make it again under the same name; delete the \
+         Deployment, or declare fewer replicas"
+    );
+    Failure::Server { reason: "Forbidden", message }
 }
 
 /// The resources, each once: nothing can be deleted twice.

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::find::{Found, Scope, Selection};
 use crate::cli::output::listing::{self, Look};
-use crate::cli::output::{self, Objects, Output, sort_by};
+use crate::cli::output::{self, FormatParser, Objects, Output, sort_by};
 use crate::cli::target::Targets;
 use crate::identity::Cluster;
 
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     words: Vec<String>,
     #[command(flatten)]
     selection: Selection,
-    #[arg(short, long, value_name = "FORMAT", help = output::help())]
+    #[arg(short, long, value_name = "FORMAT", help = output::help(), value_parser = FormatParser, hide_possible_values = true)]
     output: Option<String>,
     /// A column for each of these labels
     #[arg(short = 'L', long, value_name = "KEY", value_delimiter = ',')]
@@ -98,6 +98,7 @@ impl Arguments {
             label_columns: &self.label_columns,
             labels: self.show_labels,
             headings: !self.no_headers,
+            color: context.color,
             now: context.now,
         };
         listing::write(&found.resources, &look, &mut context.out)

@@ -13,10 +13,14 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
+use crate::diagnostic::nearest;
+use crate::identity::Workload;
 use crate::node::api::Status;
 use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
+use crate::registry::{ListQuery, Selector, View};
+use crate::resource::kinds::{DEPLOYMENT, POD};
 use crate::upstream::Override;
 
 /// Name of a node that is given none.
@@ -114,7 +118,7 @@ struct StatusArgs {
 #[derive(Debug, Args)]
 struct Node {
     /// Name of the proxy
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE, value_parser = node_name)]
     node: String,
 }
 
@@ -133,15 +137,15 @@ impl FromStr for Listen {
             None => (text, None),
             Some((address, workload)) => (address, Some(workload)),
         };
-        let address = address.parse().map_err(|_| {
-            format!("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep, got {text:?}")
-        })?;
+        let address = address
+            .parse()
+            .map_err(|_| String::from("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep"))?;
         let workload = workload.map(|workload| match workload.split_once('.') {
             None => (workload.to_owned(), None),
             Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
         });
         if workload.as_ref().is_some_and(|(name, namespace)| name.is_empty() || namespace.as_deref() == Some("")) {
-            return Err(format!("the workload's name is missing in {text:?}"));
+            return Err("the workload's name is missing".into());
         }
         Ok(Self { address, workload })
     }
@@ -149,7 +153,7 @@ impl FromStr for Listen {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
-    nanos.map(Duration::from_nanos).ok_or_else(|| format!("expected a duration such as 30s or 1m30s, got {text:?}"))
+    nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
 }
 
 /// A node's name is part of a file's.
@@ -162,12 +166,38 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let shown = state.path().display().to_string();
     let config = config(arguments, context.namespace());
+    let registry = context.registry()?;
+    for (name, namespace) in config.listeners.iter().filter_map(|listener| listener.workload.as_ref()) {
+        not_mistyped(&registry, name, namespace)?;
+    }
     crate::cli::http::runtime()?.block_on(async {
         let running = start(state, config.clone()).map_err(worded)?;
         announce(&config, &running, &shown, context)?;
         running.serve().await;
         Ok(())
     })
+}
+
+/// Refuses a workload that is not declared where it looks like a slip for one that is: all its calls would be refused.
+/// Any other may be declared later.
+fn not_mistyped(view: &dyn View, name: &str, namespace: &str) -> Result<(), Failure> {
+    if Workload::find(view, name, namespace)?.is_some() {
+        return Ok(());
+    }
+    let mut known: Vec<(String, String)> = Vec::new();
+    for kind in [&DEPLOYMENT, &POD] {
+        let everywhere = ListQuery { kind, namespace: None, selector: Selector::default() };
+        let found = view.list(&everywhere)?;
+        known.extend(found.iter().map(|found| (found.meta.name.clone(), found.namespace().to_owned())));
+    }
+    let elsewhere = known.iter().find(|(found, _)| found == name).map(|(_, of)| (name, of.as_str()));
+    let neighbours = known.iter().filter(|(_, of)| of == namespace).map(|(name, _)| name.as_str());
+    let near = elsewhere.or_else(|| nearest(name, neighbours).map(|near| (near, namespace)));
+    let Some((near, of)) = near else { return Ok(()) };
+    let message = format!(
+        "no workload \"{name}\" in namespace \"{namespace}\"\nhint: did you mean {near}.{of}? If not, declare {name} first"
+    );
+    Err(Failure::Server { reason: "NotFound", message })
 }
 
 /// Stores say what to do about a fault.

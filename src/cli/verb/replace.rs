@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   egressctl replace -f access.yaml
 
   # What was got, changed and piped back
-  egressctl get rule report-politics -o yaml | sed 's/politics/sport/' | egressctl replace -f -
+  egressctl get rule report-politics -n istio-system -o yaml | sed 's|/politics|/sport|' | egressctl replace -f -
 
   # Delete and create anew
   egressctl replace --force -f access.yaml";

@@ -11,7 +11,7 @@ use super::*;
 mod crash;
 
 fn open(directory: &tempfile::TempDir) -> SqliteRegistry {
-    SqliteRegistry::open_with(&StateDir::open(directory.path()).unwrap(), FEW_KINDS).unwrap()
+    SqliteRegistry::open_with(&StateDir::open(directory.path().join("state")).unwrap(), FEW_KINDS).unwrap()
 }
 
 fn plan(registry: &SqliteRegistry, sql: &str) -> String {
@@ -144,7 +144,8 @@ static WITHOUT_RULES: &[&Kind] = &[&NAMESPACE, &SERVICE, &DEPLOYMENT];
 fn kinds_that_a_newer_binary_stored_are_passed_over() {
     let directory = tempfile::tempdir().unwrap();
     open(&directory).commit(create([namespace("n"), resource(&RULE, "n", "r", json!({}))])).unwrap();
-    let older = SqliteRegistry::open_with(&StateDir::open(directory.path()).unwrap(), WITHOUT_RULES).unwrap();
+    let older =
+        SqliteRegistry::open_with(&StateDir::open(directory.path().join("state")).unwrap(), WITHOUT_RULES).unwrap();
     let Changes::Since(news, newest) = older.changes(Revision(1)).unwrap() else { panic!("the history is there") };
     assert_eq!(news.iter().map(|change| change.key.to_string()).collect::<Vec<_>>(), ["Namespace/n"]);
     assert_eq!(newest, Revision(2));
@@ -166,7 +167,7 @@ fn a_damaged_row_is_reported_with_its_name_and_file() {
 #[test]
 fn a_file_that_is_no_database_is_reported() {
     let directory = tempfile::tempdir().unwrap();
-    let dir = StateDir::open(directory.path()).unwrap();
+    let dir = StateDir::open(directory.path().join("state")).unwrap();
     std::fs::write(dir.registry_db(), "x".repeat(10_000)).unwrap();
     let error = SqliteRegistry::open_with(&dir, FEW_KINDS).unwrap_err();
     assert!(matches!(error, Error::Store(state::Error::Corrupt { .. })), "{error}");

@@ -13,7 +13,8 @@ const MAX_QUOTED: usize = 60;
 pub(super) fn wrong_type(value: &Json, at: FieldPath, expected: Cow<'static, str>) -> Problem {
     let help = advice(value, &expected);
     let message = format!("wrong type: expected {expected}, found {}", describe(value));
-    let problem = Problem::error(Code::WrongType, at, message).expected([expected]);
+    let words = schema_words(value, &at, &expected);
+    let problem = Problem { kubernetes: words, ..Problem::error(Code::WrongType, at, message) }.expected([expected]);
     match help {
         Some(help) => problem.help(help),
         None => problem,
@@ -35,11 +36,41 @@ pub(super) fn not_supported(value: &Json, at: FieldPath, variants: &'static [&'s
         return wrong_type(value, at, format!("one of {}", variants.join(", ")).into());
     };
     let message = format!("unsupported value \"{}\"", shortened(text));
-    let problem = Problem::error(Code::NotSupported, at, message).expected(variants.iter().copied());
+    let words = unsupported(text, variants.iter().copied());
+    let problem = Problem::error(Code::NotSupported, at, message).expected(variants.iter().copied()).kubernetes(words);
     match nearest(text, variants.iter().copied()) {
         Some(name) => problem.help(format!("did you mean \"{name}\"?")),
         None => problem,
     }
+}
+
+/// Kubernetes' words for a value outside an enumeration.
+pub(crate) fn unsupported<'a>(text: &str, supported: impl IntoIterator<Item = &'a str>) -> String {
+    let supported: Vec<String> = supported.into_iter().map(|name| format!("\"{name}\"")).collect();
+    format!("Unsupported value: \"{}\": supported values: {}", shortened(text), supported.join(", "))
+}
+
+/// Kubernetes' words for a value of a wrong type, where the type that is expected is one of JSON schema's.
+fn schema_words(value: &Json, at: &FieldPath, expected: &str) -> Option<String> {
+    let expected = match expected {
+        "a string" => "string",
+        "a list" => "array",
+        "a map" => "object",
+        "true or false" => "boolean",
+        "a whole number" => "integer",
+        "a number" => "number",
+        _ => return None,
+    };
+    let found = match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(number) if number.is_f64() => "number",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    };
+    Some(format!("Invalid value: \"{found}\": {at} in body must be of type {expected}: \"{found}\""))
 }
 
 fn advice(value: &Json, expected: &str) -> Option<String> {

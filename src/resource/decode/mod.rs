@@ -19,6 +19,8 @@ use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
 use node::{Node, Path};
 
+pub(crate) use mismatch::unsupported;
+
 /// Values that may be refused by their type's own visitor before decoding gives up; each costs one more pass.
 const MAX_PASSES: usize = 32;
 

@@ -50,12 +50,14 @@ impl At<'_> {
 
     /// Notes that the field is missing.
     pub(super) fn required(&mut self) {
-        self.missing("Required value");
+        self.problems.error(Code::Required, self.path.clone(), "Required value");
     }
 
     /// Notes that the field is missing, in other words than Kubernetes'.
     pub(super) fn missing(&mut self, message: impl Into<String>) {
-        self.problems.error(Code::Required, self.path.clone(), message);
+        let problem = Problem::error(Code::Required, self.path.clone(), message);
+        let words = format!("Required value: {}", problem.message);
+        self.problems.push(problem.kubernetes(words));
     }
 
     /// Notes a value that stands twice.

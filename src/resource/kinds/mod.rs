@@ -61,12 +61,12 @@ pub use service_entry::SERVICE_ENTRY;
 pub use stdio::STDIO;
 pub use virtual_service::VIRTUAL_SERVICE;
 
-/// Every kind.
+/// Every kind, in the order in which a category such as `all` shows them.
 pub static KINDS: &[&Kind] = &[
     &NAMESPACE,
     &SERVICE_ACCOUNT,
-    &SERVICE,
     &POD,
+    &SERVICE,
     &DEPLOYMENT,
     &GATEWAY,
     &VIRTUAL_SERVICE,

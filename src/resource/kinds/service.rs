@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::check::At;
 use super::{cells, check};
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::decode::unsupported;
 use crate::resource::{Column, Kind, Resource, Typed, name};
 
 impl Typed for Service {
@@ -102,7 +103,7 @@ fn one_of(at: &mut At<'_>, value: Option<&str>, values: &[&'static str]) {
     if let Some(value) = value.filter(|value| !values.contains(value)) {
         let message = format!("Unsupported value: \"{value}\"");
         let problem = Problem::error(Code::NotSupported, at.path.clone(), message).expected(values.iter().copied());
-        at.problems.push(problem);
+        at.problems.push(problem.kubernetes(unsupported(value, values.iter().copied())));
     }
 }
 

@@ -4,6 +4,7 @@ mod pod;
 mod print;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::accesslog::{Level, LevelFilter, LogStore, Pattern, Query, Syntax};
@@ -43,14 +44,14 @@ pub(crate) struct Arguments {
     /// Pod, or deployment/NAME, and container; without them the whole log
     #[arg(value_name = "POD [CONTAINER]", num_args = 0..=2, hide = true)]
     words: Vec<String>,
-    /// Container of the pod
+    /// Container of the pod; also -c NAME
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
     /// The log of the pods with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
     /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true, value_parser = levels())]
     level: Option<LevelFilter>,
     /// Only lines that contain this regular expression; several must all be contained
     #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
@@ -74,7 +75,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = time::point, conflicts_with = "since")]
     since_time: Option<Timestamp>,
     /// Only entries before this time, or older than this duration
-    #[arg(long, value_name = "TIME|DURATION", value_parser = until)]
+    #[arg(long, value_name = "TIME|DURATION", value_parser = until, conflicts_with = "follow")]
     until: Option<Until>,
     /// Only the last entries; -1 for all
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
@@ -83,8 +84,11 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     follow: bool,
     /// Print only how many entries there are
-    #[arg(short, long, conflicts_with = "follow")]
+    #[arg(long, conflicts_with = "follow")]
     count: bool,
+    /// With a name the container, as --container has it; without one --count
+    #[arg(short = 'c', value_name = "NAME", num_args = 0..=1, id = "short")]
+    short: Option<Option<String>>,
     #[command(flatten)]
     look: Look,
 }
@@ -98,7 +102,8 @@ enum Until {
 
 impl Arguments {
     /// Asks the log and prints.
-    pub(crate) fn run(self, context: &mut Context) -> Outcome {
+    pub(crate) fn run(mut self, context: &mut Context) -> Outcome {
+        self.settle_short()?;
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
         let records = origin.records;
@@ -119,6 +124,24 @@ impl Arguments {
             store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
         }
         printed.finish(None)
+    }
+
+    /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod
+    /// is named, too; by itself it is the pod.
+    fn settle_short(&mut self) -> Result<(), Failure> {
+        let names_pod = !self.words.is_empty() || self.selector.is_some();
+        match self.short.take() {
+            None => return Ok(()),
+            Some(Some(name)) if names_pod => self.container = Some(name),
+            Some(word) => {
+                self.words.extend(word);
+                self.count = true;
+            }
+        }
+        if self.count && self.follow {
+            return Err(Failure::client("the argument '--count' cannot be used with '--follow'"));
+        }
+        Ok(())
     }
 
     fn pod_request(&self) -> Result<pod::Request, Failure> {
@@ -167,6 +190,21 @@ impl Arguments {
     }
 }
 
+/// Reads a level, and names them all for completion.
+fn levels() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new([
+        PossibleValue::new("info"),
+        PossibleValue::new("info+").hide(true),
+        PossibleValue::new("warn"),
+        PossibleValue::new("warn+"),
+        PossibleValue::new("warning").hide(true),
+        PossibleValue::new("warning+").hide(true),
+        PossibleValue::new("error"),
+        PossibleValue::new("error+").hide(true),
+    ])
+    .try_map(|text| level(&text))
+}
+
 fn level(text: &str) -> Result<LevelFilter, String> {
     let (name, worse) = text.strip_suffix('+').map_or((text, false), |name| (name, true));
     let level = match name.to_ascii_lowercase().as_str() {
@@ -183,7 +221,7 @@ fn until(text: &str) -> Result<Until, String> {
         Ok(length) => Ok(Until::Ago(length)),
         Err(_) => time::point(text)
             .map(Until::Time)
-            .map_err(|_| format!("\"{text}\" is neither a duration nor an RFC 3339 time")),
+            .map_err(|_| "must be a duration such as 10m, or an RFC 3339 time".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::selector;
+use crate::diagnostic::visible;
 use crate::identity::{Cluster, pods_of};
 use crate::registry::{ListQuery, Selector, View};
 use crate::resource::kinds::{self, DEPLOYMENT, POD};
@@ -49,7 +50,7 @@ pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> 
         (None, None) => list(&cluster, ISTIO_SYSTEM, selector::parse("istio-mixer-type=telemetry")?)?,
     };
     if pods.is_empty() {
-        context.say(&format!("No resources found in {} namespace.", context.namespace().to_owned()))?;
+        context.say(&format!("No resources found in {} namespace.", visible(context.namespace())))?;
         return Ok(Origin { records: !named, prefix: String::new() });
     }
     let mut origin = Origin { records: !named, prefix: String::new() };
@@ -57,7 +58,7 @@ pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> 
         let container = container(pod, request.container.as_deref(), context)?;
         let records = records(pod, &container);
         if prefix && (records || origin.prefix.is_empty()) {
-            origin.prefix = format!("[pod/{}/{container}] ", pod.meta.name);
+            origin.prefix = format!("[pod/{}/{}] ", pod.meta.name, visible(&container));
         }
         origin.records |= records;
     }
@@ -98,7 +99,11 @@ fn container(pod: &Resource, wanted: Option<&str>, context: &mut Context) -> Res
         (Some(wanted), names) if names.contains(&wanted) => Ok(wanted.to_owned()),
         (Some(wanted), _) => Err(Failure::client(format!("container {wanted} is not valid for pod {}", pod.meta.name))),
         (None, [first, _, ..]) => {
-            context.say(&format!("Defaulted container \"{first}\" out of: {}", names.join(", ")))?;
+            context.say(&format!(
+                "Defaulted container \"{}\" out of: {}",
+                visible(first),
+                visible(&names.join(", "))
+            ))?;
             Ok((*first).to_owned())
         }
         (None, names) => Ok(names.first().copied().unwrap_or_default().to_owned()),

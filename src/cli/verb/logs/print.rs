@@ -10,16 +10,13 @@ use super::pod::Origin;
 use crate::accesslog::{Level, Row, Sink, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::table::Table;
+use crate::cli::output::table::{Headings, Table};
+use crate::cli::style;
 
 /// Entries of a table that are laid out together.
 const PAGE: usize = 500;
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
-/// Terminal codes: red, yellow, and back.
-const RED: &str = "\u{1b}[31m";
-const YELLOW: &str = "\u{1b}[33m";
-const PLAIN: &str = "\u{1b}[0m";
 
 /// How entries look.
 #[derive(Debug, Clone, Args)]
@@ -60,6 +57,7 @@ pub(super) struct Printed<'a> {
 #[derive(Default)]
 struct Page {
     table: Table,
+    levels: Vec<Level>,
     variables: Vec<String>,
     headed: bool,
 }
@@ -105,7 +103,7 @@ impl Printed<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.page.write(&mut self.context.out)?;
+        self.page.write(&mut self.context.out, self.context.color)?;
         self.context.out.flush()
     }
 
@@ -127,12 +125,16 @@ impl Printed<'_> {
         let mut fields = line::fields(row.line).unwrap_or_default();
         fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()));
         if self.page.lacks_column(&fields) {
-            self.page.write(&mut self.context.out)?;
+            self.page.write(&mut self.context.out, self.context.color)?;
             self.page.start(&fields, self.look.output == Form::Wide, &mut self.context.out)?;
         }
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
         self.page.push(row, &fields, own);
-        if self.page.table.len() >= PAGE && !self.follows { self.page.write(&mut self.context.out) } else { Ok(()) }
+        if self.page.table.len() >= PAGE && !self.follows {
+            self.page.write(&mut self.context.out, self.context.color)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -161,14 +163,26 @@ impl Page {
         cells.extend(self.variables.iter().map(|name| value(name).unwrap_or_default()));
         cells.extend(own.iter().map(|&name| name.to_owned()));
         self.table.push(cells);
+        self.levels.push(row.level);
     }
 
-    fn write(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&mut self, out: &mut dyn Write, color: bool) -> io::Result<()> {
         if self.table.is_empty() {
             return Ok(());
         }
         let headings = !std::mem::replace(&mut self.headed, true);
-        self.table.write_page(out, headings)
+        let levels = std::mem::take(&mut self.levels);
+        if !color {
+            return self.table.write_page(out, Headings::new(headings, false));
+        }
+        let mut page = Vec::new();
+        self.table.write_page(&mut page, Headings::new(headings, true))?;
+        let page = String::from_utf8_lossy(&page);
+        let mut lines = page.lines();
+        if headings {
+            writeln!(out, "{}", lines.next().unwrap_or_default())?;
+        }
+        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", tinted(line, level)))
     }
 }
 
@@ -186,20 +200,30 @@ fn text(value: &Json) -> String {
 
 /// The line with its level coloured where it is a bad one. The level is the first field of both forms of lines.
 fn coloured(line: &str, level: Level) -> String {
-    let code = match level {
-        Level::Info => return line.to_owned(),
-        Level::Warning => YELLOW,
-        Level::Error => RED,
-    };
     let name = level.name();
     let place = if line.starts_with('{') { format!("\"{name}\"") } else { format!("\t{name}\t") };
     match line.find(&place) {
         None => line.to_owned(),
-        Some(at) => {
-            let (before, after) = (&line[..=at], &line[at + 1 + name.len()..]);
-            format!("{before}{code}{name}{PLAIN}{after}")
-        }
+        Some(at) => in_colour(line, at + 1, level),
     }
+}
+
+/// The same for a row of a table, whose second cell it is.
+fn tinted(line: &str, level: Level) -> String {
+    let gap = line.find(' ').unwrap_or(line.len());
+    let at = line.len() - line[gap..].trim_start().len();
+    if line[at..].starts_with(level.name()) { in_colour(line, at, level) } else { line.to_owned() }
+}
+
+/// The line, whose level stands at this byte, with the level's colour.
+fn in_colour(line: &str, at: usize, level: Level) -> String {
+    let code = match level {
+        Level::Info => return line.to_owned(),
+        Level::Warning => style::WARNING,
+        Level::Error => style::ERROR,
+    };
+    let (before, name, after) = (&line[..at], level.name(), &line[at + level.name().len()..]);
+    format!("{before}{code}{name}{}{after}", style::PLAIN)
 }
 
 #[cfg(test)]
@@ -209,9 +233,9 @@ mod tests {
     #[test]
     fn only_bad_levels_are_coloured() {
         let json = r#"{"level":"error","time":"t","path":"error"}"#;
-        let expected = "{\"level\":\"\u{1b}[31merror\u{1b}[0m\",\"time\":\"t\",\"path\":\"error\"}";
+        let expected = "{\"level\":\"\u{1b}[1m\u{1b}[91merror\u{1b}[0m\",\"time\":\"t\",\"path\":\"error\"}";
         assert_eq!(coloured(json, Level::Error), expected);
         assert_eq!(coloured(json, Level::Info), json);
-        assert_eq!(coloured("t\twarn\ti\t{}", Level::Warning), "t\t\u{1b}[33mwarn\u{1b}[0m\ti\t{}");
+        assert_eq!(coloured("t\twarn\ti\t{}", Level::Warning), "t\t\u{1b}[1m\u{1b}[33mwarn\u{1b}[0m\ti\t{}");
     }
 }

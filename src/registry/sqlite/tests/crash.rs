@@ -16,7 +16,7 @@ const KILLS: u64 = 20;
 const BATCH: usize = 10;
 
 fn open_path(path: &Path) -> SqliteRegistry {
-    SqliteRegistry::open_with(&StateDir::open(path).unwrap(), FEW_KINDS).unwrap()
+    SqliteRegistry::open_with(&StateDir::open(path.join("state")).unwrap(), FEW_KINDS).unwrap()
 }
 
 /// The child's part: commits batches for ever and says so after each.
