@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef, slot};
 
 /// Rules that may match, by their numbers, ascending. Few, for most calls; many only cost memory for a moment.
-pub type Candidates = SmallVec<[u32; 32]>;
+pub(super) type Candidates = SmallVec<[u32; 32]>;
 
 /// An index over the conditions of rules.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(super) struct Index {
     /// Rules whose condition requires nothing that can be looked up.
     always: Vec<u32>,
     tables: Vec<Table>,
@@ -56,7 +56,7 @@ fn always_present(slot: Slot) -> bool {
 
 impl Index {
     /// Takes in the rule of a number, which must be greater than all before.
-    pub fn push(&mut self, number: u32, condition: Option<&Program>) {
+    pub(super) fn push(&mut self, number: u32, condition: Option<&Program>) {
         let requirements = condition.map(|condition| condition.requirements(&always_present)).unwrap_or_default();
         if requirements.is_empty() {
             self.always.push(number);
@@ -86,7 +86,7 @@ impl Index {
     }
 
     /// Makes it ready to be asked, after the last rule.
-    pub fn seal(&mut self) {
+    pub(super) fn seal(&mut self) {
         for table in &mut self.tables {
             table.prefixes.seal();
             table.suffixes.seal();
@@ -94,7 +94,7 @@ impl Index {
     }
 
     /// The rules that may match.
-    pub fn candidates(&self, bag: &impl Bag) -> Candidates {
+    pub(super) fn candidates(&self, bag: &impl Bag) -> Candidates {
         let mut found: Candidates = self.always.iter().copied().collect();
         for table in &self.tables {
             table.find(bag, &mut found);

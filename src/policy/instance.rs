@@ -10,7 +10,7 @@ use crate::accesslog::Shape;
 use crate::call::CallBag;
 use crate::diagnostic::{FieldPath, Problems};
 use crate::expr::{EvalError, Program, Scratch, Timestamp, ValueRef, ValueType, Vocabulary};
-use crate::resource::decode::decode;
+use crate::resource::decode::{Spelling, decode_all};
 
 use super::expression::program;
 use super::template::Template;
@@ -82,12 +82,12 @@ pub struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// The decoded params; without value where the kind's own check has found faults in them.
+    /// The decoded params, with harmless values where the kind's own check has found faults: what else is wrong shall be
+    /// found in the same run.
     pub fn params<T: DeserializeOwned + Default>(&mut self) -> T {
-        decode(self.params, &self.at).unwrap_or_else(|problems| {
-            self.problems.extend(problems);
-            T::default()
-        })
+        let (params, faults) = decode_all(self.params, &self.at, Spelling::Protobuf);
+        self.problems.extend(faults);
+        params.unwrap_or_default()
     }
 
     /// The next field: an expression of one of some types, any where none is named; an empty text is no field.
