@@ -55,6 +55,30 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The first attribute without which the program has no value, for a bag in which only `present` ones are sure to have
+    /// one. What follows `||` or `&&` counts too.
+    pub fn may_lack(&self, present: &dyn Fn(Slot) -> bool) -> Option<&str> {
+        first_lacking(self.root(), present)
+    }
+}
+
+fn first_lacking<'n>(node: &'n Node, present: &dyn Fn(Slot) -> bool) -> Option<&'n str> {
+    match node {
+        Node::Constant(_) => None,
+        Node::Attribute(attribute) => (!present(attribute.slot)).then_some(&*attribute.name),
+        // Only the last of a chain is needed; the others pass their absence on.
+        Node::Default(operands) => first_lacking(operands.last()?, present),
+        Node::Index(operands) | Node::Compare(_, operands) => {
+            operands.iter().find_map(|operand| first_lacking(operand, present))
+        }
+        Node::And(operands) | Node::Or(operands) | Node::Plus(operands) | Node::Call(_, operands) => {
+            operands.iter().find_map(|operand| first_lacking(operand, present))
+        }
+        Node::Matches(_, text) => first_lacking(text, present),
+    }
+}
+
 fn alternatives(node: &Node, present: &dyn Fn(Slot) -> bool) -> Option<Vec<Requirement>> {
     match node {
         Node::And(operands) => {

@@ -18,9 +18,10 @@ use crate::resource::{Kind, Resource, Role};
 
 use super::adapter::{self, ADAPTERS, Adapter, Handler, Setup};
 use super::expression::{condition, program};
+use super::index::always_present;
 use super::instance::Instance;
 use super::reference::{Referred, resolve};
-use super::rule::{Action, HeaderOperation, Ready, Rule};
+use super::rule::{Action, HeaderOperation, Ready, Rule, known_only_afterwards};
 use super::template::{self, TEMPLATES, Template, Variety};
 use super::{Enforcement, Live, Policy, Rules};
 
@@ -152,7 +153,7 @@ impl Parts {
             let handler = resolve(&action.handler, Role::Handler, resource.namespace());
             let built = find(&self.handlers, &handler);
             if built.is_none() {
-                problems.push(missing(&handler, at.field("handler"), self.handlers.keys()));
+                problems.push(missing(&handler, at.field("handler")));
             }
             for (position, reference) in action.instances.iter().enumerate() {
                 let at = at.field("instances").index(position);
@@ -165,6 +166,9 @@ impl Parts {
                     Variety::Quota => {}
                 }
             }
+        }
+        if !rule.checks.is_empty() {
+            problems.extend(doubtful(&rule));
         }
         if problems.has_errors() { Err(problems) } else { Ok((rule, problems)) }
     }
@@ -189,7 +193,7 @@ impl Parts {
             }),
             (None, _) => Err(format!("no handler {}", handler.full)),
             (_, None) => {
-                problems.push(missing(reference, at, self.instances.keys()));
+                problems.push(missing(reference, at));
                 Err(format!("no instance {}", reference.full))
             }
         };
@@ -200,6 +204,25 @@ impl Parts {
         };
         (variety, action)
     }
+}
+
+/// A match of checks that may not be decided, or never holds before a call leaves.
+fn doubtful(rule: &Rule) -> Option<Problem> {
+    let attribute = rule.condition.as_ref()?.may_lack(&always_present)?;
+    let at = FieldPath::of("spec.match");
+    Some(match known_only_afterwards(attribute) {
+        true => Problem::warning(
+            Code::NoEffect,
+            at,
+            format!("{attribute} is known only after the answer, so the checks of this rule never apply"),
+        ),
+        false => Problem::warning(
+            Code::Invalid,
+            at,
+            format!("{attribute} may have no value, and calls without one are then refused by this rule's checks"),
+        )
+        .help(format!("give it a default, as in `{attribute} | \"unknown\"`")),
+    })
 }
 
 fn ready(rule: &Arc<str>, built: &Built, instance: &Arc<Instance>) -> Result<Ready, String> {
@@ -239,13 +262,9 @@ fn guess(instance: &Referred, handler: &Referred, built: Option<&Built>) -> Vari
     if adapter.is_some_and(reports) { Variety::Report } else { Variety::Check }
 }
 
-fn missing<'n>(referred: &Referred, at: FieldPath, known: impl Iterator<Item = &'n String>) -> Problem {
+fn missing(referred: &Referred, at: FieldPath) -> Problem {
     let problem = Problem::warning(Code::NotFound, at, format!("no {}", referred.full));
-    let nearest = crate::diagnostic::nearest(&referred.full, known.map(String::as_str));
-    problem.help(match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "until there is one, a report does nothing, and a check refuses".to_owned(),
-    })
+    problem.help("until there is one, a report does nothing, and a check refuses")
 }
 
 fn headers(

@@ -32,7 +32,7 @@ struct Table {
 }
 
 /// Attributes that have a value for every call.
-fn always_present(slot: Slot) -> bool {
+pub(super) fn always_present(slot: Slot) -> bool {
     matches!(
         slot,
         slot::REQUEST_HOST

@@ -133,7 +133,10 @@ impl Drop for Closing {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, self.outcome.status, checked));
         }
-        report.extend(refusal::would_deny(&self.call, self.outcome.status, checked));
+        if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
+            self.worker.shard.count(Counter::WouldDeny);
+            report.push(entry);
+        }
         self.count(report.len());
         if let Some(permit) = self.permit.take() {
             permit.record(report);

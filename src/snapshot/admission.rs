@@ -3,14 +3,16 @@
 //! A kind's own check has seen each resource alone; here its expressions are compiled, and its references looked up in
 //! the registry with the change on top. What is missing is a warning: resources arrive and leave in any order.
 
-use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::diagnostic::{Code, FieldPath, Problem, Problems, nearest};
 use crate::expr::Vocabulary;
-use crate::policy::{Live, Parts, REPORT_ONLY, resolve};
-use crate::registry::{Result, View};
+use crate::policy::{Live, Parts, REPORT_ONLY, full_name, resolve};
+use crate::registry::{ListQuery, Result, View};
 use crate::resource::kinds::rule::Rule as RuleSpec;
-use crate::resource::kinds::virtual_service::VirtualService;
-use crate::resource::kinds::{GATEWAY, RULE, VIRTUAL_SERVICE};
+use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::virtual_service::{HttpRoute, VirtualService};
+use crate::resource::kinds::{GATEWAY, HANDLER, INSTANCE, KINDS, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::resource::{Key, Resource, Role};
+use crate::routing::{covers, qualify};
 
 use super::effects::without_effect;
 
@@ -47,10 +49,29 @@ fn rule(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result
         }
     }
     match parts.rule(resource, &spec, Vocabulary::standard()) {
-        Ok((_, found)) | Err(found) => problems.extend(found),
+        Ok((_, found)) | Err(found) => problems.extend(suggest(view, found)?),
     }
     mode(resource, problems);
     Ok(())
+}
+
+/// Names the part that a missing one may have been meant to be.
+fn suggest(view: &dyn View, found: Problems) -> Result<Vec<Problem>> {
+    let mut problems: Vec<Problem> = found.into_iter().collect();
+    if !problems.iter().any(|problem| problem.code == Code::NotFound) {
+        return Ok(problems);
+    }
+    let mut known = Vec::new();
+    for kind in KINDS.iter().filter(|kind| kind.part.is_some() || [&HANDLER, &INSTANCE].contains(kind)) {
+        known.extend(view.list(&ListQuery::all(kind))?.iter().map(full_name));
+    }
+    for problem in problems.iter_mut().filter(|problem| problem.code == Code::NotFound) {
+        let name = problem.message.strip_prefix("no ").unwrap_or_default();
+        if let Some(meant) = nearest(name, known.iter().map(String::as_str)) {
+            problem.help = Some(format!("did you mean `{meant}`?"));
+        }
+    }
+    Ok(problems)
 }
 
 /// The annotation that says whether a rule or workload is only reported on has two values.
@@ -71,7 +92,7 @@ fn part(resource: &Resource, problems: &mut Problems) {
     }
 }
 
-/// Warns where a VirtualService is bound to a Gateway that is not there.
+/// Warns where a VirtualService is bound to a Gateway, or leads to a host, that is not there.
 fn virtual_service(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     let Ok(spec) = resource.typed::<VirtualService>() else { return Ok(()) };
     for (position, written) in spec.gateways.iter().enumerate().filter(|(_, written)| *written != "mesh") {
@@ -85,5 +106,46 @@ fn virtual_service(view: &dyn View, resource: &Resource, problems: &mut Problems
             problems.warning(Code::NotFound, at, format!("no Gateway {name} in namespace {namespace}"));
         }
     }
+    let hosts = Hosts::of(view)?;
+    let routes = spec.http.iter().enumerate().map(|(at, route)| (("http", at), destinations(route)));
+    for ((protocol, at), destinations) in routes {
+        let at = FieldPath::of("spec").field(protocol).index(at).field("route");
+        for (position, host) in destinations {
+            let at = at.index(position).field("destination").field("host");
+            problems.extend(hosts.missing(host, resource.namespace(), at));
+        }
+    }
     Ok(())
+}
+
+fn destinations(route: &HttpRoute) -> impl Iterator<Item = (usize, &str)> {
+    let hosts = route.route.iter().map(|target| target.destination.as_ref().map(|destination| &*destination.host));
+    hosts.enumerate().filter_map(|(position, host)| Some((position, host?)))
+}
+
+/// Hosts that routes can lead to.
+struct Hosts(Vec<String>);
+
+impl Hosts {
+    fn of(view: &dyn View) -> Result<Self> {
+        let services = view.list(&ListQuery::all(&SERVICE))?;
+        let mut hosts: Vec<_> =
+            services.iter().map(|service| qualify(&service.meta.name, service.namespace())).collect();
+        for entry in view.list(&ListQuery::all(&SERVICE_ENTRY))? {
+            hosts.extend(entry.typed::<ServiceEntry>().map(|entry| entry.hosts).unwrap_or_default());
+        }
+        Ok(Self(hosts))
+    }
+
+    fn missing(&self, host: &str, namespace: &str, at: FieldPath) -> Option<Problem> {
+        let full = qualify(host, namespace);
+        if host.is_empty() || self.0.iter().any(|known| covers(known, &full)) {
+            return None;
+        }
+        let problem = Problem::warning(Code::NotFound, at, format!("no Service or ServiceEntry has the host {full}"));
+        Some(problem.help(match nearest(&full, self.0.iter().map(String::as_str)) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => "calls of this route are answered 503 until there is one".to_owned(),
+        }))
+    }
 }
