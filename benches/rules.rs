@@ -61,7 +61,7 @@ struct Scene {
 /// So many rules that deny a path of a host of their own.
 fn rules(count: usize) -> String {
     let mut text = String::from(
-        "apiVersion: config.istio.io/v1alpha2\nkind: denier\nmetadata: {name: no, namespace: istio-system}\nspec: \
+        "apiVersion: config.istio.io/v1alpha2\nkind: denier\nmetadata: {name: blocker, namespace: istio-system}\nspec: \
          {status: {code: 7}}\n---\napiVersion: config.istio.io/v1alpha2\nkind: checknothing\nmetadata: {name: any, \
          namespace: istio-system}\nspec: {}\n",
     );
@@ -70,7 +70,7 @@ fn rules(count: usize) -> String {
             text,
             "---\napiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {{name: deny-{number}, namespace: \
              istio-system}}\nspec:\n  match: request.host == \"site-{number}.example\" && \
-             request.path.startsWith(\"/private\")\n  actions: [{{handler: no.denier, instances: [any.checknothing]}}]\n"
+             request.path.startsWith(\"/private\")\n  actions: [{{handler: blocker.denier, instances: [any.checknothing]}}]\n"
         );
     }
     text

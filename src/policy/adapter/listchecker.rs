@@ -67,7 +67,17 @@ impl Handler for Listchecker {
         let found = match &self.list {
             List::Strings(set) => set.contains(&text),
             List::CaseInsensitive(set) => set.contains(&text.to_uppercase()),
-            List::Ranges(_) => false,
+            List::Ranges(ranges) => {
+                let address = match value {
+                    Some(ValueRef::IpAddress(address)) => Ok(address),
+                    _ => text.parse(),
+                };
+                let Ok(address) = address else {
+                    let message = format!("{text} is not a valid IP address");
+                    return Ok(Verdict::Refused { code: Code::INVALID_ARGUMENT, message });
+                };
+                ranges.iter().any(|range| contains(*range, address))
+            }
             List::Patterns(patterns) => patterns.iter().any(|pattern| pattern.is_match(&text)),
         };
         Ok(match (found, self.blacklist) {
@@ -76,6 +86,16 @@ impl Handler for Listchecker {
             (true, true) => refused(format!("{text} is blacklisted")),
         })
     }
+}
+
+/// Whether a range has an address; an IPv4 address mapped to IPv6 is that IPv4 address.
+fn contains((network, length): (IpAddr, u8), address: IpAddr) -> bool {
+    let bits = |address: IpAddr| match address.to_canonical() {
+        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
+        IpAddr::V6(v6) => (v6.to_bits(), false),
+    };
+    let ((network, ours), (address, theirs)) = (bits(network), bits(address));
+    ours == theirs && (length == 0 || (network ^ address) >> (128 - u32::from(length)) == 0)
 }
 
 fn refused(message: String) -> Verdict {
