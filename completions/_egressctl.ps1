@@ -261,6 +261,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust the authorities in this PEM file instead of the system''s')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Worker threads [default: one for each core]')
+            [CompletionResult]::new('--on-check-failure', '--on-check-failure', [CompletionResultType]::ParameterName, 'What to do with a call when a check that applies to it cannot be carried out')
             [CompletionResult]::new('--drain-timeout', '--drain-timeout', [CompletionResultType]::ParameterName, 'How long running calls have when the proxy is stopped')
             [CompletionResult]::new('--response-timeout', '--response-timeout', [CompletionResultType]::ParameterName, 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
@@ -269,6 +270,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

@@ -1169,7 +1169,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --resolve --ca-file --workers --drain-timeout --response-timeout --max-connections --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --resolve --ca-file --workers --report-only --on-check-failure --drain-timeout --response-timeout --max-connections --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1189,6 +1189,10 @@ _egressctl() {
                     ;;
                 --workers)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-check-failure)
+                    COMPREPLY=($(compgen -W "deny allow" -- "${cur}"))
                     return 0
                     ;;
                 --drain-timeout)

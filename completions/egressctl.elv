@@ -245,6 +245,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
             cand --workers 'Worker threads [default: one for each core]'
+            cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
             cand --max-connections 'Most client connections of one worker'
@@ -253,6 +254,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand --report-only 'Record what rules would refuse, and let every call go'
             cand -h 'Print help'
             cand --help 'Print help'
         }

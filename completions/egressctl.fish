@@ -261,6 +261,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l ca-file -d 'Trust the authorities in this PEM file instead of the system\'s' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l on-check-failure -d 'What to do with a call when a check that applies to it cannot be carried out' -r -f -a "deny\t''
+allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l response-timeout -d 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
@@ -270,6 +272,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l report-only -d 'Record what rules would refuse, and let every call go'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from status" -s o -l output -d 'json or yaml for the whole status' -r -f -a "json\t''
 yaml\t''"

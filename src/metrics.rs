@@ -17,6 +17,8 @@ pub enum Counter {
     ServerErrors,
     /// Calls that we refused or failed ourselves.
     Refused,
+    /// Calls that a policy would have refused, and that went because it only reports.
+    WouldDeny,
     /// Calls whose client left before the end.
     Abandoned,
     /// Entries that rules asked for.
@@ -45,6 +47,12 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
     (Counter::ClientErrors, "egressctl_requests_total", "{class=\"client_error\"}", ""),
     (Counter::ServerErrors, "egressctl_requests_total", "{class=\"server_error\"}", ""),
     (Counter::Refused, "egressctl_refused_total", "", "Calls that the proxy itself refused or failed."),
+    (
+        Counter::WouldDeny,
+        "egressctl_would_deny_total",
+        "",
+        "Calls that went although a policy that only reports refused them.",
+    ),
     (Counter::Abandoned, "egressctl_abandoned_total", "", "Calls whose client left before the end."),
     (Counter::Entries, "egressctl_entries_total", "", "Log entries that rules asked for."),
     (

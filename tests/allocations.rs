@@ -10,7 +10,7 @@ use egressctl::diagnostic::Source;
 use egressctl::expr::{Scratch, Timestamp};
 use egressctl::manifest::parse;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use egressctl::snapshot::{ListenerSpec, Snapshot};
+use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -32,7 +32,7 @@ fn snapshot() -> Snapshot {
         registry.commit(Transaction { operations }).expect("the scenario is valid");
     }
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Snapshot::compile(&registry, &[listener]).expect("the scenario compiles")
+    Compiler { listeners: vec![listener], ..Compiler::default() }.compile(&registry).expect("the scenario compiles")
 }
 
 fn call(snapshot: &Snapshot, path: &str) -> Call {
@@ -52,7 +52,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
 /// Allocations of judging and reporting one call, and the lines it makes.
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
     let before = dhat::HeapStats::get().total_blocks;
-    let judgement = judge(snapshot, 0, call);
+    let judgement = judge(snapshot, 0, call, scratch, &mut |_| {});
     assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
     let outcome = Outcome {
         status: 200,

@@ -7,7 +7,7 @@ use http::header::HeaderValue;
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 
-use super::{Call, Outcome};
+use super::{Call, Failure, Outcome};
 
 /// Who reports a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct CallBag<'a> {
     call: &'a Call,
     outcome: Option<&'a Outcome>,
     reporter: &'a Reporter,
+    /// What the caller of a refused call was told.
+    refusal: Option<&'a str>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
 }
@@ -30,7 +32,20 @@ impl<'a> CallBag<'a> {
     /// The bag of a call; before its end without outcome, so that no `response.*` has a value.
     pub fn new(call: &'a Call, outcome: Option<&'a Outcome>, reporter: &'a Reporter) -> Self {
         let query = QueryParameters(call.path_and_query().query().unwrap_or_default());
-        Self { call, outcome, reporter, headers: RequestHeaders { call, joined: OnceCell::new() }, query }
+        Self {
+            call,
+            outcome,
+            reporter,
+            refusal: None,
+            headers: RequestHeaders { call, joined: OnceCell::new() },
+            query,
+        }
+    }
+
+    /// With what the caller of a refused call was told.
+    #[must_use]
+    pub fn refused(self, message: &'a str) -> Self {
+        Self { refusal: Some(message), ..self }
     }
 
     /// The call.
@@ -75,6 +90,8 @@ impl<'a> CallBag<'a> {
             slot::SOURCE_SERVICE_ACCOUNT => ValueRef::String(&caller.service_account),
             slot::SOURCE_LABELS => ValueRef::StringMap(&caller.labels),
             slot::SOURCE_SERVICE => ValueRef::String(caller.services.first()?),
+            // `source.user` was a certificate's, and there are none yet.
+            slot::SOURCE_PRINCIPAL => ValueRef::String(&caller.principal),
             slot::SOURCE_OWNER => ValueRef::String(&caller.owner),
             slot::SOURCE_WORKLOAD_UID => ValueRef::String(&caller.workload_uid),
             slot::SOURCE_WORKLOAD_NAME => ValueRef::String(&caller.name),
@@ -106,6 +123,11 @@ impl<'a> CallBag<'a> {
             slot::RESPONSE_DURATION => ValueRef::Duration(outcome.duration),
             slot::RESPONSE_TIME => ValueRef::Timestamp(outcome.response_time),
             slot::REQUEST_SIZE => bytes(outcome.request_bytes),
+            slot::CHECK_ERROR_CODE => match outcome.failure? {
+                Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
+                _ => return None,
+            },
+            slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
             slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.failure {
                 Some(failure) => failure.flag(),
                 None if outcome.abandoned => "DC",

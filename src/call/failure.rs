@@ -1,5 +1,7 @@
 //! Every reason why a call did not get its origin's answer.
 
+use super::Code;
+
 /// Who was at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -44,6 +46,8 @@ pub enum Failure {
     Timeout,
     /// The access log could not take one more call in time.
     Overload,
+    /// A check or quota of the policy did not let it go.
+    Denied(Code),
 }
 
 /// What was wrong with the origin's TLS.
@@ -94,6 +98,7 @@ impl Failure {
             | Failure::UpstreamClosed
             | Failure::Overload => 503,
             Failure::Timeout => 504,
+            Failure::Denied(code) => code.status(),
         }
     }
 
@@ -111,6 +116,8 @@ impl Failure {
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
             Failure::Overload => "OM",
+            Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
+            Failure::Denied(_) => "UAEX",
         }
     }
 
@@ -134,6 +141,7 @@ impl Failure {
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
             Failure::Overload => "the access log cannot take more calls right now",
+            Failure::Denied(_) => "refused by policy",
         }
     }
 
@@ -141,7 +149,9 @@ impl Failure {
     pub fn side(self) -> Side {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::ConnectNotSupported => Side::Client,
-            Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload => Side::Us,
+            Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload | Failure::Denied(_) => {
+                Side::Us
+            }
             Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed

@@ -4,6 +4,7 @@
 //! is judged, logged and sent upstream are all the Call's own fields. An [`Outcome`] closes it, exactly once.
 
 mod attributes;
+mod code;
 mod failure;
 mod normalize;
 mod outcome;
@@ -18,6 +19,7 @@ use crate::expr::Timestamp;
 use crate::identity::Workload;
 
 pub use attributes::{CallBag, Reporter};
+pub use code::Code;
 pub use failure::{Failure, Side, TlsFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};
 pub use outcome::Outcome;
@@ -72,6 +74,11 @@ impl Call {
     /// A random number drawn for this call; weights and percentages are decided by it.
     pub fn chance(&self) -> u64 {
         self.chance
+    }
+
+    /// The name of the decision about this call, by which it is found again: 16 hexadecimal digits.
+    pub fn decision_id(&self) -> String {
+        format!("{:016x}", self.chance)
     }
 
     /// The workload that calls, where that is proven.

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, CallBag, Failure};
+use crate::expr::Scratch;
+use crate::policy::Seen;
+use crate::policy::verdict::Checked;
 use crate::routing::{Cluster, Target};
 use crate::snapshot::{Hop, Snapshot};
 
@@ -37,10 +40,31 @@ pub struct Judgement<'s> {
     pub hop: Hop,
     /// What it decided.
     pub decision: Decision<'s>,
+    /// What the policy said, of a call that has a way.
+    pub checked: Checked,
 }
 
-/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision.
-pub fn judge<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Judgement<'s> {
+/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Where that
+/// is to forward it, the policy is asked; `see` is told of what it looks at.
+pub fn judge<'s>(
+    snapshot: &'s Snapshot,
+    listener: usize,
+    call: &Call,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) -> Judgement<'s> {
+    let (hop, decision) = follow(snapshot, listener, call);
+    let Decision::Forward(_) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
+    let bag = CallBag::new(call, None, snapshot.reporter(hop));
+    let checked = snapshot.policy.check(&bag, scratch, see);
+    let decision = match checked.refused() {
+        Some(code) => Decision::Refuse(Failure::Denied(code)),
+        None => decision,
+    };
+    Judgement { hop, decision, checked }
+}
+
+fn follow<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> (Hop, Decision<'s>) {
     let mut hop = Hop::Sidecar(listener);
     for _ in 0..MAX_HOPS {
         match decide(snapshot, hop, call) {
@@ -48,10 +72,10 @@ pub fn judge<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Judgem
                 let Target::Gateway(port) = cluster.target else { continue };
                 hop = Hop::Gateway(port);
             }
-            decision => return Judgement { hop, decision },
+            decision => return (hop, decision),
         }
     }
-    Judgement { hop, decision: Decision::Refuse(Failure::NoCluster) }
+    (hop, Decision::Refuse(Failure::NoCluster))
 }
 
 /// What one hop does with a call.

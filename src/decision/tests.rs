@@ -9,7 +9,7 @@ use crate::diagnostic::Source;
 use crate::expr::Timestamp;
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use crate::snapshot::ListenerSpec;
+use crate::snapshot::{Compiler, ListenerSpec};
 
 const SLEEP: &str = include_str!("../../fixtures/scenario/sleep.yaml");
 const SCENARIO: &str = include_str!("../../fixtures/scenario/01-egress-gateway.yaml");
@@ -27,7 +27,7 @@ fn snapshot(manifests: &str) -> Snapshot {
     }
     registry.commit(Transaction { operations }).expect("a valid change");
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Snapshot::compile(&registry, &[listener]).expect("it compiles")
+    Compiler { listeners: vec![listener], ..Compiler::default() }.compile(&registry).expect("it compiles")
 }
 
 fn call(snapshot: &Snapshot, request: &str) -> Call {
@@ -46,7 +46,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, 0, &call(snapshot, request)).decision {
+    match judge(snapshot, 0, &call(snapshot, request), &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match &way.cluster.target {
             Target::Endpoints(endpoints) => match endpoints.first() {
@@ -83,7 +83,9 @@ spec:
 fn the_scenario_leaves_through_the_gateway_over_tls() {
     let snapshot = snapshot(SCENARIO);
     assert_eq!(outcome(&snapshot, "GET http://edition.cnn.com/politics"), "edition.cnn.com:443 tls edition.cnn.com");
-    let judged = judge(&snapshot, 0, &call(&snapshot, "GET http://edition.cnn.com/politics")).hop;
+    let judged =
+        judge(&snapshot, 0, &call(&snapshot, "GET http://edition.cnn.com/politics"), &mut Scratch::new(), &mut |_| {})
+            .hop;
     assert_eq!(judged, Hop::Gateway(443));
     assert_eq!(outcome(&snapshot, "GET http://money.cnn.com/"), "UnknownHost");
 }

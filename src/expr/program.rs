@@ -66,6 +66,10 @@ impl Program {
         Err(error(0..self.text.len(), message))
     }
 
+    pub(super) fn root(&self) -> &Node {
+        &self.root
+    }
+
     /// The type of its values.
     pub fn result_type(&self) -> ValueType {
         self.result

@@ -8,7 +8,7 @@ use crate::resource::{Key, Labels, Resource};
 use super::Cluster;
 use super::pods::{first_pod, string_map};
 
-/// Domain of the cluster, the last part of full host names of Services.
+/// Domain of the cluster: the last part of full host names of Services, and the trust domain of principals.
 const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// The service account of Pods that name none.
@@ -28,6 +28,8 @@ pub struct Workload {
     pub labels: Labels,
     /// The service account that its Pods run under, without namespace. `source.serviceAccount`.
     pub service_account: String,
+    /// Who the caller is by that account: `cluster.local/ns/NAMESPACE/sa/ACCOUNT`. `source.principal`.
+    pub principal: String,
     /// Full host names, `sleep.default.svc.cluster.local`, of the Services of its namespace that select its Pods, in
     /// the order of names. `source.services`; the first is `source.service`.
     pub services: Vec<String>,
@@ -37,6 +39,8 @@ pub struct Workload {
     pub uid: String,
     /// What the Pod belongs to: `kubernetes://apis/apps/v1/namespaces/NAMESPACE/deployments/NAME`. `source.owner`.
     pub owner: String,
+    /// What its calls are refused for is only reported (annotation `egressctl.io/mode: report`).
+    pub report_only: bool,
 }
 
 impl Workload {
@@ -72,10 +76,14 @@ impl Workload {
             workload_uid: format!("istio://{namespace}/workloads/{name}"),
             labels: pod.meta.labels.clone(),
             service_account: account.unwrap_or(DEFAULT_ACCOUNT).to_owned(),
+            principal: format!("{CLUSTER_DOMAIN}/ns/{namespace}/sa/{}", account.unwrap_or(DEFAULT_ACCOUNT)),
             services: services_of(view, pod)?,
             pod: pod.meta.name.clone(),
             uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
             owner: format!("kubernetes://apis/{api}/namespaces/{namespace}/{plural}/{name}"),
+            report_only: [owner, pod].iter().any(|resource| {
+                resource.meta.annotations.get("egressctl.io/mode").is_some_and(|mode| mode == "report")
+            }),
         })
     }
 }

@@ -61,7 +61,11 @@ fn the_scenario_s_monitoring_manifest_parses() {
             "rule.config.istio.io/report-cnn-access",
         ]
     );
-    let stdio = parsed.resources[1].typed::<crate::resource::kinds::stdio::Stdio>().expect("it decodes");
+    let stdio = crate::resource::decode::decode::<crate::resource::kinds::stdio::Stdio>(
+        parsed.resources[1].spec(),
+        &crate::diagnostic::FieldPath::of("spec"),
+    )
+    .expect("it decodes");
     assert_eq!(stdio.severity_levels["info"], crate::resource::kinds::stdio::LogLevel::Error);
 }
 

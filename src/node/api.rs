@@ -31,6 +31,10 @@ pub struct Status {
     pub rejected: Option<String>,
     /// What in the configuration has no effect as it stands.
     pub notes: Vec<String>,
+    /// Rules that can refuse calls.
+    pub enforced_rules: usize,
+    /// Rules whose refusals are only recorded.
+    pub report_only_rules: usize,
     /// Seconds since it started.
     pub uptime_seconds: u64,
     /// Calls answered.

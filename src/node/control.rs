@@ -14,7 +14,7 @@ use crate::accesslog::Recorder;
 use crate::metrics::{Counter, Metrics};
 use crate::proxy::Phase;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
-use crate::snapshot::{ListenerSpec, Published, Snapshot};
+use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
 use super::admin::Answers;
@@ -56,7 +56,7 @@ pub(super) async fn serve(running: Running) {
         admin,
         state,
         messages,
-        specs,
+        compiler,
     } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
@@ -75,7 +75,7 @@ pub(super) async fn serve(running: Running) {
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
-            let compiled = watch(state, specs, published.load().1.revision, Arc::clone(&watching), &messages);
+            let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             let asked = async {
@@ -135,7 +135,7 @@ async fn join(workers: Vec<std::thread::JoinHandle<()>>, messages: Messages) {
 /// nor the admin endpoint.
 fn watch(
     state: StateDir,
-    specs: Vec<ListenerSpec>,
+    compiler: Arc<Compiler>,
     compiled: Revision,
     watching: Arc<AtomicBool>,
     messages: &Messages,
@@ -155,7 +155,7 @@ fn watch(
             }
             // Frozen: a snapshot must never hold half of a transaction.
             let frozen = registry.frozen().map_err(LoadError::from);
-            let compiled = frozen.and_then(|view| Snapshot::compile(&*view, &specs)).map_err(|error| error.to_string());
+            let compiled = frozen.and_then(|view| compiler.compile(&*view)).map_err(|error| error.to_string());
             if sender.send(compiled).is_err() {
                 return;
             }
@@ -200,6 +200,8 @@ impl Answers for Control {
             revision: snapshot.revision.0,
             rejected: self.rejected.borrow().clone(),
             notes: snapshot.notes.clone(),
+            enforced_rules: snapshot.policy.enforced().0,
+            report_only_rules: snapshot.policy.enforced().1,
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
             refused: self.metrics.total(Counter::Refused),

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
 use crate::metrics::Metrics;
+use crate::policy::Enforcement;
 use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
-use crate::snapshot::{ListenerSpec, Published, Snapshot};
+use crate::snapshot::{Compiler, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
 
@@ -34,6 +35,8 @@ pub struct NodeConfig {
     pub overrides: Vec<Override>,
     /// Authorities that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How far refusals of the policy go.
+    pub enforcement: Enforcement,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -95,7 +98,7 @@ pub struct Running {
     pub(super) admin: Admin,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
-    pub(super) specs: Vec<ListenerSpec>,
+    pub(super) compiler: Arc<Compiler>,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -109,8 +112,9 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
     let registry = SqliteRegistry::open(&state)?;
-    let specs: Vec<_> = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
-    let published = Arc::new(Published::new(Snapshot::compile(&*registry.frozen()?, &specs)?));
+    let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
+    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, ..Compiler::default() });
+    let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
@@ -147,7 +151,7 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         admin,
         state,
         messages,
-        specs,
+        compiler,
     })
 }
 
@@ -207,6 +211,11 @@ impl Running {
     /// What in the configuration has no effect as it stands.
     pub fn notes(&self) -> Vec<String> {
         self.published.load().1.notes.clone()
+    }
+
+    /// How many rules refuse calls, and how many that could only report.
+    pub fn enforced(&self) -> (usize, usize) {
+        self.published.load().1.policy.enforced()
     }
 
     /// Serves until the proxy is told to stop by a signal or its admin endpoint, then drains, and returns when every

@@ -1,172 +1,329 @@
-//! From rule, logentry and stdio resources to the policy.
+//! From the resources of Mixer's kinds to the policy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::accesslog::Shape;
-use crate::diagnostic::{FieldPath, Problems};
-use crate::expr::{Program, ValueType, Vocabulary};
-use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::logentry::Logentry;
-use crate::resource::kinds::rule::Rule as RuleSpec;
-use crate::resource::kinds::stdio::Stdio as StdioSpec;
-use crate::resource::kinds::{LOGENTRY, RULE, STDIO};
-use crate::resource::{Kind, Resource};
+use http::header::HeaderName;
+use serde_json::Value as Json;
 
-use super::adapter::stdio::Stdio;
-use super::template::logentry::LogEntry;
-use super::{Action, Policy, Rule};
+use crate::accesslog::Shape;
+use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::expr::{ValueType, Vocabulary};
+use crate::registry::{ListQuery, LoadError, View, load};
+use crate::resource::kinds::handler::Handler as HandlerSpec;
+use crate::resource::kinds::instance::Instance as InstanceSpec;
+use crate::resource::kinds::rule::{HeaderOperation as HeaderSpec, Rule as RuleSpec};
+use crate::resource::kinds::{HANDLER, INSTANCE, RULE};
+use crate::resource::{Kind, Resource, Role};
+
+use super::adapter::{self, ADAPTERS, Adapter, Handler, Setup};
+use super::expression::{condition, program};
+use super::index::always_present;
+use super::instance::Instance;
+use super::reference::{Referred, resolve};
+use super::rule::{Action, HeaderOperation, Ready, Rule, known_only_afterwards};
+use super::template::{self, TEMPLATES, Template, Variety};
+use super::{Enforcement, Live, Policy, Rules};
 
 /// The namespace whose rules see every call.
 pub const CONFIG_NAMESPACE: &str = "istio-system";
 
+/// The annotation by which a rule or a workload is only reported on: its value is then `report`.
+pub const REPORT_ONLY: &str = "egressctl.io/mode";
+
 /// The parts that rules put together, by full name.
-struct Parts {
-    instances: HashMap<String, Arc<LogEntry>>,
-    handlers: HashMap<String, Arc<Stdio>>,
+#[derive(Debug, Default)]
+pub struct Parts {
+    instances: HashMap<String, Arc<Instance>>,
+    handlers: HashMap<String, Built>,
+}
+
+#[derive(Debug)]
+struct Built {
+    /// As messages have it.
+    name: Arc<str>,
+    adapter: &'static Adapter,
+    handler: Arc<dyn Handler>,
 }
 
 impl Policy {
-    /// Compiles all rules; of parts that are not there, a note says so, and the action does nothing.
+    /// Compiles all rules; of parts that are not there, a note says so.
     ///
     /// # Errors
     /// A stored resource that does not compile.
-    pub fn compile(view: &dyn View, notes: &mut Vec<String>) -> Result<Self, LoadError> {
+    pub fn compile(
+        view: &dyn View,
+        enforcement: Enforcement,
+        live: &Live,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, LoadError> {
         let vocabulary = Vocabulary::standard();
-        let mut parts = Parts { instances: HashMap::new(), handlers: HashMap::new() };
-        for (resource, spec) in load::<Logentry>(view, &LOGENTRY)? {
-            let compiled =
-                LogEntry::compile(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
-            parts.instances.insert(full_name(&resource), Arc::new(compiled));
-        }
-        for (resource, spec) in load::<StdioSpec>(view, &STDIO)? {
-            parts.handlers.insert(full_name(&resource), Arc::new(Stdio::compile(&spec)));
-        }
+        let parts = Parts::load(view, vocabulary, live)?;
         let mut rules = load::<RuleSpec>(view, &RULE)?;
-        // Entries of one call come in a fixed order: by namespace and name of their rules.
+        // Checks and entries of one call come in a fixed order: by namespace and name of their rules.
         rules.sort_by(|(a, _), (b, _)| (a.namespace(), &a.meta.name).cmp(&(b.namespace(), &b.meta.name)));
-        let mut policy = Policy::default();
+        let mut policy = Policy { enforcement, ..Policy::default() };
         for (resource, spec) in rules {
-            let rule = rule(&resource, &spec, &parts, vocabulary, notes)?;
+            let (rule, problems) =
+                parts.rule(&resource, &spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
+            let missing = problems.iter().filter(|problem| problem.code == Code::NotFound);
+            notes.extend(missing.map(|problem| format!("rule {}: {problem}", full_name(&resource))));
             match resource.namespace() {
-                _ if rule.actions.is_empty() => {}
                 CONFIG_NAMESPACE => policy.mesh.push(rule),
                 namespace => policy.namespaces.entry(namespace.to_owned()).or_default().push(rule),
             }
         }
+        policy.mesh.seal();
+        policy.namespaces.values_mut().for_each(Rules::seal);
         Ok(policy)
     }
 }
 
-fn rule(
-    resource: &Resource,
-    spec: &RuleSpec,
-    parts: &Parts,
-    vocabulary: &Vocabulary,
-    notes: &mut Vec<String>,
-) -> Result<Rule, LoadError> {
-    let condition = condition(spec, vocabulary).map_err(|problems| LoadError::broken(resource, problems))?;
-    let namespace = resource.namespace();
-    let mut actions = Vec::new();
-    for action in &spec.actions {
-        let handler_name = resolve(&action.handler, &STDIO, namespace);
-        let Some(handler) = parts.handlers.get(&handler_name) else {
-            notes.push(format!("rule {}: no handler {handler_name}; its action does nothing", full_name(resource)));
-            continue;
-        };
-        for instance in &action.instances {
-            let instance_name = resolve(instance, &LOGENTRY, namespace);
-            let Some(instance) = parts.instances.get(&instance_name) else {
-                notes.push(format!("rule {}: no instance {instance_name}; it is left out", full_name(resource)));
-                continue;
-            };
-            let shape = Shape {
-                instance: instance_name,
-                handler: handler_name.clone(),
-                rule: full_name(resource),
-                format: handler.format,
-                outlet: handler.outlet.clone(),
-            };
-            let (instance, handler) = (Arc::clone(instance), Arc::clone(handler));
-            actions.push(Action { instance, handler, shape: Arc::new(shape) });
+impl Parts {
+    /// Compiles all instances and builds all handlers.
+    ///
+    /// # Errors
+    /// A stored resource that does not compile.
+    pub fn load(view: &dyn View, vocabulary: &Vocabulary, live: &Live) -> Result<Self, LoadError> {
+        let mut parts = Parts::default();
+        let kinds = TEMPLATES.iter().map(|template| template.kind).chain([&INSTANCE]);
+        for kind in kinds.chain(ADAPTERS.iter().map(|adapter| adapter.kind)).chain([&HANDLER]) {
+            for resource in view.list(&ListQuery::all(kind))? {
+                parts.add(&resource, vocabulary, live).map_err(|problems| LoadError::broken(&resource, problems))?;
+            }
         }
+        Ok(parts)
     }
-    Ok(Rule { condition, actions })
+
+    /// Compiles a part and takes it in; anything else is passed over. Gives what its author should know.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn add(&mut self, resource: &Resource, vocabulary: &Vocabulary, live: &Live) -> Result<Problems, Problems> {
+        if let Some((template, params, at)) = template_of(resource)? {
+            let name = full_name(resource);
+            let (instance, warnings) = Instance::compile(name.clone(), template, &params, at, vocabulary)?;
+            self.instances.insert(name, Arc::new(instance));
+            return Ok(warnings);
+        }
+        if let Some((adapter, params, at)) = adapter_of(resource)? {
+            let name = match *resource.kind == HANDLER {
+                true => format!("{}.{}", resource.meta.name, resource.namespace()),
+                false => full_name(resource),
+            };
+            let handler = (adapter.build)(&Setup { name: &name, params: &params, at, live })?;
+            self.handlers.insert(full_name(resource), Built { name: name.into(), adapter, handler });
+        }
+        Ok(Problems::new())
+    }
+
+    /// Puts a rule together. A part that is not there is a warning [`Code::NotFound`]: resources arrive and leave in any
+    /// order. Until there is one a report does nothing, and a check cannot be carried out.
+    ///
+    /// # Errors
+    /// What is wrong with the rule itself.
+    pub fn rule(
+        &self,
+        resource: &Resource,
+        spec: &RuleSpec,
+        vocabulary: &Vocabulary,
+    ) -> Result<(Rule, Problems), Problems> {
+        let (condition, mut problems) = condition(spec, vocabulary)?;
+        let mut rule = Rule {
+            name: full_name(resource).into(),
+            condition,
+            report_only: reports_only(resource),
+            checks: Vec::new(),
+            reports: Vec::new(),
+            request_headers: headers(
+                "spec.requestHeaderOperations",
+                &spec.request_header_operations,
+                vocabulary,
+                &mut problems,
+            ),
+            response_headers: headers(
+                "spec.responseHeaderOperations",
+                &spec.response_header_operations,
+                vocabulary,
+                &mut problems,
+            ),
+        };
+        for (position, action) in spec.actions.iter().enumerate() {
+            let at = FieldPath::of("spec.actions").index(position);
+            let handler = resolve(&action.handler, Role::Handler, resource.namespace());
+            let built = find(&self.handlers, &handler);
+            if built.is_none() {
+                problems.push(missing(&handler, at.field("handler")));
+            }
+            for (position, reference) in action.instances.iter().enumerate() {
+                let at = at.field("instances").index(position);
+                let instance = resolve(reference, Role::Instance, resource.namespace());
+                let (variety, action) = self.action(&rule.name, &handler, built, &instance, at, &mut problems);
+                match variety {
+                    Variety::Report => rule.reports.push(action),
+                    Variety::Check => rule.checks.push(action),
+                    // Quotas are asked for by name, not by rules.
+                    Variety::Quota => {}
+                }
+            }
+        }
+        if !rule.checks.is_empty() {
+            problems.extend(doubtful(&rule));
+        }
+        if problems.has_errors() { Err(problems) } else { Ok((rule, problems)) }
+    }
+
+    fn action(
+        &self,
+        rule: &Arc<str>,
+        handler: &Referred,
+        built: Option<&Built>,
+        reference: &Referred,
+        at: FieldPath,
+        problems: &mut Problems,
+    ) -> (Variety, Action) {
+        let instance = find(&self.instances, reference);
+        let variety = match instance {
+            Some(instance) => instance.template.variety,
+            None => guess(reference, handler, built),
+        };
+        let ready = match (built, instance) {
+            (Some(built), Some(instance)) => ready(rule, built, instance).inspect_err(|why| {
+                problems.push(Problem::error(Code::Invalid, at, why.clone()));
+            }),
+            (None, _) => Err(format!("no handler {}", handler.full)),
+            (_, None) => {
+                problems.push(missing(reference, at));
+                Err(format!("no instance {}", reference.full))
+            }
+        };
+        let action = Action {
+            handler: built.map_or_else(|| handler.full.as_str().into(), |built| Arc::clone(&built.name)),
+            instance: reference.full.as_str().into(),
+            ready,
+        };
+        (variety, action)
+    }
 }
 
-/// The compiled match of a rule; none for an empty one, which matches every call.
-///
-/// # Errors
-/// What does not parse or type-check, or is no truth value.
-pub fn condition(spec: &RuleSpec, vocabulary: &Vocabulary) -> Result<Option<Program>, Problems> {
-    let (text, field) = match spec.r#match.is_empty() {
-        false => (&spec.r#match, "spec.match"),
-        // The field's name in the oldest releases.
-        true => (&spec.selector, "spec.selector"),
-    };
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let mut problems = Problems::new();
-    let compiled = program(text, FieldPath::of(field), Some(ValueType::Bool), vocabulary, &mut problems);
-    if problems.has_errors() { Err(problems) } else { Ok(compiled) }
+/// A match of checks that may not be decided, or never holds before a call leaves.
+fn doubtful(rule: &Rule) -> Option<Problem> {
+    let attribute = rule.condition.as_ref()?.may_lack(&always_present)?;
+    let at = FieldPath::of("spec.match");
+    Some(match known_only_afterwards(attribute) {
+        true => Problem::warning(
+            Code::NoEffect,
+            at,
+            format!("{attribute} is known only after the answer, so the checks of this rule never apply"),
+        ),
+        false => Problem::warning(
+            Code::Invalid,
+            at,
+            format!("{attribute} may have no value, and calls without one are then refused by this rule's checks"),
+        )
+        .help(format!("give it a default, as in `{attribute} | \"unknown\"`")),
+    })
 }
 
-/// Compiles the expression in a field; what is wrong with it goes to `problems`.
-pub(super) fn program(
-    text: &str,
-    at: FieldPath,
-    expected: Option<ValueType>,
+fn ready(rule: &Arc<str>, built: &Built, instance: &Arc<Instance>) -> Result<Ready, String> {
+    if !built.adapter.takes(instance.template) {
+        let takes: Vec<_> = built.adapter.templates.iter().map(|template| template.kind.name).collect();
+        return Err(format!(
+            "the adapter {} takes no {}, only {}",
+            built.adapter.kind.name,
+            instance.template.kind.name,
+            takes.join(", ")
+        ));
+    }
+    built.handler.accepts(instance)?;
+    let shape = built.handler.lines().map(|(format, outlet)| {
+        let (instance, handler) = (instance.name.clone(), built.name.to_string());
+        Arc::new(Shape { instance, handler, rule: rule.to_string(), format, outlet })
+    });
+    Ok(Ready { instance: Arc::clone(instance), handler: Arc::clone(&built.handler), shape })
+}
+
+fn find<'p, T>(parts: &'p HashMap<String, T>, referred: &Referred) -> Option<&'p T> {
+    let mut names =
+        referred.candidates.iter().map(|(name, kind, namespace)| format!("{name}.{}.{namespace}", kind.name));
+    names.find_map(|name| parts.get(&name))
+}
+
+/// What an instance that is not there would be: by its kind, or else by what the handler can take. What could be a check
+/// is one, so that its absence lets nothing through.
+fn guess(instance: &Referred, handler: &Referred, built: Option<&Built>) -> Variety {
+    let named = instance.candidates.iter().find_map(|(_, kind, _)| template::by_name(kind.name));
+    if let Some(template) = named {
+        return template.variety;
+    }
+    let of_kind = || handler.candidates.iter().find_map(|(_, kind, _)| adapter::by_name(kind.name));
+    let adapter = built.map(|built| built.adapter).or_else(of_kind);
+    let reports = |adapter: &Adapter| adapter.templates.iter().all(|template| template.variety == Variety::Report);
+    if adapter.is_some_and(reports) { Variety::Report } else { Variety::Check }
+}
+
+fn missing(referred: &Referred, at: FieldPath) -> Problem {
+    let problem = Problem::warning(Code::NotFound, at, format!("no {}", referred.full));
+    problem.help("until there is one, a report does nothing, and a check refuses")
+}
+
+fn headers(
+    field: &str,
+    operations: &[HeaderSpec],
     vocabulary: &Vocabulary,
     problems: &mut Problems,
-) -> Option<Program> {
-    let compiled = match expected {
-        Some(expected) => Program::compile_as(text, vocabulary, expected),
-        None => Program::compile_with_warnings(text, vocabulary),
-    };
-    match compiled {
-        Ok(compiled) => {
-            problems.extend(compiled.warnings.into_iter().map(|mut problem| {
-                problem.at = at.clone();
-                problem
-            }));
-            Some(compiled.program)
+) -> Vec<HeaderOperation> {
+    let mut compiled = Vec::with_capacity(operations.len());
+    for (position, operation) in operations.iter().enumerate() {
+        let at = FieldPath::of(field).index(position);
+        let mut values = Vec::with_capacity(operation.values.len());
+        for (position, text) in operation.values.iter().enumerate() {
+            let at = at.field("values").index(position);
+            values.extend(program(text, at, &[ValueType::String], vocabulary, problems));
         }
-        Err(mut problem) => {
-            problem.at = at;
-            problems.push(problem);
-            None
+        if let Ok(name) = HeaderName::from_bytes(operation.name.as_bytes()) {
+            compiled.push(HeaderOperation { name, operation: operation.operation, values });
         }
     }
+    compiled
+}
+
+fn reports_only(resource: &Resource) -> bool {
+    resource.meta.annotations.get(REPORT_ONLY).is_some_and(|mode| mode == "report")
+}
+
+type Configured<T> = Option<(&'static T, Json, FieldPath)>;
+
+/// The template of an instance of whichever form, and its params; none for other resources.
+fn template_of(resource: &Resource) -> Result<Configured<Template>, Problems> {
+    if *resource.kind == INSTANCE {
+        let spec = resource.typed::<InstanceSpec>()?;
+        return Ok(template::by_name(&spec.compiled_template)
+            .map(|template| (template, spec.params, FieldPath::of("spec.params"))));
+    }
+    Ok(template::by_name(resource.kind.name).filter(|template| is(template.kind, resource)).map(legacy(resource)))
+}
+
+/// The adapter of a handler of whichever form, and its params; none for other resources.
+fn adapter_of(resource: &Resource) -> Result<Configured<Adapter>, Problems> {
+    if *resource.kind == HANDLER {
+        let spec = resource.typed::<HandlerSpec>()?;
+        return Ok(adapter::by_name(&spec.compiled_adapter)
+            .map(|adapter| (adapter, spec.params, FieldPath::of("spec.params"))));
+    }
+    Ok(adapter::by_name(resource.kind.name).filter(|adapter| is(adapter.kind, resource)).map(legacy(resource)))
+}
+
+fn is(kind: &Kind, resource: &Resource) -> bool {
+    *kind == *resource.kind
+}
+
+/// In the older form the params are the whole spec.
+fn legacy<T>(resource: &Resource) -> impl Fn(&'static T) -> (&'static T, Json, FieldPath) {
+    |part| (part, resource.spec().clone(), FieldPath::of("spec"))
 }
 
 /// `egress-access.logentry.istio-system`.
 pub fn full_name(resource: &Resource) -> String {
     format!("{}.{}.{}", resource.meta.name, resource.kind.name, resource.namespace())
-}
-
-/// The full name that a reference of one, two or three parts stands for in a namespace: `name`, `name.kind` or
-/// `name.kind.namespace`. A name alone takes the kind that is meant.
-pub fn resolve(reference: &str, kind: &Kind, namespace: &str) -> String {
-    match reference.split('.').count() {
-        1 => format!("{reference}.{}.{namespace}", kind.name),
-        2 => format!("{reference}.{namespace}"),
-        _ => reference.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_completed_in_the_rules_namespace() {
-        for (reference, full) in [
-            ("egress-access.logentry", "egress-access.logentry.default"),
-            ("egress-access.logentry.istio-system", "egress-access.logentry.istio-system"),
-            ("egress-access", "egress-access.logentry.default"),
-        ] {
-            assert_eq!(resolve(reference, &LOGENTRY, "default"), full);
-        }
-    }
 }

@@ -1,81 +1,161 @@
-//! Mixer's model, compiled: which rules match a call, and what they record.
+//! Mixer's model, compiled: which rules match a call, what they refuse and what they record.
 //!
-//! A rule's match is a program over attribute slots; each of its actions hands an instance (values computed from the
-//! call, see [`template`]) to a handler (see [`adapter`]), which makes an entry of them.
+//! A rule's match is a program over attribute slots. Each of its actions hands an instance (values computed from the
+//! call, see [`template`]) to a handler (see [`adapter`]). Before a call leaves, [`Policy::check`] asks those whose
+//! template is a check; after the answer, [`Policy::report`] tells the others, which make entries and metrics.
 
 pub mod adapter;
 mod compile;
+mod expression;
+mod index;
+pub mod instance;
+mod live;
+mod reference;
 pub mod refusal;
+mod rule;
 pub mod template;
+pub mod verdict;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use crate::accesslog::{Report, Shape};
+use crate::accesslog::Report;
 use crate::call::CallBag;
-use crate::expr::{Program, Scratch};
+use crate::expr::{EvalError, Scratch};
 
-use adapter::stdio::Stdio;
-use template::logentry::LogEntry;
+use index::Index;
+use verdict::{Checked, Verdict};
 
-pub use compile::{CONFIG_NAMESPACE, condition, full_name, resolve};
+pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name};
+pub use expression::condition;
+pub use live::Kept;
+pub use reference::{Referred, resolve};
+pub use rule::{Rule, known_only_afterwards};
+
+/// State that outlives a configuration.
+#[derive(Debug, Default)]
+pub struct Live {}
+
+/// How far refusals go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enforcement {
+    /// Whether refusals are only recorded, and every call goes.
+    pub report_only: bool,
+    /// Whether a check that cannot be carried out refuses.
+    pub refuses_faults: bool,
+}
+
+impl Default for Enforcement {
+    /// Deny by default.
+    fn default() -> Self {
+        Self { report_only: false, refuses_faults: true }
+    }
+}
+
+/// What is seen while a call is judged.
+#[derive(Debug)]
+pub enum Seen<'s> {
+    /// A rule that has checks, and whether it matched.
+    Rule {
+        /// The rule.
+        rule: &'s Rule,
+        /// Whether it matched.
+        matched: Result<bool, EvalError<'s>>,
+    },
+    /// A check of a rule that matched.
+    Check {
+        /// The rule.
+        rule: &'s Rule,
+        /// Name of the handler, as messages have it.
+        handler: &'s str,
+        /// Full name of the instance.
+        instance: &'s str,
+        /// What it said, or why it could say nothing.
+        verdict: &'s Result<Verdict, String>,
+    },
+}
 
 /// All rules of a configuration.
 #[derive(Debug, Default)]
 pub struct Policy {
     /// Rules of the configuration namespace: they see every call.
-    mesh: Vec<Rule>,
+    mesh: Rules,
     /// Rules of other namespaces see the calls of their own workloads.
-    namespaces: HashMap<String, Vec<Rule>>,
+    namespaces: HashMap<String, Rules>,
+    enforcement: Enforcement,
 }
 
-/// A rule with at least one action that can be carried out.
-#[derive(Debug)]
-struct Rule {
-    /// `None` matches every call.
-    condition: Option<Program>,
-    actions: Vec<Action>,
+/// The rules of a namespace, in the order of their names.
+#[derive(Debug, Default)]
+struct Rules {
+    all: Vec<Rule>,
+    /// Those that have something to say before a call leaves.
+    checking: Index,
+    /// Those that have something to tell afterwards.
+    reporting: Index,
 }
 
-/// One instance handed to one handler.
-#[derive(Debug)]
-struct Action {
-    instance: Arc<LogEntry>,
-    handler: Arc<Stdio>,
-    shape: Arc<Shape>,
-}
-
-impl Policy {
-    /// Adds the entries that the rules ask for of a call. Returns how many matches and instances could not be
-    /// evaluated: such a match counts as not matching, such an instance is left out (Mixer's rule).
-    pub fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
-        let own = bag.source_namespace().and_then(|namespace| self.namespaces.get(namespace));
-        let mut errors = 0;
-        for rule in self.mesh.iter().chain(own.into_iter().flatten()) {
-            errors += rule.report(bag, scratch, report);
+impl Rules {
+    fn push(&mut self, rule: Rule) {
+        let number = u32::try_from(self.all.len()).expect("no registry holds four billion rules");
+        if rule.checks() {
+            self.checking.push(number, rule.condition.as_ref());
         }
-        errors
+        if rule.reports() {
+            self.reporting.push(number, rule.condition.as_ref());
+        }
+        self.all.push(rule);
+    }
+
+    fn seal(&mut self) {
+        self.checking.seal();
+        self.reporting.seal();
+    }
+
+    /// The rules of an index that may match a call.
+    fn candidates(&self, index: &Index, bag: &CallBag<'_>) -> impl Iterator<Item = &Rule> + use<'_> {
+        index.candidates(bag).into_iter().map(|number| &self.all[number as usize])
     }
 }
 
-impl Rule {
-    fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
-        if let Some(condition) = &self.condition {
-            scratch.reset();
-            match condition.holds(bag, scratch) {
-                Ok(true) => {}
-                Ok(false) => return 0,
-                Err(_) => return 1,
+impl Policy {
+    /// The rules that see the calls of a namespace: those of the configuration namespace first.
+    fn scopes(&self, bag: &CallBag<'_>) -> impl Iterator<Item = &Rules> {
+        let own = bag.source_namespace().and_then(|namespace| self.namespaces.get(namespace));
+        std::iter::once(&self.mesh).chain(own)
+    }
+
+    /// Asks all checks that apply to a call; `see` is told of each rule and check.
+    pub fn check(&self, bag: &CallBag<'_>, scratch: &mut Scratch, see: &mut impl FnMut(Seen<'_>)) -> Checked {
+        let mut checked = Checked::default();
+        let caller_reports_only = bag.call().caller().is_some_and(|caller| caller.report_only);
+        let enforcement =
+            Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement };
+        for rules in self.scopes(bag) {
+            for rule in rules.candidates(&rules.checking, bag) {
+                rule.check(bag, scratch, &enforcement, &mut checked, see);
             }
         }
+        checked
+    }
+
+    /// Makes the reports that the rules ask for of a call. Returns how many matches and instances could not be
+    /// evaluated.
+    pub fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
         let mut errors = 0;
-        for action in &self.actions {
-            scratch.reset();
-            match action.handler.entry(&action.instance, &action.shape, bag, scratch) {
-                Ok(entry) => report.extend(entry),
-                Err(_) => errors += 1,
+        for rules in self.scopes(bag) {
+            for rule in rules.candidates(&rules.reporting, bag) {
+                errors += rule.report(bag, scratch, report);
             }
         }
         errors
+    }
+
+    /// How many rules refuse calls, and how many that could only report.
+    pub fn enforced(&self) -> (usize, usize) {
+        let rules = || std::iter::once(&self.mesh).chain(self.namespaces.values());
+        let checking = || rules().flat_map(|rules| &rules.all).filter(|rule| !rule.checks.is_empty());
+        let all = checking().count();
+        let reporting = checking().filter(|rule| rule.report_only || self.enforcement.report_only).count();
+        (all - reporting, reporting)
     }
 }

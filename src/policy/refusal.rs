@@ -6,6 +6,8 @@ use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
 use crate::call::{Call, Failure};
 use crate::expr::{Timestamp, ValueRef};
 
+use super::verdict::{Checked, Refusal};
+
 /// Full name of the instance of such entries.
 pub const INSTANCE: &str = "refused.egressctl.istio-system";
 
@@ -21,32 +23,65 @@ static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
 
 /// The entry of a call that was refused or failed; `status` is what the caller got, which is the origin's where it failed
 /// in its body.
-pub fn entry(call: &Call, failure: Failure, status: u16) -> Entry {
-    let mut text = begin(call.time());
-    write(&mut text, "destination", ValueRef::String(call.authority().as_str()));
-    write(&mut text, "flag", ValueRef::String(failure.flag()));
-    write(&mut text, "method", ValueRef::String(call.method().as_str()));
-    write(&mut text, "path", ValueRef::String(call.path()));
-    write(&mut text, "reason", ValueRef::String(failure.reason()));
-    write(&mut text, "responseCode", ValueRef::Int64(i64::from(status)));
+pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked) -> Entry {
+    let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
+    let message = checked.message();
+    let reason = if message.is_empty() { failure.reason() } else { &message };
+    of_call(call, Level::Error, (failure.flag(), reason, status), counted)
+}
+
+/// The entry of a call that only went because its refusals were not to count.
+pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
+    let first = checked.refusals.iter().find(|refusal| !refusal.enforced)?;
+    let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
+    let reason = format!("would deny: {}:{}:{}", first.code, first.handler, first.message);
+    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted))
+}
+
+fn of_call<'c>(
+    call: &Call,
+    level: Level,
+    (flag, reason, status): (&str, &str, u16),
+    refusals: impl Iterator<Item = &'c Refusal> + Clone,
+) -> Entry {
+    let mut text = begin(call.time(), level);
     let caller = call.caller();
+    let all = |part: fn(&Refusal) -> &str| refusals.clone().map(part).collect::<Vec<_>>().join(",");
+    let texts = [
+        ("decision", &*call.decision_id()),
+        ("destination", call.authority().as_str()),
+        ("flag", flag),
+        ("handler", &all(|refusal| &refusal.handler)),
+        ("instances", &all(|refusal| &refusal.instance)),
+        ("method", call.method().as_str()),
+        ("path", call.path()),
+        ("reason", reason),
+    ];
+    for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
+        write(&mut text, name, ValueRef::String(value));
+    }
+    write(&mut text, "responseCode", ValueRef::Int64(i64::from(status)));
+    let rules = all(|refusal| &refusal.rule);
+    if !rules.is_empty() {
+        write(&mut text, "rule", ValueRef::String(&rules));
+    }
     write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
     write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));
-    end(call.time(), text)
+    end(call.time(), level, text)
 }
 
 /// The entry of a request whose head never became a call.
 pub fn head_entry(time: Timestamp, failure: Failure) -> Entry {
-    let mut text = begin(time);
+    let mut text = begin(time, Level::Error);
     write(&mut text, "flag", ValueRef::String(failure.flag()));
     write(&mut text, "reason", ValueRef::String(failure.reason()));
     write(&mut text, "responseCode", ValueRef::Int64(i64::from(failure.status())));
-    end(time, text)
+    end(time, Level::Error, text)
 }
 
-fn begin(time: Timestamp) -> String {
+fn begin(time: Timestamp, level: Level) -> String {
     let mut text = String::new();
-    line::begin(&mut text, Level::Error, time.micros(), INSTANCE);
+    line::begin(&mut text, level, time.micros(), INSTANCE);
     text
 }
 
@@ -58,7 +93,7 @@ fn write(text: &mut String, name: &str, value: ValueRef<'_>) {
     value.write_json(text);
 }
 
-fn end(time: Timestamp, mut text: String) -> Entry {
+fn end(time: Timestamp, level: Level, mut text: String) -> Entry {
     text.push('}');
-    Entry { time: time.micros(), level: Level::Error, shape: Arc::clone(&SHAPE), line: text }
+    Entry { time: time.micros(), level, shape: Arc::clone(&SHAPE), line: text }
 }

@@ -14,8 +14,8 @@ use crate::expr::Timestamp;
 use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
-use super::forward::forward;
-use super::report::{Closing, refused_head};
+use super::forward::{edit, forward};
+use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, strip};
 use super::worker::Worker;
 
@@ -42,21 +42,22 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision } = judge(&held.snapshot, listener, &call);
+    let Judgement { hop, decision, checked } =
+        judge(&held.snapshot, listener, &call, &mut worker.scratch.borrow_mut(), &mut |_| {});
     let request_bytes = Rc::new(Cell::new(0));
-    let closing = Closing::new(&worker, &held, permit, call, hop, Rc::clone(&request_bytes));
+    let closing = Closing::new(&worker, &held, permit, call, Judged { hop, checked }, Rc::clone(&request_bytes));
     let answered = match decision {
-        Decision::Forward(way) => forward(&worker, way, closing.call(), body, request_bytes).await,
+        Decision::Forward(way) => forward(&worker, way, &closing, body, request_bytes).await,
         Decision::Refuse(failure) => Err(failure),
     };
-    match answered.and_then(checked) {
+    match answered.and_then(well_framed) {
         Ok(response) => pass_on(response, worker.limits.response_timeout, closing),
         Err(failure) => answer(failure, Some(closing)),
     }
 }
 
 /// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
-fn checked(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
+fn well_framed(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let framed = codings.next().is_none_or(|coding| {
@@ -75,6 +76,7 @@ fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Cl
     strip(&mut head.headers);
     // The version is the connection's, not the answer's (RFC 9110 §2.5); hyper lowers it for clients of HTTP/1.0.
     head.version = Version::HTTP_11;
+    edit(&mut head.headers, &closing.checked().response_edits);
     closing.answered(head.status.as_u16());
     let ends_here = closing.call().method() == Method::HEAD;
     Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))

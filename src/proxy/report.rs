@@ -9,10 +9,17 @@ use crate::call::{Call, CallBag, Failure, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::refusal;
+use crate::policy::verdict::Checked;
 use crate::snapshot::Hop;
 
 use super::exchange::now;
 use super::worker::{Held, Worker};
+
+/// How a call was judged.
+pub(super) struct Judged {
+    pub(super) hop: Hop,
+    pub(super) checked: Checked,
+}
 
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
@@ -21,7 +28,7 @@ pub(super) struct Closing {
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
-    hop: Hop,
+    judged: Judged,
     started: Instant,
     request_bytes: Rc<Cell<u64>>,
     outcome: Outcome,
@@ -34,7 +41,7 @@ impl Closing {
         held: &Rc<Held>,
         permit: Permit,
         call: Call,
-        hop: Hop,
+        judged: Judged,
         request_bytes: Rc<Cell<u64>>,
     ) -> Self {
         let outcome = Outcome {
@@ -47,12 +54,17 @@ impl Closing {
             duration: 0,
         };
         let (worker, held) = (Rc::clone(worker), Rc::clone(held));
-        Self { worker, held, permit: Some(permit), call, hop, started: Instant::now(), request_bytes, outcome }
+        Self { worker, held, permit: Some(permit), call, judged, started: Instant::now(), request_bytes, outcome }
     }
 
     /// The call.
     pub(super) fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// What the policy said of it.
+    pub(super) fn checked(&self) -> &Checked {
+        &self.judged.checked
     }
 
     /// The origin has answered with this status.
@@ -108,14 +120,22 @@ impl Drop for Closing {
         self.outcome.request_bytes = self.request_bytes.get();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
-        let snapshot = &self.held.snapshot;
-        let bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.hop));
+        let (snapshot, checked) = (&self.held.snapshot, &self.judged.checked);
+        let refusal = self.outcome.failure.map(|_| checked.message());
+        let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
+        if let Some(message) = refusal.as_deref().filter(|message| !message.is_empty()) {
+            bag = bag.refused(message);
+        }
         let mut scratch = self.worker.scratch.borrow_mut();
         let errors = snapshot.policy.report(&bag, &mut scratch, &mut report);
-        self.worker.shard.add(Counter::EvaluationErrors, errors);
+        self.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         if let Some(failure) = self.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.call, failure, self.outcome.status));
+            report.push(refusal::entry(&self.call, failure, self.outcome.status, checked));
+        }
+        if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
+            self.worker.shard.count(Counter::WouldDeny);
+            report.push(entry);
         }
         self.count(report.len());
         if let Some(permit) = self.permit.take() {

@@ -16,19 +16,36 @@ use super::worker::Worker;
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
 content-length: 38\r\nconnection: close\r\n\r\negressctl: too many client connections";
 
+/// Names the decision in an answer of ours.
+const DECISION_ID: HeaderName = HeaderName::from_static("x-egress-decision-id");
+
 /// The answer to a call that failed.
 pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response<AnswerBody> {
+    let mut id = None;
+    let mut text = String::new();
     if let Some(closing) = &mut closing {
         closing.failed(failure);
+        id = Some(closing.call().decision_id());
+        text = closing.checked().message();
     }
-    let text = Bytes::from(format!("egressctl: {}\n", failure.reason()));
-    let mut response = Response::new(AnswerBody::text(text, closing));
+    if text.is_empty() {
+        text = format!("egressctl: {}", failure.reason());
+    }
+    text.push('\n');
+    if let Some(id) = &id {
+        text.push_str(&format!("egressctl why {id}\n"));
+    }
+    let mut response = Response::new(AnswerBody::text(Bytes::from(text), closing));
     *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("egressctl"));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let headers = response.headers_mut();
+    headers.insert(header::SERVER, HeaderValue::from_static("egressctl"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
+        headers.insert(DECISION_ID, id);
+    }
     if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge) {
         // What follows on the connection may be the rest of what could not be understood.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -27,6 +27,7 @@ const fn kind(
         categories: &[],
         columns: &[],
         check: unchecked,
+        part: None,
     }
 }
 

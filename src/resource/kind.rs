@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostic::Problems;
+use crate::diagnostic::{FieldPath, Problems};
 
 use super::Resource;
 
@@ -52,6 +52,27 @@ pub struct Kind {
     pub columns: &'static [Column],
     /// Decodes every field and applies the kind's own rules; looks at nothing but the resource.
     pub check: fn(&Resource, &mut Problems),
+    /// For Mixer's kinds: which part of a policy it is.
+    pub part: Option<Part>,
+}
+
+/// A kind whose resources rules put together. What stands under its `spec` also stands under the `params` of an
+/// `instance` with that `compiledTemplate`, or of a `handler` with that `compiledAdapter`.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// What of.
+    pub role: Role,
+    /// Checks such params, which stand at the path.
+    pub check: fn(&Json, FieldPath, &mut Problems),
+}
+
+/// What a rule puts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// What is sent: a template, filled with expressions.
+    Instance,
+    /// Where it is sent: an adapter, configured.
+    Handler,
 }
 
 impl Kind {

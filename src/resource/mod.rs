@@ -19,7 +19,7 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{FieldPath, Problems};
 
 pub use duration::Duration;
-pub use kind::{Alias, Column, Kind};
+pub use kind::{Alias, Column, Kind, Part, Role};
 pub use kinds::KINDS;
 pub use meta::{Labels, Meta, Origin};
 pub use reference::Key;

@@ -2,7 +2,7 @@
 
 use crate::call::Reporter;
 use crate::identity::Workload;
-use crate::policy::Policy;
+use crate::policy::{Enforcement, Live, Policy};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::routing::{GATEWAY_NAMESPACE, Networking, RouteTable};
@@ -22,22 +22,33 @@ pub struct ListenerSpec {
     pub workload: Option<(String, String)>,
 }
 
-impl Snapshot {
-    /// Compiles what is declared, for a proxy with these sidecar listeners.
+/// Makes snapshots for one proxy.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    /// Its sidecar listeners.
+    pub listeners: Vec<ListenerSpec>,
+    /// How far refusals go.
+    pub enforcement: Enforcement,
+    /// What handlers take over from one snapshot to the next.
+    pub live: Live,
+}
+
+impl Compiler {
+    /// Compiles what is declared.
     ///
     /// # Errors
     /// A resource that cannot be compiled; nothing of the change may then be put in force.
-    pub fn compile(view: &dyn View, listeners: &[ListenerSpec]) -> Result<Self, LoadError> {
+    pub fn compile(&self, view: &dyn View) -> Result<Snapshot, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
         let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
-        let sidecars = sidecars(view, listeners, &mut notes)?;
+        let sidecars = sidecars(view, &self.listeners, &mut notes)?;
         let routes = routes(view, &sidecars, gateway.as_ref())?;
-        let policy = Policy::compile(view, &mut notes)?;
+        let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         let sidecars = sidecars.listeners;
-        Ok(Self { revision, routes, policy, notes, sidecars, gateway })
+        Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
     }
 }
 

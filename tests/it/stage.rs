@@ -1,7 +1,8 @@
 //! A state directory with a proxy in mind: what tests of the data plane ask of the command line.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::Scene;
@@ -58,6 +59,15 @@ impl Stage {
     #[track_caller]
     pub(crate) fn ok_with(&self, arguments: &[&str], input: &str) -> String {
         self.0.run(&arguments.join(" ")).with_stdin(input).output()
+    }
+
+    /// What it says on standard error, with a text on standard input, whether it succeeds or fails.
+    pub(crate) fn told_with(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("built");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        String::from_utf8(child.wait_with_output().expect("a child").stderr).expect("text")
     }
 
     /// What it says when it fails, which it must.

@@ -5,13 +5,11 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::Vocabulary;
 use crate::manifest::{Finding, Parsed, Subject};
-use crate::policy::condition;
-use crate::policy::template::logentry::LogEntry;
+use crate::policy::{Live, Parts, condition};
 use crate::resource::Resource;
 use crate::resource::decode::{Spelling, decode_all};
-use crate::resource::kinds::logentry::Logentry;
+use crate::resource::kinds::RULE;
 use crate::resource::kinds::rule::Rule;
-use crate::resource::kinds::{LOGENTRY, RULE};
 
 /// Adds what is wrong with expressions to the findings of a text that has errors; of one without, the review of the
 /// change finds it.
@@ -44,11 +42,8 @@ fn faults(resource: &Resource) -> Vec<Problem> {
     let found = if *resource.kind == RULE {
         let (rule, _) = decode_all::<Rule>(spec, &at, Spelling::Protobuf);
         rule.and_then(|rule| condition(&rule, Vocabulary::standard()).err())
-    } else if *resource.kind == LOGENTRY {
-        let (entry, _) = decode_all::<Logentry>(spec, &at, Spelling::Protobuf);
-        entry.and_then(|entry| LogEntry::compile(&entry, Vocabulary::standard()).err())
     } else {
-        None
+        Parts::default().add(resource, Vocabulary::standard(), &Live::default()).err()
     };
     let of_expressions = |problem: &Problem| problem.code == Code::Expression;
     found.unwrap_or_else(Problems::new).into_iter().filter(of_expressions).collect()

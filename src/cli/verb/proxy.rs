@@ -17,6 +17,7 @@ use crate::diagnostic::nearest;
 use crate::identity::Workload;
 use crate::node::api::Status;
 use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
+use crate::policy::Enforcement;
 use crate::proxy::Limits;
 use crate::registry::{ListQuery, Selector, View};
 use crate::resource::kinds::{DEPLOYMENT, POD};
@@ -87,6 +88,12 @@ struct Start {
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
+    /// Record what rules would refuse, and let every call go
+    #[arg(long)]
+    report_only: bool,
+    /// What to do with a call when a check that applies to it cannot be carried out
+    #[arg(long, value_name = "deny|allow", default_value = "deny", value_parser = ["deny", "allow"])]
+    on_check_failure: String,
     /// How long running calls have when the proxy is stopped
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
@@ -215,6 +222,10 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
         ca_file: arguments.ca_file,
+        enforcement: Enforcement {
+            report_only: arguments.report_only,
+            refuses_faults: arguments.on_check_failure == "deny",
+        },
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
@@ -234,11 +245,20 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         }
     }
     text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    let (enforced, reporting) = running.enforced();
+    text.push_str(&format!("  policy: {}\n", rules_in_words(enforced, reporting)));
     for note in running.notes() {
         text.push_str(&format!("  note: {note}\n"));
     }
     text.push_str("ready");
     Ok(context.say(&text)?)
+}
+
+/// `2 rules enforced, 1 only reports`.
+fn rules_in_words(enforced: usize, reporting: usize) -> String {
+    let rules = |count: usize| if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") };
+    let report = if reporting == 1 { "reports" } else { "report" };
+    format!("{} enforced, {reporting} only {report}", rules(enforced))
 }
 
 fn status(arguments: &StatusArgs, context: &mut Context) -> Outcome {
@@ -277,6 +297,7 @@ fn describe(status: &Status) -> String {
     }
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
+    rows.push(("Policy:", rules_in_words(status.enforced_rules, status.report_only_rules)));
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));

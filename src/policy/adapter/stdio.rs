@@ -3,29 +3,36 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::CallBag;
-use crate::expr::{EvalError, Scratch};
-use crate::policy::template::logentry::LogEntry;
-use crate::resource::kinds::stdio::{LogLevel, LogStream, Stdio as StdioSpec};
+use crate::accesslog::{Entry, Format, Level, Outlet, Report, line};
+use crate::expr::{Timestamp, ValueRef};
+use crate::policy::instance::{Fault, Values};
+use crate::policy::template::{logentry, metric};
+use crate::resource::kinds;
+use crate::resource::kinds::stdio::{LogLevel, LogStream, Stdio as Spec};
+
+use super::{Adapter, Handler};
 
 /// First guess at the length of a line in bytes, so that most lines are one allocation.
 const USUAL_LINE: usize = 320;
 
-/// A compiled stdio handler.
+/// The adapter `stdio`.
+pub static STDIO: Adapter = Adapter {
+    kind: &kinds::STDIO,
+    templates: &[&logentry::LOGENTRY, &metric::METRIC],
+    build: |setup| Ok(Arc::new(Stdio::new(&setup.params()?))),
+};
+
 #[derive(Debug)]
-pub struct Stdio {
+struct Stdio {
     levels: HashMap<String, Level>,
     least: Level,
-    /// Form of its lines.
-    pub format: Format,
-    /// Where they go.
-    pub outlet: Outlet,
+    metric_level: Level,
+    format: Format,
+    outlet: Outlet,
 }
 
 impl Stdio {
-    /// Compiles a checked spec.
-    pub fn compile(spec: &StdioSpec) -> Self {
+    fn new(spec: &Spec) -> Self {
         let levels =
             spec.severity_levels.iter().map(|(severity, level)| (severity.clone(), level_of(*level))).collect();
         let outlet = match spec.log_stream {
@@ -34,32 +41,73 @@ impl Stdio {
             LogStream::File | LogStream::RotatedFile => Outlet::File(spec.output_path.clone().into()),
         };
         let format = if spec.output_as_json { Format::Json } else { Format::Text };
-        Self { levels, least: level_of(spec.output_level), format, outlet }
+        let (least, metric_level) = (level_of(spec.output_level), level_of(spec.metric_level));
+        Self { levels, least, metric_level, format, outlet }
     }
 
-    /// The entry of an instance; none where its level is below the handler's `outputLevel`.
-    ///
-    /// # Errors
-    /// When a field of the instance cannot be evaluated: the whole instance is dropped.
-    pub(crate) fn entry<'v>(
-        &self,
-        instance: &'v LogEntry,
-        shape: &Arc<Shape>,
-        bag: &'v CallBag<'v>,
-        scratch: &'v Scratch,
-    ) -> Result<Option<Entry>, EvalError<'v>> {
-        let severity = instance.severity(bag, scratch)?;
-        let level = self.levels.get(severity).copied().unwrap_or(Level::Info);
+    /// A line for each logentry whose level is not below the handler's `outputLevel`.
+    fn entry<'v>(&self, values: &Values<'v>) -> Result<Option<Entry>, Fault<'v>> {
+        let level = self.levels.get(values.text(logentry::SEVERITY)?).copied().unwrap_or(Level::Info);
         if level < self.least {
             return Ok(None);
         }
-        let time = instance.timestamp(bag, scratch)?;
-        let mut text = String::with_capacity(USUAL_LINE);
-        line::begin(&mut text, level, time.micros(), &shape.instance);
-        instance.write_variables(bag, scratch, &mut text)?;
-        text.push('}');
-        Ok(Some(Entry { time: bag.call().time().micros(), level, shape: Arc::clone(shape), line: text }))
+        let time = match values.field(logentry::TIMESTAMP)? {
+            Some(ValueRef::Timestamp(time)) => time,
+            // Year 1, as Mixer prints it.
+            _ => Timestamp::ZERO,
+        };
+        let mut text = begin(level, time, values);
+        write_map(values, logentry::VARIABLES, &mut text)?;
+        Ok(end(level, values, text))
     }
+
+    /// A metric's line: its value first, then its dimensions; its time is the call's.
+    fn metric<'v>(&self, values: &Values<'v>) -> Result<Option<Entry>, Fault<'v>> {
+        if self.metric_level < self.least {
+            return Ok(None);
+        }
+        let mut text = begin(self.metric_level, values.time(), values);
+        if let Some(value) = values.field(metric::VALUE)? {
+            text.push_str(",\"value\":");
+            value.write_json(&mut text);
+        }
+        write_map(values, metric::DIMENSIONS, &mut text)?;
+        Ok(end(self.metric_level, values, text))
+    }
+}
+
+impl Handler for Stdio {
+    fn lines(&self) -> Option<(Format, Outlet)> {
+        Some((self.format, self.outlet.clone()))
+    }
+
+    fn report<'v>(&self, values: &Values<'v>, report: &mut Report) -> Result<(), Fault<'v>> {
+        let entry = if *values.instance.template == metric::METRIC { self.metric(values) } else { self.entry(values) };
+        report.extend(entry?);
+        Ok(())
+    }
+}
+
+fn begin(level: Level, time: Timestamp, values: &Values<'_>) -> String {
+    let mut text = String::with_capacity(USUAL_LINE);
+    line::begin(&mut text, level, time.micros(), &values.instance.name);
+    text
+}
+
+fn write_map<'v>(values: &Values<'v>, map: usize, text: &mut String) -> Result<(), Fault<'v>> {
+    for (member, value) in values.map(map) {
+        let value = value?;
+        text.push_str(&member.json_key);
+        value.write_json(text);
+    }
+    Ok(())
+}
+
+/// The entry; none where nobody would know how to print it, which compiling sees to.
+fn end(level: Level, values: &Values<'_>, mut text: String) -> Option<Entry> {
+    let shape = Arc::clone(values.shape?);
+    text.push('}');
+    Some(Entry { time: values.time().micros(), level, shape, line: text })
 }
 
 fn level_of(level: LogLevel) -> Level {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Part, Resource};
 
 /// Categories of Istio's networking kinds.
 pub(super) const NETWORKING: &[&str] = &["istio-io", "networking-istio-io"];
@@ -25,6 +25,19 @@ pub(super) const fn kind(name: &'static str, plural: &'static str, singular: &'s
         categories: &[],
         columns: &[],
         check: |_, _| {},
+        part: None,
+    }
+}
+
+/// A kind of which rules are put together; its check is that of its params, at `spec`.
+pub(super) const fn part(name: &'static str, plural: &'static str, part: Part) -> Kind {
+    Kind {
+        group: "config.istio.io",
+        versions: &["v1alpha2"],
+        categories: POLICY,
+        part: Some(part),
+        check: super::check::part,
+        ..kind(name, plural, name)
     }
 }
 

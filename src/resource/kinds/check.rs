@@ -101,6 +101,27 @@ pub(super) fn spec<T: Typed>(resource: &Resource, problems: &mut Problems, rules
     decoded(decode_all(tree, &FieldPath::of(root), Spelling::Protobuf), problems, FieldPath::of(root), rules);
 }
 
+/// The check of a kind with a [`Part`](crate::resource::Part): that of the params which its `spec` is.
+pub(super) fn part(resource: &Resource, problems: &mut Problems) {
+    let unknown = unknown_keys(&resource.body, &["spec", "status"], problems);
+    if unknown > 0 && !resource.body.contains_key("spec") {
+        return;
+    }
+    if let Some(part) = &resource.kind.part {
+        (part.check)(resource.spec(), FieldPath::of("spec"), problems);
+    }
+}
+
+/// Decodes params that stand at `path`, then applies their rules, as [`spec`] does.
+pub(super) fn params<T: serde::de::DeserializeOwned>(
+    tree: &Json,
+    path: FieldPath,
+    problems: &mut Problems,
+    rules: impl FnOnce(&mut At<'_>, &T),
+) {
+    decoded(decode_all(tree, &path, Spelling::Protobuf), problems, path, rules);
+}
+
 /// The same for Kubernetes' own kinds, whose whole body is one struct and whose keys have one spelling.
 pub(super) fn body<T: Typed>(resource: &Resource, problems: &mut Problems, rules: impl FnOnce(&mut At<'_>, &T)) {
     let tree = Json::Object(resource.body.clone());

@@ -7,20 +7,20 @@ use serde::Deserialize;
 use super::cells;
 use super::check::{self, At};
 use crate::diagnostic::{Code, Problem};
-use crate::resource::{Column, Kind, Resource, Typed};
+use crate::resource::{Column, Kind, Part, Resource, Role};
 
 /// The kind `logentry` (config.istio.io).
 pub static LOGENTRY: Kind = Kind {
-    group: "config.istio.io",
-    versions: &["v1alpha2"],
-    categories: cells::POLICY,
     columns: &[
         Column { name: "SEVERITY", wide: false, cell: |r| cells::custom(r, &["spec", "severity"]) },
         Column { name: "TIMESTAMP", wide: false, cell: |r| cells::custom(r, &["spec", "timestamp"]) },
         Column { name: "RES TYPE", wide: false, cell: resource_type },
     ],
-    check: |resource, problems| check::spec::<Logentry>(resource, problems, rules),
-    ..cells::kind("logentry", "logentries", "logentry")
+    ..cells::part(
+        "logentry",
+        "logentries",
+        Part { role: Role::Instance, check: |tree, at, problems| check::params::<Logentry>(tree, at, problems, rules) },
+    )
 };
 
 /// Keys of every line; a variable of that name would make a duplicate.
@@ -42,10 +42,6 @@ pub struct Logentry {
     /// Values of any type; not shown by stdio.
     #[serde(rename = "monitored_resource_dimensions")]
     pub monitored_resource_dimensions: BTreeMap<String, String>,
-}
-
-impl Typed for Logentry {
-    const ROOT: Option<&'static str> = Some("spec");
 }
 
 fn resource_type(logentry: &Resource) -> String {

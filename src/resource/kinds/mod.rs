@@ -7,12 +7,24 @@ mod cells;
 mod check;
 mod workload;
 
+pub mod apikey;
+pub mod authorization;
+pub mod checknothing;
+pub mod denier;
 pub mod deployment;
 pub mod destination_rule;
 pub mod gateway;
+pub mod handler;
+pub mod instance;
+pub mod listchecker;
+pub mod listentry;
 pub mod logentry;
+pub mod metric;
 pub mod namespace;
+pub mod noop;
 pub mod pod;
+pub mod quota;
+pub mod reportnothing;
 pub mod rule;
 pub mod service;
 pub mod service_account;
@@ -22,14 +34,26 @@ pub mod virtual_service;
 
 use serde_json::{Map, Value as Json};
 
-use super::Kind;
+use super::{Kind, Part, Role};
 
+pub use apikey::APIKEY;
+pub use authorization::AUTHORIZATION;
+pub use checknothing::CHECKNOTHING;
+pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
 pub use gateway::GATEWAY;
+pub use handler::HANDLER;
+pub use instance::INSTANCE;
+pub use listchecker::LISTCHECKER;
+pub use listentry::LISTENTRY;
 pub use logentry::LOGENTRY;
+pub use metric::METRIC;
 pub use namespace::NAMESPACE;
+pub use noop::NOOP;
 pub use pod::POD;
+pub use quota::QUOTA;
+pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
 pub use service::SERVICE;
 pub use service_account::SERVICE_ACCOUNT;
@@ -49,9 +73,28 @@ pub static KINDS: &[&Kind] = &[
     &DESTINATION_RULE,
     &SERVICE_ENTRY,
     &RULE,
+    &HANDLER,
+    &INSTANCE,
     &LOGENTRY,
+    &METRIC,
+    &CHECKNOTHING,
+    &REPORTNOTHING,
+    &LISTENTRY,
+    &QUOTA,
+    &AUTHORIZATION,
+    &APIKEY,
     &STDIO,
+    &DENIER,
+    &LISTCHECKER,
+    &NOOP,
 ];
+
+/// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
+pub fn part_of(role: Role, name: &str) -> Option<(&'static Kind, &'static Part)> {
+    let kinds = KINDS.iter().copied();
+    let mut parts = kinds.filter_map(|kind| Some((kind, kind.part.as_ref()?)));
+    parts.find(|(kind, part)| part.role == role && kind.name == name)
+}
 
 /// What a document's `apiVersion` and `kind` mean.
 #[derive(Debug, Clone, Copy)]

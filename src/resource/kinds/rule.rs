@@ -220,6 +220,23 @@ fn rules(at: &mut At<'_>, rule: &Rule) {
             if operation.name.is_empty() {
                 at.field("name").required();
             }
+            const FRAMING: [&str; 9] = [
+                "host",
+                "content-length",
+                "transfer-encoding",
+                "connection",
+                "upgrade",
+                "te",
+                "trailer",
+                "keep-alive",
+                "x-egress-decision-id",
+            ];
+            let name = operation.name.to_ascii_lowercase();
+            if FRAMING.contains(&name.as_str()) {
+                at.field("name").invalid(format!("{name} belongs to the connection and cannot be changed by a rule"));
+            } else if !name.is_empty() && http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+                at.field("name").invalid(format!("\"{name}\" is no name of a header"));
+            }
             if operation.values.is_empty() && operation.operation != Operation::Remove {
                 at.field("values").required();
             }

@@ -6,16 +6,14 @@ use serde::Deserialize;
 
 use super::cells;
 use super::check::{self, At};
-use crate::resource::{Kind, Typed};
+use crate::resource::{Kind, Part, Role};
 
 /// The kind `stdio` (config.istio.io).
-pub static STDIO: Kind = Kind {
-    group: "config.istio.io",
-    versions: &["v1alpha2"],
-    categories: cells::POLICY,
-    check: |resource, problems| check::spec::<Stdio>(resource, problems, rules),
-    ..cells::kind("stdio", "stdios", "stdio")
-};
+pub static STDIO: Kind = cells::part(
+    "stdio",
+    "stdios",
+    Part { role: Role::Handler, check: |tree, at, problems| check::params::<Stdio>(tree, at, problems, rules) },
+);
 
 /// `spec` of a stdio handler.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -63,10 +61,6 @@ impl Default for Stdio {
             max_rotated_files: 1000,
         }
     }
-}
-
-impl Typed for Stdio {
-    const ROOT: Option<&'static str> = Some("spec");
 }
 
 /// Where lines go.

@@ -60,7 +60,8 @@ fn a_wrong_version_or_letter_case_is_no_kind() {
 #[test]
 fn a_category_lists_its_kinds() {
     let names: Vec<_> = in_category("policy-istio-io").map(|kind| kind.name).collect();
-    assert_eq!(names, ["rule", "logentry", "stdio"]);
+    assert!(["rule", "logentry", "stdio"].iter().all(|name| names.contains(name)), "{names:?}");
+    assert!(!names.contains(&"Gateway"));
 }
 
 /// The problems that a kind's check finds in a spec, `path: message` each.

@@ -1,0 +1,35 @@
+//! `denier`: refuses.
+
+use std::sync::Arc;
+
+use crate::call::Code;
+use crate::policy::instance::{Fault, Values};
+use crate::policy::template::{listentry, nothing};
+use crate::policy::verdict::Verdict;
+use crate::resource::kinds;
+use crate::resource::kinds::denier::Denier as Spec;
+
+use super::{Adapter, Handler};
+
+/// The adapter `denier`.
+pub static DENIER: Adapter = Adapter {
+    kind: &kinds::DENIER,
+    templates: &[&nothing::CHECKNOTHING, &listentry::LISTENTRY],
+    build: |setup| {
+        let Spec { status, .. } = setup.params()?;
+        let code = Code(u8::try_from(status.code).unwrap_or(u8::MAX));
+        Ok(Arc::new(Denier { code, message: status.message }))
+    },
+};
+
+#[derive(Debug)]
+struct Denier {
+    code: Code,
+    message: String,
+}
+
+impl Handler for Denier {
+    fn check<'v>(&self, _values: &Values<'v>) -> Result<Verdict, Fault<'v>> {
+        Ok(Verdict::Refused { code: self.code, message: self.message.clone() })
+    }
+}

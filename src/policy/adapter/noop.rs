@@ -1,0 +1,28 @@
+//! `noop`: agrees with everything and does nothing.
+
+use std::sync::Arc;
+
+use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing};
+use crate::resource::kinds;
+
+use super::{Adapter, Handler};
+
+/// The adapter `noop`.
+pub static NOOP: Adapter = Adapter {
+    kind: &kinds::NOOP,
+    templates: &[
+        &logentry::LOGENTRY,
+        &metric::METRIC,
+        &nothing::REPORTNOTHING,
+        &nothing::CHECKNOTHING,
+        &listentry::LISTENTRY,
+        &authorization::AUTHORIZATION,
+        &apikey::APIKEY,
+    ],
+    build: |_| Ok(Arc::new(Noop)),
+};
+
+#[derive(Debug)]
+struct Noop;
+
+impl Handler for Noop {}

@@ -1,0 +1,206 @@
+//! One rule and one call: does it match, and what do its actions say.
+
+use std::sync::Arc;
+
+use http::header::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use crate::accesslog::{Report, Shape};
+use crate::call::{CallBag, Code};
+use crate::expr::{EvalError, Program, Scratch, ValueRef};
+use crate::resource::kinds::rule::Operation;
+
+use super::adapter::Handler;
+use super::instance::{Fault, Instance, Values};
+use super::template::Variety;
+use super::verdict::{Checked, HeaderEdit, Refusal, Verdict};
+use super::{Enforcement, Seen};
+
+/// A compiled rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Full name: `report-politics.rule.istio-system`.
+    pub name: Arc<str>,
+    /// `None` matches every call.
+    pub condition: Option<Program>,
+    /// Whether its refusals are only recorded.
+    pub report_only: bool,
+    /// What it asks before a call leaves.
+    pub(super) checks: Vec<Action>,
+    /// What it tells afterwards.
+    pub(super) reports: Vec<Action>,
+    pub(super) request_headers: Vec<HeaderOperation>,
+    pub(super) response_headers: Vec<HeaderOperation>,
+}
+
+/// One instance handed to one handler.
+#[derive(Debug)]
+pub(super) struct Action {
+    /// The handler's name, as messages have it.
+    pub(super) handler: Arc<str>,
+    /// The instance's full name.
+    pub(super) instance: Arc<str>,
+    /// What does it; or why nothing can.
+    pub(super) ready: Result<Ready, String>,
+}
+
+/// An action that can be carried out.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) instance: Arc<Instance>,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) shape: Option<Arc<Shape>>,
+}
+
+/// A change of a header, to be computed.
+#[derive(Debug)]
+pub(super) struct HeaderOperation {
+    pub(super) name: HeaderName,
+    pub(super) operation: Operation,
+    pub(super) values: Vec<Program>,
+}
+
+/// Whether an attribute gets its value only with the answer. A check rule that reads one does not apply: before the
+/// call leaves nobody can say what the answer will be.
+pub fn known_only_afterwards(attribute: &str) -> bool {
+    const AFTERWARDS: [&str; 8] = [
+        "request.size",
+        "request.total_size",
+        "context.proxy_error_code",
+        "connection.duration",
+        "connection.event",
+        "quota.cache_hit",
+        "connection.received.bytes",
+        "connection.sent.bytes",
+    ];
+    ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
+}
+
+impl Rule {
+    /// Whether the rule has anything to say before a call leaves.
+    pub(super) fn checks(&self) -> bool {
+        !self.checks.is_empty() || !self.request_headers.is_empty() || !self.response_headers.is_empty()
+    }
+
+    /// Whether the rule has anything to tell after a call.
+    pub(super) fn reports(&self) -> bool {
+        self.reports.iter().any(|action| action.ready.is_ok())
+    }
+
+    fn holds<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<bool, EvalError<'v>> {
+        self.condition.as_ref().map_or(Ok(true), |condition| condition.holds(bag, scratch))
+    }
+
+    /// Asks the rule's checks about a call.
+    pub(super) fn check(
+        &self,
+        bag: &CallBag<'_>,
+        scratch: &mut Scratch,
+        enforcement: &Enforcement,
+        checked: &mut Checked,
+        see: &mut impl FnMut(Seen<'_>),
+    ) {
+        scratch.reset();
+        let matched = self.holds(bag, scratch);
+        see(Seen::Rule { rule: self, matched });
+        match matched {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return,
+            Err(_) if self.checks.is_empty() => return,
+            Err(error) => {
+                checked.faults += 1;
+                let message = format!("the match of {} cannot be decided: {error}", self.name);
+                return checked.refusals.push(self.fault(None, message, enforcement));
+            }
+        }
+        for action in &self.checks {
+            scratch.reset();
+            let verdict = action.check(bag, scratch);
+            see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
+            match verdict {
+                Ok(Verdict::Ok) => {}
+                Ok(Verdict::Refused { code, message }) => checked.refusals.push(Refusal {
+                    code,
+                    enforced: !(self.report_only || enforcement.report_only),
+                    ..self.fault(Some(action), message, enforcement)
+                }),
+                Err(why) => {
+                    checked.faults += 1;
+                    checked.refusals.push(self.fault(Some(action), why, enforcement));
+                }
+            }
+        }
+        edits(&self.request_headers, bag, scratch, &mut checked.request_edits);
+        edits(&self.response_headers, bag, scratch, &mut checked.response_edits);
+    }
+
+    /// A check that could not be carried out.
+    fn fault(&self, action: Option<&Action>, message: String, enforcement: &Enforcement) -> Refusal {
+        let nothing = || Arc::<str>::from("");
+        Refusal {
+            rule: Arc::clone(&self.name),
+            handler: action.map_or_else(|| Arc::clone(&self.name), |action| Arc::clone(&action.handler)),
+            instance: action.map_or_else(nothing, |action| Arc::clone(&action.instance)),
+            variety: Variety::Check,
+            code: Code::INTERNAL,
+            message,
+            enforced: enforcement.refuses_faults && !(self.report_only || enforcement.report_only),
+        }
+    }
+
+    /// Hands the rule's reports to their handlers. Returns how many matches and instances could not be evaluated: such a
+    /// match counts as not matching, such an instance is left out (Mixer's rule).
+    pub(super) fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
+        scratch.reset();
+        match self.holds(bag, scratch) {
+            Ok(true) => {}
+            Ok(false) => return 0,
+            Err(_) => return 1,
+        }
+        let mut errors = 0;
+        for ready in self.reports.iter().filter_map(|action| action.ready.as_ref().ok()) {
+            scratch.reset();
+            if ready.handler.report(&ready.values(bag, scratch), report).is_err() {
+                errors += 1;
+            }
+        }
+        errors
+    }
+}
+
+impl Action {
+    /// The verdict, or why there is none.
+    fn check(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Result<Verdict, String> {
+        let ready = self.ready.as_ref().map_err(String::clone)?;
+        ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| match fault {
+            Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
+            Fault::Handler(why) => why.into_owned(),
+        })
+    }
+}
+
+impl Ready {
+    fn values<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Values<'v> {
+        Values { instance: &self.instance, shape: self.shape.as_ref(), bag, scratch }
+    }
+}
+
+/// Computes changes of headers. A value that is empty, has no value or is no header value leaves its operation out, as
+/// in Mixer.
+fn edits(operations: &[HeaderOperation], bag: &CallBag<'_>, scratch: &mut Scratch, edits: &mut Vec<HeaderEdit>) {
+    for HeaderOperation { name, operation, values } in operations {
+        scratch.reset();
+        let value = |program: &Program| match program.eval(bag, scratch) {
+            Ok(ValueRef::String(text)) if !text.is_empty() => HeaderValue::from_str(text).ok(),
+            _ => None,
+        };
+        let computed: SmallVec<[HeaderValue; 1]> = match operation {
+            Operation::Remove => SmallVec::new(),
+            Operation::Replace | Operation::Append => values.iter().filter_map(value).collect(),
+        };
+        if *operation == Operation::Remove || !computed.is_empty() {
+            edits.push(HeaderEdit { name: name.clone(), operation: *operation, values: computed });
+        }
+    }
+}

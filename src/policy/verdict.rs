@@ -1,0 +1,129 @@
+//! What checks say of a call, together.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::header::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use crate::call::Code;
+use crate::resource::kinds::rule::Operation;
+
+use super::template::Variety;
+
+/// What one check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The call may go.
+    Ok,
+    /// It may not.
+    Refused {
+        /// Why, for programs.
+        code: Code,
+        /// Why, for people; may hold text of the caller.
+        message: String,
+    },
+}
+
+/// A check or quota that did not let a call go.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Full name of the rule.
+    pub rule: Arc<str>,
+    /// Name of the handler, as messages have it.
+    pub handler: Arc<str>,
+    /// Full name of the instance; empty where the match itself could not be decided.
+    pub instance: Arc<str>,
+    /// Whether a check or a quota refused.
+    pub variety: Variety,
+    /// Why, for programs.
+    pub code: Code,
+    /// Why, for people.
+    pub message: String,
+    /// Whether it counts; a rule, a caller or a proxy that only reports lets the call go.
+    pub enforced: bool,
+}
+
+/// A change of a header that a rule asks for.
+#[derive(Debug, Clone)]
+pub struct HeaderEdit {
+    /// The header.
+    pub name: HeaderName,
+    /// What is done with it.
+    pub operation: Operation,
+    /// The values; none for a removal.
+    pub values: SmallVec<[HeaderValue; 1]>,
+}
+
+/// What all checks of a call said. Empty for most calls, and then without any memory of its own.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// What did not let it go, in the order of rules and their actions.
+    pub refusals: Vec<Refusal>,
+    /// Checks that could not be carried out.
+    pub faults: u64,
+    /// Changes of the request, for a call that goes.
+    pub request_edits: Vec<HeaderEdit>,
+    /// Changes of the answer.
+    pub response_edits: Vec<HeaderEdit>,
+}
+
+impl Checked {
+    /// The code of the first refusal that counts; none where the call may go.
+    pub fn refused(&self) -> Option<Code> {
+        self.refusals.iter().find(|refusal| refusal.enforced).map(|refusal| refusal.code)
+    }
+
+    /// `PERMISSION_DENIED:HANDLER:MESSAGE`, the messages of all refusals that count joined by `, `: what Istio's proxy
+    /// tells the caller. Empty where the call may go.
+    pub fn message(&self) -> String {
+        let mut text = String::new();
+        for refusal in self.refusals.iter().filter(|refusal| refusal.enforced) {
+            if text.is_empty() {
+                text.push_str(refusal.code.name());
+                text.push(':');
+            } else {
+                text.push_str(", ");
+            }
+            // Istio's messages name the handlers of checks, not those of quotas.
+            if refusal.variety == Variety::Check {
+                let _ = write!(text, "{}:", refusal.handler);
+            }
+            text.push_str(&refusal.message);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(handler: &str, code: Code, message: &str, enforced: bool) -> Refusal {
+        let (rule, instance) = ("r.rule.ns".into(), "i.listentry.ns".into());
+        Refusal {
+            rule,
+            handler: handler.into(),
+            instance,
+            variety: Variety::Check,
+            code,
+            message: message.into(),
+            enforced,
+        }
+    }
+
+    #[test]
+    fn the_first_code_counts_and_all_messages_are_told() {
+        let refusals = vec![
+            refusal("shadow.denier.ns", Code(9), "not told", false),
+            refusal("pathlist.listchecker.ns", Code::PERMISSION_DENIED, "/x is not whitelisted", true),
+            refusal("blocker.denier.ns", Code(9), "", true),
+        ];
+        let checked = Checked { refusals, ..Checked::default() };
+        assert_eq!(checked.refused(), Some(Code::PERMISSION_DENIED));
+        assert_eq!(
+            checked.message(),
+            "PERMISSION_DENIED:pathlist.listchecker.ns:/x is not whitelisted, blocker.denier.ns:"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Rules that refuse, as a caller and an operator see them.
+
+use egressctl::cli::demo::origin::{Origin, Received, Reply};
+
+use crate::proxied::Proxied;
+use crate::stage::Stage;
+
+/// An origin for a.example, and what is declared besides.
+fn scene(manifests: &str) -> (Stage, Origin) {
+    let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Stage::new();
+    let entry = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: a}}\nspec:\n  hosts: [a.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{{address: {}, ports: \
+         {{http: {}}}}}]\n",
+        origin.address.ip(),
+        origin.address.port()
+    );
+    scene.ok(&["create", "-f", &scene.fixture("scenario/sleep.yaml")]);
+    scene.ok_with(&["create", "-f", "-"], &entry);
+    scene.ok_with(&["create", "-f", "-"], manifests);
+    (scene, origin)
+}
+
+const DENIER: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: blocker, namespace: istio-system}
+spec: {status: {code: 7, message: not from here}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: any, namespace: istio-system}
+spec: {}
+---
+";
+
+fn rule(condition: &str, annotations: &str) -> String {
+    format!(
+        "{DENIER}apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {{name: deny, namespace: istio-system, \
+         annotations: {annotations}}}\nspec:\n  match: {condition}\n  actions: [{{handler: blocker.denier, instances: \
+         [any.checknothing]}}]\n"
+    )
+}
+
+#[test]
+fn a_refusal_has_the_codes_status_names_the_handler_and_its_decision() {
+    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{}"));
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/yes").status, 200);
+    let refused = proxy.get("http://a.example/no");
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.text().starts_with("PERMISSION_DENIED:blocker.denier.istio-system:not from here\n"),
+        "{}",
+        refused.text()
+    );
+    let id = refused.head.lines().find_map(|line| line.strip_prefix("x-egress-decision-id: ")).expect("an id");
+    let entry = scene.wait_for_entry(id);
+    assert!(entry.contains("\"rule\":\"deny.rule.istio-system\"") && entry.contains("\"responseCode\":403"), "{entry}");
+    let again = proxy.get("http://a.example/%6eo");
+    assert_eq!(again.status, 403, "another spelling is the same path");
+}
+
+#[test]
+fn a_check_that_cannot_be_carried_out_refuses_unless_told_otherwise() {
+    let condition = "source.labels[\"app\"] == \"sleep\" && request.auth.principal == \"x\"";
+    let (scene, _origin) = scene(&rule(condition, "{}"));
+    {
+        let proxy = Proxied::start(&scene, &[]);
+        let refused = proxy.get("http://a.example/");
+        assert_eq!(refused.status, 500);
+        assert!(
+            refused.text().contains("cannot be decided: lookup failed: 'request.auth.principal'"),
+            "{}",
+            refused.text()
+        );
+    }
+    let proxy = Proxied::start(&scene, &["--on-check-failure", "allow", "--node", "lenient"]);
+    assert_eq!(proxy.get("http://a.example/").status, 200);
+    assert!(scene.wait_for_entry("would deny").contains("\"level\":\"warn\""));
+}
+
+#[test]
+fn a_check_whose_handler_has_gone_refuses() {
+    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{}"));
+    scene.ok(&["delete", "denier", "blocker", "-n", "istio-system"]);
+    let proxy = Proxied::start(&scene, &[]);
+    let refused = proxy.get("http://a.example/no");
+    assert_eq!(refused.status, 500);
+    assert!(refused.text().contains("no handler blocker.denier.istio-system"), "{}", refused.text());
+    assert_eq!(proxy.get("http://a.example/yes").status, 200);
+}
+
+#[test]
+fn a_rule_that_only_reports_lets_go_and_says_so() {
+    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{egressctl.io/mode: report}"));
+    let mut proxy = Proxied::start(&scene, &[]);
+    assert!(proxy.wait_for("policy:").contains("0 rules enforced, 1 only reports"));
+    assert_eq!(proxy.get("http://a.example/no").status, 200);
+    let entry = scene.wait_for_entry("would deny");
+    assert!(entry.contains("would deny: PERMISSION_DENIED:blocker.denier.istio-system:not from here"), "{entry}");
+    assert!(scene.metrics().contains("egressctl_would_deny_total 1\n"));
+}
+
+#[test]
+fn a_proxy_or_a_workload_that_only_reports_refuses_nobody() {
+    let (scene, _origin) = scene(&rule("request.host == \"a.example\"", "{}"));
+    {
+        let proxy = Proxied::start(&scene, &["--report-only"]);
+        assert_eq!(proxy.get("http://a.example/").status, 200);
+    }
+    let sleep = std::fs::read_to_string(scene.fixture("scenario/sleep.yaml")).expect("a fixture");
+    let marked = sleep.replacen(
+        "kind: Deployment\nmetadata:\n",
+        "kind: Deployment\nmetadata:\n  annotations: {egressctl.io/mode: report}\n",
+        1,
+    );
+    assert_ne!(marked, sleep);
+    scene.ok_with(&["apply", "-f", "-"], &marked);
+    let proxy = Proxied::start(&scene, &["--node", "second"]);
+    assert_eq!(proxy.get("http://a.example/").status, 200);
+}
+
+#[test]
+fn rules_change_headers_of_calls_that_go() {
+    let rule = "apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {name: mark, namespace: istio-system}\nspec:\n  \
+                requestHeaderOperations: [{name: x-from, values: [source.workload.name]}, {name: x-secret, operation: \
+                REMOVE}]\n  responseHeaderOperations: [{name: x-seen, values: ['\"yes\"']}]\n";
+    let (scene, origin) = scene(rule);
+    drop(origin);
+    let echo = |received: &Received| Reply::page("200 OK", received.head.as_bytes());
+    let origin = Origin::start(None, echo).expect("an origin");
+    let entry = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: b}}\nspec:\n  hosts: [b.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{{address: {}, ports: \
+         {{http: {}}}}}]\n",
+        origin.address.ip(),
+        origin.address.port()
+    );
+    scene.ok_with(&["create", "-f", "-"], &entry);
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://b.example/ HTTP/1.1\r\nhost: b.example\r\nx-secret: 1\r\n\r\n");
+    let answer = client.read();
+    assert!(answer.head.contains("x-seen: yes"), "{}", answer.head);
+    assert!(answer.text().contains("x-from: sleep") && !answer.text().contains("x-secret"), "{}", answer.text());
+}
+
+#[test]
+fn what_a_rule_names_wrongly_is_told_with_what_was_meant() {
+    let scene = Stage::new();
+    let manifest =
+        rule("request.path.startsWith(\"/no\")", "{}").replace("handler: blocker.denier", "handler: bloker.denier");
+    let told = scene.told_with(&["create", "-f", "-"], &manifest);
+    assert!(told.contains("did you mean `blocker.denier.istio-system`?"), "{told}");
+    let wrong =
+        rule("request.path.startsWith(\"/no\")", "{}").replace("any.checknothing", "any.checknothing, log.logentry");
+    let logentry = "---\napiVersion: config.istio.io/v1alpha2\nkind: logentry\nmetadata: {name: log, namespace: \
+                    istio-system}\nspec: {severity: '\"info\"'}\n";
+    let scene = Stage::new();
+    let told = scene.told_with(&["create", "-f", "-"], &format!("{wrong}{logentry}"));
+    assert!(told.contains("the adapter denier takes no logentry"), "{told}");
+}
