@@ -131,6 +131,7 @@ impl Parts {
         let (condition, mut problems) = condition(spec, vocabulary)?;
         let mut rule = Rule {
             name: full_name(resource).into(),
+            origin: resource.origin.clone(),
             condition,
             report_only: reports_only(resource),
             checks: Vec::new(),

@@ -124,6 +124,11 @@ impl Policy {
         std::iter::once(&self.mesh).chain(own)
     }
 
+    /// All rules that see a call, whether they match it or not, in the order in which they are asked.
+    pub fn rules(&self, bag: &CallBag<'_>) -> impl Iterator<Item = &Rule> {
+        self.scopes(bag).flat_map(|rules| &rules.all)
+    }
+
     /// Asks all checks that apply to a call; `see` is told of each rule and check.
     pub fn check(&self, bag: &CallBag<'_>, scratch: &mut Scratch, see: &mut impl FnMut(Seen<'_>)) -> Checked {
         let mut checked = Checked::default();

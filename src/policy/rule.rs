@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::accesslog::{Report, Shape};
 use crate::call::{CallBag, Code};
 use crate::expr::{EvalError, Program, Scratch, ValueRef};
+use crate::resource::Origin;
 use crate::resource::kinds::rule::Operation;
 
 use super::adapter::Handler;
@@ -21,6 +22,8 @@ use super::{Enforcement, Seen};
 pub struct Rule {
     /// Full name: `report-politics.rule.istio-system`.
     pub name: Arc<str>,
+    /// Where it was declared, if known.
+    pub origin: Option<Origin>,
     /// `None` matches every call.
     pub condition: Option<Program>,
     /// Whether its refusals are only recorded.
@@ -82,12 +85,21 @@ impl Rule {
         !self.checks.is_empty() || !self.request_headers.is_empty() || !self.response_headers.is_empty()
     }
 
+    /// Whether the rule can refuse calls.
+    pub fn is_checked(&self) -> bool {
+        !self.checks.is_empty()
+    }
+
     /// Whether the rule has anything to tell after a call.
     pub(super) fn reports(&self) -> bool {
         self.reports.iter().any(|action| action.ready.is_ok())
     }
 
-    fn holds<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<bool, EvalError<'v>> {
+    /// Whether the rule matches a call.
+    ///
+    /// # Errors
+    /// When that cannot be decided.
+    pub fn holds<'v>(&'v self, bag: &'v CallBag<'v>, scratch: &'v Scratch) -> Result<bool, EvalError<'v>> {
         self.condition.as_ref().map_or(Ok(true), |condition| condition.holds(bag, scratch))
     }
 

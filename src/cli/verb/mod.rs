@@ -13,6 +13,7 @@ mod get;
 mod logs;
 mod proxy;
 mod replace;
+mod trace;
 mod version;
 
 pub(crate) use table::Verb;

@@ -38,6 +38,7 @@ verbs! {
     describe Describe
     delete Delete
     logs Logs
+    trace Trace
     proxy Proxy
     demo Demo
     api_resources ApiResources
