@@ -47,7 +47,7 @@ mod tests;
 pub use ast::Ast;
 pub use attribute::{Bag, Slot, Vocabulary, slot};
 pub use eval::EvalError;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, Reads, explain, reads};
 pub use json::write_string as write_json_string;
 pub use parser::{MAX_DEPTH, MAX_LENGTH};
 pub use program::{Compiled, Program};

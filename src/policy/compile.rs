@@ -1,7 +1,7 @@
 //! From the resources of Mixer's kinds to the policy.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
 use serde_json::Value as Json;
@@ -135,6 +135,7 @@ impl Parts {
             condition,
             report_only: reports_only(resource),
             checks: Vec::new(),
+            hints: OnceLock::new(),
             reports: Vec::new(),
             request_headers: headers(
                 "spec.requestHeaderOperations",

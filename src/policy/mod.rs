@@ -7,6 +7,7 @@
 pub mod adapter;
 mod compile;
 mod expression;
+mod hints;
 mod index;
 pub mod instance;
 mod live;

@@ -11,3 +11,4 @@ mod proxied;
 mod proxy;
 mod recovery;
 mod scenario;
+mod trace;

@@ -15,6 +15,7 @@ mod proxy;
 mod replace;
 mod trace;
 mod version;
+mod why;
 
 pub(crate) use table::Verb;
 

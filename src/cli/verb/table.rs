@@ -39,6 +39,7 @@ verbs! {
     delete Delete
     logs Logs
     trace Trace
+    why Why
     proxy Proxy
     demo Demo
     api_resources ApiResources
