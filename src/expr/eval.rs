@@ -26,6 +26,9 @@ pub enum EvalError<'a> {
     /// A text that was to be a regular expression and is none, or is too large.
     #[error("bad regular expression '{}'", shown(.0))]
     Pattern(&'a str),
+    /// A `+` made a text longer than [`MAX_TEXT`].
+    #[error("a text grew longer than {MAX_TEXT} bytes")]
+    TooLong,
     /// The bag gave a value of another type than the vocabulary declares.
     #[error("attribute '{name}' has a value of type {found}, declared {declared}")]
     WrongType {
@@ -45,6 +48,10 @@ pub enum EvalError<'a> {
         found: ValueType,
     },
 }
+
+/// Longest text that `+` makes, in bytes: the longest head of a request several times over. Without a bound a short
+/// expression over a long header could fill megabytes in every call.
+pub const MAX_TEXT: usize = 256 << 10;
 
 /// Longest piece of a caller's text in a message, in characters.
 const SHOWN: usize = 64;
@@ -163,7 +170,11 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
                 let mut sum = self.scratch.text();
                 sum.push_str(as_text(first));
                 for operand in others {
-                    sum.push_str(self.text(operand)?);
+                    let text = self.text(operand)?;
+                    if sum.len() + text.len() > MAX_TEXT {
+                        return Err(EvalError::TooLong);
+                    }
+                    sum.push_str(text);
                 }
                 Ok(ValueRef::String(sum.into_bump_str()))
             }
@@ -175,7 +186,7 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
             (Run::Choose, [condition, yes, no]) => self.value(if self.truth(condition)? { yes } else { no }),
             (Run::Matches, [pattern, text]) => {
                 let pattern = self.text(pattern)?;
-                let regex = pattern::compile(pattern).map_err(|_| EvalError::Pattern(pattern))?;
+                let regex = pattern::compile_for_a_call(pattern).map_err(|_| EvalError::Pattern(pattern))?;
                 Ok(ValueRef::Bool(regex.is_match(self.text(text)?)))
             }
             (Run::Strict(function), arguments) => {

@@ -1,5 +1,6 @@
 //! The functions of the language, one line each in [`FUNCTIONS`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::eval::{EvalError, as_bool, as_text};
@@ -130,9 +131,14 @@ fn timestamp<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<
     Ok(ValueRef::Timestamp(time))
 }
 
-fn dns_name<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
+/// Keeps the spelling, but for punycode, which becomes Unicode.
+fn dns_name<'a>(arguments: &[ValueRef<'a>], scratch: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
     let [text] = texts(arguments);
-    checked(names::is_dns_name(text), ValueRef::DnsName(text), text)
+    Ok(ValueRef::DnsName(match names::dns_name(text) {
+        Some(Cow::Borrowed(name)) => name,
+        Some(Cow::Owned(name)) => scratch.keep(&name),
+        None => return Err(EvalError::Conversion { text, to: DnsName }),
+    }))
 }
 
 fn email<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {

@@ -44,7 +44,7 @@ mod tests;
 
 pub use ast::Ast;
 pub use attribute::{Bag, Slot, Vocabulary, slot};
-pub use eval::EvalError;
+pub use eval::{EvalError, MAX_TEXT};
 pub use json::write_string as write_json_string;
 pub use parser::{MAX_DEPTH, MAX_LENGTH};
 pub use program::{Compiled, Program};
