@@ -35,6 +35,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
@@ -287,6 +288,19 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;eval'= {
+            cand --attr 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own'
+            cand --attributes 'YAML or JSON file with attributes: a map from names to values; - reads standard input'
+            cand -o 'json'
+            cand --output 'json'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --batch 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line'
             cand -h 'Print help'
             cand --help 'Print help'
         }

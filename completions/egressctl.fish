@@ -40,6 +40,7 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Del
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
@@ -248,6 +249,16 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'W
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l attr -d 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l attributes -d 'YAML or JSON file with attributes: a map from names to values; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s o -l output -d 'json' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l batch -d 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l api-group -d 'Only kinds of this group; the core group has the empty name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l namespaced -d 'Only kinds that live in namespaces, or only those that do not' -r -f -a "true\t''
 false\t''"

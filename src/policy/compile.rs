@@ -32,7 +32,7 @@ impl Policy {
     /// # Errors
     /// A stored resource that does not compile.
     pub fn compile(view: &dyn View, notes: &mut Vec<String>) -> Result<Self, LoadError> {
-        let vocabulary = Vocabulary::standard();
+        let vocabulary = &super::vocabulary(view)?;
         let mut parts = Parts { instances: HashMap::new(), handlers: HashMap::new() };
         for (resource, spec) in load::<Logentry>(view, &LOGENTRY)? {
             let compiled =

@@ -7,6 +7,7 @@ pub mod adapter;
 mod compile;
 pub mod refusal;
 pub mod template;
+mod vocabulary;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use adapter::stdio::Stdio;
 use template::logentry::LogEntry;
 
 pub use compile::{CONFIG_NAMESPACE, condition, full_name, resolve};
+pub use vocabulary::{clash, vocabulary};
 
 /// All rules of a configuration.
 #[derive(Debug, Default)]

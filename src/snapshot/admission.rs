@@ -6,12 +6,12 @@
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::Vocabulary;
 use crate::policy::template::logentry::LogEntry;
-use crate::policy::{condition, full_name, resolve};
-use crate::registry::{Result, View};
+use crate::policy::{clash, condition, full_name, resolve, vocabulary};
+use crate::registry::{LoadError, Result, View};
 use crate::resource::kinds::logentry::Logentry;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::virtual_service::VirtualService;
-use crate::resource::kinds::{GATEWAY, LOGENTRY, RULE, STDIO, VIRTUAL_SERVICE};
+use crate::resource::kinds::{ATTRIBUTEMANIFEST, GATEWAY, LOGENTRY, RULE, STDIO, VIRTUAL_SERVICE};
 use crate::resource::{Key, Kind, Resource};
 
 use super::effects::without_effect;
@@ -25,7 +25,9 @@ pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
     if *resource.kind == RULE {
         rule(view, resource, &mut problems)?;
     } else if *resource.kind == LOGENTRY {
-        logentry(resource, &mut problems);
+        logentry(view, resource, &mut problems)?;
+    } else if *resource.kind == ATTRIBUTEMANIFEST {
+        problems.extend(unless_broken(clash(view, resource))?.flatten());
     } else if *resource.kind == VIRTUAL_SERVICE {
         virtual_service(view, resource, &mut problems)?;
     }
@@ -36,7 +38,7 @@ pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
 fn rule(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     // What does not decode has been refused already.
     let Ok(spec) = resource.typed::<RuleSpec>() else { return Ok(()) };
-    if let Err(found) = condition(&spec, Vocabulary::standard()) {
+    if let Err(found) = condition(&spec, &known(view)?) {
         problems.extend(found);
     }
     for (position, action) in spec.actions.iter().enumerate() {
@@ -75,11 +77,26 @@ fn reference(
     Ok(())
 }
 
-fn logentry(resource: &Resource, problems: &mut Problems) {
+fn logentry(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     if let Ok(spec) = resource.typed::<Logentry>()
-        && let Err(found) = LogEntry::compile(&spec, Vocabulary::standard())
+        && let Err(found) = LogEntry::compile(&spec, &known(view)?)
     {
         problems.extend(found);
+    }
+    Ok(())
+}
+
+/// The attributes that expressions may name; Istio's own alone where a manifest is broken, which is told of itself.
+fn known(view: &dyn View) -> Result<Vocabulary> {
+    Ok(unless_broken(vocabulary(view))?.unwrap_or_else(|| Vocabulary::standard().clone()))
+}
+
+/// Nothing where another resource is at fault.
+fn unless_broken<T>(loaded: std::result::Result<T, LoadError>) -> Result<Option<T>> {
+    match loaded {
+        Ok(value) => Ok(Some(value)),
+        Err(LoadError::Registry(error)) => Err(error),
+        Err(LoadError::Resource { .. }) => Ok(None),
     }
 }
 

@@ -40,6 +40,7 @@ verbs! {
     logs Logs
     proxy Proxy
     demo Demo
+    eval Eval
     api_resources ApiResources
     completion Completion
     version Version

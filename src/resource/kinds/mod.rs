@@ -7,6 +7,7 @@ mod cells;
 mod check;
 mod workload;
 
+pub mod attributemanifest;
 pub mod deployment;
 pub mod destination_rule;
 pub mod gateway;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Kind;
 
+pub use attributemanifest::ATTRIBUTEMANIFEST;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
 pub use gateway::GATEWAY;
@@ -51,6 +53,7 @@ pub static KINDS: &[&Kind] = &[
     &RULE,
     &LOGENTRY,
     &STDIO,
+    &ATTRIBUTEMANIFEST,
 ];
 
 /// What a document's `apiVersion` and `kind` mean.

@@ -60,7 +60,7 @@ fn a_wrong_version_or_letter_case_is_no_kind() {
 #[test]
 fn a_category_lists_its_kinds() {
     let names: Vec<_> = in_category("policy-istio-io").map(|kind| kind.name).collect();
-    assert_eq!(names, ["rule", "logentry", "stdio"]);
+    assert_eq!(names, ["rule", "logentry", "stdio", "attributemanifest"]);
 }
 
 /// The problems that a kind's check finds in a spec, `path: message` each.
