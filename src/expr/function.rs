@@ -14,6 +14,9 @@ pub(super) const MAX_ARGUMENTS: usize = 3;
 
 type Strict = for<'a> fn(&[ValueRef<'a>], &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>>;
 
+/// Whether something holds of two texts.
+pub(super) type Test = fn(&str, &str) -> bool;
+
 /// A function or method: how it is called and what it does.
 pub(super) struct Function {
     pub(super) name: &'static str,
@@ -37,6 +40,8 @@ pub(super) enum Parameter {
 pub(super) enum Run {
     /// All arguments first, then the function.
     Strict(Strict),
+    /// A truth about two texts, the commonest sort.
+    Test(Test),
     /// The condition, then the one of two arguments that it chooses.
     Choose,
     /// A regular expression, compiled with the program where it is constant.
@@ -52,10 +57,10 @@ const fn method(name: &'static str, parameters: &'static [Parameter], result: Pa
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    function("match", &[Of(String), Of(String)], Of(Bool), Run::Strict(wildcard_match)),
+    function("match", &[Of(String), Of(String)], Of(Bool), Run::Test(wildcard_match)),
     method("matches", &[Of(String), Of(String)], Of(Bool), Run::Matches),
-    method("startsWith", &[Of(String), Of(String)], Of(Bool), Run::Strict(starts_with)),
-    method("endsWith", &[Of(String), Of(String)], Of(Bool), Run::Strict(ends_with)),
+    method("startsWith", &[Of(String), Of(String)], Of(Bool), Run::Test(starts_with)),
+    method("endsWith", &[Of(String), Of(String)], Of(Bool), Run::Test(ends_with)),
     function("ip", &[Of(String)], Of(IpAddress), Run::Strict(ip)),
     function("timestamp", &[Of(String)], Of(ValueType::Timestamp), Run::Strict(timestamp)),
     function("dnsName", &[Of(String)], Of(DnsName), Run::Strict(dns_name)),
@@ -101,23 +106,20 @@ fn texts<'a, const N: usize>(arguments: &[ValueRef<'a>]) -> [&'a str; N] {
 }
 
 /// `prefix*`, `*suffix` or the whole text. Of two stars at the ends only the last is one.
-fn wildcard_match<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, pattern] = texts(arguments);
-    Ok(ValueRef::Bool(match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+fn wildcard_match(text: &str, pattern: &str) -> bool {
+    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
         (Some(prefix), _) => text.starts_with(prefix),
         (None, Some(suffix)) => text.ends_with(suffix),
         (None, None) => text == pattern,
-    }))
+    }
 }
 
-fn starts_with<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, prefix] = texts(arguments);
-    Ok(ValueRef::Bool(text.starts_with(prefix)))
+fn starts_with(text: &str, prefix: &str) -> bool {
+    text.starts_with(prefix)
 }
 
-fn ends_with<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, suffix] = texts(arguments);
-    Ok(ValueRef::Bool(text.ends_with(suffix)))
+fn ends_with(text: &str, suffix: &str) -> bool {
+    text.ends_with(suffix)
 }
 
 fn ip<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
