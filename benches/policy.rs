@@ -84,10 +84,9 @@ fn ten_clauses() {
     }
     assert_eq!(theirs.execute(&context).expect("a value"), Value::Bool(true));
 
-    let [ours, cel] = best([
-        &mut || assert!(black_box(&program).holds(&request, &scratch) == Ok(true)),
-        &mut || assert!(black_box(&theirs).execute(&context).is_ok_and(|value| value == Value::Bool(true))),
-    ]);
+    let [ours, cel] = best([&mut || assert!(black_box(&program).holds(&request, &scratch) == Ok(true)), &mut || {
+        assert!(black_box(&theirs).execute(&context).is_ok_and(|value| value == Value::Bool(true)))
+    }]);
     println!("ten clauses, all true                        {ours:>8.1} ns");
     println!("the same in the cel crate                    {cel:>8.1} ns, {:.1} times", cel / ours);
 }

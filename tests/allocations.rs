@@ -125,7 +125,8 @@ fn a_match_allocates_nothing() {
         r#"conditional(request.size | 0 == 0, request.path, request.id).startsWith("/")"#,
         r#"(request.size > 5) == false"#,
     ] {
-        let program = Program::compile(text, Vocabulary::standard()).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+        let program =
+            Program::compile(text, Vocabulary::standard()).unwrap_or_else(|problem| panic!("{text}: {problem}"));
         // The first evaluation makes the scratch's room and the regular expression's.
         let first = program.holds(&request, &scratch);
         assert!(first.is_err() || first == Ok(true), "{text}: {first:?}");
