@@ -59,7 +59,10 @@ fn manifest(name: &str, attribute: &str, of: &str) -> String {
 }
 
 fn rule(condition: &str) -> String {
-    format!("apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {{name: r}}\nspec: {{match: '{condition}'}}\n")
+    format!(
+        "apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {{name: r}}\n\
+         spec: {{match: '{condition}', actions: [{{handler: h.stdio, instances: [l.logentry]}}]}}\n"
+    )
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::value;
-use crate::expr::{Bag, OwnedValue, Slot, ValueRef, ValueType, Vocabulary, is_attribute_name};
-
 use crate::diagnostic::suggest::nearest;
+use crate::expr::{Bag, OwnedValue, Slot, ValueRef, ValueType, Vocabulary, is_attribute_name};
 
 /// Types and values by name, before they have slots.
 #[derive(Debug, Default)]
@@ -39,20 +38,30 @@ impl Attributes {
         let (name, of) = self.named(name)?;
         match (key, of) {
             (Some(key), ValueType::StringMap) => {
-                let map = self.values.entry(name.to_owned()).or_insert_with(|| OwnedValue::StringMap(BTreeMap::new()));
-                if let OwnedValue::StringMap(map) = map {
-                    map.insert(key.to_owned(), value.to_owned());
-                }
-                return Ok(());
+                self.insert(name, key, value);
+                Ok(())
             }
-            (Some(_), of) => return Err(format!("attribute {name} is of type {of} and has no keys")),
+            (Some(_), of) => Err(format!("attribute {name} is of type {of} and has no keys")),
             (None, ValueType::StringMap) => {
                 let map = serde_json::from_str(value);
                 let map = map.map_err(|_| format!("attribute {name}: write {name}[KEY]=VALUE, or a JSON object"))?;
-                return self.set(name, of, &map);
+                self.set(name, of, &map)
             }
             (None, of) => self.set(name, of, &Json::String(value.to_owned())),
         }
+    }
+
+    /// Gives a key of a map its value.
+    fn insert(&mut self, name: &str, key: &str, value: &str) {
+        let map = match self.values.remove(name) {
+            Some(OwnedValue::StringMap(mut map)) => {
+                map.insert(key.to_owned(), value.to_owned());
+                map
+            }
+            // Of an attribute that was given with two types the last one counts.
+            _ => BTreeMap::from([(key.to_owned(), value.to_owned())]),
+        };
+        self.values.insert(name.to_owned(), OwnedValue::StringMap(map));
     }
 
     /// Takes a tree of values by name; a name may have its type behind it, `NAME:TYPE`. Null is no value.

@@ -20,7 +20,7 @@ enum Outcome {
 
 /// What stands in an operand's place.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Operand {
+enum Side {
     /// An attribute that has a value.
     Present,
     /// An attribute that has none.
@@ -29,7 +29,7 @@ enum Operand {
     Constant,
 }
 
-const OPERANDS: [Operand; 3] = [Operand::Present, Operand::Absent, Operand::Constant];
+const SIDES: [Side; 3] = [Side::Present, Side::Absent, Side::Constant];
 
 /// A type: its attribute, the value of it, a constant, the value of that, and the operators that take two of it.
 struct Row {
@@ -78,19 +78,19 @@ const ROWS: [Row; 11] = [
 ];
 
 impl Row {
-    fn spelled(&self, operand: Operand) -> String {
+    fn spelled(&self, operand: Side) -> String {
         match operand {
-            Operand::Present => self.attribute.to_owned(),
-            Operand::Absent => format!("no.{}", self.attribute),
-            Operand::Constant => self.constant.to_owned(),
+            Side::Present => self.attribute.to_owned(),
+            Side::Absent => format!("no.{}", self.attribute),
+            Side::Constant => self.constant.to_owned(),
         }
     }
 
-    fn outcome(&self, operand: Operand) -> Outcome {
+    fn outcome(&self, operand: Side) -> Outcome {
         match operand {
-            Operand::Present => Outcome::Value(self.value.to_owned()),
-            Operand::Absent => Outcome::Absent(self.spelled(operand)),
-            Operand::Constant => Outcome::Value(self.constant_value.to_owned()),
+            Side::Present => Outcome::Value(self.value.to_owned()),
+            Side::Absent => Outcome::Absent(self.spelled(operand)),
+            Side::Constant => Outcome::Value(self.constant_value.to_owned()),
         }
     }
 }
@@ -132,24 +132,24 @@ fn truth(truth: bool) -> Outcome {
 }
 
 /// What an operator does with two operands of a type that it takes.
-fn expected(operator: &str, row: &Row, left: Operand, right: Operand) -> Outcome {
+fn expected(operator: &str, row: &Row, left: Side, right: Side) -> Outcome {
     let (a, b) = (row.outcome(left), row.outcome(right));
     match operator {
-        "|" if left == Operand::Absent => b,
+        "|" if left == Side::Absent => b,
         "|" => a,
-        _ if left == Operand::Absent => a,
+        _ if left == Side::Absent => a,
         // The right side is not asked for where the left decides.
-        "&&" if left == Operand::Constant => truth(false),
-        "||" if left == Operand::Present => truth(true),
+        "&&" if left == Side::Constant => truth(false),
+        "||" if left == Side::Present => truth(true),
         "&&" | "||" => b,
-        _ if right == Operand::Absent => b,
+        _ if right == Side::Absent => b,
         "+" => Outcome::Value(sum(row.attribute, left, right).to_owned()),
         _ => truth(holds(operator, rank(left).cmp(&rank(right)))),
     }
 }
 
-fn rank(operand: Operand) -> u8 {
-    u8::from(operand == Operand::Present)
+fn rank(operand: Side) -> u8 {
+    u8::from(operand == Side::Present)
 }
 
 fn holds(operator: &str, order: Ordering) -> bool {
@@ -164,7 +164,7 @@ fn holds(operator: &str, order: Ordering) -> bool {
     }
 }
 
-fn sum(attribute: &str, left: Operand, right: Operand) -> &'static str {
+fn sum(attribute: &str, left: Side, right: Side) -> &'static str {
     match (attribute, rank(left), rank(right)) {
         ("text", 1, 1) => "\"AbAb\"",
         ("text", 1, 0) => "\"AbAa\"",
@@ -186,7 +186,7 @@ fn every_operator_on_every_pair_of_types_with_every_absence() {
     let mut cases = 0;
     for operator in OPERATORS {
         for (left_row, right_row) in ROWS.iter().flat_map(|left| ROWS.iter().map(move |right| (left, right))) {
-            for (left, right) in OPERANDS.iter().flat_map(|&left| OPERANDS.map(|right| (left, right))) {
+            for (left, right) in SIDES.iter().flat_map(|&left| SIDES.map(|right| (left, right))) {
                 let text = format!("{} {operator} {}", left_row.spelled(left), right_row.spelled(right));
                 let one_type = left_row.attribute == right_row.attribute;
                 let outcome = match one_type && left_row.operators.contains(operator) {
@@ -205,7 +205,7 @@ fn every_operator_on_every_pair_of_types_with_every_absence() {
 fn every_index_with_every_absence() {
     let language = Language::new();
     for (map, key) in ROWS.iter().flat_map(|map| ROWS.iter().map(move |key| (map, key))) {
-        for (map_operand, key_operand) in OPERANDS.iter().flat_map(|&map| OPERANDS.map(|key| (map, key))) {
+        for (map_operand, key_operand) in SIDES.iter().flat_map(|&map| SIDES.map(|key| (map, key))) {
             let text = format!("{}[{}]", map.spelled(map_operand), key.spelled(key_operand));
             let (plain, with_default) = match (map.attribute, key.attribute) {
                 ("labels", "text") => expected_index(map.outcome(map_operand), key.outcome(key_operand)),
@@ -231,7 +231,9 @@ fn expected_index(map: Outcome, key: Outcome) -> (Outcome, Outcome) {
 
 /// A function: its name, whether it is a method, the attributes of its parameters' types, and what it makes of their
 /// values.
-const FUNCTIONS: &[(&str, bool, &[&str], Result<&str, &str>)] = &[
+type Signature = (&'static str, bool, &'static [&'static str], Result<&'static str, &'static str>);
+
+const FUNCTIONS: &[Signature] = &[
     ("match", false, &["text", "text"], Ok("true")),
     ("matches", true, &["text", "text"], Ok("true")),
     ("startsWith", true, &["text", "text"], Ok("true")),
@@ -309,7 +311,7 @@ fn no_function_takes_more_or_fewer_arguments_or_another_form() {
 fn a_conditional_of_every_type_needs_only_what_it_chooses() {
     let language = Language::new();
     for (yes, no) in ROWS.iter().flat_map(|yes| ROWS.iter().map(move |no| (yes, no))) {
-        for (yes_operand, no_operand) in OPERANDS.iter().flat_map(|&yes| OPERANDS.map(|no| (yes, no))) {
+        for (yes_operand, no_operand) in SIDES.iter().flat_map(|&yes| SIDES.map(|no| (yes, no))) {
             for (condition, chosen) in [
                 ("bool", yes.outcome(yes_operand)),
                 ("false", no.outcome(no_operand)),
