@@ -127,7 +127,7 @@ fn transaction<'a>(steps: impl Iterator<Item = &'a Step>) -> Transaction {
 }
 
 /// Looks at each resource as it would stand in the registry: shows warnings, and refuses what cannot work.
-fn review(steps: &[Step], registry: &dyn Registry, context: &mut Context) -> Outcome {
+pub(crate) fn review(steps: &[Step], registry: &dyn Registry, context: &mut Context) -> Outcome {
     let overlay = Overlay::new(&registry, &transaction(steps.iter())).map_err(Failure::from)?;
     let mut failures = Failures::default();
     for step in steps {

@@ -2,6 +2,8 @@
 //!
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
+mod explain;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::policy::Seen;
 use crate::policy::verdict::Checked;
 use crate::routing::{Cluster, Target};
 use crate::snapshot::{Hop, Snapshot};
+
+pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway again is a loop.
 const MAX_HOPS: usize = 2;
@@ -53,7 +57,7 @@ pub fn judge<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let (hop, decision) = follow(snapshot, listener, call);
+    let (hop, decision) = follow(snapshot, listener, call, &mut |_, _| {});
     let Decision::Forward(_) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
     let bag = CallBag::new(call, None, snapshot.reporter(hop));
     let checked = snapshot.policy.check(&bag, scratch, see);
@@ -64,10 +68,18 @@ pub fn judge<'s>(
     Judgement { hop, decision, checked }
 }
 
-fn follow<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> (Hop, Decision<'s>) {
+/// The way of a call through our hops; `see` is told of each and of what it decides.
+fn follow<'s>(
+    snapshot: &'s Snapshot,
+    listener: usize,
+    call: &Call,
+    see: &mut impl FnMut(Hop, &Decision<'s>),
+) -> (Hop, Decision<'s>) {
     let mut hop = Hop::Sidecar(listener);
     for _ in 0..MAX_HOPS {
-        match decide(snapshot, hop, call) {
+        let decision = decide(snapshot, hop, call);
+        see(hop, &decision);
+        match decision {
             Decision::Forward(Forward { cluster, .. }) if matches!(cluster.target, Target::Gateway(_)) => {
                 let Target::Gateway(port) = cluster.target else { continue };
                 hop = Hop::Gateway(port);

@@ -11,12 +11,12 @@ use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, StringMatch, VirtualService};
-use crate::resource::{Labels, Resource};
+use crate::resource::{Labels, Origin, Resource};
 
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text, full};
-use super::route::{Destination, Route};
+use super::route::{Destination, Route, RouteName};
 use super::services::{Service, Services, exported};
 use super::{PortRoutes, RouteTable, SidecarHost};
 
@@ -42,12 +42,14 @@ pub struct Networking {
 struct Declared<T> {
     name: String,
     namespace: String,
+    origin: Option<Origin>,
     spec: T,
 }
 
 impl<T> Declared<T> {
     fn new(resource: &Resource, spec: T) -> Self {
-        Self { name: resource.meta.name.clone(), namespace: resource.namespace().to_owned(), spec }
+        let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
+        Self { name, namespace, origin: resource.origin.clone(), spec }
     }
 }
 
@@ -269,9 +271,15 @@ fn routes(
     destinations: &mut Destinations<'_>,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
-    for route in &declared.spec.http {
+    for (index, route) in declared.spec.http.iter().enumerate() {
         let Some(matches) = matches(route, &declared.namespace, place, port) else { continue };
+        let name = RouteName {
+            virtual_service: format!("{}/{}", declared.namespace, declared.name).into(),
+            index,
+            origin: declared.origin.clone(),
+        };
         let compiled = Route {
+            name,
             matches,
             destinations: self::destinations(route, &declared.namespace, port, destinations),
             timeout: route.timeout.map(crate::resource::Duration::to_std),

@@ -1,5 +1,7 @@
 //! Conditions of HTTP routes, compiled.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName};
 use regex::Regex;
 
@@ -44,6 +46,20 @@ impl Text {
     }
 }
 
+impl fmt::Display for Text {
+    /// What was not met.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Exact(text) => write!(f, "is not {text:?}"),
+            Text::ExactIgnoringCase(text) => write!(f, "is not {text:?} in any letter case"),
+            Text::Prefix(text) => write!(f, "does not begin with {text:?}"),
+            Text::PrefixIgnoringCase(text) => write!(f, "does not begin with {text:?} in any letter case"),
+            Text::Regex(regex) => write!(f, "does not match {}", regex.as_str()),
+            Text::Present => f.write_str("is missing"),
+        }
+    }
+}
+
 /// The source of a regex that has to match a whole value.
 pub(super) fn full(pattern: &str) -> String {
     format!("^(?:{pattern})$")
@@ -75,6 +91,32 @@ impl Match {
             && !self.without_headers.iter().any(|(name, text)| has(call.headers(), name, text))
             && self.query.iter().all(|(name, text)| first_parameter(call, name).is_some_and(|value| text.holds(value)))
             && self.source_holds(call)
+    }
+
+    /// The first condition that does not hold of a call, in words; `None` where all do.
+    pub(super) fn why_not(&self, call: &Call) -> Option<String> {
+        let text = |what: &str, condition: &Option<Text>, value: &str| {
+            let wanted = condition.as_ref().filter(|text| !text.holds(value))?;
+            Some(format!("{what} {value:?} {wanted}"))
+        };
+        let header = |(name, text): &(HeaderName, Text)| {
+            (!has(call.headers(), name, text)).then(|| format!("header {name} {text}"))
+        };
+        let without = |(name, text): &(HeaderName, Text)| {
+            has(call.headers(), name, text).then(|| format!("header {name} is there, and must not be"))
+        };
+        let parameter = |(name, text): &(String, Text)| {
+            let holds = first_parameter(call, name).is_some_and(|value| text.holds(value));
+            (!holds).then(|| format!("query parameter {name} {text}"))
+        };
+        text("path", &self.uri, call.path())
+            .or_else(|| text("scheme", &self.scheme, "http"))
+            .or_else(|| text("method", &self.method, call.method().as_str()))
+            .or_else(|| text("authority", &self.authority, call.authority().as_str()))
+            .or_else(|| self.headers.iter().find_map(header))
+            .or_else(|| self.without_headers.iter().find_map(without))
+            .or_else(|| self.query.iter().find_map(parameter))
+            .or_else(|| (!self.source_holds(call)).then(|| "the caller's labels or namespace are others".to_owned()))
     }
 
     fn source_holds(&self, call: &Call) -> bool {

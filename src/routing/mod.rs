@@ -22,7 +22,7 @@ use route::Route;
 pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
-pub use route::Forwarding;
+pub use route::{Considered, Forwarding, RouteName};
 
 /// Where calls go, from every place that a snapshot serves.
 #[derive(Debug, Default)]
@@ -70,5 +70,23 @@ impl RouteTable {
     pub fn gateway(&self, port: u16, call: &Call) -> Result<Forwarding<'_>, Failure> {
         let hosts = self.gateways.get(&port).ok_or(Failure::NoCluster)?;
         route::find(hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?, call)
+    }
+
+    /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a
+    /// service, or nowhere.
+    pub fn considered_by_sidecar(&self, scope: usize, call: &Call) -> Vec<Considered> {
+        let authority = call.authority();
+        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host()));
+        let ports = host.map_or(&[][..], |host| host.0.as_slice());
+        match ports.iter().find(|(port, _)| *port == authority.port()) {
+            Some((_, PortRoutes::Routes(routes))) => route::considered(routes, call),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The routes that the gateway's server on a port looks at, up to the one that it takes.
+    pub fn considered_by_gateway(&self, port: u16, call: &Call) -> Vec<Considered> {
+        let hosts = self.gateways.get(&port).and_then(|hosts| hosts.find(call.authority().host()));
+        hosts.map(|routes| route::considered(routes, call)).unwrap_or_default()
     }
 }

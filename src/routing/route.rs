@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Call, Failure};
+use crate::resource::Origin;
 
 use super::cluster::Cluster;
 use super::matching::Match;
@@ -17,9 +18,30 @@ pub struct Forwarding<'t> {
     pub timeout: Option<Duration>,
 }
 
+/// Which route of which VirtualService.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteName {
+    /// `NAMESPACE/NAME`.
+    pub virtual_service: Arc<str>,
+    /// Its place among the `http` routes.
+    pub index: usize,
+    /// Where the VirtualService was declared, if known.
+    pub origin: Option<Origin>,
+}
+
+/// A route that was looked at.
+#[derive(Debug, Clone)]
+pub struct Considered {
+    /// The route.
+    pub route: RouteName,
+    /// Why it was passed over; `None` for the one that was taken.
+    pub passed_over: Option<String>,
+}
+
 /// One HTTP route.
 #[derive(Debug)]
 pub(super) struct Route {
+    pub(super) name: RouteName,
     /// Any of these must hold; none given means every call.
     pub(super) matches: Vec<Match>,
     pub(super) destinations: Vec<Destination>,
@@ -58,6 +80,21 @@ impl Route {
             None => true,
         })
     }
+}
+
+/// The routes in the order in which [`find`] looks at them, up to the one that it takes.
+pub(super) fn considered(routes: &[Route], call: &Call) -> Vec<Considered> {
+    let mut considered = Vec::new();
+    for route in routes {
+        let holds = route.holds(call);
+        let reasons = || route.matches.iter().filter_map(|condition| condition.why_not(call)).collect::<Vec<_>>();
+        let passed_over = (!holds).then(|| reasons().join("; "));
+        considered.push(Considered { route: route.name.clone(), passed_over });
+        if holds {
+            break;
+        }
+    }
+    considered
 }
 
 /// The first route that holds, and its destination.

@@ -38,8 +38,11 @@ verbs! {
     describe Describe
     delete Delete
     logs Logs
+    trace Trace
+    why Why
     proxy Proxy
     demo Demo
+    eval Eval
     api_resources ApiResources
     completion Completion
     version Version

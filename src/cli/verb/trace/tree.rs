@@ -1,0 +1,151 @@
+//! The answer of `trace` for people: the path of the decision, a step a line.
+
+use std::fmt::Write as _;
+
+use crate::call::Call;
+use crate::cli::style;
+use crate::decision::{CheckStep, Decision, Explained, HopStep, RuleStep};
+use crate::diagnostic::visible;
+use crate::expr::Explanation;
+use crate::policy::verdict::Verdict;
+use crate::resource::Origin;
+use crate::routing::{Cluster, Considered, Target};
+use crate::snapshot::Hop;
+
+use super::world::World;
+
+/// Rules that do not match and are shown; the others are counted.
+const MAX_OTHERS: usize = 20;
+
+/// The whole tree.
+pub(super) fn text(call: &Call, world: &World, explained: &Explained<'_>, color: bool) -> String {
+    let mut out = String::new();
+    let from = match &world.from {
+        Some((name, namespace)) => format!("from {name}.{namespace}"),
+        None => "from an unknown caller".to_owned(),
+    };
+    let target = format!("http://{}{}", call.authority().as_str(), call.path_and_query());
+    let _ = writeln!(out, "{} {}  {from}\n", call.method(), visible(&target));
+    for step in &explained.hops {
+        hop(&mut out, step, world);
+    }
+    rules(&mut out, &explained.rules);
+    verdict(&mut out, explained, color);
+    for line in &explained.lines {
+        let _ = writeln!(out, "  logged: {}", visible(line));
+    }
+    out
+}
+
+fn hop(out: &mut String, step: &HopStep<'_>, world: &World) {
+    let _ = match (step.hop, &world.from) {
+        (Hop::Sidecar(_), Some((name, namespace))) => writeln!(out, "sidecar of {name}.{namespace}"),
+        (Hop::Sidecar(_), None) => writeln!(out, "sidecar of an unknown caller"),
+        (Hop::Gateway(port), _) => writeln!(out, "gateway istio-egressgateway.istio-system, port {port}"),
+    };
+    for Considered { route, passed_over } in &step.routes {
+        let name = format!("VirtualService {} http[{}]{}", route.virtual_service, route.index, place(&route.origin));
+        let _ = match passed_over {
+            Some(why) => writeln!(out, "  passed over: {name}: {}", visible(why)),
+            None => writeln!(out, "  route: {name}"),
+        };
+    }
+    let _ = match &step.found {
+        Ok(cluster) => writeln!(out, "  to: {}\n", destination(cluster)),
+        Err(failure) => writeln!(out, "  stops here: {}\n", failure.reason()),
+    };
+}
+
+fn destination(cluster: &Cluster) -> String {
+    let endpoints = match &cluster.target {
+        Target::Gateway(port) => return format!("the egress gateway, port {port} ({})", cluster.name),
+        Target::Endpoints(endpoints) => endpoints,
+    };
+    let tls = match endpoints.first().and_then(|endpoint| endpoint.tls.as_ref()) {
+        None => "plain text".to_owned(),
+        Some(tls) => {
+            let mode = if tls.client_certificate.is_some() { "MUTUAL" } else { "SIMPLE" };
+            let unverified = if tls.insecure { ", not verified" } else { "" };
+            format!("TLS {mode}, SNI {}{unverified}", tls.sni)
+        }
+    };
+    let addresses: Vec<_> = endpoints.iter().map(|one| format!("{}:{}", one.address, one.port)).collect();
+    let at = if addresses.is_empty() { "no endpoint".to_owned() } else { addresses.join(", ") };
+    format!("{}:{} at {at}, {tls}", cluster.host, cluster.port)
+}
+
+fn rules(out: &mut String, rules: &[RuleStep<'_>]) {
+    let matching = |step: &&RuleStep<'_>| step.matched != Ok(false);
+    let others = rules.iter().filter(|step| !matching(step));
+    for step in rules.iter().filter(matching).chain(others.clone().take(MAX_OTHERS)) {
+        rule(out, step);
+    }
+    let hidden = others.count().saturating_sub(MAX_OTHERS);
+    if hidden > 0 {
+        let _ = writeln!(out, "and {hidden} more rules that do not match\n");
+    }
+}
+
+fn rule(out: &mut String, step: &RuleStep<'_>) {
+    let outcome = match &step.matched {
+        Ok(true) => "matches".to_owned(),
+        Ok(false) => "does not match".to_owned(),
+        Err(why) => format!("cannot be decided: {why}"),
+    };
+    let mode = if step.rule.report_only { ", only reports" } else { "" };
+    let _ = writeln!(out, "rule {}{}: {}{mode}", step.rule.name, place(&step.rule.origin), visible(&outcome));
+    match &step.why {
+        None => out.push_str("  no match given: every call\n"),
+        Some(why) => why.leaves().into_iter().for_each(|leaf| self::leaf(out, leaf)),
+    }
+    for check in &step.checks {
+        self::check(out, check);
+    }
+    out.push('\n');
+}
+
+fn leaf(out: &mut String, leaf: &Explanation) {
+    let value = leaf.value.as_deref().unwrap_or("failed");
+    let _ = write!(out, "  {value:<6} {}", visible(&leaf.text));
+    let reads: Vec<_> = leaf
+        .reads
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", value.as_deref().map_or("absent".into(), visible)))
+        .collect();
+    if !reads.is_empty() {
+        let _ = write!(out, "   ({})", reads.join(", "));
+    }
+    out.push('\n');
+}
+
+fn check(out: &mut String, step: &CheckStep) {
+    let asked = format!("check {} by {}", step.instance, step.handler);
+    let _ = match &step.verdict {
+        Ok(Verdict::Ok) => writeln!(out, "  {asked}: OK"),
+        Ok(Verdict::Refused { code, message }) => writeln!(out, "  {asked}: {code}: {}", visible(message)),
+        Err(why) => writeln!(out, "  {asked}: cannot be carried out: {}", visible(why)),
+    };
+}
+
+fn verdict(out: &mut String, explained: &Explained<'_>, color: bool) {
+    let message = explained.judgement.checked.message();
+    let text = match (explained.failure, &explained.judgement.decision) {
+        (None, Decision::Forward(way)) => format!("allow: sent to {}:{}", way.cluster.host, way.cluster.port),
+        (Some(_), _) if !message.is_empty() => format!("deny: {} {}", explained.status, visible(&message)),
+        (Some(failure), _) => format!("deny: {} {}", explained.status, failure.reason()),
+        (None, Decision::Refuse(failure)) => format!("deny: {}", failure.reason()),
+    };
+    let _ = match (color, explained.failure.is_some()) {
+        (false, _) => writeln!(out, "{text}"),
+        (true, true) => writeln!(out, "{}{text}{}", style::ERROR, style::PLAIN),
+        (true, false) => writeln!(out, "{}{text}{}", style::HEADING, style::PLAIN),
+    };
+    for refusal in explained.judgement.checked.refusals.iter().filter(|refusal| !refusal.enforced) {
+        let said = format!("{}:{}:{}", refusal.code, refusal.handler, refusal.message);
+        let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&said));
+    }
+}
+
+fn place(origin: &Option<Origin>) -> String {
+    origin.as_ref().map(|origin| format!(" ({}:{})", origin.file, origin.line)).unwrap_or_default()
+}

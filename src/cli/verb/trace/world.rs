@@ -1,0 +1,189 @@
+//! What a call is judged by: the registry of a state directory, or files alone.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::call::{Arrival, Call, normalize};
+use crate::cli::change::{Step, review};
+use crate::cli::context::Context;
+use crate::cli::declare::{Declared, declared};
+use crate::cli::failure::{Failure, Failures};
+use crate::cli::input::Files;
+use crate::diagnostic::Source;
+use crate::expr;
+use crate::identity::Workload;
+use crate::manifest::parse;
+use crate::registry::{MemoryRegistry, Operation, Registry, Transaction, View};
+use crate::resource::kinds::{DEPLOYMENT, NAMESPACE, SERVICE_ACCOUNT};
+use crate::resource::{Key, Kind, Meta, Resource};
+use crate::snapshot::{Compiler, ListenerSpec, Snapshot, admission};
+
+/// A configuration, with a listener for whoever calls.
+pub(super) struct World {
+    pub(super) snapshot: Snapshot,
+    /// What was made up so that the question has an answer.
+    pub(super) notes: Vec<String>,
+    /// The caller as it was named, with its namespace.
+    pub(super) from: Option<(String, String)>,
+}
+
+/// A call as it is asked about.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl World {
+    /// The world of some files, or, without any, of the state directory.
+    pub(super) fn open(files: &Files, from: Option<&str>, context: &mut Context) -> Result<Self, Failures> {
+        let from = from.map(|from| named(from, context.namespace()));
+        if files.names.is_empty() {
+            let registry = context.registry()?;
+            let frozen = registry.frozen().map_err(Failure::from)?;
+            if let Some((name, namespace)) = &from
+                && Workload::find(&*frozen, name, namespace).map_err(Failure::from)?.is_none()
+            {
+                let message = format!("no Deployment or Pod {name} in namespace {namespace}");
+                return Err(Failure::client(message).into());
+            }
+            return Ok(Self::compile(&*frozen, from, Vec::new()).map_err(Failure::client)?);
+        }
+        let registry = MemoryRegistry::new();
+        let declared = declared(files, "trace", context)?;
+        let resources: Vec<_> = declared.iter().map(|declared| declared.resource.clone()).collect();
+        imply_namespaces(&registry, &resources).map_err(Failure::client)?;
+        let steps: Vec<Step> = declared.into_iter().map(step).collect();
+        review(&steps, &registry, context)?;
+        let operations = resources.into_iter().map(Operation::Create).collect();
+        registry.commit(Transaction { operations }).map_err(Failure::from)?;
+        let mut notes = Vec::new();
+        if let Some(from) = &from {
+            notes.extend(make_up(&registry, from).map_err(Failure::client)?);
+        }
+        Ok(Self::compile(&registry, from, notes).map_err(Failure::client)?)
+    }
+
+    /// The world of a manifest's text.
+    pub(super) fn of_text(text: &str, from: Option<&str>) -> Result<Self, String> {
+        let parsed = parse(&Source::new("manifest", text.to_owned()));
+        if let Some(finding) = parsed.findings.iter().find(|finding| finding.problem.is_error()) {
+            return Err(finding.problem.to_string());
+        }
+        let mut resources = parsed.resources;
+        for resource in resources.iter_mut().filter(|resource| resource.kind.namespaced) {
+            resource.meta.namespace.get_or_insert_with(|| "default".to_owned());
+        }
+        let registry = MemoryRegistry::new();
+        imply_namespaces(&registry, &resources)?;
+        let operations = resources.iter().cloned().map(Operation::Create).collect();
+        registry.commit(Transaction { operations }).map_err(|error| error.to_string())?;
+        for resource in &resources {
+            let problems = admission::review(&registry, resource).map_err(|error| error.to_string())?;
+            if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
+                return Err(format!("{}: {problem}", resource.key()));
+            }
+        }
+        let from = from.map(|from| named(from, "default"));
+        if let Some(from) = &from {
+            make_up(&registry, from)?;
+        }
+        Self::compile(&registry, from, Vec::new())
+    }
+
+    fn compile(view: &dyn View, from: Option<(String, String)>, notes: Vec<String>) -> Result<Self, String> {
+        let compiler = Compiler { listeners: vec![ListenerSpec { workload: from.clone() }], ..Compiler::default() };
+        let snapshot = compiler.compile(view).map_err(|error| error.to_string())?;
+        Ok(Self { snapshot, notes, from })
+    }
+
+    /// The call in its canonical form.
+    ///
+    /// # Errors
+    /// Why the proxy would not understand it.
+    pub(super) fn call(&self, request: &Request, at: Timestamp) -> Result<Call, String> {
+        let mut head = http::Request::builder().method(request.method.as_str()).uri(&request.url);
+        let mut has_host = false;
+        for (name, value) in &request.headers {
+            has_host |= name.eq_ignore_ascii_case("host");
+            head = head.header(name, value);
+        }
+        let head = head.body(()).map_err(|error| format!("not a request: {error}"))?.into_parts().0;
+        let mut head = head;
+        if !has_host && let Some(authority) = head.uri.authority() {
+            let value = authority.as_str().parse().map_err(|_| "the URL's host is no header value".to_owned())?;
+            head.headers.insert(http::header::HOST, value);
+        }
+        let caller = self.snapshot.callers().next().flatten().cloned().map(Arc::new);
+        let time = expr::Timestamp::from_micros(at.as_microsecond());
+        let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        normalize(head, arrival).map_err(|failure| failure.reason().to_owned())
+    }
+}
+
+fn step(declared: Declared) -> Step {
+    let Declared { resource, text } = declared;
+    let operation = Some(Operation::Create(resource.clone()));
+    Step { operation, resource, done: "read", doing: "tracing", text: Some(text) }
+}
+
+/// `WORKLOAD` or `WORKLOAD.NAMESPACE`.
+fn named(from: &str, namespace: &str) -> (String, String) {
+    let (name, namespace) = from.split_once('.').unwrap_or((from, namespace));
+    (name.to_owned(), namespace.to_owned())
+}
+
+/// Creates the namespaces that resources stand in and that nothing declares.
+fn imply_namespaces(registry: &MemoryRegistry, resources: &[Resource]) -> Result<(), String> {
+    let declared = |name: &str| resources.iter().any(|one| *one.kind == NAMESPACE && one.meta.name == name);
+    for name in resources.iter().map(Resource::namespace).filter(|name| !name.is_empty() && !declared(name)) {
+        ensure(registry, &NAMESPACE, None, name, serde_json::Map::new())?;
+    }
+    Ok(())
+}
+
+/// Makes up the workload that is said to call, where nothing declares it; says so.
+fn make_up(registry: &MemoryRegistry, (name, namespace): &(String, String)) -> Result<Option<String>, String> {
+    if Workload::find(registry, name, namespace).map_err(|error| error.to_string())?.is_some() {
+        return Ok(None);
+    }
+    ensure(registry, &NAMESPACE, None, namespace, serde_json::Map::new())?;
+    let account = Key::new(&SERVICE_ACCOUNT, namespace, name);
+    let has_account = registry.get(&account).map_err(|error| error.to_string())?.is_some();
+    let account = if has_account { name } else { "default" };
+    let body = json!({"spec": {
+        "selector": {"matchLabels": {"app": name}},
+        "template": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"serviceAccountName": account, "containers": [{"name": name, "image": name}]},
+        },
+    }});
+    let body = body.as_object().cloned().unwrap_or_default();
+    ensure(registry, &DEPLOYMENT, Some(namespace), name, body)?;
+    Ok(Some(format!(
+        "nothing declares the workload {name} in namespace {namespace}; taken for one with label app={name} and service \
+         account {account}"
+    )))
+}
+
+fn ensure(
+    registry: &MemoryRegistry,
+    kind: &'static Kind,
+    namespace: Option<&str>,
+    name: &str,
+    body: serde_json::Map<String, serde_json::Value>,
+) -> Result<(), String> {
+    if registry.get(&Key::new(kind, namespace.unwrap_or_default(), name)).map_err(|error| error.to_string())?.is_some()
+    {
+        return Ok(());
+    }
+    crate::resource::name::dns_label(name).map_err(|why| format!("\"{name}\": {why}"))?;
+    let meta = Meta { name: name.to_owned(), namespace: namespace.map(str::to_owned), ..Meta::default() };
+    let resource = Resource { kind, version: kind.versions[0].to_owned(), meta, body, origin: None };
+    let operations = vec![Operation::Create(resource)];
+    registry.commit(Transaction { operations }).map(drop).map_err(|error| error.to_string())
+}

@@ -1,0 +1,152 @@
+//! A decision with everything that led to it: what `trace` shows.
+
+use std::sync::Arc;
+
+use crate::accesslog::Report;
+use crate::call::{Call, CallBag, Failure, Outcome};
+use crate::expr::{self, Explanation, Scratch};
+use crate::policy::verdict::Verdict;
+use crate::policy::{Rule, Seen};
+use crate::routing::{Cluster, Considered, Target};
+use crate::snapshot::{Hop, Snapshot};
+
+use super::{Decision, Judgement, follow, judge};
+
+/// The status that an origin is assumed to answer with.
+const ASSUMED_STATUS: u16 = 200;
+
+/// A decision and its reasons.
+#[derive(Debug)]
+pub struct Explained<'s> {
+    /// Our hops, in order.
+    pub hops: Vec<HopStep<'s>>,
+    /// Every rule that sees the call, in order.
+    pub rules: Vec<RuleStep<'s>>,
+    /// The decision.
+    pub judgement: Judgement<'s>,
+    /// Why the call would not get its origin's answer, if so.
+    pub failure: Option<Failure>,
+    /// What the caller would be answered; for a call that goes, what its origin is assumed to answer.
+    pub status: u16,
+    /// The lines that rules would make.
+    pub lines: Vec<String>,
+}
+
+/// What one hop does.
+#[derive(Debug)]
+pub struct HopStep<'s> {
+    /// Which.
+    pub hop: Hop,
+    /// The routes that it looked at, up to the one that it took.
+    pub routes: Vec<Considered>,
+    /// Where it sends the call.
+    pub found: Result<&'s Arc<Cluster>, Failure>,
+}
+
+/// What a rule says.
+#[derive(Debug)]
+pub struct RuleStep<'s> {
+    /// The rule.
+    pub rule: &'s Rule,
+    /// Whether it matches; in words why that cannot be decided.
+    pub matched: Result<bool, String>,
+    /// Why; `None` for a rule that matches every call.
+    pub why: Option<Explanation>,
+    /// Its checks, if it was asked for them.
+    pub checks: Vec<CheckStep>,
+}
+
+/// What a check said.
+#[derive(Debug)]
+pub struct CheckStep {
+    /// Full name of the rule.
+    pub rule: Arc<str>,
+    /// The handler, as messages have it.
+    pub handler: String,
+    /// Full name of the instance.
+    pub instance: String,
+    /// The verdict, or why there is none.
+    pub verdict: Result<Verdict, String>,
+}
+
+/// Judges a call as the proxy does, and tells everything that was looked at.
+pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Explained<'s> {
+    let hops = hops(snapshot, listener, call);
+    let mut scratch = Scratch::new();
+    let mut checks = Vec::new();
+    let judgement = judge(snapshot, listener, call, &mut scratch, &mut |seen| {
+        if let Seen::Check { rule, handler, instance, verdict } = seen {
+            checks.push(CheckStep {
+                rule: Arc::clone(&rule.name),
+                handler: handler.to_owned(),
+                instance: instance.to_owned(),
+                verdict: verdict.clone(),
+            });
+        }
+    });
+    let failure = match &judgement.decision {
+        Decision::Refuse(failure) => Some(*failure),
+        Decision::Forward(way) => match &way.cluster.target {
+            Target::Endpoints(endpoints) if endpoints.is_empty() => Some(Failure::NoEndpoint),
+            Target::Endpoints(_) | Target::Gateway(_) => None,
+        },
+    };
+    let status = failure.map_or(ASSUMED_STATUS, Failure::status);
+    let outcome = Outcome {
+        status,
+        failure,
+        abandoned: false,
+        request_bytes: 0,
+        response_bytes: 0,
+        response_time: call.time(),
+        duration: 0,
+    };
+    let message = judgement.checked.message();
+    let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
+    if !message.is_empty() {
+        bag = bag.refused(&message);
+    }
+    let rules = rules(snapshot, call, &judgement, &bag, checks);
+    let mut report = Report::new();
+    snapshot.policy.report(&bag, &mut scratch, &mut report);
+    let lines = report.into_iter().map(|entry| entry.line).collect();
+    Explained { hops, rules, judgement, failure, status, lines }
+}
+
+fn hops<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Vec<HopStep<'s>> {
+    let mut hops = Vec::new();
+    follow(snapshot, listener, call, &mut |hop, decision| {
+        let routes = match hop {
+            Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
+            Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call),
+        };
+        let found = match decision {
+            Decision::Forward(way) => Ok(way.cluster),
+            Decision::Refuse(failure) => Err(*failure),
+        };
+        hops.push(HopStep { hop, routes, found });
+    });
+    hops
+}
+
+/// Rules that check are explained by what was known before the call left, the others by what is known at its end.
+fn rules<'s>(
+    snapshot: &'s Snapshot,
+    call: &Call,
+    judgement: &Judgement<'s>,
+    after: &CallBag<'_>,
+    mut checks: Vec<CheckStep>,
+) -> Vec<RuleStep<'s>> {
+    let before = CallBag::new(call, None, snapshot.reporter(judgement.hop));
+    let scratch = Scratch::new();
+    let rules = snapshot.policy.rules(after);
+    let step = |rule: &'s Rule| {
+        let bag = if rule.is_checked() { &before } else { after };
+        let matched = rule.holds(bag, &scratch).map_err(|error| error.to_string());
+        let condition = rule.condition.as_ref();
+        let why = condition.and_then(|condition| expr::explain(condition.text(), snapshot.policy.vocabulary(), bag));
+        let own = checks.extract_if(.., |check| check.rule == rule.name).collect();
+        RuleStep { rule, matched, why, checks: own }
+    };
+    rules.map(step).collect()
+}
