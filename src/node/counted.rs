@@ -49,7 +49,7 @@ pub(super) async fn keep(file: PathBuf, compiler: Arc<Compiler>, messages: Messa
         }
         let file = file.clone();
         let (live, written) = (Arc::clone(&compiler), tokio::task::spawn_blocking);
-        let result = written(move || save(&file, &live.live)).await.unwrap_or_else(|_| Ok(()));
+        let result = written(move || save(&file, &live.live)).await.unwrap_or(Ok(()));
         if let Err(error) = &result
             && !failing
         {
