@@ -20,6 +20,7 @@ use crate::upstream::{Connector, Override, TlsConfigs};
 
 use super::admin::Admin;
 use super::control;
+use super::feeds::Feeds;
 use super::messages::Messages;
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
@@ -99,6 +100,7 @@ pub struct Running {
     pub(super) state: StateDir,
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
+    pub(super) feeds: Feeds,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -107,7 +109,7 @@ pub struct Running {
 ///
 /// # Errors
 /// The first thing that is in the way; nothing is left running.
-pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
+pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
@@ -115,6 +117,9 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
+    let messages = Messages::new();
+    let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
+    feeds.begin().await;
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
@@ -123,7 +128,6 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let store = LogStore::open(state.hot_db())?;
-    let messages = Messages::new();
     let told = messages.clone();
     let recording =
         Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
@@ -152,6 +156,7 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         state,
         messages,
         compiler,
+        feeds,
     })
 }
 

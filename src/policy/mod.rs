@@ -7,7 +7,9 @@
 pub mod adapter;
 mod compile;
 mod expression;
+pub mod feed;
 pub mod instance;
+pub mod list;
 mod live;
 mod reference;
 pub mod refusal;
@@ -23,7 +25,7 @@ use crate::expr::{EvalError, Scratch};
 
 use verdict::{Checked, Verdict};
 
-pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name};
+pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name, handler_name};
 pub use expression::condition;
 pub use live::Kept;
 pub use reference::{Referred, resolve};
@@ -31,7 +33,10 @@ pub use rule::{Rule, known_only_afterwards};
 
 /// State that outlives a configuration.
 #[derive(Debug, Default)]
-pub struct Live {}
+pub struct Live {
+    /// Lists that providers keep.
+    pub feeds: Kept<feed::Feed>,
+}
 
 /// How far refusals go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

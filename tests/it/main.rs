@@ -6,6 +6,7 @@ mod stage;
 mod cli;
 mod layering;
 mod logs;
+mod policy_lists;
 mod proxied;
 mod proxy;
 mod recovery;

@@ -3,7 +3,10 @@
 pub mod denier;
 pub mod listchecker;
 pub mod noop;
+pub mod opa;
 pub mod stdio;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,7 +89,7 @@ impl Setup<'_> {
 }
 
 /// Every adapter.
-pub static ADAPTERS: &[&Adapter] = &[&stdio::STDIO, &denier::DENIER, &listchecker::LISTCHECKER, &noop::NOOP];
+pub static ADAPTERS: &[&Adapter] = &[&stdio::STDIO, &denier::DENIER, &listchecker::LISTCHECKER, &noop::NOOP, &opa::OPA];
 
 /// The adapter of a kind, or of a `compiledAdapter`.
 pub fn by_name(name: &str) -> Option<&'static Adapter> {

@@ -22,6 +22,7 @@ pub mod logentry;
 pub mod metric;
 pub mod namespace;
 pub mod noop;
+pub mod opa;
 pub mod pod;
 pub mod quota;
 pub mod reportnothing;
@@ -51,6 +52,7 @@ pub use logentry::LOGENTRY;
 pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
+pub use opa::OPA;
 pub use pod::POD;
 pub use quota::QUOTA;
 pub use reportnothing::REPORTNOTHING;
@@ -87,6 +89,7 @@ pub static KINDS: &[&Kind] = &[
     &DENIER,
     &LISTCHECKER,
     &NOOP,
+    &OPA,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
