@@ -60,9 +60,8 @@ fn strings(entry_type: EntryType, name: &str) {
     let list = List::of(entry_type, entries.iter().map(String::as_str)).expect("texts");
     let set: HashSet<&str> = entries.iter().map(String::as_str).collect();
     let (theirs, expected) = cost(&values, |value| set.contains(value.as_str()));
-    let (ours, found) = cost(&values, |value| {
-        list.has(&Sought::new(entry_type, &ValueRef::String(value)).expect("a text"))
-    });
+    let (ours, found) =
+        cost(&values, |value| list.has(&Sought::new(entry_type, &ValueRef::String(value)).expect("a text")));
     assert_eq!(found, expected);
     print(name, ours, theirs);
 }

@@ -199,7 +199,7 @@ fn a_fault_in_rego_is_shown_where_it_stands() {
     let file =
         scene.write("opa.yaml", &manifest.replace("startswith(input.action.path", "startswith(inptu.action.path"));
     let told = scene.fails(&["create", "-f", &file]);
-    assert!(told.contains("opa.yaml:17:18") && told.contains("^"), "{told}");
+    assert!(told.contains("opa.yaml:16:18") && told.contains("^"), "{told}");
 }
 
 #[test]

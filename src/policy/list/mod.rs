@@ -35,7 +35,7 @@ impl List {
     ///
     /// # Errors
     /// What is wrong with the first entry that is no entry of the type.
-    pub fn of<'e>(entry_type: EntryType, entries: impl Iterator<Item = &'e str> + Clone) -> Result<Self, String> {
+    pub fn of<'e>(entry_type: EntryType, entries: impl Iterator<Item = &'e str>) -> Result<Self, String> {
         let mut entries = entries.filter(|entry| !entry.is_empty());
         Ok(Self(match entry_type {
             EntryType::Strings => Entries::Texts(Texts::of(entries)?),

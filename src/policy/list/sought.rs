@@ -9,7 +9,7 @@ use crate::expr::ValueRef;
 use crate::resource::kinds::listchecker::EntryType;
 
 /// Longest text in bytes that is folded without the allocator; most paths and hosts are far shorter.
-const USUAL_LENGTH: usize = 256;
+const USUAL_LENGTH: usize = 128;
 
 /// A value in the form of a list's entries.
 #[derive(Debug)]

@@ -15,9 +15,9 @@ use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 /// Most steps that one answer may take: some milliseconds.
 const MAX_STEPS: usize = 25_000;
 
-/// Functions that are not to be had: they draw lots, or make a value of any size of two numbers.
+/// Functions that are not to be had: they draw lots, print, or make a value of any size of two numbers.
 const REFUSED_FUNCTIONS: &[&str] =
-    &["rand.intn", "numbers.range", "numbers.range_step", "bits.lsh", "net.cidr_expand", "test.sleep"];
+    &["rand.intn", "print", "numbers.range", "numbers.range_step", "bits.lsh", "net.cidr_expand", "test.sleep"];
 
 /// A rule that can be asked, from any thread.
 #[derive(Debug)]
@@ -41,9 +41,8 @@ impl Rule {
             return Err(problems);
         }
         let compiled = engine.compile_with_entrypoint(&rule.into()).map_err(|error| error.to_string());
-        let program = compiled.and_then(|compiled| {
-            Compiler::compile_from_policy(&compiled, &[rule]).map_err(|error| error.to_string())
-        });
+        let program = compiled
+            .and_then(|compiled| Compiler::compile_from_policy(&compiled, &[rule]).map_err(|error| error.to_string()));
         program.map(Self).map_err(|told| of_all(&told, policy, rule, at).into())
     }
 
@@ -154,11 +153,11 @@ fn code_of(module: &str) -> String {
     String::from_utf8(code).unwrap_or_default()
 }
 
-/// Where a function is named.
+/// Where a function is called.
 fn call_of(code: &str, name: &str) -> Option<usize> {
     let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let mut places = code.match_indices(name).map(|(at, _)| at);
-    places.find(|at| !code[..*at].ends_with(joins) && !code[at + name.len()..].starts_with(joins))
+    places.find(|at| !code[..*at].ends_with(joins) && code[at + name.len()..].trim_start().starts_with('('))
 }
 
 fn has_word(code: &str, word: &str) -> bool {

@@ -124,7 +124,8 @@ fn what_would_read_the_system_or_the_clock_is_unknown() {
         "opa.runtime()",
         "http.send({})",
         "uuid.rfc4122(\"a\")",
-        "rand.intn(\"a\", 2)", "print(\"x\")"
+        "rand.intn(\"a\", 2)",
+        "print(\"x\")",
     ] {
         let (told, _) = wrong(&format!("package p\nallow {{ {call} }}"));
         assert!(told.contains("Unknown function") || told.contains("not available"), "{call}: {told}");
