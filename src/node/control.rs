@@ -20,6 +20,7 @@ use crate::state::StateDir;
 use super::admin::Answers;
 use super::api::{ListenerStatus, Status};
 use super::counted;
+use super::feeds::{Feeds, exposition};
 use super::messages::Messages;
 use super::start::{NodeConfig, Running};
 
@@ -41,6 +42,7 @@ struct Control {
     draining: AtomicBool,
     stop: Notify,
     messages: Messages,
+    feeds: Feeds,
 }
 
 /// Runs a proxy to its end.
@@ -58,6 +60,7 @@ pub(super) async fn serve(running: Running) {
         state,
         messages,
         compiler,
+        feeds,
     } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
@@ -71,6 +74,7 @@ pub(super) async fn serve(running: Running) {
         draining: AtomicBool::new(false),
         stop: Notify::new(),
         messages: messages.clone(),
+        feeds,
     });
     let (counting, counted_in) = (Arc::clone(&compiler), counted::file(&state, &control.config.name));
     let local = LocalSet::new();
@@ -179,6 +183,8 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
     while let Some(result) = compiled.recv().await {
         match result {
             Ok(snapshot) => {
+                // So that calls do not meet handlers whose lists are on their way.
+                control.feeds.begin().await;
                 control.rejected.replace(None);
                 control.published.store(snapshot);
             }
@@ -215,11 +221,12 @@ impl Answers for Control {
             recorded: health.entries(),
             queued: self.recorder.waiting() as u64,
             log_error: if health.is_failing() { health.last_error() } else { None },
+            lists: self.feeds.status(),
         }
     }
 
     fn metrics(&self) -> String {
-        self.metrics.exposition()
+        self.metrics.exposition() + &exposition(&self.feeds.status())
     }
 
     fn drain(&self) {

@@ -4,6 +4,7 @@ mod admin;
 pub mod api;
 mod control;
 mod counted;
+mod feeds;
 mod messages;
 mod start;
 

@@ -19,6 +19,7 @@ use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
 
 use super::admin::Admin;
+use super::feeds::Feeds;
 use super::messages::Messages;
 use super::{control, counted};
 
@@ -99,6 +100,7 @@ pub struct Running {
     pub(super) state: StateDir,
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
+    pub(super) feeds: Feeds,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -107,7 +109,7 @@ pub struct Running {
 ///
 /// # Errors
 /// The first thing that is in the way; nothing is left running.
-pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
+pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
@@ -117,6 +119,8 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let live = counted::restore(&counted::file(&state, &config.name), &messages);
     let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
+    let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
+    feeds.begin().await;
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
@@ -153,6 +157,7 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         state,
         messages,
         compiler,
+        feeds,
     })
 }
 

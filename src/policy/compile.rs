@@ -109,10 +109,7 @@ impl Parts {
             return Ok(warnings);
         }
         if let Some((adapter, params, at)) = adapter_of(resource)? {
-            let name = match *resource.kind == HANDLER {
-                true => format!("{}.{}", resource.meta.name, resource.namespace()),
-                false => full_name(resource),
-            };
+            let name = handler_name(resource);
             let handler = (adapter.build)(&Setup { name: &name, params: &params, at, live })?;
             self.handlers.insert(full_name(resource), Built { name: name.into(), adapter, handler });
         }
@@ -330,4 +327,12 @@ fn legacy<T>(resource: &Resource) -> impl Fn(&'static T) -> (&'static T, Json, F
 /// `egress-access.logentry.istio-system`.
 pub fn full_name(resource: &Resource) -> String {
     format!("{}.{}.{}", resource.meta.name, resource.kind.name, resource.namespace())
+}
+
+/// A handler's name in messages: its full name, or `NAME.NAMESPACE` for the kind `handler`.
+pub fn handler_name(resource: &Resource) -> String {
+    match *resource.kind == HANDLER {
+        true => format!("{}.{}", resource.meta.name, resource.namespace()),
+        false => full_name(resource),
+    }
 }

@@ -10,7 +10,9 @@ mod counters;
 mod expression;
 mod hints;
 mod index;
+pub mod feed;
 pub mod instance;
+pub mod list;
 mod live;
 mod quota;
 mod reference;
@@ -31,7 +33,7 @@ use index::Index;
 use quota::Charges;
 use verdict::{Checked, Verdict};
 
-pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name};
+pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name, handler_name};
 pub use counters::{Counters, Saved, Spend};
 pub use expression::condition;
 pub use live::Kept;
@@ -42,6 +44,8 @@ pub use vocabulary::{clash, vocabulary};
 /// State that outlives a configuration.
 #[derive(Debug, Default)]
 pub struct Live {
+    /// Lists that providers keep.
+    pub feeds: Kept<feed::Feed>,
     /// The counters of quota handlers, by the handlers' names.
     pub counters: Kept<Counters>,
     /// What an earlier process had counted, until its handlers ask for it.

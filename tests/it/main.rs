@@ -8,6 +8,7 @@ mod eval;
 mod layering;
 mod logs;
 mod policy;
+mod policy_lists;
 mod proxied;
 mod proxy;
 mod recovery;

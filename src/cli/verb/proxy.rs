@@ -15,7 +15,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::diagnostic::nearest;
 use crate::identity::Workload;
-use crate::node::api::Status;
+use crate::node::api::{FeedStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
@@ -171,7 +171,7 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
         not_mistyped(&registry, name, namespace)?;
     }
     crate::cli::http::runtime()?.block_on(async {
-        let running = start(state, config.clone()).map_err(worded)?;
+        let running = start(state, config.clone()).await.map_err(worded)?;
         announce(&config, &running, &shown, context)?;
         running.serve().await;
         Ok(())
@@ -302,9 +302,32 @@ fn describe(status: &Status) -> String {
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
     rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
+    for (position, list) in status.lists.iter().enumerate() {
+        rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
+    }
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
     rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+/// `3 entries from http://lists.example/paths, 12s old`, and what is wrong with it.
+pub(super) fn in_force(list: &FeedStatus) -> String {
+    let mut text = match list.entries {
+        Some(1) => "1 entry".to_owned(),
+        Some(entries) => format!("{entries} entries"),
+        None => "no list".to_owned(),
+    };
+    text.push_str(&format!(" from {}", list.url));
+    if let Some(age) = list.age_seconds {
+        text.push_str(&format!(", {} old", in_words(i64::try_from(age).unwrap_or(i64::MAX))));
+    }
+    if !list.serves {
+        text.push_str(if list.entries.is_some() { "; older than its ttl, checks fail" } else { "; checks fail" });
+    }
+    if let Some(why) = &list.last_error {
+        text.push_str(&format!("; last fetch failed: {why}"));
+    }
+    text
 }
 
 fn metrics(arguments: &Node, context: &mut Context) -> Outcome {

@@ -38,3 +38,19 @@ impl Handler for Denier {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Trial;
+    use super::*;
+
+    #[test]
+    fn a_denier_refuses_with_its_code_and_message() {
+        let denied = |handler: &str| Trial::new(&DENIER, handler, &nothing::CHECKNOTHING, "{}").check("/");
+        assert_eq!(denied("{}"), "FAILED_PRECONDITION ");
+        assert_eq!(denied("status: {message: closed}"), "FAILED_PRECONDITION closed");
+        assert_eq!(denied("status: {code: 16, message: who}"), "UNAUTHENTICATED who");
+        let listed = Trial::new(&DENIER, "status: {code: 7}", &listentry::LISTENTRY, "value: request.path");
+        assert_eq!(listed.check("/"), "PERMISSION_DENIED ");
+    }
+}

@@ -4,7 +4,10 @@ pub mod denier;
 pub mod listchecker;
 pub mod memquota;
 pub mod noop;
+pub mod opa;
 pub mod stdio;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -110,6 +113,7 @@ pub static ADAPTERS: &[&Adapter] = &[
     &memquota::MEMQUOTA,
     &memquota::REDISQUOTA,
     &noop::NOOP,
+    &opa::OPA,
 ];
 
 /// The adapter of a kind, or of a `compiledAdapter`.

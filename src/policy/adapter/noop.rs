@@ -27,3 +27,22 @@ pub static NOOP: Adapter = Adapter {
 struct Noop;
 
 impl Handler for Noop {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Trial;
+    use super::*;
+
+    #[test]
+    fn a_noop_agrees_with_every_sort_of_check() {
+        let checks = [
+            (&nothing::CHECKNOTHING, "{}"),
+            (&listentry::LISTENTRY, "value: request.path"),
+            (&authorization::AUTHORIZATION, "action: {path: request.path}"),
+            (&apikey::APIKEY, "apiKey: '\"k\"'"),
+        ];
+        for (template, instance) in checks {
+            assert_eq!(Trial::new(&NOOP, "{}", template, instance).check("/"), "OK", "{template:?}");
+        }
+    }
+}

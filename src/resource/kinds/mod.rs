@@ -24,6 +24,7 @@ pub mod memquota;
 pub mod metric;
 pub mod namespace;
 pub mod noop;
+pub mod opa;
 pub mod pod;
 pub mod quota;
 pub mod quota_spec;
@@ -58,6 +59,7 @@ pub use memquota::MEMQUOTA;
 pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
+pub use opa::OPA;
 pub use pod::POD;
 pub use quota::QUOTA;
 pub use quota_spec::QUOTA_SPEC;
@@ -102,6 +104,7 @@ pub static KINDS: &[&Kind] = &[
     &QUOTA_SPEC,
     &QUOTA_SPEC_BINDING,
     &ATTRIBUTEMANIFEST,
+    &OPA,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
