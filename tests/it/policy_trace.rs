@@ -107,3 +107,28 @@ fn a_head_that_the_proxy_refuses_is_denied_with_its_status() {
         assert_eq!(answer["status"], proxy.get(url).status, "{url}: {answer}");
     }
 }
+
+#[test]
+fn routes_for_other_hops_are_passed_over_with_the_reason() {
+    let scene = Stage::new();
+    let files = ["sleep", "01-egress-gateway"].map(|name| scene.fixture(&format!("scenario/{name}.yaml")));
+    let told = scene.ok(&["trace", "-f", &files[0], "-f", &files[1], "--from", "sleep", "http://edition.cnn.com/"]);
+    let passed: Vec<_> = told.lines().filter(|line| line.contains("passed over")).collect();
+    // At the sidecar the first route takes every call, so no other is looked at.
+    let [gateway] = passed[..] else { panic!("{told}") };
+    assert!(gateway.contains("http[0]") && gateway.ends_with("its match names other gateways"), "{told}");
+    let answer = scene.ok(&[
+        "trace",
+        "-f",
+        &files[0],
+        "-f",
+        &files[1],
+        "--from",
+        "sleep",
+        "-o",
+        "json",
+        "http://edition.cnn.com/",
+    ]);
+    let answer: Json = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["route"], json!({"virtualService": "default/direct-through-egress-gateway", "index": 1}));
+}
