@@ -40,6 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
+            [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
@@ -373,6 +374,20 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;eval' {
+            [CompletionResult]::new('--attr', '--attr', [CompletionResultType]::ParameterName, 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'YAML or JSON file with attributes: a map from names to values; - reads standard input')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'egressctl;api-resources' {
             [CompletionResult]::new('--api-group', '--api-group', [CompletionResultType]::ParameterName, 'Only kinds of this group; the core group has the empty name')
             [CompletionResult]::new('--namespaced', '--namespaced', [CompletionResultType]::ParameterName, 'Only kinds that live in namespaces, or only those that do not')
@@ -422,6 +437,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
+            [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
@@ -483,6 +499,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;demo' {
+            break
+        }
+        'egressctl;help;eval' {
             break
         }
         'egressctl;help;api-resources' {

@@ -37,6 +37,9 @@ _egressctl() {
             egressctl,describe)
                 cmd="egressctl__subcmd__describe"
                 ;;
+            egressctl,eval)
+                cmd="egressctl__subcmd__eval"
+                ;;
             egressctl,get)
                 cmd="egressctl__subcmd__get"
                 ;;
@@ -93,6 +96,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,describe)
                 cmd="egressctl__subcmd__help__subcmd__describe"
+                ;;
+            egressctl__subcmd__help,eval)
+                cmd="egressctl__subcmd__help__subcmd__eval"
                 ;;
             egressctl__subcmd__help,get)
                 cmd="egressctl__subcmd__help__subcmd__get"
@@ -173,7 +179,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why proxy demo api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -608,6 +614,52 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__eval)
+            opts="-o -n -h --attr --attributes --output --batch --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --attr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attributes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__get)
             opts="-l -A -o -L -n -h --selector --all-namespaces --output --label-columns --show-labels --no-headers --ignore-not-found --sort-by --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -667,7 +719,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete logs trace why proxy demo api-resources completion version help"
+            opts="create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -793,6 +845,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__describe)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__eval)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

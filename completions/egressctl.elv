@@ -37,6 +37,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
@@ -344,6 +345,19 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;eval'= {
+            cand --attr 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own'
+            cand --attributes 'YAML or JSON file with attributes: a map from names to values; - reads standard input'
+            cand -o 'json'
+            cand --output 'json'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --batch 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;api-resources'= {
             cand --api-group 'Only kinds of this group; the core group has the empty name'
             cand --namespaced 'Only kinds that live in namespaces, or only those that do not'
@@ -390,6 +404,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
@@ -434,6 +449,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy;stop'= {
         }
         &'egressctl;help;demo'= {
+        }
+        &'egressctl;help;eval'= {
         }
         &'egressctl;help;api-resources'= {
         }

@@ -4,6 +4,7 @@ mod harness;
 mod stage;
 
 mod cli;
+mod eval;
 mod layering;
 mod logs;
 mod policy;

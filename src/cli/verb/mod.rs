@@ -9,6 +9,7 @@ mod create;
 mod delete;
 mod demo;
 mod describe;
+mod eval;
 mod get;
 mod logs;
 mod proxy;

@@ -42,6 +42,7 @@ verbs! {
     why Why
     proxy Proxy
     demo Demo
+    eval Eval
     api_resources ApiResources
     completion Completion
     version Version
