@@ -84,6 +84,11 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
             });
         }
     });
+    // A match that cannot be decided refuses before any check of its rule is asked.
+    checks.extend(judgement.checked.refusals.iter().filter(|refusal| refusal.instance.is_empty()).map(|refusal| {
+        let (rule, handler) = (Arc::clone(&refusal.rule), refusal.handler.to_string());
+        CheckStep { rule, handler, instance: String::new(), verdict: Err(refusal.message.clone()) }
+    }));
     let failure = match &judgement.decision {
         Decision::Refuse(failure) => Some(*failure),
         Decision::Forward(way) => match &way.cluster.target {

@@ -9,6 +9,7 @@ mod layering;
 mod logs;
 mod policy;
 mod policy_lists;
+mod policy_trace;
 mod proxied;
 mod proxy;
 mod recovery;
