@@ -105,8 +105,11 @@ mod tests {
     fn shown(text: &str) -> Vec<String> {
         let explained = explain(text, Vocabulary::standard(), &Call).expect("it compiles");
         let leaf = |leaf: &Explanation| {
-            let reads: Vec<_> =
-                leaf.reads.iter().map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("absent"))).collect();
+            let reads: Vec<_> = leaf
+                .reads
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("absent")))
+                .collect();
             let value = leaf.value.as_ref().unwrap_or_else(|error| error);
             format!("{value}: {} ({})", leaf.text, reads.join(", "))
         };

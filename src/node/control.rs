@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
 use crate::metrics::{Counter, Metrics};
+use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::Phase;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
 use crate::snapshot::{Compiler, Published, Snapshot};
@@ -34,6 +35,7 @@ struct Control {
     addresses: Vec<std::net::SocketAddr>,
     published: Arc<Published>,
     metrics: Metrics,
+    compiler: Arc<Compiler>,
     recorder: Recorder,
     started: Instant,
     rejected: RefCell<Option<String>>,
@@ -57,6 +59,8 @@ pub(super) async fn serve(running: Running) {
         state,
         messages,
         compiler,
+        scrapes,
+        ..
     } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
@@ -64,6 +68,7 @@ pub(super) async fn serve(running: Running) {
         addresses,
         published: Arc::clone(&published),
         metrics,
+        compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
         rejected: RefCell::default(),
@@ -78,6 +83,10 @@ pub(super) async fn serve(running: Running) {
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
+            if let Some(scrapes) = scrapes {
+                let answers = Rc::clone(&admin_control);
+                tokio::task::spawn_local(async move { scrapes.serve(answers).await });
+            }
             let asked = async {
                 tokio::select! {
                     () = stop_signal() => {}
@@ -212,7 +221,9 @@ impl Answers for Control {
     }
 
     fn metrics(&self) -> String {
-        self.metrics.exposition()
+        let mut shown = self.metrics.exposition();
+        shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
+        shown
     }
 
     fn drain(&self) {

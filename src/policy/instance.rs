@@ -65,6 +65,11 @@ impl Instance {
         self.fields.get(field)?.as_ref().map(Program::result_type)
     }
 
+    /// The type of a member of a map; none where it has no such member.
+    pub fn member_type(&self, map: usize, name: &str) -> Option<ValueType> {
+        self.members(map).iter().find(|member| member.name == name).map(|member| member.program.result_type())
+    }
+
     /// The members of a map, in byte order of their names.
     pub fn members(&self, map: usize) -> &[Member] {
         self.maps.get(map).map_or(&[], Vec::as_slice)

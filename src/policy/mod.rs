@@ -33,7 +33,10 @@ pub use rule::{Rule, known_only_afterwards};
 
 /// State that outlives a configuration.
 #[derive(Debug, Default)]
-pub struct Live {}
+pub struct Live {
+    /// Metrics that prometheus handlers count, by definition.
+    pub families: Kept<adapter::prometheus::Family>,
+}
 
 /// How far refusals go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

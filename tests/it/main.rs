@@ -7,6 +7,7 @@ mod cli;
 mod layering;
 mod logs;
 mod policy;
+mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;

@@ -1,8 +1,10 @@
 //! Adapters: what is done with instances, one file an adapter, one line each in [`ADAPTERS`].
 
 pub mod denier;
+pub mod fluentd;
 pub mod listchecker;
 pub mod noop;
+pub mod prometheus;
 pub mod stdio;
 
 use std::fmt;
@@ -86,7 +88,14 @@ impl Setup<'_> {
 }
 
 /// Every adapter.
-pub static ADAPTERS: &[&Adapter] = &[&stdio::STDIO, &denier::DENIER, &listchecker::LISTCHECKER, &noop::NOOP];
+pub static ADAPTERS: &[&Adapter] = &[
+    &stdio::STDIO,
+    &prometheus::PROMETHEUS,
+    &fluentd::FLUENTD,
+    &denier::DENIER,
+    &listchecker::LISTCHECKER,
+    &noop::NOOP,
+];
 
 /// The adapter of a kind, or of a `compiledAdapter`.
 pub fn by_name(name: &str) -> Option<&'static Adapter> {

@@ -13,6 +13,7 @@ pub mod checknothing;
 pub mod denier;
 pub mod deployment;
 pub mod destination_rule;
+pub mod fluentd;
 pub mod gateway;
 pub mod handler;
 pub mod instance;
@@ -23,6 +24,7 @@ pub mod metric;
 pub mod namespace;
 pub mod noop;
 pub mod pod;
+pub mod prometheus;
 pub mod quota;
 pub mod reportnothing;
 pub mod rule;
@@ -42,6 +44,7 @@ pub use checknothing::CHECKNOTHING;
 pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
+pub use fluentd::FLUENTD;
 pub use gateway::GATEWAY;
 pub use handler::HANDLER;
 pub use instance::INSTANCE;
@@ -52,6 +55,7 @@ pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
 pub use pod::POD;
+pub use prometheus::PROMETHEUS;
 pub use quota::QUOTA;
 pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
@@ -84,6 +88,8 @@ pub static KINDS: &[&Kind] = &[
     &AUTHORIZATION,
     &APIKEY,
     &STDIO,
+    &PROMETHEUS,
+    &FLUENTD,
     &DENIER,
     &LISTCHECKER,
     &NOOP,

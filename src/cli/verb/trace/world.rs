@@ -177,7 +177,8 @@ fn ensure(
     name: &str,
     body: serde_json::Map<String, serde_json::Value>,
 ) -> Result<(), String> {
-    if registry.get(&Key::new(kind, namespace.unwrap_or_default(), name)).map_err(|error| error.to_string())?.is_some() {
+    if registry.get(&Key::new(kind, namespace.unwrap_or_default(), name)).map_err(|error| error.to_string())?.is_some()
+    {
         return Ok(());
     }
     crate::resource::name::dns_label(name).map_err(|why| format!("\"{name}\": {why}"))?;
