@@ -336,7 +336,7 @@ mod tests {
     fn a_metric_has_a_kind_and_an_instance() {
         assert_eq!(metric("kind: COUNTER, label_names: [x, y.z]"), [""; 0]);
         assert_eq!(metric("kind: 3"), [""; 0]);
-        assert_eq!(metric("kind: HISTOGRAM"), ["spec.metrics[0].kind: Unsupported value: \"HISTOGRAM\"".to_owned()]);
+        assert_eq!(metric("kind: HISTOGRAM"), ["spec.metrics[0].kind: unsupported value \"HISTOGRAM\"".to_owned()]);
         assert_eq!(
             check(&PROMETHEUS, "metrics: [{name: x}]"),
             [
@@ -364,10 +364,10 @@ mod tests {
         );
         assert_eq!(metric("kind: GAUGE, name: total, namespace: egressctl").len(), 1);
         assert_eq!(
-            metric("kind: DISTRIBUTION, labelNames: [le, 9, a.b, a/b, __x]"),
+            metric("kind: DISTRIBUTION, labelNames: [le, '9', a.b, a/b, __x]"),
             [
                 "spec.metrics[0].labelNames[0]: Prometheus keeps the label \"le\" for itself",
-                "spec.metrics[0].labelNames[1]: wrong type: expected a string, found the number 9",
+                "spec.metrics[0].labelNames[1]: \"9\" is no name of a label",
                 "spec.metrics[0].labelNames[3]: the label \"a_b\" is there twice",
                 "spec.metrics[0].labelNames[4]: Prometheus keeps the label \"__x\" for itself"
             ]
