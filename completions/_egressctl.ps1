@@ -36,8 +36,11 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
+            [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
+            [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
@@ -242,6 +245,39 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;trace' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The workload (Deployment or Pod) that calls; without it the caller is unknown')
+            [CompletionResult]::new('-X', '-X ', [CompletionResultType]::ParameterName, 'Method')
+            [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'Method')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When the call is made, as 2018-06-18T13:22:58Z [default: now]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;why' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'egressctl;proxy' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -338,6 +374,20 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;eval' {
+            [CompletionResult]::new('--attr', '--attr', [CompletionResultType]::ParameterName, 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own')
+            [CompletionResult]::new('--attributes', '--attributes', [CompletionResultType]::ParameterName, 'YAML or JSON file with attributes: a map from names to values; - reads standard input')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'egressctl;api-resources' {
             [CompletionResult]::new('--api-group', '--api-group', [CompletionResultType]::ParameterName, 'Only kinds of this group; the core group has the empty name')
             [CompletionResult]::new('--namespaced', '--namespaced', [CompletionResultType]::ParameterName, 'Only kinds that live in namespaces, or only those that do not')
@@ -383,8 +433,11 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
+            [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
+            [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell')
             [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version of this program')
@@ -420,6 +473,12 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;help;logs' {
             break
         }
+        'egressctl;help;trace' {
+            break
+        }
+        'egressctl;help;why' {
+            break
+        }
         'egressctl;help;proxy' {
             [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
@@ -440,6 +499,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;demo' {
+            break
+        }
+        'egressctl;help;eval' {
             break
         }
         'egressctl;help;api-resources' {

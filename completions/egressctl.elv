@@ -33,8 +33,11 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+            cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
@@ -227,6 +230,37 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;trace'= {
+            cand -f 'File, directory or URL with the resources; - reads standard input'
+            cand --filename 'File, directory or URL with the resources; - reads standard input'
+            cand --from 'The workload (Deployment or Pod) that calls; without it the caller is unknown'
+            cand -X 'Method'
+            cand --request 'Method'
+            cand -H 'Header of the request; repeatable'
+            cand --header 'Header of the request; repeatable'
+            cand --at 'When the call is made, as 2018-06-18T13:22:58Z [default: now]'
+            cand -o 'json for scripts'
+            cand --output 'json for scripts'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -R 'Read the directories below those named by -f, too'
+            cand --recursive 'Read the directories below those named by -f, too'
+            cand --batch 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;why'= {
+            cand -o 'json for scripts'
+            cand --output 'json for scripts'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -311,6 +345,19 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;eval'= {
+            cand --attr 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own'
+            cand --attributes 'YAML or JSON file with attributes: a map from names to values; - reads standard input'
+            cand -o 'json'
+            cand --output 'json'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --batch 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;api-resources'= {
             cand --api-group 'Only kinds of this group; the core group has the empty name'
             cand --namespaced 'Only kinds that live in namespaces, or only those that do not'
@@ -353,8 +400,11 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+            cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+            cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
             cand completion 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
             cand version 'Print the version of this program'
@@ -380,6 +430,10 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;help;logs'= {
         }
+        &'egressctl;help;trace'= {
+        }
+        &'egressctl;help;why'= {
+        }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
@@ -395,6 +449,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy;stop'= {
         }
         &'egressctl;help;demo'= {
+        }
+        &'egressctl;help;eval'= {
         }
         &'egressctl;help;api-resources'= {
         }

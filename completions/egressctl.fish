@@ -38,8 +38,11 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "get" -d 'Show r
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
@@ -246,6 +249,27 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l count -d 'P
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l timestamps -d 'The time before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l prefix -d 'The pod and container before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s H -l header -d 'Header of the request; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l at -d 'When the call is made, as 2018-06-18T13:22:58Z [default: now]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand why" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand why" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -307,6 +331,16 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'W
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l attr -d 'Value of an attribute; NAME[KEY]=VALUE for a key of a map, NAME:TYPE=VALUE for an attribute of your own' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l attributes -d 'YAML or JSON file with attributes: a map from names to values; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s o -l output -d 'json' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -l batch -d 'Answer lines {"id","expr","attrs","attr_types"} of standard input, each by a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand eval" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l api-group -d 'Only kinds of this group; the core group has the empty name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand api-resources" -l namespaced -d 'Only kinds that live in namespaces, or only those that do not' -r -f -a "true\t''
 false\t''"
@@ -334,19 +368,22 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "version" -d 'Print the version of this program'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs proxy demo api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

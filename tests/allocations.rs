@@ -1,19 +1,22 @@
-//! How many allocations a call costs between its head and its report: counted, not timed.
+//! How many allocations a call costs, from its head to its report, and a match alone: counted, not timed.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use egressctl::accesslog::Report;
 use egressctl::call::{Arrival, Call, CallBag, Outcome, normalize};
 use egressctl::decision::{Decision, judge};
 use egressctl::diagnostic::Source;
-use egressctl::expr::{Scratch, Timestamp};
+use egressctl::expr::{Bag, Program, Scratch, Slot, Timestamp, ValueRef, Vocabulary, slot};
 use egressctl::manifest::parse;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
 use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// Allocations are counted for the whole process: one test at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 const SCENARIO: [&str; 3] = [
     include_str!("../fixtures/scenario/sleep.yaml"),
@@ -72,6 +75,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<St
 
 #[test]
 fn judging_and_reporting_allocates_nothing_but_the_lines() {
+    let _counting = COUNTING.lock();
     let _profiler = dhat::Profiler::builder().testing().build();
     let snapshot = snapshot();
     let mut scratch = Scratch::new();
@@ -82,5 +86,54 @@ fn judging_and_reporting_allocates_nothing_but_the_lines() {
         assert_eq!(made.len(), lines, "{made:?}");
         assert_eq!(allocations, lines as u64, "for {made:?}");
         assert!(made[0].contains(r#""sourceNamespace":"default","user":"unknown"}"#), "{}", made[0]);
+    }
+}
+
+/// Has a host, a path and labels.
+struct Request {
+    labels: std::collections::BTreeMap<String, String>,
+}
+
+impl Bag for Request {
+    fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        match slot {
+            slot::REQUEST_HOST => Some(ValueRef::String("Edition.cnn.com")),
+            slot::REQUEST_PATH => Some(ValueRef::String("/politics")),
+            slot::SOURCE_LABELS => Some(ValueRef::StringMap(&self.labels)),
+            slot::SOURCE_IP => Some(ValueRef::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            slot::REQUEST_TIME => Some(ValueRef::Timestamp(Timestamp::ZERO)),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn a_match_allocates_nothing() {
+    let _counting = COUNTING.lock();
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let request = Request { labels: [("app".to_owned(), "web".to_owned())].into() };
+    let mut scratch = Scratch::new();
+    for text in [
+        r#"request.host.endsWith("cnn.com") && request.path.startsWith("/politics")"#,
+        r#"request.host.endsWith(".cnn.com")"#,
+        r#"source.labels["app"] == "web" && (source.labels["none"] | request.useragent | "x") == "x""#,
+        r#""^/pol".matches(request.path) || match(request.path, "/sport*")"#,
+        r#"source.ip == ip("127.0.0.1") && request.time < timestamp("2018-06-18T13:22:58Z")"#,
+        r#"toLower(request.host) + request.path == "edition.cnn.com/politics" && size(request.path) > 3"#,
+        r#"dnsName(request.host) == dnsName("EDITION.CNN.com.") && uri(request.path) != uri("/")"#,
+        r#"dnsName(request.host + "\u00fc") == dnsName("edition.cnn.COM\u00dc")"#,
+        r#"conditional(request.size | 0 == 0, request.path, request.id).startsWith("/")"#,
+        r#"(request.size > 5) == false"#,
+    ] {
+        let program =
+            Program::compile(text, Vocabulary::standard()).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+        // The first evaluation makes the scratch's room and the regular expression's.
+        let first = program.holds(&request, &scratch);
+        assert!(first.is_err() || first == Ok(true), "{text}: {first:?}");
+        scratch.reset();
+        let before = dhat::HeapStats::get().total_blocks;
+        let _ = program.holds(&request, &scratch);
+        assert_eq!(dhat::HeapStats::get().total_blocks - before, 0, "{text}");
+        scratch.reset();
     }
 }

@@ -8,6 +8,7 @@ mod change;
 mod context;
 mod declare;
 pub mod demo;
+mod eval;
 mod failure;
 mod find;
 mod http;

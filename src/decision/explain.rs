@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::accesslog::Report;
 use crate::call::{Call, CallBag, Failure, Outcome};
-use crate::expr::{self, Explanation, Scratch, Vocabulary};
+use crate::expr::{self, Explanation, Scratch};
 use crate::policy::verdict::Verdict;
 use crate::policy::{Rule, Seen};
 use crate::routing::{Cluster, Considered, Target};
@@ -144,7 +144,7 @@ fn rules<'s>(
         let bag = if rule.is_checked() { &before } else { after };
         let matched = rule.holds(bag, &scratch).map_err(|error| error.to_string());
         let condition = rule.condition.as_ref();
-        let why = condition.and_then(|condition| expr::explain(condition.text(), Vocabulary::standard(), bag));
+        let why = condition.and_then(|condition| expr::explain(condition.text(), snapshot.policy.vocabulary(), bag));
         let own = checks.extract_if(.., |check| check.rule == rule.name).collect();
         RuleStep { rule, matched, why, checks: own }
     };

@@ -1,8 +1,10 @@
 //! Which attributes there are, and where their values come from.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use super::ast::{Ast, Kind};
 use super::{ValueRef, ValueType};
 
 /// The number of an attribute: programs ask for values by slot, never by name.
@@ -21,6 +23,42 @@ impl<B: Bag + ?Sized> Bag for &B {
     }
 }
 
+/// Most attributes of a vocabulary: as many as a [`Slot`] can number.
+const MAX_ATTRIBUTES: usize = 1 << 16;
+
+/// Why a vocabulary cannot be extended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VocabularyError {
+    /// One name with two types.
+    #[error("attribute {name} is declared as {declared} already, it cannot be {other}")]
+    Clash {
+        /// The attribute.
+        name: String,
+        /// Its type in the vocabulary.
+        declared: ValueType,
+        /// The type it was to have.
+        other: ValueType,
+    },
+    /// No more can be numbered.
+    #[error("more than {MAX_ATTRIBUTES} attributes")]
+    TooMany,
+}
+
+impl VocabularyError {
+    /// The attribute at fault, where it is one.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Clash { name, .. } => Some(name),
+            Self::TooMany => None,
+        }
+    }
+}
+
+/// Whether an expression can name an attribute of this name.
+pub fn is_attribute_name(name: &str) -> bool {
+    Ast::parse(name).is_ok_and(|ast| matches!(&ast.kind, Kind::Name(parsed) if parsed == name))
+}
+
 /// The attributes that expressions may name, each with its slot and type.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
@@ -35,6 +73,31 @@ impl Vocabulary {
     pub fn standard() -> &'static Vocabulary {
         static STANDARD_VOCABULARY: OnceLock<Vocabulary> = OnceLock::new();
         STANDARD_VOCABULARY.get_or_init(|| STANDARD.iter().map(|&(name, of)| (Cow::Borrowed(name), of)).collect())
+    }
+
+    /// This vocabulary and more attributes, which get the slots above its own. A name that it has already keeps its slot.
+    ///
+    /// # Errors
+    /// A name that it has with another type, or more attributes than slots.
+    pub fn extended(
+        &self,
+        attributes: impl IntoIterator<Item = (String, ValueType)>,
+    ) -> Result<Vocabulary, VocabularyError> {
+        let mut all = self.attributes.clone();
+        let mut added = HashMap::new();
+        for (name, other) in attributes {
+            let known = self.get(&name).map(|(_, of)| of).or_else(|| added.get(&name).copied());
+            match known {
+                Some(declared) if declared != other => {
+                    return Err(VocabularyError::Clash { name, declared, other });
+                }
+                Some(_) => continue,
+                None if all.len() == MAX_ATTRIBUTES => return Err(VocabularyError::TooMany),
+                None => all.push((Cow::Owned(name.clone()), other)),
+            }
+            added.insert(name, other);
+        }
+        Ok(all.into_iter().collect())
     }
 
     /// Slot and type of an attribute.
@@ -52,6 +115,13 @@ impl Vocabulary {
     /// All names, in the order of their slots.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.attributes.iter().map(|(name, _)| name.as_ref())
+    }
+}
+
+impl Default for Vocabulary {
+    /// Istio's own attributes.
+    fn default() -> Self {
+        Self::standard().clone()
     }
 }
 
@@ -239,5 +309,40 @@ mod tests {
     fn of_two_attributes_of_one_name_the_first_counts() {
         let twice = [("a".into(), ValueType::Bool), ("b".into(), ValueType::Uri), ("a".into(), ValueType::String)];
         assert_eq!(Vocabulary::from_iter(twice).get("a"), Some((Slot(0), ValueType::Bool)));
+    }
+
+    #[test]
+    fn an_extended_vocabulary_keeps_the_slots_it_had() {
+        let more = [("a.b".to_owned(), ValueType::Uri), ("request.path".to_owned(), ValueType::String)];
+        let extended = Vocabulary::standard().extended(more.clone().into_iter().chain(more)).unwrap();
+        let count = Vocabulary::standard().names().count();
+        assert_eq!(extended.names().count(), count + 1);
+        assert_eq!(extended.get("a.b").map(|(slot, of)| (usize::from(slot.0), of)), Some((count, ValueType::Uri)));
+        assert_eq!(extended.get("request.path").map(|found| found.0), Some(slot::REQUEST_PATH));
+    }
+
+    #[test]
+    fn one_name_has_one_type() {
+        let clash = |names: &[(&str, ValueType)]| {
+            let names = names.iter().map(|(name, of)| ((*name).to_owned(), *of));
+            Vocabulary::standard().extended(names).unwrap_err().to_string()
+        };
+        assert_eq!(
+            clash(&[("request.size", ValueType::Double)]),
+            "attribute request.size is declared as INT64 already, it cannot be DOUBLE"
+        );
+        assert!(clash(&[("a", ValueType::Uri), ("a", ValueType::Bool)]).starts_with("attribute a is declared as URI"));
+        let many = (0..MAX_ATTRIBUTES).map(|number| (format!("a{number}"), ValueType::Bool));
+        assert_eq!(Vocabulary::standard().extended(many).unwrap_err(), VocabularyError::TooMany);
+    }
+
+    #[test]
+    fn names_are_those_that_an_expression_can_spell() {
+        for name in ["a", "a.b_c", "source.serviceAccount", "_x.\u{fc}1"] {
+            assert!(is_attribute_name(name), "{name}");
+        }
+        for name in ["", "a-b", "a.type", "true", "a ", "a. b", "a.", "1", "a.1", "f()"] {
+            assert!(!is_attribute_name(name), "{name}");
+        }
     }
 }

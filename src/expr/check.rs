@@ -171,7 +171,13 @@ impl Checker<'_> {
         if !allowed.contains(&a.of) {
             return Err(undefined(symbol, a.of, allowed, left.span.start..right.span.end));
         }
-        Ok(Typed { node: Node::Compare(comparison, Box::new([a.node, b.node])), of: ValueType::Bool })
+        let operands = Box::new([a.node, b.node]);
+        let node = match (comparison, a.of) {
+            (Comparison::Equal, ValueType::String) => Node::SameText(true, operands),
+            (Comparison::NotEqual, ValueType::String) => Node::SameText(false, operands),
+            _ => Node::Compare(comparison, operands),
+        };
+        Ok(Typed { node, of: ValueType::Bool })
     }
 
     fn index(&mut self, map: &Ast, key: &Ast) -> Result<Typed, Problem> {
@@ -202,6 +208,7 @@ impl Checker<'_> {
         }
         let node = match function.run {
             Run::Matches => self.matches(function, nodes, arguments)?,
+            Run::Test(test) => Node::Test(test, pair(nodes)),
             Run::Strict(_) | Run::Choose => Node::Call(function, nodes.into()),
         };
         let of = match function.result {
@@ -230,6 +237,10 @@ impl Checker<'_> {
         self.warnings.push(warning.help("the pattern stands first: `\"^/a\".matches(request.path)`"));
         Ok(Node::Call(function, nodes.into()))
     }
+}
+
+fn pair(nodes: Vec<Node>) -> Box<[Node; 2]> {
+    Box::new(<[Node; 2]>::try_from(nodes).expect("as many arguments as parameters, two"))
 }
 
 fn constant(literal: &Literal) -> Typed {

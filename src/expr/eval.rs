@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::ast::Comparison;
 use super::function::{MAX_ARGUMENTS, Run};
-use super::typed::{Attribute, Node};
+use super::typed::{Attribute, Constant, Node};
 use super::{Bag, Scratch, StringMap, ValueRef, ValueType, pattern};
 
 /// Why an expression has no value for a call. Made without allocation: in a rule's `match` it only means "no".
@@ -26,6 +26,9 @@ pub enum EvalError<'a> {
     /// A text that was to be a regular expression and is none, or is too large.
     #[error("bad regular expression '{}'", shown(.0))]
     Pattern(&'a str),
+    /// A `+` made a text longer than [`MAX_TEXT`].
+    #[error("a text grew longer than {MAX_TEXT} bytes")]
+    TooLong,
     /// The bag gave a value of another type than the vocabulary declares.
     #[error("attribute '{name}' has a value of type {found}, declared {declared}")]
     WrongType {
@@ -45,6 +48,10 @@ pub enum EvalError<'a> {
         found: ValueType,
     },
 }
+
+/// Longest text that `+` makes, in bytes: the longest head of a request several times over. Without a bound a short
+/// expression over a long header could fill megabytes in every call.
+pub const MAX_TEXT: usize = 256 << 10;
 
 /// Longest piece of a caller's text in a message, in characters.
 const SHOWN: usize = 64;
@@ -76,15 +83,14 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
                 Ok(ValueRef::String(as_map(self.value(map)?).get(self.text(key)?).unwrap_or_default()))
             }
             Node::Default(operands) => self.first_present(operands),
-            Node::And(operands) => self.all_are(true, operands),
-            Node::Or(operands) => self.all_are(false, operands),
-            Node::Compare(comparison, operands) => {
-                let [left, right] = operands.as_ref();
-                Ok(ValueRef::Bool(compare(*comparison, self.value(left)?, self.value(right)?)))
-            }
+            Node::And(_)
+            | Node::Or(_)
+            | Node::Compare(..)
+            | Node::SameText(..)
+            | Node::Test(..)
+            | Node::Matches(..) => self.truth(node).map(ValueRef::Bool),
             Node::Plus(operands) => self.sum(operands),
             Node::Call(function, arguments) => self.call(function.run, arguments),
-            Node::Matches(regex, text) => Ok(ValueRef::Bool(regex.is_match(self.text(text)?))),
         }
     }
 
@@ -113,12 +119,9 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
     }
 
     fn attribute(&self, attribute: &'a Attribute) -> Outcome<'a, Option<ValueRef<'a>>> {
-        let value = self.bag.get(attribute.slot);
-        match value.map(|value| value.value_type()) {
-            Some(found) if found != attribute.of => {
-                Err(EvalError::WrongType { name: &attribute.name, found, declared: attribute.of })
-            }
-            _ => Ok(value),
+        match self.bag.get(attribute.slot) {
+            Some(value) if value.value_type() != attribute.of => Err(wrong_type(attribute, value)),
+            value => Ok(value),
         }
     }
 
@@ -133,13 +136,13 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
     }
 
     /// `&&` (`truth` = true) and `||` (`truth` = false): goes on while operands are `truth`.
-    fn all_are(&self, truth: bool, operands: &'a [Node]) -> Outcome<'a> {
+    fn all_are(&self, truth: bool, operands: &'a [Node]) -> Outcome<'a, bool> {
         for operand in operands {
             if self.truth(operand)? != truth {
-                return Ok(ValueRef::Bool(!truth));
+                return Ok(!truth);
             }
         }
-        Ok(ValueRef::Bool(truth))
+        Ok(truth)
     }
 
     fn sum(&self, operands: &'a [Node]) -> Outcome<'a> {
@@ -163,7 +166,11 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
                 let mut sum = self.scratch.text();
                 sum.push_str(as_text(first));
                 for operand in others {
-                    sum.push_str(self.text(operand)?);
+                    let text = self.text(operand)?;
+                    if sum.len() + text.len() > MAX_TEXT {
+                        return Err(EvalError::TooLong);
+                    }
+                    sum.push_str(text);
                 }
                 Ok(ValueRef::String(sum.into_bump_str()))
             }
@@ -175,7 +182,7 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
             (Run::Choose, [condition, yes, no]) => self.value(if self.truth(condition)? { yes } else { no }),
             (Run::Matches, [pattern, text]) => {
                 let pattern = self.text(pattern)?;
-                let regex = pattern::compile(pattern).map_err(|_| EvalError::Pattern(pattern))?;
+                let regex = pattern::compile_for_a_call(pattern).map_err(|_| EvalError::Pattern(pattern))?;
                 Ok(ValueRef::Bool(regex.is_match(self.text(text)?)))
             }
             (Run::Strict(function), arguments) => {
@@ -185,17 +192,49 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
                 }
                 function(&values, self.scratch)
             }
-            (Run::Choose | Run::Matches, _) => unreachable!("the checker counts arguments"),
+            (Run::Choose | Run::Matches | Run::Test(_), _) => {
+                unreachable!("the checker counts arguments, and tests are nodes of their own")
+            }
         }
     }
 
     fn text(&self, node: &'a Node) -> Outcome<'a, &'a str> {
-        self.value(node).map(as_text)
+        match node {
+            Node::Constant(Constant::String(text)) => Ok(text),
+            Node::Attribute(attribute) => match self.bag.get(attribute.slot) {
+                Some(ValueRef::String(text)) => Ok(text),
+                None => Err(EvalError::Absent(&attribute.name)),
+                Some(other) => Err(wrong_type(attribute, other)),
+            },
+            other => self.value(other).map(as_text),
+        }
     }
 
+    /// The value of a node of type BOOL. Matches are little else, so it takes no way round over [`ValueRef`].
     pub(super) fn truth(&self, node: &'a Node) -> Outcome<'a, bool> {
-        self.value(node).map(as_bool)
+        match node {
+            Node::And(operands) => self.all_are(true, operands),
+            Node::Or(operands) => self.all_are(false, operands),
+            Node::SameText(same, operands) => {
+                let [left, right] = operands.as_ref();
+                Ok((self.text(left)? == self.text(right)?) == *same)
+            }
+            Node::Test(test, operands) => {
+                let [text, with] = operands.as_ref();
+                Ok(test.holds(self.text(text)?, self.text(with)?))
+            }
+            Node::Compare(comparison, operands) => {
+                let [left, right] = operands.as_ref();
+                Ok(compare(*comparison, self.value(left)?, self.value(right)?))
+            }
+            Node::Matches(regex, text) => Ok(regex.is_match(self.text(text)?)),
+            other => self.value(other).map(as_bool),
+        }
     }
+}
+
+fn wrong_type<'a>(attribute: &'a Attribute, value: ValueRef<'_>) -> EvalError<'a> {
+    EvalError::WrongType { name: &attribute.name, found: value.value_type(), declared: attribute.of }
 }
 
 fn compare(comparison: Comparison, left: ValueRef<'_>, right: ValueRef<'_>) -> bool {

@@ -31,6 +31,27 @@ pub fn explain(text: &str, vocabulary: &Vocabulary, bag: &impl Bag) -> Option<Ex
     Some(explain_ast(&ast, vocabulary, bag))
 }
 
+/// What an expression reads, without regard to any call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The attributes, and the values of maps under constant keys; each once, as expressions.
+    pub attributes: Vec<String>,
+    /// The last of the operands of `&&`; the whole expression where there are none.
+    pub last: String,
+}
+
+/// What an expression reads; nothing for a text that does not parse.
+pub fn reads(text: &str) -> Reads {
+    let Ok(ast) = Ast::parse(text) else { return Reads::default() };
+    let mut attributes = Vec::new();
+    collect(&ast, &mut attributes);
+    let last = match &ast.kind {
+        Kind::Chain(Joint::And, operands) => operands.last().unwrap_or(&ast),
+        _ => &ast,
+    };
+    Reads { attributes, last: last.to_string() }
+}
+
 fn explain_ast(ast: &Ast, vocabulary: &Vocabulary, bag: &impl Bag) -> Explanation {
     let text = ast.to_string();
     let value = value(&text, vocabulary, bag);

@@ -1,5 +1,6 @@
 //! The functions of the language, one line each in [`FUNCTIONS`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::eval::{EvalError, as_bool, as_text};
@@ -12,6 +13,32 @@ use ValueType::{Bool, DnsName, EmailAddress, Int64, IpAddress, String, StringMap
 pub(super) const MAX_ARGUMENTS: usize = 3;
 
 type Strict = for<'a> fn(&[ValueRef<'a>], &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>>;
+
+/// What is asked of two texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Test {
+    /// The first matches the second: `prefix*`, `*suffix` or the whole text. Of two stars at the ends only the last is
+    /// one.
+    Wildcard,
+    /// The first begins with the second.
+    StartsWith,
+    /// The first ends with the second.
+    EndsWith,
+}
+
+impl Test {
+    pub(super) fn holds(self, text: &str, with: &str) -> bool {
+        match self {
+            Test::StartsWith => text.starts_with(with),
+            Test::EndsWith => text.ends_with(with),
+            Test::Wildcard => match (with.strip_suffix('*'), with.strip_prefix('*')) {
+                (Some(prefix), _) => text.starts_with(prefix),
+                (None, Some(suffix)) => text.ends_with(suffix),
+                (None, None) => text == with,
+            },
+        }
+    }
+}
 
 /// A function or method: how it is called and what it does.
 pub(super) struct Function {
@@ -36,6 +63,8 @@ pub(super) enum Parameter {
 pub(super) enum Run {
     /// All arguments first, then the function.
     Strict(Strict),
+    /// A truth about two texts, the commonest sort.
+    Test(Test),
     /// The condition, then the one of two arguments that it chooses.
     Choose,
     /// A regular expression, compiled with the program where it is constant.
@@ -51,10 +80,10 @@ const fn method(name: &'static str, parameters: &'static [Parameter], result: Pa
 }
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    function("match", &[Of(String), Of(String)], Of(Bool), Run::Strict(wildcard_match)),
+    function("match", &[Of(String), Of(String)], Of(Bool), Run::Test(Test::Wildcard)),
     method("matches", &[Of(String), Of(String)], Of(Bool), Run::Matches),
-    method("startsWith", &[Of(String), Of(String)], Of(Bool), Run::Strict(starts_with)),
-    method("endsWith", &[Of(String), Of(String)], Of(Bool), Run::Strict(ends_with)),
+    method("startsWith", &[Of(String), Of(String)], Of(Bool), Run::Test(Test::StartsWith)),
+    method("endsWith", &[Of(String), Of(String)], Of(Bool), Run::Test(Test::EndsWith)),
     function("ip", &[Of(String)], Of(IpAddress), Run::Strict(ip)),
     function("timestamp", &[Of(String)], Of(ValueType::Timestamp), Run::Strict(timestamp)),
     function("dnsName", &[Of(String)], Of(DnsName), Run::Strict(dns_name)),
@@ -99,26 +128,6 @@ fn texts<'a, const N: usize>(arguments: &[ValueRef<'a>]) -> [&'a str; N] {
     std::array::from_fn(|position| as_text(arguments[position]))
 }
 
-/// `prefix*`, `*suffix` or the whole text. Of two stars at the ends only the last is one.
-fn wildcard_match<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, pattern] = texts(arguments);
-    Ok(ValueRef::Bool(match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        (Some(prefix), _) => text.starts_with(prefix),
-        (None, Some(suffix)) => text.ends_with(suffix),
-        (None, None) => text == pattern,
-    }))
-}
-
-fn starts_with<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, prefix] = texts(arguments);
-    Ok(ValueRef::Bool(text.starts_with(prefix)))
-}
-
-fn ends_with<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
-    let [text, suffix] = texts(arguments);
-    Ok(ValueRef::Bool(text.ends_with(suffix)))
-}
-
 fn ip<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
     let [text] = texts(arguments);
     text.parse().map(ValueRef::IpAddress).map_err(|_| EvalError::Conversion { text, to: IpAddress })
@@ -130,9 +139,14 @@ fn timestamp<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<
     Ok(ValueRef::Timestamp(time))
 }
 
-fn dns_name<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
+/// Keeps the spelling, but for punycode, which becomes Unicode.
+fn dns_name<'a>(arguments: &[ValueRef<'a>], scratch: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {
     let [text] = texts(arguments);
-    checked(names::is_dns_name(text), ValueRef::DnsName(text), text)
+    Ok(ValueRef::DnsName(match names::dns_name(text) {
+        Some(Cow::Borrowed(name)) => name,
+        Some(Cow::Owned(name)) => scratch.keep(&name),
+        None => return Err(EvalError::Conversion { text, to: DnsName }),
+    }))
 }
 
 fn email<'a>(arguments: &[ValueRef<'a>], _: &'a Scratch) -> Result<ValueRef<'a>, EvalError<'a>> {

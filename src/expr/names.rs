@@ -1,7 +1,13 @@
 //! Host names, mail addresses and URIs: what is one, and when two are the same.
 //!
-//! Mixer compares host names by IDNA; here letter case is ignored (in every script) and so is one trailing dot, but a
-//! Unicode name and its punycode form are two names.
+//! Host names are compared by IDNA (UTS #46): letter case in every script, composed and decomposed letters, a Unicode name
+//! and its punycode form, and one trailing dot make no difference.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use idna::uts46::{AsciiDenyList, ErrorPolicy, Hyphens, ProcessingSuccess, Uts46};
+use smallvec::SmallVec;
 
 /// Longest host name, in bytes without a trailing dot (RFC 1035 section 2.3.4).
 const MAX_HOST: usize = 253;
@@ -21,10 +27,70 @@ fn is_label(label: &str) -> bool {
     fits && ends_well && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
 }
 
+/// What begins the label of a host name that spells Unicode in ASCII (RFC 3490 section 5).
+const PUNYCODE: &str = "xn--";
+
+fn is_punycode(label: &str) -> bool {
+    label.get(..PUNYCODE.len()).is_some_and(|start| start.eq_ignore_ascii_case(PUNYCODE))
+}
+
+/// A host name with its punycode in Unicode and everything else as it is spelled; `None` for what is no host name.
+pub(super) fn dns_name(text: &str) -> Option<Cow<'_, str>> {
+    if !is_dns_name(text) {
+        return None;
+    }
+    if !text.split('.').any(is_punycode) {
+        return Some(Cow::Borrowed(text));
+    }
+    let labels: Option<Vec<Cow<'_, str>>> = text.split('.').map(unicode_label).collect();
+    Some(Cow::Owned(labels?.join(".")))
+}
+
+fn unicode_label(label: &str) -> Option<Cow<'_, str>> {
+    if !is_punycode(label) {
+        return Some(Cow::Borrowed(label));
+    }
+    let (unicode, outcome) = Uts46::new().to_unicode(label.as_bytes(), AsciiDenyList::EMPTY, Hyphens::Allow);
+    outcome.is_ok().then_some(unicode)
+}
+
 /// Whether two texts name one host.
 pub(super) fn same_dns_name(a: &str, b: &str) -> bool {
     let (a, b) = (a.strip_suffix('.').unwrap_or(a), b.strip_suffix('.').unwrap_or(b));
-    a.eq_ignore_ascii_case(b) || a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
+    if a.eq_ignore_ascii_case(b) {
+        return true;
+    }
+    // Two names in plain ASCII have no other spelling.
+    let is_plain = |name: &str| name.is_ascii() && !name.split('.').any(is_punycode);
+    if is_plain(a) && is_plain(b) {
+        return false;
+    }
+    let (mut a_mapped, mut b_mapped) = (Mapped::default(), Mapped::default());
+    a_mapped.map(a) && b_mapped.map(b) && a_mapped.0 == b_mapped.0
+}
+
+/// A host name in IDNA's one spelling, on the stack as long as names are.
+#[derive(Default)]
+struct Mapped(SmallVec<[u8; 512]>);
+
+impl Mapped {
+    /// Takes a name; false for what IDNA refuses.
+    fn map(&mut self, name: &str) -> bool {
+        let (deny, hyphens, faults) = (AsciiDenyList::EMPTY, Hyphens::Allow, ErrorPolicy::FailFast);
+        match Uts46::new().process(name.as_bytes(), deny, hyphens, faults, |_, _, _| true, self, None) {
+            Ok(ProcessingSuccess::Passthrough) => self.0.extend_from_slice(name.as_bytes()),
+            Ok(ProcessingSuccess::WroteToSink) => {}
+            Err(_) => return false,
+        }
+        true
+    }
+}
+
+impl fmt::Write for Mapped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// Whether a text is an addr-spec of RFC 5322 section 3.4.1 whose domain is a host name; no display name, no comments.
@@ -187,6 +253,28 @@ mod tests {
         assert!(same_dns_name("Edition.CNN.com.", "edition.cnn.com"));
         assert!(same_dns_name("B\u{dc}CHER.example", "b\u{fc}cher.example"));
         assert!(!same_dns_name("cnn.com", "cnn.co"));
+    }
+
+    #[test]
+    fn host_names_have_one_spelling_in_idna() {
+        for (a, b) in [
+            ("xn--bcher-kva.example", "b\u{fc}cher.example"),
+            ("XN--BCHER-KVA.example.", "B\u{dc}CHER.EXAMPLE"),
+            ("bu\u{308}cher.example", "b\u{fc}cher.example"),
+            ("\u{ff41}.example", "a.example"),
+        ] {
+            assert!(same_dns_name(a, b), "{a} {b}");
+        }
+        assert!(!same_dns_name("xn--bcher-kva.example", "bucher.example"));
+        assert!(!same_dns_name("xn--a.example", "xn--b.example"));
+    }
+
+    #[test]
+    fn punycode_becomes_unicode_and_all_else_keeps_its_spelling() {
+        assert_eq!(dns_name("WWW.xn--bcher-kva.Example.").as_deref(), Some("WWW.b\u{fc}cher.Example."));
+        assert_eq!(dns_name("WWW.B\u{dc}CHER").as_deref(), Some("WWW.B\u{dc}CHER"));
+        assert_eq!(dns_name("xn--a.example"), None);
+        assert_eq!(dns_name("a..b"), None);
     }
 
     #[test]

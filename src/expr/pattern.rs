@@ -8,12 +8,33 @@ use regex::{Regex, RegexBuilder};
 /// Most memory that a compiled pattern may take, in bytes: room for some ten thousand characters and their classes.
 const MAX_COMPILED: usize = 1 << 20;
 
+/// Longest pattern, in bytes: a text of a call may be one, and time grows with its length.
+const MAX_PATTERN: usize = 8 * 1024;
+
+/// Longest pattern that is compiled anew for each call, in bytes; compiling takes a thousand times as long as matching.
+const MAX_PATTERN_OF_A_CALL: usize = 1024;
+
+/// Most memory that a pattern may take which is compiled for one call, in bytes.
+const MAX_COMPILED_FOR_A_CALL: usize = 64 << 10;
+
 /// Compiles a pattern of RE2 syntax; it matches anywhere in a text unless it says otherwise.
 ///
 /// # Errors
 /// What is wrong with it, on one line.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&translate(pattern)).size_limit(MAX_COMPILED).build().map_err(|fault| one_line(&fault))
+    build(pattern, MAX_PATTERN, MAX_COMPILED)
+}
+
+/// As [`compile`], with narrower bounds, for a pattern that a caller may have sent.
+pub(super) fn compile_for_a_call(pattern: &str) -> Result<Regex, String> {
+    build(pattern, MAX_PATTERN_OF_A_CALL, MAX_COMPILED_FOR_A_CALL)
+}
+
+fn build(pattern: &str, longest: usize, largest: usize) -> Result<Regex, String> {
+    if pattern.len() > longest {
+        return Err(format!("the pattern has {} bytes, more than the {longest} that are read", pattern.len()));
+    }
+    RegexBuilder::new(&translate(pattern)).size_limit(largest).build().map_err(|fault| one_line(&fault))
 }
 
 /// The library draws a picture over several lines, the last of which says what is wrong.
@@ -81,11 +102,15 @@ fn nested_bracket(rest: &str, out: &mut String) -> usize {
     }
 }
 
+/// Whether `{2}`, `{2,}` or `{2,3}` begins here. Looks no further than that: a row of brackets must not take time that
+/// grows with its square.
 fn is_repetition(rest: &str) -> bool {
-    let Some(end) = rest.find('}') else { return false };
-    let (least, most) = rest[1..end].split_once(',').unwrap_or((&rest[1..end], ""));
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    !least.is_empty() && number(least) && number(most)
+    let after_digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let inside = &rest[1..];
+    let least = after_digits(inside);
+    let tail = &inside[least..];
+    let tail = tail.strip_prefix(',').map_or(tail, |most| &most[after_digits(most)..]);
+    least > 0 && tail.starts_with('}')
 }
 
 /// What follows a backslash; the bytes taken.

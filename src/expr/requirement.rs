@@ -1,6 +1,6 @@
 //! What must be true of one attribute for a condition to hold: by this, conditions are found without evaluating them.
 
-use super::ast::Comparison;
+use super::function::Test as TextTest;
 use super::typed::{Attribute, Constant, Node};
 use super::{Program, Slot};
 
@@ -69,7 +69,7 @@ fn first_lacking<'n>(node: &'n Node, present: &dyn Fn(Slot) -> bool) -> Option<&
         Node::Attribute(attribute) => (!present(attribute.slot)).then_some(&*attribute.name),
         // Only the last of a chain is needed; the others pass their absence on.
         Node::Default(operands) => first_lacking(operands.last()?, present),
-        Node::Index(operands) | Node::Compare(_, operands) => {
+        Node::Index(operands) | Node::Compare(_, operands) | Node::SameText(_, operands) | Node::Test(_, operands) => {
             operands.iter().find_map(|operand| first_lacking(operand, present))
         }
         Node::And(operands) | Node::Or(operands) | Node::Plus(operands) | Node::Call(_, operands) => {
@@ -106,11 +106,11 @@ fn alternatives(node: &Node, present: &dyn Fn(Slot) -> bool) -> Option<Vec<Requi
             let same = all.iter().all(|one| (one.slot, &one.key) == (all[0].slot, &all[0].key));
             (same || operands.iter().all(|operand| never_fails(operand, present))).then_some(all)
         }
-        Node::Compare(Comparison::Equal, operands) => {
+        Node::SameText(true, operands) => {
             let (tested, constant) = tested_and_constant(&operands[0], &operands[1])?;
             required(tested, Test::Equals(constant.into())).map(|one| vec![one])
         }
-        Node::Call(function, arguments) => call(function.name, arguments).map(|one| vec![one]),
+        Node::Test(test, operands) => tests(*test, operands.as_ref()).map(|one| vec![one]),
         _ => None,
     }
 }
@@ -120,18 +120,17 @@ fn weight(alternatives: &[Requirement]) -> usize {
     alternatives.iter().map(|one| one.test.weight()).min().unwrap_or_default()
 }
 
-fn call(name: &str, arguments: &[Node]) -> Option<Requirement> {
-    let [tested, Node::Constant(Constant::String(text))] = arguments else { return None };
+fn tests(test: TextTest, [tested, with]: &[Node; 2]) -> Option<Requirement> {
+    let Node::Constant(Constant::String(text)) = with else { return None };
     let text = text.as_ref();
-    let test = match name {
-        "startsWith" => Test::Prefix(text.into()),
-        "endsWith" => Test::Suffix(text.into()),
-        "match" => match (text.strip_suffix('*'), text.strip_prefix('*')) {
+    let test = match test {
+        TextTest::StartsWith => Test::Prefix(text.into()),
+        TextTest::EndsWith => Test::Suffix(text.into()),
+        TextTest::Wildcard => match (text.strip_suffix('*'), text.strip_prefix('*')) {
             (Some(prefix), _) => Test::Prefix(prefix.into()),
             (None, Some(suffix)) => Test::Suffix(suffix.into()),
             (None, None) => Test::Equals(text.into()),
         },
-        _ => return None,
     };
     required(tested, test)
 }
@@ -169,17 +168,18 @@ fn never_fails(node: &Node, present: &dyn Fn(Slot) -> bool) -> bool {
         Node::Constant(_) => true,
         Node::Attribute(attribute) => present(attribute.slot),
         // A key that is not in the map is the empty text.
-        Node::Index(operands) | Node::Compare(_, operands) => all(operands.as_ref()),
+        Node::Index(operands) | Node::Compare(_, operands) | Node::SameText(_, operands) | Node::Test(_, operands) => {
+            all(operands.as_ref())
+        }
         Node::Default(operands) => {
             let lookups = |node: &Node| matches!(node, Node::Attribute(_));
             operands.split_last().is_some_and(|(last, others)| {
                 never_fails(last, present) && others.iter().all(|other| lookups(other) || never_fails(other, present))
             })
         }
-        Node::And(operands) | Node::Or(operands) | Node::Plus(operands) => all(operands),
-        Node::Call(function, arguments) => {
-            ["match", "startsWith", "endsWith", "toLower", "size"].contains(&function.name) && all(arguments)
-        }
+        Node::And(operands) | Node::Or(operands) => all(operands),
+        // Conversions fail for some texts, and what makes a text fails for those that are too long.
+        Node::Plus(_) | Node::Call(..) => false,
         Node::Matches(_, text) => never_fails(text, present),
     }
 }

@@ -19,6 +19,11 @@ impl Scratch {
         self.0.reset();
     }
 
+    /// A copy of a text.
+    pub(super) fn keep(&self, text: &str) -> &str {
+        self.0.alloc_str(text)
+    }
+
     /// An empty text to be appended to.
     pub(super) fn text(&self) -> ScratchString<'_> {
         ScratchString::new_in(&self.0)

@@ -59,6 +59,18 @@ impl Timestamp {
         write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
             .expect("writing to a String does not fail");
     }
+
+    /// Appends the time in UTC with as many decimals as it takes, none for a whole second: `2018-06-18T13:22:58.5Z`.
+    pub fn write_rfc3339(&self, out: &mut String) {
+        let whole = Self { seconds: self.seconds, nanos: 0 };
+        whole.write_rfc3339_micros(out);
+        out.truncate(out.len() - ".000000Z".len());
+        if self.nanos > 0 {
+            let decimals = format!(".{:09}", self.nanos);
+            out.push_str(decimals.trim_end_matches('0'));
+        }
+        out.push('Z');
+    }
 }
 
 /// Three numbers of fixed widths with a separator between them.
@@ -151,6 +163,15 @@ mod tests {
         assert_eq!(time(-1, 500_000_000), "1969-12-31T23:59:59.500000Z");
         assert_eq!(time(951_782_400, 0), "2000-02-29T00:00:00.000000Z");
         assert_eq!(written(Timestamp::ZERO), "0001-01-01T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn the_short_form_has_no_more_decimals_than_it_takes() {
+        for text in ["2018-06-18T13:22:58Z", "2018-06-18T13:22:58.5Z", "2018-06-18T13:22:58.000000001Z"] {
+            let mut out = String::new();
+            Timestamp::parse_rfc3339(text).unwrap().write_rfc3339(&mut out);
+            assert_eq!(out, text);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use regex::Regex;
 
 use super::ast::Comparison;
-use super::function::Function;
+use super::function::{Function, Test};
 use super::{Slot, StringMap, Timestamp, ValueRef, ValueType};
 
 /// A node of the tree; no deeper than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
@@ -20,6 +20,10 @@ pub(super) enum Node {
     And(Box<[Node]>),
     Or(Box<[Node]>),
     Compare(Comparison, Box<[Node; 2]>),
+    /// `==` (true) and `!=` (false) of two texts: what most matches consist of, so it has a way of its own.
+    SameText(bool, Box<[Node; 2]>),
+    /// A function that tests two texts, for the same reason.
+    Test(Test, Box<[Node; 2]>),
     Plus(Box<[Node]>),
     /// A method's receiver is its first argument.
     Call(&'static Function, Box<[Node]>),
@@ -41,7 +45,9 @@ impl Node {
             Node::Constant(_) => true,
             // A lookup, even in the empty map, can be absent, and a constant cannot.
             Node::Attribute(_) | Node::Index(_) => false,
-            Node::Compare(_, operands) => operands.iter().all(Node::is_literal),
+            Node::Compare(_, operands) | Node::SameText(_, operands) | Node::Test(_, operands) => {
+                operands.iter().all(Node::is_literal)
+            }
             Node::Default(operands)
             | Node::And(operands)
             | Node::Or(operands)

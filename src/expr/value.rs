@@ -35,6 +35,26 @@ pub enum ValueType {
 }
 
 impl ValueType {
+    /// All of them.
+    pub const ALL: [ValueType; 11] = [
+        ValueType::String,
+        ValueType::Int64,
+        ValueType::Double,
+        ValueType::Bool,
+        ValueType::Timestamp,
+        ValueType::Duration,
+        ValueType::IpAddress,
+        ValueType::DnsName,
+        ValueType::EmailAddress,
+        ValueType::Uri,
+        ValueType::StringMap,
+    ];
+
+    /// The type of a [name](ValueType::name), spelled exactly so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|of| of.name() == name)
+    }
+
     /// `STRING`, `INT64`, … as attribute manifests and messages spell it.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! From the resources of Mixer's kinds to the policy.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
 use serde_json::Value as Json;
@@ -57,12 +57,12 @@ impl Policy {
         live: &Live,
         notes: &mut Vec<String>,
     ) -> Result<Self, LoadError> {
-        let vocabulary = Vocabulary::standard();
+        let vocabulary = &super::vocabulary(view)?;
         let parts = Parts::load(view, vocabulary, live)?;
         let mut rules = load::<RuleSpec>(view, &RULE)?;
         // Checks and entries of one call come in a fixed order: by namespace and name of their rules.
         rules.sort_by(|(a, _), (b, _)| (a.namespace(), &a.meta.name).cmp(&(b.namespace(), &b.meta.name)));
-        let mut policy = Policy { enforcement, ..Policy::default() };
+        let mut policy = Policy { enforcement, vocabulary: vocabulary.clone(), ..Policy::default() };
         for (resource, spec) in rules {
             let (rule, problems) =
                 parts.rule(&resource, &spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
@@ -135,6 +135,7 @@ impl Parts {
             condition,
             report_only: reports_only(resource),
             checks: Vec::new(),
+            hints: OnceLock::new(),
             reports: Vec::new(),
             request_headers: headers(
                 "spec.requestHeaderOperations",

@@ -7,6 +7,7 @@
 pub mod adapter;
 mod compile;
 mod expression;
+mod hints;
 mod index;
 pub mod instance;
 mod live;
@@ -15,12 +16,13 @@ pub mod refusal;
 mod rule;
 pub mod template;
 pub mod verdict;
+mod vocabulary;
 
 use std::collections::HashMap;
 
 use crate::accesslog::Report;
 use crate::call::CallBag;
-use crate::expr::{EvalError, Scratch};
+use crate::expr::{EvalError, Scratch, Vocabulary};
 
 use index::Index;
 use verdict::{Checked, Verdict};
@@ -30,6 +32,7 @@ pub use expression::condition;
 pub use live::Kept;
 pub use reference::{Referred, resolve};
 pub use rule::{Rule, known_only_afterwards};
+pub use vocabulary::{clash, vocabulary};
 
 /// State that outlives a configuration.
 #[derive(Debug, Default)]
@@ -85,6 +88,8 @@ pub struct Policy {
     /// Rules of other namespaces see the calls of their own workloads.
     namespaces: HashMap<String, Rules>,
     enforcement: Enforcement,
+    /// What the expressions of the configuration may name.
+    vocabulary: Vocabulary,
 }
 
 /// The rules of a namespace, in the order of their names.
@@ -156,6 +161,11 @@ impl Policy {
             }
         }
         errors
+    }
+
+    /// What the expressions of the configuration may name.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// How many rules refuse calls, and how many that could only report.

@@ -27,7 +27,8 @@ pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked) -> E
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
     let message = checked.message();
     let reason = if message.is_empty() { failure.reason() } else { &message };
-    of_call(call, Level::Error, (failure.flag(), reason, status), counted)
+    let way = remedy(call, failure);
+    of_call(call, Level::Error, (failure.flag(), reason, status), counted, &way)
 }
 
 /// The entry of a call that only went because its refusals were not to count.
@@ -35,7 +36,7 @@ pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> 
     let first = checked.refusals.iter().find(|refusal| !refusal.enforced)?;
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     let reason = format!("would deny: {}:{}:{}", first.code, first.handler, first.message);
-    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted))
+    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, ""))
 }
 
 fn of_call<'c>(
@@ -43,10 +44,13 @@ fn of_call<'c>(
     level: Level,
     (flag, reason, status): (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
+    way: &str,
 ) -> Entry {
     let mut text = begin(call.time(), level);
     let caller = call.caller();
     let all = |part: fn(&Refusal) -> &str| refusals.clone().map(part).collect::<Vec<_>>().join(",");
+    let told = refusals.clone().map(|refusal| refusal.remedy.as_str()).filter(|remedy| !remedy.is_empty());
+    let remedies = told.collect::<Vec<_>>().join("; and ");
     let texts = [
         ("decision", &*call.decision_id()),
         ("destination", call.authority().as_str()),
@@ -56,6 +60,7 @@ fn of_call<'c>(
         ("method", call.method().as_str()),
         ("path", call.path()),
         ("reason", reason),
+        ("remedy", if remedies.is_empty() { way } else { &remedies }),
     ];
     for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
         write(&mut text, name, ValueRef::String(value));
@@ -67,7 +72,24 @@ fn of_call<'c>(
     }
     write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
     write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));
+    if let Some(refusal) = refusals.clone().find(|refusal| !refusal.values.is_empty()) {
+        text.push_str(",\"values\":");
+        text.push_str(&refusal.values);
+    }
     end(call.time(), level, text)
+}
+
+/// What would have to be declared for a call to have a way.
+fn remedy(call: &Call, failure: Failure) -> String {
+    let (host, port) = (call.authority().host(), call.authority().port());
+    match failure {
+        Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
+        Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
+        Failure::NoCluster | Failure::NoEndpoint => {
+            format!("a ServiceEntry with endpoints for what {host} is routed to")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The entry of a request whose head never became a call.

@@ -1,17 +1,18 @@
 //! One rule and one call: does it match, and what do its actions say.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::accesslog::{Report, Shape};
 use crate::call::{CallBag, Code};
-use crate::expr::{EvalError, Program, Scratch, ValueRef};
+use crate::expr::{EvalError, Program, Scratch, ValueRef, Vocabulary};
 use crate::resource::Origin;
 use crate::resource::kinds::rule::Operation;
 
 use super::adapter::Handler;
+use super::hints::Hints;
 use super::instance::{Fault, Instance, Values};
 use super::template::Variety;
 use super::verdict::{Checked, HeaderEdit, Refusal, Verdict};
@@ -34,6 +35,7 @@ pub struct Rule {
     pub(super) reports: Vec<Action>,
     pub(super) request_headers: Vec<HeaderOperation>,
     pub(super) response_headers: Vec<HeaderOperation>,
+    pub(super) hints: OnceLock<Hints>,
 }
 
 /// One instance handed to one handler.
@@ -123,7 +125,7 @@ impl Rule {
             Err(error) => {
                 checked.faults += 1;
                 let message = format!("the match of {} cannot be decided: {error}", self.name);
-                return checked.refusals.push(self.fault(None, message, enforcement));
+                return checked.refusals.push(self.fault(None, message, enforcement, bag));
             }
         }
         for action in &self.checks {
@@ -132,14 +134,15 @@ impl Rule {
             see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
             match verdict {
                 Ok(Verdict::Ok) => {}
-                Ok(Verdict::Refused { code, message }) => checked.refusals.push(Refusal {
-                    code,
-                    enforced: !(self.report_only || enforcement.report_only),
-                    ..self.fault(Some(action), message, enforcement)
-                }),
+                Ok(Verdict::Refused { code, message }) => {
+                    let enforced = !(self.report_only || enforcement.report_only);
+                    let refusal = self.fault(Some(action), message, enforcement, bag);
+                    let remedy = action.remedy(bag, scratch).unwrap_or(refusal.remedy);
+                    checked.refusals.push(Refusal { code, enforced, remedy, ..refusal });
+                }
                 Err(why) => {
                     checked.faults += 1;
-                    checked.refusals.push(self.fault(Some(action), why, enforcement));
+                    checked.refusals.push(self.fault(Some(action), why, enforcement, bag));
                 }
             }
         }
@@ -148,7 +151,11 @@ impl Rule {
     }
 
     /// A check that could not be carried out.
-    fn fault(&self, action: Option<&Action>, message: String, enforcement: &Enforcement) -> Refusal {
+    fn fault(&self, action: Option<&Action>, message: String, enforcement: &Enforcement, bag: &CallBag<'_>) -> Refusal {
+        let hints = self
+            .condition
+            .as_ref()
+            .map(|condition| self.hints.get_or_init(|| Hints::new(condition, Vocabulary::standard())));
         let nothing = || Arc::<str>::from("");
         Refusal {
             rule: Arc::clone(&self.name),
@@ -157,6 +164,8 @@ impl Rule {
             variety: Variety::Check,
             code: Code::INTERNAL,
             message,
+            values: hints.map(|hints| hints.values(bag)).unwrap_or_default(),
+            remedy: hints.map(|hints| hints.remedy(&self.name)).unwrap_or_default(),
             enforced: enforcement.refuses_faults && !(self.report_only || enforcement.report_only),
         }
     }
@@ -189,6 +198,14 @@ impl Action {
             Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
             Fault::Handler(why) => why.into_owned(),
         })
+    }
+}
+
+impl Action {
+    /// What the handler says would have let the call go.
+    fn remedy(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Option<String> {
+        let ready = self.ready.as_ref().ok()?;
+        ready.handler.remedy(&ready.values(bag, scratch))
     }
 }
 

@@ -40,6 +40,10 @@ pub struct Refusal {
     pub code: Code,
     /// Why, for people.
     pub message: String,
+    /// The values that the rule's match read, as a JSON object.
+    pub values: String,
+    /// The smallest change that would have let the call go.
+    pub remedy: String,
     /// Whether it counts; a rule, a caller or a proxy that only reports lets the call go.
     pub enforced: bool,
 }
@@ -108,6 +112,8 @@ mod tests {
             variety: Variety::Check,
             code,
             message: message.into(),
+            values: String::new(),
+            remedy: String::new(),
             enforced,
         }
     }

@@ -5,12 +5,14 @@
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems, nearest};
 use crate::expr::Vocabulary;
-use crate::policy::{Live, Parts, REPORT_ONLY, full_name, resolve};
-use crate::registry::{ListQuery, Result, View};
+use crate::policy::{Live, Parts, REPORT_ONLY, clash, full_name, resolve, vocabulary};
+use crate::registry::{ListQuery, LoadError, Result, View};
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{HttpRoute, VirtualService};
-use crate::resource::kinds::{GATEWAY, HANDLER, INSTANCE, KINDS, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
+use crate::resource::kinds::{
+    ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE,
+};
 use crate::resource::{Key, Resource, Role};
 use crate::routing::{covers, qualify};
 
@@ -24,10 +26,13 @@ pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
     let mut problems = Problems::new();
     if *resource.kind == RULE {
         rule(view, resource, &mut problems)?;
+    } else if *resource.kind == ATTRIBUTEMANIFEST {
+        problems.extend(unless_broken(clash(view, resource))?.flatten());
     } else if *resource.kind == VIRTUAL_SERVICE {
         virtual_service(view, resource, &mut problems)?;
+    } else if resource.kind.part.is_some() || [&HANDLER, &INSTANCE].contains(&resource.kind) {
+        part(view, resource, &mut problems)?;
     }
-    part(resource, &mut problems);
     without_effect(resource, &mut problems);
     Ok(problems)
 }
@@ -36,19 +41,19 @@ pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
 fn rule(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     // What does not decode has been refused already.
     let Ok(spec) = resource.typed::<RuleSpec>() else { return Ok(()) };
-    let mut parts = Parts::default();
+    let (mut parts, vocabulary) = (Parts::default(), known(view)?);
     for action in &spec.actions {
         let references = action.instances.iter().map(|instance| (instance, Role::Instance));
         for (reference, role) in references.chain([(&action.handler, Role::Handler)]) {
             for (name, kind, namespace) in resolve(reference, role, resource.namespace()).candidates {
                 if let Some(part) = view.get(&Key::new(kind, &namespace, &name))? {
                     // What is wrong with the part is said of the part.
-                    let _ = parts.add(&part, Vocabulary::standard(), &Live::default());
+                    let _ = parts.add(&part, &vocabulary, &Live::default());
                 }
             }
         }
     }
-    match parts.rule(resource, &spec, Vocabulary::standard()) {
+    match parts.rule(resource, &spec, &vocabulary) {
         Ok((_, found)) | Err(found) => problems.extend(suggest(view, found)?),
     }
     mode(resource, problems);
@@ -85,11 +90,26 @@ fn mode(resource: &Resource, problems: &mut Problems) {
     }
 }
 
+/// The attributes that expressions may name; Istio's own alone where a manifest is broken, which is told of itself.
+fn known(view: &dyn View) -> Result<Vocabulary> {
+    Ok(unless_broken(vocabulary(view))?.unwrap_or_else(|| Vocabulary::standard().clone()))
+}
+
+/// Nothing where another resource is at fault.
+fn unless_broken<T>(loaded: std::result::Result<T, LoadError>) -> Result<Option<T>> {
+    match loaded {
+        Ok(value) => Ok(Some(value)),
+        Err(LoadError::Registry(error)) => Err(error),
+        Err(LoadError::Resource { .. }) => Ok(None),
+    }
+}
+
 /// Compiles an instance, or builds a handler without its live state.
-fn part(resource: &Resource, problems: &mut Problems) {
-    match Parts::default().add(resource, Vocabulary::standard(), &Live::default()) {
+fn part(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
+    match Parts::default().add(resource, &known(view)?, &Live::default()) {
         Ok(found) | Err(found) => problems.extend(found),
     }
+    Ok(())
 }
 
 /// Warns where a VirtualService is bound to a Gateway, or leads to a host, that is not there.

@@ -4,6 +4,7 @@ mod harness;
 mod stage;
 
 mod cli;
+mod eval;
 mod layering;
 mod logs;
 mod policy;
@@ -12,3 +13,4 @@ mod proxied;
 mod proxy;
 mod recovery;
 mod scenario;
+mod trace;

@@ -9,12 +9,14 @@ mod create;
 mod delete;
 mod demo;
 mod describe;
+mod eval;
 mod get;
 mod logs;
 mod proxy;
 mod replace;
 mod trace;
 mod version;
+mod why;
 
 pub(crate) use table::Verb;
 

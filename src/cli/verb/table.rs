@@ -39,8 +39,10 @@ verbs! {
     delete Delete
     logs Logs
     trace Trace
+    why Why
     proxy Proxy
     demo Demo
+    eval Eval
     api_resources ApiResources
     completion Completion
     version Version

@@ -5,6 +5,7 @@ mod checking;
 mod evaluating;
 mod naive;
 mod parsing;
+mod table;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

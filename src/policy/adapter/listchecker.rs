@@ -21,11 +21,15 @@ use super::{Adapter, Handler, Setup};
 pub static LISTCHECKER: Adapter = Adapter {
     kind: &kinds::LISTCHECKER,
     templates: &[&listentry::LISTENTRY],
-    build: |setup| Ok(Arc::new(Listchecker { list: list(setup)?, blacklist: setup.params::<Spec>()?.blacklist })),
+    build: |setup| {
+        let blacklist = setup.params::<Spec>()?.blacklist;
+        Ok(Arc::new(Listchecker { name: setup.name.to_owned(), list: list(setup)?, blacklist }))
+    },
 };
 
 #[derive(Debug)]
 struct Listchecker {
+    name: String,
     list: List,
     blacklist: bool,
 }
@@ -84,6 +88,18 @@ impl Handler for Listchecker {
             (true, false) | (false, true) => Verdict::Ok,
             (false, false) => refused(format!("{text} is not whitelisted")),
             (true, true) => refused(format!("{text} is blacklisted")),
+        })
+    }
+
+    fn remedy(&self, values: &Values<'_>) -> Option<String> {
+        let value = match values.field(listentry::VALUE) {
+            Ok(Some(ValueRef::String(text))) => text.to_owned(),
+            Ok(Some(ValueRef::IpAddress(address))) => address.to_string(),
+            _ => return None,
+        };
+        Some(match self.blacklist {
+            false => format!("{value:?} on the list of {}", self.name),
+            true => format!("{value:?} not on the list of {}", self.name),
         })
     }
 }

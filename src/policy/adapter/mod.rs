@@ -46,6 +46,12 @@ pub trait Handler: fmt::Debug + Send + Sync {
         Ok(Verdict::Ok)
     }
 
+    /// The smallest change of its own configuration by which it would not have refused; none where only the rule can
+    /// change that.
+    fn remedy(&self, _values: &Values<'_>) -> Option<String> {
+        None
+    }
+
     /// Does its part after a call, for an instance of variety [`Report`](super::template::Variety::Report).
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod apikey;
 pub mod authorization;
 pub mod checknothing;
 pub mod denier;
+pub mod attributemanifest;
 pub mod deployment;
 pub mod destination_rule;
 pub mod fluentd;
@@ -39,6 +40,7 @@ use serde_json::{Map, Value as Json};
 use super::{Kind, Part, Role};
 
 pub use apikey::APIKEY;
+pub use attributemanifest::ATTRIBUTEMANIFEST;
 pub use authorization::AUTHORIZATION;
 pub use checknothing::CHECKNOTHING;
 pub use denier::DENIER;
@@ -93,6 +95,7 @@ pub static KINDS: &[&Kind] = &[
     &DENIER,
     &LISTCHECKER,
     &NOOP,
+    &ATTRIBUTEMANIFEST,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
