@@ -85,7 +85,7 @@ impl Forwarder {
         let mut state = self.shared.state();
         let lost = refused + std::mem::take(&mut state.dropped);
         let complaint = state.complaint.take();
-        let full = || format!("{refused} entries found its queue full").into();
+        let full = || format!("{refused} entries found its queue full");
         let why = state.failing.clone().or(complaint).or_else(|| (refused > 0).then(full));
         match why {
             None => Ok(()),
