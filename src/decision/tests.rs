@@ -286,7 +286,7 @@ spec: {value: request.path}
             let snapshot = snapshot(&format!("{SITE}{PARTS}{}", rules(&conditions)));
             let call = call(&snapshot, &format!("GET http://site.example{path}{header}"));
             let mut asked = std::collections::HashMap::new();
-            let judgement = judge(&snapshot, 0, &call, &mut Scratch::new(), &mut |seen| {
+            let judgement = judge(&snapshot, 0, &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
                 if let policy::Seen::Rule { rule, matched } = seen {
                     asked.insert(rule.name.to_string(), matched.map_err(|error| error.to_string()));
                 }

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
 use crate::metrics::{Counter, Metrics};
+use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::Phase;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
 use crate::snapshot::{Compiler, Published, Snapshot};
@@ -20,7 +21,7 @@ use crate::state::StateDir;
 use super::admin::Answers;
 use super::api::{ListenerStatus, Status};
 use super::counted;
-use super::feeds::{Feeds, exposition};
+use super::feeds::{self, Feeds};
 use super::messages::Messages;
 use super::start::{NodeConfig, Running};
 
@@ -36,6 +37,7 @@ struct Control {
     addresses: Vec<std::net::SocketAddr>,
     published: Arc<Published>,
     metrics: Metrics,
+    compiler: Arc<Compiler>,
     recorder: Recorder,
     started: Instant,
     rejected: RefCell<Option<String>>,
@@ -61,6 +63,8 @@ pub(super) async fn serve(running: Running) {
         messages,
         compiler,
         feeds,
+        scrapes,
+        ..
     } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
@@ -68,6 +72,7 @@ pub(super) async fn serve(running: Running) {
         addresses,
         published: Arc::clone(&published),
         metrics,
+        compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
         rejected: RefCell::default(),
@@ -86,6 +91,10 @@ pub(super) async fn serve(running: Running) {
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
+            if let Some(scrapes) = scrapes {
+                let answers = Rc::clone(&admin_control);
+                tokio::task::spawn_local(async move { scrapes.serve(answers).await });
+            }
             let asked = async {
                 tokio::select! {
                     () = stop_signal() => {}
@@ -226,7 +235,10 @@ impl Answers for Control {
     }
 
     fn metrics(&self) -> String {
-        self.metrics.exposition() + &exposition(&self.feeds.status())
+        let mut shown = self.metrics.exposition();
+        shown.push_str(&feeds::exposition(&self.feeds.status()));
+        shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
+        shown
     }
 
     fn drain(&self) {

@@ -18,7 +18,7 @@ use crate::snapshot::{Compiler, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
 
-use super::admin::Admin;
+use super::admin::{Admin, Scrapes};
 use super::feeds::Feeds;
 use super::messages::Messages;
 use super::{control, counted};
@@ -30,6 +30,8 @@ pub struct NodeConfig {
     pub name: String,
     /// Sidecar listeners, at least one.
     pub listeners: Vec<ListenerConfig>,
+    /// Where metrics are served over HTTP, besides the admin endpoint.
+    pub metrics_listen: Option<SocketAddr>,
     /// Worker threads.
     pub workers: usize,
     /// Addresses that stand in for names.
@@ -56,6 +58,9 @@ pub struct ListenerConfig {
 /// Why a proxy did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {0} for metrics: {1}")]
+    Metrics(SocketAddr, std::io::Error),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] proxy::BindError),
@@ -89,6 +94,8 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens, in the order of the configuration, ports filled in.
     pub addresses: Vec<SocketAddr>,
+    /// Where it serves metrics, port filled in.
+    pub metrics_address: Option<SocketAddr>,
     pub(super) config: NodeConfig,
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
@@ -97,6 +104,7 @@ pub struct Running {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) admin: Admin,
+    pub(super) scrapes: Option<Scrapes>,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
@@ -125,6 +133,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
     })?;
+    let scrape = |address| Scrapes::bind(address).map_err(|error| StartError::Metrics(address, error));
+    let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
@@ -146,6 +156,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
         addresses,
+        metrics_address: scrapes.as_ref().map(|scrapes| scrapes.address),
         config,
         published,
         metrics,
@@ -154,6 +165,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         phase,
         workers,
         admin,
+        scrapes,
         state,
         messages,
         compiler,

@@ -78,6 +78,11 @@ impl Instance {
         self.hints.get_or_init(|| Hints::new(self.fields.iter().flatten().chain(members), Vocabulary::standard()))
     }
 
+    /// The type of a member of a map; none where it has no such member.
+    pub fn member_type(&self, map: usize, name: &str) -> Option<ValueType> {
+        self.members(map).iter().find(|member| member.name == name).map(|member| member.program.result_type())
+    }
+
     /// The members of a map, in byte order of their names.
     pub fn members(&self, map: usize) -> &[Member] {
         self.maps.get(map).map_or(&[], Vec::as_slice)

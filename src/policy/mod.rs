@@ -46,6 +46,8 @@ pub use vocabulary::{clash, vocabulary};
 pub struct Live {
     /// Lists that providers keep.
     pub feeds: Kept<feed::Feed>,
+    /// Metrics that prometheus handlers count, by definition.
+    pub families: Kept<adapter::prometheus::Family>,
     /// The counters of quota handlers, by the handlers' names.
     pub counters: Kept<Counters>,
     /// What an earlier process had counted, until its handlers ask for it.

@@ -84,7 +84,7 @@ fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Cl
 }
 
 /// The wall clock, as the log shows it.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => {
             Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }

@@ -10,6 +10,7 @@ mod logs;
 mod policy;
 mod policy_lists;
 mod policy_trace;
+mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;

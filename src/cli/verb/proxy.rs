@@ -68,7 +68,7 @@ enum Action {
     Start(Start),
     /// Show the proxies that run on this state directory
     Status(StatusArgs),
-    /// Print a proxy's counters in Prometheus' text form
+    /// Print a proxy's counters, and the metrics of its prometheus handlers, in Prometheus' text form
     Metrics(Node),
     /// Let a proxy finish its calls and end
     Stop(Node),
@@ -85,6 +85,9 @@ struct Start {
     /// Trust the authorities in this PEM file instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_listen: Option<SocketAddr>,
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -219,6 +222,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     NodeConfig {
         name: arguments.node,
         listeners: arguments.listen.into_iter().map(listener).collect(),
+        metrics_listen: arguments.metrics_listen,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
         ca_file: arguments.ca_file,
@@ -245,6 +249,9 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         }
     }
     text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    if let Some(address) = running.metrics_address {
+        text.push_str(&format!("  metrics on http://{address}/metrics\n"));
+    }
     let (enforced, reporting) = running.enforced();
     text.push_str(&format!("  policy: {}\n", rules_in_words(enforced, reporting)));
     for note in running.notes() {

@@ -1,10 +1,12 @@
 //! Adapters: what is done with instances, one file an adapter, one line each in [`ADAPTERS`].
 
 pub mod denier;
+pub mod fluentd;
 pub mod listchecker;
 pub mod memquota;
 pub mod noop;
 pub mod opa;
+pub mod prometheus;
 pub mod stdio;
 #[cfg(test)]
 mod testing;
@@ -108,6 +110,8 @@ impl Setup<'_> {
 /// Every adapter.
 pub static ADAPTERS: &[&Adapter] = &[
     &stdio::STDIO,
+    &prometheus::PROMETHEUS,
+    &fluentd::FLUENTD,
     &denier::DENIER,
     &listchecker::LISTCHECKER,
     &memquota::MEMQUOTA,

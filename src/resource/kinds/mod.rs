@@ -14,6 +14,7 @@ pub mod denier;
 pub mod attributemanifest;
 pub mod deployment;
 pub mod destination_rule;
+pub mod fluentd;
 pub mod gateway;
 pub mod handler;
 pub mod instance;
@@ -26,6 +27,7 @@ pub mod namespace;
 pub mod noop;
 pub mod opa;
 pub mod pod;
+pub mod prometheus;
 pub mod quota;
 pub mod quota_spec;
 pub mod quota_spec_binding;
@@ -49,6 +51,7 @@ pub use checknothing::CHECKNOTHING;
 pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
+pub use fluentd::FLUENTD;
 pub use gateway::GATEWAY;
 pub use handler::HANDLER;
 pub use instance::INSTANCE;
@@ -61,6 +64,7 @@ pub use namespace::NAMESPACE;
 pub use noop::NOOP;
 pub use opa::OPA;
 pub use pod::POD;
+pub use prometheus::PROMETHEUS;
 pub use quota::QUOTA;
 pub use quota_spec::QUOTA_SPEC;
 pub use quota_spec_binding::QUOTA_SPEC_BINDING;
@@ -96,6 +100,8 @@ pub static KINDS: &[&Kind] = &[
     &AUTHORIZATION,
     &APIKEY,
     &STDIO,
+    &PROMETHEUS,
+    &FLUENTD,
     &DENIER,
     &LISTCHECKER,
     &MEMQUOTA,
