@@ -9,6 +9,7 @@ use egressctl::decision::{Decision, judge};
 use egressctl::diagnostic::Source;
 use egressctl::expr::{Bag, Program, Scratch, Slot, Timestamp, ValueRef, Vocabulary, slot};
 use egressctl::manifest::parse;
+use egressctl::policy::Spend;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
 use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
 
@@ -55,7 +56,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
 /// Allocations of judging and reporting one call, and the lines it makes.
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
     let before = dhat::HeapStats::get().total_blocks;
-    let judgement = judge(snapshot, 0, call, scratch, &mut |_| {});
+    let judgement = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
     assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
     let outcome = Outcome {
         status: 200,

@@ -46,7 +46,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, 0, &call(snapshot, request), &mut Scratch::new(), &mut |_| {}).decision {
+    match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match &way.cluster.target {
             Target::Endpoints(endpoints) => match endpoints.first() {
@@ -83,9 +83,15 @@ spec:
 fn the_scenario_leaves_through_the_gateway_over_tls() {
     let snapshot = snapshot(SCENARIO);
     assert_eq!(outcome(&snapshot, "GET http://edition.cnn.com/politics"), "edition.cnn.com:443 tls edition.cnn.com");
-    let judged =
-        judge(&snapshot, 0, &call(&snapshot, "GET http://edition.cnn.com/politics"), &mut Scratch::new(), &mut |_| {})
-            .hop;
+    let judged = judge(
+        &snapshot,
+        0,
+        &call(&snapshot, "GET http://edition.cnn.com/politics"),
+        Spend::Take,
+        &mut Scratch::new(),
+        &mut |_| {},
+    )
+    .hop;
     assert_eq!(judged, Hop::Gateway(443));
     assert_eq!(outcome(&snapshot, "GET http://money.cnn.com/"), "UnknownHost");
 }

@@ -20,6 +20,7 @@ use crate::state::StateDir;
 
 use super::admin::Answers;
 use super::api::{ListenerStatus, Status};
+use super::counted;
 use super::messages::Messages;
 use super::start::{NodeConfig, Running};
 
@@ -76,10 +77,13 @@ pub(super) async fn serve(running: Running) {
         stop: Notify::new(),
         messages: messages.clone(),
     });
+    let (counting, counted_in) = (Arc::clone(&compiler), counted::file(&state, &control.config.name));
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
+            let file = counted::file(&state, &control.config.name);
+            tokio::task::spawn_local(counted::keep(file, Arc::clone(&compiler), messages.clone()));
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
@@ -111,6 +115,9 @@ pub(super) async fn serve(running: Running) {
             joined.await;
         })
         .await;
+    if let Err(error) = counted::save(&counted_in, &counting.live) {
+        messages.say(&format!("what quotas have counted cannot be kept: {error}"));
+    }
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }

@@ -3,6 +3,7 @@
 mod admin;
 pub mod api;
 mod control;
+mod counted;
 mod messages;
 mod start;
 

@@ -19,8 +19,8 @@ use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
 
 use super::admin::{Admin, Scrapes};
-use super::control;
 use super::messages::Messages;
+use super::{control, counted};
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
 #[derive(Debug, Clone)]
@@ -121,7 +121,9 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
     let registry = SqliteRegistry::open(&state)?;
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
-    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, ..Compiler::default() });
+    let messages = Messages::new();
+    let live = counted::restore(&counted::file(&state, &config.name), &messages);
+    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
@@ -133,7 +135,6 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let store = LogStore::open(state.hot_db())?;
-    let messages = Messages::new();
     let told = messages.clone();
     let recording =
         Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));

@@ -20,6 +20,7 @@ use super::adapter::{self, ADAPTERS, Adapter, Handler, Setup};
 use super::expression::{condition, program};
 use super::index::always_present;
 use super::instance::Instance;
+use super::quota::Charges;
 use super::reference::{Referred, resolve};
 use super::rule::{Action, HeaderOperation, Ready, Rule, known_only_afterwards};
 use super::template::{self, TEMPLATES, Template, Variety};
@@ -73,6 +74,7 @@ impl Policy {
                 namespace => policy.namespaces.entry(namespace.to_owned()).or_default().push(rule),
             }
         }
+        policy.charges = Charges::compile(view, vocabulary, notes)?;
         policy.mesh.seal();
         policy.namespaces.values_mut().for_each(Rules::seal);
         Ok(policy)
@@ -135,6 +137,7 @@ impl Parts {
             condition,
             report_only: reports_only(resource),
             checks: Vec::new(),
+            quotas: Vec::new(),
             hints: OnceLock::new(),
             reports: Vec::new(),
             request_headers: headers(
@@ -164,8 +167,7 @@ impl Parts {
                 match variety {
                     Variety::Report => rule.reports.push(action),
                     Variety::Check => rule.checks.push(action),
-                    // Quotas are asked for by name, not by rules.
-                    Variety::Quota => {}
+                    Variety::Quota => rule.quotas.push(action),
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::hints::Hints;
 use super::instance::{Fault, Instance, Values};
 use super::template::Variety;
 use super::verdict::{Checked, HeaderEdit, Refusal, Verdict};
-use super::{Enforcement, Seen};
+use super::{Charge, Enforcement, Seen};
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Rule {
     pub report_only: bool,
     /// What it asks before a call leaves.
     pub(super) checks: Vec<Action>,
+    /// The quotas that it gives.
+    pub(super) quotas: Vec<Action>,
     /// What it tells afterwards.
     pub(super) reports: Vec<Action>,
     pub(super) request_headers: Vec<HeaderOperation>,
@@ -89,7 +91,7 @@ impl Rule {
 
     /// Whether the rule can refuse calls.
     pub fn is_checked(&self) -> bool {
-        !self.checks.is_empty()
+        !self.checks.is_empty() || !self.quotas.is_empty()
     }
 
     /// Whether the rule has anything to tell after a call.
@@ -150,6 +152,52 @@ impl Rule {
         edits(&self.response_headers, bag, scratch, &mut checked.response_edits);
     }
 
+    /// Charges a call one of the rule's quotas. `false` where the rule does not match, and so has no say.
+    #[expect(clippy::too_many_arguments, reason = "what is known of a call, and where the answer goes")]
+    pub(super) fn charge(
+        &self,
+        action: usize,
+        charge: &Charge<'_>,
+        bag: &CallBag<'_>,
+        scratch: &mut Scratch,
+        enforcement: &Enforcement,
+        checked: &mut Checked,
+        see: &mut impl FnMut(Seen<'_>),
+    ) -> bool {
+        scratch.reset();
+        let action = &self.quotas[action];
+        let matched = match self.holds(bag, scratch) {
+            Ok(false) => return false,
+            Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return false,
+            Ok(true) => Ok(()),
+            Err(error) => Err(format!("the match of {} cannot be decided: {error}", self.name)),
+        };
+        scratch.reset();
+        let granted = matched.and_then(|()| action.charge(charge, bag, scratch));
+        let verdict = granted.map(|granted| match granted {
+            true => Verdict::Ok,
+            false => {
+                let message = format!("Quota is exhausted for: {}", charge.quota);
+                Verdict::Refused { code: Code::RESOURCE_EXHAUSTED, message }
+            }
+        });
+        see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
+        let refusal = match verdict {
+            Ok(Verdict::Ok) => return true,
+            Ok(Verdict::Refused { code, message }) => Refusal {
+                code,
+                enforced: !(self.report_only || enforcement.report_only),
+                ..self.fault(Some(action), message, enforcement, bag)
+            },
+            Err(why) => {
+                checked.faults += 1;
+                self.fault(Some(action), why, enforcement, bag)
+            }
+        };
+        checked.refusals.push(Refusal { variety: Variety::Quota, ..refusal });
+        true
+    }
+
     /// A check that could not be carried out.
     fn fault(&self, action: Option<&Action>, message: String, enforcement: &Enforcement, bag: &CallBag<'_>) -> Refusal {
         let hints = self
@@ -191,13 +239,24 @@ impl Rule {
 }
 
 impl Action {
+    /// Whether the charge is granted, or why nobody can say.
+    fn charge(&self, charge: &Charge<'_>, bag: &CallBag<'_>, scratch: &Scratch) -> Result<bool, String> {
+        let ready = self.ready.as_ref().map_err(String::clone)?;
+        let granted = ready.handler.quota(&ready.values(bag, scratch), charge.amount, charge.spend);
+        granted.map_err(|fault| self.in_words(fault))
+    }
+
+    fn in_words(&self, fault: Fault<'_>) -> String {
+        match fault {
+            Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
+            Fault::Handler(why) => why.into_owned(),
+        }
+    }
+
     /// The verdict, or why there is none.
     fn check(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Result<Verdict, String> {
         let ready = self.ready.as_ref().map_err(String::clone)?;
-        ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| match fault {
-            Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
-            Fault::Handler(why) => why.into_owned(),
-        })
+        ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| self.in_words(fault))
     }
 }
 

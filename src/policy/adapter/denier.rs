@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::call::Code;
+use crate::policy::counters::Spend;
 use crate::policy::instance::{Fault, Values};
-use crate::policy::template::{listentry, nothing};
+use crate::policy::template::{listentry, nothing, quota};
 use crate::policy::verdict::Verdict;
 use crate::resource::kinds;
 use crate::resource::kinds::denier::Denier as Spec;
@@ -14,7 +15,7 @@ use super::{Adapter, Handler};
 /// The adapter `denier`.
 pub static DENIER: Adapter = Adapter {
     kind: &kinds::DENIER,
-    templates: &[&nothing::CHECKNOTHING, &listentry::LISTENTRY],
+    templates: &[&nothing::CHECKNOTHING, &listentry::LISTENTRY, &quota::QUOTA],
     build: |setup| {
         let Spec { status, .. } = setup.params()?;
         let code = Code(u8::try_from(status.code).unwrap_or(u8::MAX));
@@ -31,5 +32,9 @@ struct Denier {
 impl Handler for Denier {
     fn check<'v>(&self, _values: &Values<'v>) -> Result<Verdict, Fault<'v>> {
         Ok(Verdict::Refused { code: self.code, message: self.message.clone() })
+    }
+
+    fn quota<'v>(&self, _values: &Values<'v>, _amount: i64, _spend: Spend) -> Result<bool, Fault<'v>> {
+        Ok(false)
     }
 }

@@ -3,6 +3,7 @@
 pub mod denier;
 pub mod fluentd;
 pub mod listchecker;
+pub mod memquota;
 pub mod noop;
 pub mod prometheus;
 pub mod stdio;
@@ -19,6 +20,7 @@ use crate::resource::Kind;
 use crate::resource::decode::decode;
 
 use super::Live;
+use super::counters::Spend;
 use super::instance::{Fault, Instance, Values};
 use super::template::Template;
 use super::verdict::Verdict;
@@ -44,6 +46,15 @@ pub trait Handler: fmt::Debug + Send + Sync {
     /// When it cannot judge: a field has no value, or what it needs is not there.
     fn check<'v>(&self, _values: &Values<'v>) -> Result<Verdict, Fault<'v>> {
         Ok(Verdict::Ok)
+    }
+
+    /// Whether there is so much quota left, of an instance of variety [`Quota`](super::template::Variety::Quota); takes
+    /// it, if it is to be taken.
+    ///
+    /// # Errors
+    /// When it cannot say.
+    fn quota<'v>(&self, _values: &Values<'v>, _amount: i64, _spend: Spend) -> Result<bool, Fault<'v>> {
+        Ok(true)
     }
 
     /// The smallest change of its own configuration by which it would not have refused; none where only the rule can
@@ -100,6 +111,8 @@ pub static ADAPTERS: &[&Adapter] = &[
     &fluentd::FLUENTD,
     &denier::DENIER,
     &listchecker::LISTCHECKER,
+    &memquota::MEMQUOTA,
+    &memquota::REDISQUOTA,
     &noop::NOOP,
 ];
 

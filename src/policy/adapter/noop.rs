@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing};
+use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing, quota};
 use crate::resource::kinds;
 
 use super::{Adapter, Handler};
@@ -18,6 +18,7 @@ pub static NOOP: Adapter = Adapter {
         &listentry::LISTENTRY,
         &authorization::AUTHORIZATION,
         &apikey::APIKEY,
+        &quota::QUOTA,
     ],
     build: |_| Ok(Arc::new(Noop)),
 };

@@ -21,12 +21,16 @@ pub mod instance;
 pub mod listchecker;
 pub mod listentry;
 pub mod logentry;
+pub mod memquota;
 pub mod metric;
 pub mod namespace;
 pub mod noop;
 pub mod pod;
 pub mod prometheus;
 pub mod quota;
+pub mod quota_spec;
+pub mod quota_spec_binding;
+pub mod redisquota;
 pub mod reportnothing;
 pub mod rule;
 pub mod service;
@@ -53,12 +57,16 @@ pub use instance::INSTANCE;
 pub use listchecker::LISTCHECKER;
 pub use listentry::LISTENTRY;
 pub use logentry::LOGENTRY;
+pub use memquota::MEMQUOTA;
 pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
 pub use pod::POD;
 pub use prometheus::PROMETHEUS;
 pub use quota::QUOTA;
+pub use quota_spec::QUOTA_SPEC;
+pub use quota_spec_binding::QUOTA_SPEC_BINDING;
+pub use redisquota::REDISQUOTA;
 pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
 pub use service::SERVICE;
@@ -94,7 +102,11 @@ pub static KINDS: &[&Kind] = &[
     &FLUENTD,
     &DENIER,
     &LISTCHECKER,
+    &MEMQUOTA,
+    &REDISQUOTA,
     &NOOP,
+    &QUOTA_SPEC,
+    &QUOTA_SPEC_BINDING,
     &ATTRIBUTEMANIFEST,
 ];
 
