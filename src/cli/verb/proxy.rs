@@ -258,7 +258,11 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         text.push_str(&format!("  note: {note}\n"));
     }
     text.push_str("ready");
-    Ok(context.say(&text)?)
+    // Whoever started it may not listen any more; that is no reason not to serve.
+    match context.say(&text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        said => Ok(said?),
+    }
 }
 
 /// `2 rules enforced, 1 only reports`.
