@@ -270,7 +270,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
-            cand metrics 'Print a proxy''s counters in Prometheus'' text form'
+            cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -278,6 +278,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
+            cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
             cand --workers 'Worker threads [default: one for each core]'
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
@@ -323,7 +324,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy;help'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
-            cand metrics 'Print a proxy''s counters in Prometheus'' text form'
+            cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -437,7 +438,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
-            cand metrics 'Print a proxy''s counters in Prometheus'' text form'
+            cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
         }
         &'egressctl;help;proxy;start'= {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for a minute (or as many seconds as the first argument says), from the kept corpus. An input that
 # panics, takes longer than two seconds or more than 1 GiB ends the run and is kept in artifacts/. `run.sh 60 keep` adds the
-# inputs that reach new code to the corpus.
+# short inputs that reach new code to the corpus.
 #
 # The targets are built as cargo-fuzz builds them, but for the sanitizer, so that stable Rust alone is enough.
 set -euo pipefail
@@ -27,8 +27,8 @@ for target in expression manifest request; do
   if [ -f "dictionaries/$target.dict" ]; then dictionary=("-dict=dictionaries/$target.dict"); fi
   "$built/$host/release/$target" "$found" "corpus/$target" "-max_total_time=$seconds" -max_len=4096 -timeout=2 \
     -rss_limit_mb=1024 "-artifact_prefix=artifacts/$target-" -print_final_stats=1 "${dictionary[@]}" 2>&1 |
-    grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|pulse|RELOAD)|^[[:space:]]*NEW_FUNC|DE:|^INFO:'
+    grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|pulse|RELOAD)|^[[:space:]]*NEW_FUNC|^"|^###### |^INFO:'
   if [ "$keep" = keep ]; then
-    "$built/$host/release/$target" -merge=1 -max_len=256 "corpus/$target" "$found" 2>&1 | tail -1
+    "$built/$host/release/$target" -merge=1 -use_counters=0 -max_len=256 "corpus/$target" "$found" 2>&1 | tail -1
   fi
 done

@@ -9,7 +9,10 @@ use egressctl::decision::{Decision, judge};
 use egressctl::diagnostic::Source;
 use egressctl::expr::{Bag, Program, Scratch, Slot, Timestamp, ValueRef, Vocabulary, slot};
 use egressctl::manifest::parse;
+use egressctl::policy::Spend;
+use egressctl::policy::list::{List, Sought};
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
+use egressctl::resource::kinds::listchecker::EntryType;
 use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
 
 #[global_allocator]
@@ -24,11 +27,13 @@ const SCENARIO: [&str; 3] = [
     include_str!("../fixtures/scenario/02-egress-monitoring.yaml"),
 ];
 
-fn snapshot() -> Snapshot {
+const WHITELIST: &str = include_str!("../fixtures/policy/whitelist.yaml");
+
+fn snapshot(more: &[&str]) -> Snapshot {
     let registry = MemoryRegistry::new();
-    for text in SCENARIO {
+    for text in SCENARIO.iter().chain(more) {
         let mut operations = Vec::new();
-        for mut resource in parse(&Source::new("fixture", text)).resources {
+        for mut resource in parse(&Source::new("fixture", *text)).resources {
             resource.meta.namespace.get_or_insert_with(|| "default".into());
             operations.push(Operation::Create(resource));
         }
@@ -55,7 +60,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
 /// Allocations of judging and reporting one call, and the lines it makes.
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
     let before = dhat::HeapStats::get().total_blocks;
-    let judgement = judge(snapshot, 0, call, scratch, &mut |_| {});
+    let judgement = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
     assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
     let outcome = Outcome {
         status: 200,
@@ -73,19 +78,37 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<St
     (allocations, report.into_iter().map(|entry| entry.line).collect())
 }
 
+/// Allocations of looking up a text and an address, of which at least one is on the list.
+fn look_up(list: &List, entry_type: EntryType) -> u64 {
+    let before = dhat::HeapStats::get().total_blocks;
+    let values = [ValueRef::String("/sport"), ValueRef::IpAddress(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3)))];
+    let found = values.iter().filter_map(|value| Sought::new(entry_type, value)).filter(|sought| list.has(sought));
+    assert_eq!(found.count(), 1);
+    dhat::HeapStats::get().total_blocks - before
+}
+
 #[test]
 fn judging_and_reporting_allocates_nothing_but_the_lines() {
     let _counting = COUNTING.lock();
     let _profiler = dhat::Profiler::builder().testing().build();
-    let snapshot = snapshot();
     let mut scratch = Scratch::new();
-    for (path, lines) in [("/politics", 2), ("/sport", 1)] {
-        let call = call(&snapshot, path);
-        cost(&snapshot, &call, &mut scratch);
-        let (allocations, made) = cost(&snapshot, &call, &mut scratch);
+    let (open, listed) = (snapshot(&[]), snapshot(&[WHITELIST]));
+    for (snapshot, path, lines) in [(&open, "/politics", 2), (&open, "/sport", 1), (&listed, "/sport", 1)] {
+        let call = call(snapshot, path);
+        cost(snapshot, &call, &mut scratch);
+        let (allocations, made) = cost(snapshot, &call, &mut scratch);
         assert_eq!(made.len(), lines, "{made:?}");
         assert_eq!(allocations, lines as u64, "for {made:?}");
         assert!(made[0].contains(r#""sourceNamespace":"default","user":"unknown"}"#), "{}", made[0]);
+    }
+    for (entry_type, entry) in [
+        (EntryType::Strings, "/sport"),
+        (EntryType::CaseInsensitiveStrings, "/SPORT"),
+        (EntryType::IpAddresses, "10.0.0.0/8"),
+        (EntryType::Regex, "^/sp"),
+    ] {
+        let list = List::of(entry_type, std::iter::once(entry)).expect("a valid list");
+        assert_eq!([look_up(&list, entry_type), look_up(&list, entry_type)][1], 0, "{entry_type:?}");
     }
 }
 

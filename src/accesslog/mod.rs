@@ -4,7 +4,9 @@
 //! forwarded and leaves its [`Report`] there; one thread commits the reports of 50 ms at once to the [`LogStore`] and then
 //! prints them to their [`Outlet`]s. A [`Query`] asks the store, and following continues where the answer ended.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
@@ -86,7 +88,37 @@ pub enum Outlet {
     /// The proxy's standard error.
     Stderr,
     /// A file that is appended to.
-    File(std::path::PathBuf),
+    File(PathBuf),
+    /// A file that is appended to, and moved aside when it is full.
+    RotatedFile(PathBuf, Rotation),
+    /// A Fluentd, which gets records instead of lines.
+    Fluentd(Fluentd),
+}
+
+/// How a file is rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rotation {
+    /// Bytes at which the file is moved aside.
+    pub max_bytes: u64,
+    /// Age at which files that were moved aside are removed; without it never.
+    pub max_age: Option<Duration>,
+    /// Files that were moved aside and are kept; without it all.
+    pub max_files: Option<usize>,
+}
+
+/// A Fluentd, and how entries get there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fluentd {
+    /// `HOST:PORT`.
+    pub address: String,
+    /// Entries that wait to be batched; what comes when so many wait is not sent.
+    pub buffer: usize,
+    /// Bytes at which a batch is sent; a larger entry is not sent at all.
+    pub max_batch: usize,
+    /// Longest time that an entry waits for its batch to fill.
+    pub push_interval: Duration,
+    /// Longest time that connecting, and one write, may take.
+    pub push_timeout: Duration,
 }
 
 impl std::fmt::Display for Outlet {
@@ -94,7 +126,8 @@ impl std::fmt::Display for Outlet {
         match self {
             Outlet::Stdout => f.write_str("standard output"),
             Outlet::Stderr => f.write_str("standard error"),
-            Outlet::File(path) => path.display().fmt(f),
+            Outlet::File(path) | Outlet::RotatedFile(path, _) => path.display().fmt(f),
+            Outlet::Fluentd(fluentd) => write!(f, "fluentd at {}", fluentd.address),
         }
     }
 }

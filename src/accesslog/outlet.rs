@@ -1,15 +1,21 @@
 //! Where lines go besides the log.
 
 mod detached;
+mod forward;
+mod message;
+mod rotated;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Instant, SystemTime};
 
 use super::{Entry, Outlet, line};
 use detached::Detached;
+use forward::{Forwarder, LAST_WORDS};
+use rotated::RotatedFile;
 
 /// Lines say who called what, so files are their owner's alone.
 const FILE_MODE: u32 = 0o600;
@@ -22,8 +28,9 @@ const OPEN_FILES: usize = 64;
 
 /// The outlets in use: opened when first printed to, kept open.
 ///
-/// An outlet that fails is counted and stops nothing. Standard output and error are written by threads of their own: a
-/// reader that sleeps loses lines when it is too far behind, which are in the log all the same.
+/// An outlet that fails is counted and stops nothing. Standard output and error, and what goes over the network, are
+/// written by threads of their own: a reader that sleeps loses lines when it is too far behind, which are in the log all
+/// the same.
 pub struct Outlets {
     stdout: Box<dyn Write + Send>,
     stderr: Box<dyn Write + Send>,
@@ -33,7 +40,7 @@ pub struct Outlets {
 /// What became of an outlet's lines.
 #[derive(Debug)]
 pub(super) enum Event<'a> {
-    /// It did not take so many lines; `news` if it took the lines before.
+    /// It did not take so many lines, or, with none, will not soon; `news` if it took the lines before.
     Failed { outlet: &'a Outlet, lines: u64, error: io::Error, news: bool },
     /// It took lines for the first time after it had failed.
     Recovered(&'a Outlet),
@@ -42,10 +49,32 @@ pub(super) enum Event<'a> {
 /// One outlet, and the lines of the group that is printed.
 struct Target {
     outlet: Outlet,
-    file: Option<File>,
+    way: Way,
     buffer: Vec<u8>,
     lines: u64,
     failing: bool,
+}
+
+/// What an outlet keeps open.
+enum Way {
+    /// Standard output or error, which are open anyway.
+    Stream,
+    File(Option<File>),
+    Rotated(RotatedFile),
+    Forwarder(Forwarder),
+}
+
+/// Lines that an outlet did not take, all of the group where no number is given, and why.
+#[derive(Debug)]
+struct Failure {
+    lost: Option<u64>,
+    error: io::Error,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { lost: None, error }
+    }
 }
 
 impl Outlets {
@@ -63,10 +92,7 @@ impl Outlets {
     /// others get theirs.
     pub(super) fn print(&mut self, entries: &[Entry], event: &mut dyn FnMut(Event<'_>)) {
         for entry in entries {
-            let target = target(&mut self.targets, &entry.shape.outlet);
-            target.buffer.extend_from_slice(line::printed(&entry.line, entry.shape.format).as_bytes());
-            target.buffer.push(b'\n');
-            target.lines += 1;
+            target(&mut self.targets, &entry.shape.outlet).take(entry);
         }
         for target in &mut self.targets {
             if target.lines > 0 {
@@ -118,40 +144,80 @@ impl std::fmt::Debug for Outlets {
 fn target<'t>(targets: &'t mut Vec<Target>, outlet: &Outlet) -> &'t mut Target {
     let at = targets.iter().position(|target| target.outlet == *outlet).unwrap_or_else(|| {
         let outlet = outlet.clone();
-        targets.push(Target { outlet, file: None, buffer: Vec::new(), lines: 0, failing: false });
+        targets.push(Target::new(outlet));
         targets.len() - 1
     });
     &mut targets[at]
 }
 
 impl Target {
-    fn write(&mut self, stdout: &mut dyn Write, stderr: &mut dyn Write) -> io::Result<()> {
-        match &self.outlet {
-            Outlet::Stdout => write_through(stdout, &self.buffer),
-            Outlet::Stderr => write_through(stderr, &self.buffer),
-            Outlet::File(path) => {
+    fn new(outlet: Outlet) -> Self {
+        let way = match &outlet {
+            Outlet::Stdout | Outlet::Stderr => Way::Stream,
+            Outlet::File(_) => Way::File(None),
+            Outlet::RotatedFile(..) => Way::Rotated(RotatedFile::default()),
+            Outlet::Fluentd(fluentd) => Way::Forwarder(Forwarder::new(fluentd)),
+        };
+        Self { outlet, way, buffer: Vec::new(), lines: 0, failing: false }
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        self.lines += 1;
+        if let Way::Forwarder(forwarder) = &mut self.way {
+            return forwarder.offer(entry);
+        }
+        self.buffer.extend_from_slice(line::printed(&entry.line, entry.shape.format).as_bytes());
+        self.buffer.push(b'\n');
+    }
+
+    fn write(&mut self, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Result<(), Failure> {
+        match (&self.outlet, &mut self.way) {
+            (Outlet::File(path), Way::File(open_file)) => {
                 // Taken out: after an error the file is opened anew.
-                let mut file = match self.file.take() {
+                let mut file = match open_file.take() {
                     Some(file) if is_still(&file, path) => file,
                     _ => open(path)?,
                 };
                 file.write_all(&self.buffer)?;
-                self.file = Some(file);
+                *open_file = Some(file);
                 Ok(())
             }
+            (Outlet::RotatedFile(path, rotation), Way::Rotated(file)) => {
+                file.write(path, rotation, &self.buffer, SystemTime::now())
+            }
+            (_, Way::Forwarder(forwarder)) => forwarder.outcome(),
+            (Outlet::Stderr, _) => Ok(write_through(stderr, &self.buffer)?),
+            _ => Ok(write_through(stdout, &self.buffer)?),
         }
     }
 
-    fn finish(&mut self, result: io::Result<()>, event: &mut dyn FnMut(Event<'_>)) {
+    fn finish(&mut self, result: Result<(), Failure>, event: &mut dyn FnMut(Event<'_>)) {
         let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_BUFFER);
         let was_failing = std::mem::replace(&mut self.failing, result.is_err());
         match result {
-            Err(error) => event(Event::Failed { outlet: &self.outlet, lines, error, news: !was_failing }),
+            Err(Failure { lost, error }) => {
+                let lines = lost.unwrap_or(lines);
+                event(Event::Failed { outlet: &self.outlet, lines, error, news: !was_failing });
+            }
             Ok(()) if was_failing => event(Event::Recovered(&self.outlet)),
             Ok(()) => {}
         }
+    }
+}
+
+impl Drop for Outlets {
+    /// What goes over the network has a moment for its last batches, all at once.
+    fn drop(&mut self) {
+        let forwarders = |target: &mut Target| match std::mem::replace(&mut target.way, Way::Stream) {
+            Way::Forwarder(forwarder) => Some(forwarder),
+            _ => None,
+        };
+        let mut forwarders: Vec<Forwarder> = self.targets.iter_mut().filter_map(forwarders).collect();
+        forwarders.iter_mut().for_each(Forwarder::close);
+        let until = Instant::now() + LAST_WORDS;
+        forwarders.iter().for_each(|forwarder| forwarder.wait(until));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::accesslog::Report;
 use crate::call::{Call, CallBag, Failure, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::verdict::Verdict;
-use crate::policy::{Rule, Seen};
+use crate::policy::{Rule, Seen, Spend};
 use crate::routing::{Cluster, Considered, Target};
 use crate::snapshot::{Hop, Snapshot};
 
@@ -74,7 +74,7 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
     let hops = hops(snapshot, listener, call);
     let mut scratch = Scratch::new();
     let mut checks = Vec::new();
-    let judgement = judge(snapshot, listener, call, &mut scratch, &mut |seen| {
+    let judgement = judge(snapshot, listener, call, Spend::Peek, &mut scratch, &mut |seen| {
         if let Seen::Check { rule, handler, instance, verdict } = seen {
             checks.push(CheckStep {
                 rule: Arc::clone(&rule.name),
@@ -84,6 +84,11 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
             });
         }
     });
+    // A match that cannot be decided refuses before any check of its rule is asked.
+    checks.extend(judgement.checked.refusals.iter().filter(|refusal| refusal.instance.is_empty()).map(|refusal| {
+        let (rule, handler) = (Arc::clone(&refusal.rule), refusal.handler.to_string());
+        CheckStep { rule, handler, instance: String::new(), verdict: Err(refusal.message.clone()) }
+    }));
     let failure = match &judgement.decision {
         Decision::Refuse(failure) => Some(*failure),
         Decision::Forward(way) => match &way.cluster.target {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::call::{Call, CallBag, Failure};
 use crate::expr::Scratch;
-use crate::policy::Seen;
 use crate::policy::verdict::Checked;
+use crate::policy::{Seen, Spend};
 use crate::routing::{Cluster, Target};
 use crate::snapshot::{Hop, Snapshot};
 
@@ -49,18 +49,23 @@ pub struct Judgement<'s> {
 }
 
 /// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Where that
-/// is to forward it, the policy is asked; `see` is told of what it looks at.
+/// is to forward it, the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what it
+/// looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     listener: usize,
     call: &Call,
+    spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
     let (hop, decision) = follow(snapshot, listener, call, &mut |_, _| {});
     let Decision::Forward(_) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
     let bag = CallBag::new(call, None, snapshot.reporter(hop));
-    let checked = snapshot.policy.check(&bag, scratch, see);
+    let mut checked = snapshot.policy.check(&bag, scratch, see);
+    if checked.refused().is_none() {
+        snapshot.policy.quota(&bag, spend, scratch, &mut checked, see);
+    }
     let decision = match checked.refused() {
         Some(code) => Decision::Refuse(Failure::Denied(code)),
         None => decision,

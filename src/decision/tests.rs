@@ -46,7 +46,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, 0, &call(snapshot, request), &mut Scratch::new(), &mut |_| {}).decision {
+    match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match &way.cluster.target {
             Target::Endpoints(endpoints) => match endpoints.first() {
@@ -83,9 +83,15 @@ spec:
 fn the_scenario_leaves_through_the_gateway_over_tls() {
     let snapshot = snapshot(SCENARIO);
     assert_eq!(outcome(&snapshot, "GET http://edition.cnn.com/politics"), "edition.cnn.com:443 tls edition.cnn.com");
-    let judged =
-        judge(&snapshot, 0, &call(&snapshot, "GET http://edition.cnn.com/politics"), &mut Scratch::new(), &mut |_| {})
-            .hop;
+    let judged = judge(
+        &snapshot,
+        0,
+        &call(&snapshot, "GET http://edition.cnn.com/politics"),
+        Spend::Take,
+        &mut Scratch::new(),
+        &mut |_| {},
+    )
+    .hop;
     assert_eq!(judged, Hop::Gateway(443));
     assert_eq!(outcome(&snapshot, "GET http://money.cnn.com/"), "UnknownHost");
 }
@@ -196,4 +202,112 @@ fn a_gateway_that_routes_to_itself_is_a_loop_that_ends() {
     );
     assert_ne!(looping, SCENARIO);
     table(&looping, &[("GET http://edition.cnn.com/", "NoCluster")]);
+}
+
+mod explained {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy;
+
+    const PARTS: &str = "---
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: stop, namespace: istio-system}
+spec: {status: {code: 16}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: any, namespace: istio-system}
+spec: {}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listchecker
+metadata: {name: list, namespace: istio-system}
+spec: {overrides: [/a, /b]}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {name: path, namespace: istio-system}
+spec: {value: request.path}
+";
+
+    fn leaf() -> impl Strategy<Value = String> {
+        let attribute = prop::sample::select(vec![
+            "request.host",
+            "request.path",
+            "request.headers[\"x-h\"]",
+            "source.labels[\"app\"]",
+            "request.auth.principal",
+            "(request.auth.principal | \"/a\")",
+        ]);
+        let text = prop::sample::select(vec!["", "/a", "/", "site.example", ".example", "sleep"]);
+        (attribute, text, 0..5).prop_map(|(attribute, text, form)| match form {
+            0 => format!("{attribute} == {text:?}"),
+            1 => format!("{attribute} != {text:?}"),
+            2 => format!("match({attribute}, \"{text}*\")"),
+            3 => format!("match({attribute}, \"*{text}\")"),
+            _ => format!("{attribute}.startsWith({text:?})"),
+        })
+    }
+
+    fn condition() -> impl Strategy<Value = String> {
+        leaf().prop_recursive(3, 8, 2, |inner| {
+            (inner.clone(), inner, any::<bool>())
+                .prop_map(|(a, b, and)| format!("({a} {} {b})", if and { "&&" } else { "||" }))
+        })
+    }
+
+    fn rules(conditions: &[(String, bool)]) -> String {
+        let rule = |(number, (condition, lists)): (usize, &(String, bool))| {
+            let action = if *lists {
+                "list.listchecker, instances: [path.listentry]"
+            } else {
+                "stop.denier, instances: [any.checknothing]"
+            };
+            format!(
+                "---\napiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {{name: r{number}, namespace: \
+                 istio-system}}\nspec:\n  match: '{condition}'\n  actions: [{{handler: {action}}}]\n"
+            )
+        };
+        conditions.iter().enumerate().map(rule).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Rules that the index leaves out are explained without it, so the two could differ.
+        #[test]
+        fn what_is_explained_is_what_was_judged(
+            conditions in prop::collection::vec((condition(), any::<bool>()), 1..6),
+            path in prop::sample::select(vec!["/", "/a", "/%61", "/b", "/x/../a", "/c"]),
+            header in prop::sample::select(vec!["", " x-h=/a", " x-h=sleep"]),
+        ) {
+            let snapshot = snapshot(&format!("{SITE}{PARTS}{}", rules(&conditions)));
+            let call = call(&snapshot, &format!("GET http://site.example{path}{header}"));
+            let mut asked = std::collections::HashMap::new();
+            let judgement = judge(&snapshot, 0, &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
+                if let policy::Seen::Rule { rule, matched } = seen {
+                    asked.insert(rule.name.to_string(), matched.map_err(|error| error.to_string()));
+                }
+            });
+            let explained = explain(&snapshot, 0, &call);
+            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Refuse(failure) => failure.status() };
+            prop_assert_eq!(explained.status, status);
+            prop_assert_eq!(explained.rules.len(), conditions.len());
+            for step in &explained.rules {
+                let judged = asked.get(&*step.rule.name).cloned().unwrap_or(Ok(false));
+                prop_assert_eq!(&step.matched, &judged, "{}", step.rule.name);
+                let why = step.why.as_ref().expect("it has a match");
+                let value = why.value.as_ref().map(|value| value == "true").map_err(String::clone);
+                prop_assert_eq!(&value, &judged, "{}", step.rule.name);
+                let last = why.leaves().last().map(|leaf| leaf.value.as_ref().map(|value| value == "true").map_err(String::clone));
+                prop_assert_eq!(last, Some(judged), "the last part that is shown decided");
+            }
+            let refusing: Vec<_> = judgement.checked.refusals.iter().map(|refusal| refusal.rule.clone()).collect();
+            let shown = explained.rules.iter().flat_map(|step| &step.checks);
+            let failed = shown.filter(|check| check.verdict != Ok(crate::policy::verdict::Verdict::Ok));
+            prop_assert_eq!(failed.map(|check| check.rule.clone()).collect::<Vec<_>>(), refusing);
+        }
+    }
 }

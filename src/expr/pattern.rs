@@ -3,7 +3,7 @@
 //! Both are linear in the text. They differ in that RE2's `\d \w \s \b` are ASCII, `[` inside brackets is a plain
 //! character, a `{` that begins no repetition is one too, and `\Q…\E` quotes.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 /// Most memory that a compiled pattern may take, in bytes: room for some ten thousand characters and their classes.
 const MAX_COMPILED: usize = 1 << 20;
@@ -35,6 +35,22 @@ fn build(pattern: &str, longest: usize, largest: usize) -> Result<Regex, String>
         return Err(format!("the pattern has {} bytes, more than the {longest} that are read", pattern.len()));
     }
     RegexBuilder::new(&translate(pattern)).size_limit(largest).build().map_err(|fault| one_line(&fault))
+}
+
+/// Most memory that a set of compiled patterns may take, in bytes: room for some hundred thousand short ones.
+const MAX_COMPILED_SET: usize = 64 << 20;
+
+/// Compiles patterns of RE2 syntax into a set that is searched for all of them in one pass over the text.
+///
+/// # Errors
+/// What is wrong with the first that is no pattern, or with all of them together, on one line.
+pub fn compile_set<'p>(patterns: impl Iterator<Item = &'p str>) -> Result<RegexSet, String> {
+    let patterns: Vec<&str> = patterns.collect();
+    let translated = patterns.iter().map(|pattern| translate(pattern));
+    RegexSetBuilder::new(translated).size_limit(MAX_COMPILED_SET).build().map_err(|fault| {
+        let broken = patterns.iter().find_map(|pattern| Some(format!("\"{pattern}\": {}", compile(pattern).err()?)));
+        broken.unwrap_or_else(|| one_line(&fault))
+    })
 }
 
 /// The library draws a picture over several lines, the last of which says what is wrong.
@@ -207,6 +223,14 @@ mod tests {
     #[test]
     fn a_pattern_that_grows_without_bound_is_refused() {
         assert!(compile("((a{100}){100}){100}").is_err());
+    }
+
+    #[test]
+    fn a_set_is_searched_for_all_its_patterns() {
+        let set = compile_set(["^/sport", "\\d$"].into_iter()).unwrap();
+        assert!(set.is_match("/sport/x") && set.is_match("/a1") && !set.is_match("/a/sport"));
+        assert!(!compile_set([].into_iter()).unwrap().is_match(""));
+        assert!(compile_set(["a", "b("].into_iter()).unwrap_err().starts_with("\"b(\": "));
     }
 
     proptest! {

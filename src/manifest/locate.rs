@@ -95,9 +95,13 @@ impl Index {
         match (key, &problem.within, node.style) {
             (Some(key), _, _) if problem.on_key => key,
             (_, Some(within), Some(style)) => {
-                let raw = text.get(node.span.clone()).unwrap_or_default();
+                let start = match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => offsets::lines_of_block(text, node.span.start),
+                    _ => node.span.start,
+                };
+                let raw = text.get(start..node.span.end).unwrap_or_default();
                 let inner = offsets::range(raw, style, within);
-                node.span.start + inner.start..node.span.start + inner.end
+                start + inner.start..start + inner.end
             }
             // A block of lines is better named by its key.
             (Some(key), _, _) if node.span.is_empty() || text[key.end..node.span.start].contains('\n') => key,
@@ -252,6 +256,23 @@ mod tests {
     #[test]
     fn keys_are_found_in_either_spelling() {
         assert_eq!(shown(at("spec.severityLevels.info")), "2");
+    }
+
+    #[test]
+    fn parts_of_a_block_scalar_are_found() {
+        for text in [
+            "a: |\n  one\n    two\n\n  bad\n",
+            "a: >-\n  one\n    two\n\n  bad",
+            "a: |2\n  one\n    two\n\n  bad\nb: 1\n",
+            "a: |  # why\n\n  one\n    two\n  bad\n",
+        ] {
+            let index = Index::of(text).expect("it is YAML");
+            let value = serde_yaml::from_str::<serde_json::Value>(text).expect("it is YAML");
+            let value = value["a"].as_str().expect("a text");
+            let place = value.find("bad").expect("it is there");
+            let problem = at("a").within(place..place + 3);
+            assert_eq!(&text[index.span(text, &problem)], "bad", "{text:?} {:?}", index.nodes);
+        }
     }
 
     #[test]

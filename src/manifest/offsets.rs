@@ -5,7 +5,8 @@ use std::ops::Range;
 use saphyr_parser::ScalarStyle;
 
 /// The bytes of `raw` that the bytes `within` of its value come from; exact for plain and quoted scalars, close for
-/// block scalars. `raw` is the scalar as it stands in the text, quotes included.
+/// block scalars. `raw` is the scalar as it stands in the text, quotes included; of a block scalar all lines below its
+/// header, see [`lines_of_block`].
 pub(super) fn range(raw: &str, style: ScalarStyle, within: &Range<usize>) -> Range<usize> {
     let origins = match style {
         ScalarStyle::Plain => flow(raw, 0..raw.len(), Escapes::None),
@@ -73,19 +74,24 @@ fn escape(text: &str) -> (usize, usize) {
     (code.and_then(char::from_u32).map_or(1, char::len_utf8), (2 + digits).min(text.len()))
 }
 
+/// Where the lines of a block scalar begin; `start` is where its first text begins, after indentation and blank lines.
+pub(super) fn lines_of_block(text: &str, start: usize) -> usize {
+    let header = text[..start].trim_end_matches([' ', '\t', '\n', '\r']).len();
+    text[header..start].find('\n').map_or(start, |newline| header + newline + 1)
+}
+
 /// The same for `|` and `>`: lines without their indentation.
 fn block(raw: &str) -> Vec<usize> {
-    let header = raw.find('\n').map_or(raw.len(), |newline| newline + 1);
-    let lines = || raw[header..].split_inclusive('\n');
+    let lines = || raw.split_inclusive('\n');
     let indent = lines().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).next();
     let mut origins = Vec::with_capacity(raw.len());
-    let mut start = header;
+    let mut start = 0;
     for line in lines() {
         let skipped = indent.unwrap_or(0).min(line.len() - line.trim_start_matches(' ').len());
         origins.extend(start + skipped..start + line.len());
         start += line.len();
     }
-    origins.push(raw.trim_end().len().max(header.min(raw.len())));
+    origins.push(raw.trim_end().len());
     origins
 }
 
@@ -108,7 +114,7 @@ mod tests {
 
     #[test]
     fn block_scalars_are_close() {
-        assert_eq!(shown("|\n    one\n    bad\n", ScalarStyle::Literal, 4..7), "bad");
+        assert_eq!(shown("    one\n    bad\n", ScalarStyle::Literal, 4..7), "bad");
     }
 
     #[test]

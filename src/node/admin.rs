@@ -1,26 +1,41 @@
-//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory.
+//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics alone on a
+//! port, if asked for.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::UnixListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
 
 use super::api;
 
 /// How long a client of the endpoint may take for its request.
 const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// The text exposition format.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// How long to wait after `accept` failed: at once it would fail again.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Clients that are served metrics at once; there are one or two scrapers.
+const SCRAPES: usize = 16;
+
+/// How long a connection of such a client may last. Scrapers connect anew when they must.
+const SCRAPE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What the endpoint answers from.
 pub(super) trait Answers {
@@ -62,15 +77,60 @@ impl Admin {
                 continue;
             };
             let answers = Rc::clone(&answers);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let response = respond(answers.as_ref(), &request);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let mut builder = Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            tokio::task::spawn_local(builder.serve_connection(TokioIo::new(stream), service));
+            tokio::task::spawn_local(connection(stream, move |request| respond(answers.as_ref(), request)));
         }
     }
+}
+
+/// A bound port that serves metrics and nothing else, to whoever reaches it.
+#[derive(Debug)]
+pub(super) struct Scrapes {
+    listener: TcpListener,
+    /// Where, port filled in.
+    pub(super) address: SocketAddr,
+}
+
+impl Scrapes {
+    pub(super) fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener: TcpListener::from_std(listener)?, address })
+    }
+
+    /// Serves until dropped. Who comes when too many are served waits in the backlog.
+    pub(super) async fn serve(&self, answers: Rc<dyn Answers>) {
+        let room = Arc::new(Semaphore::new(SCRAPES));
+        loop {
+            let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+            let Ok((stream, _)) = self.listener.accept().await else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let answers = Rc::clone(&answers);
+            tokio::task::spawn_local(async move {
+                let served = connection(stream, move |request| scrape(answers.as_ref(), request));
+                // What is not read in this time is cut off.
+                let _ = tokio::time::timeout(SCRAPE_TIMEOUT, served).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// Serves the requests of one connection.
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    respond: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + 'static,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = respond(&request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    // A client that breaks HTTP or leaves concerns nobody else.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Drop for Admin {
@@ -95,5 +155,18 @@ fn respond(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<
     };
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
+    response
+}
+
+/// Metrics, and nothing else.
+fn scrape(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
+        (_, api::METRICS) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
+        _ => (StatusCode::NOT_FOUND, b"metrics are at /metrics\n".to_vec()),
+    };
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(EXPOSITION));
     response
 }

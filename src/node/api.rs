@@ -47,6 +47,33 @@ pub struct Status {
     pub queued: u64,
     /// Why the log cannot be written right now, if so.
     pub log_error: Option<String>,
+    /// The lists that handlers fetch from providers.
+    #[serde(default)]
+    pub lists: Vec<FeedStatus>,
+}
+
+/// A list that a handler fetches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedStatus {
+    /// Name of the handler, as messages have it.
+    pub handler: String,
+    /// Where the list is fetched from, without user, password and query.
+    pub url: String,
+    /// Its entries; none while there is no list.
+    pub entries: Option<u64>,
+    /// Seconds since it was last fetched.
+    pub age_seconds: Option<u64>,
+    /// Whether it is there and not older than its ttl: otherwise the handler's checks fail.
+    pub serves: bool,
+    /// Fetches that gave a new list.
+    pub replaced: u64,
+    /// Fetches that gave the list that was there.
+    pub unchanged: u64,
+    /// Fetches that gave none.
+    pub failed: u64,
+    /// Why the last fetch gave none, if so.
+    pub last_error: Option<String>,
 }
 
 /// One sidecar listener.

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
 use crate::metrics::{Counter, Metrics};
+use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::Phase;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
 use crate::snapshot::{Compiler, Published, Snapshot};
@@ -19,6 +20,8 @@ use crate::state::StateDir;
 
 use super::admin::Answers;
 use super::api::{ListenerStatus, Status};
+use super::counted;
+use super::feeds::{self, Feeds};
 use super::messages::Messages;
 use super::start::{NodeConfig, Running};
 
@@ -34,12 +37,14 @@ struct Control {
     addresses: Vec<std::net::SocketAddr>,
     published: Arc<Published>,
     metrics: Metrics,
+    compiler: Arc<Compiler>,
     recorder: Recorder,
     started: Instant,
     rejected: RefCell<Option<String>>,
     draining: AtomicBool,
     stop: Notify,
     messages: Messages,
+    feeds: Feeds,
 }
 
 /// Runs a proxy to its end.
@@ -57,6 +62,9 @@ pub(super) async fn serve(running: Running) {
         state,
         messages,
         compiler,
+        feeds,
+        scrapes,
+        ..
     } = running;
     let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
@@ -64,20 +72,29 @@ pub(super) async fn serve(running: Running) {
         addresses,
         published: Arc::clone(&published),
         metrics,
+        compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
         rejected: RefCell::default(),
         draining: AtomicBool::new(false),
         stop: Notify::new(),
         messages: messages.clone(),
+        feeds,
     });
+    let (counting, counted_in) = (Arc::clone(&compiler), counted::file(&state, &control.config.name));
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
+            let file = counted::file(&state, &control.config.name);
+            tokio::task::spawn_local(counted::keep(file, Arc::clone(&compiler), messages.clone()));
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
+            if let Some(scrapes) = scrapes {
+                let answers = Rc::clone(&admin_control);
+                tokio::task::spawn_local(async move { scrapes.serve(answers).await });
+            }
             let asked = async {
                 tokio::select! {
                     () = stop_signal() => {}
@@ -102,6 +119,9 @@ pub(super) async fn serve(running: Running) {
             joined.await;
         })
         .await;
+    if let Err(error) = counted::save(&counted_in, &counting.live) {
+        messages.say(&format!("what quotas have counted cannot be kept: {error}"));
+    }
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
@@ -172,6 +192,8 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
     while let Some(result) = compiled.recv().await {
         match result {
             Ok(snapshot) => {
+                // So that calls do not meet handlers whose lists are on their way.
+                control.feeds.begin().await;
                 control.rejected.replace(None);
                 control.published.store(snapshot);
             }
@@ -208,11 +230,15 @@ impl Answers for Control {
             recorded: health.entries(),
             queued: self.recorder.waiting() as u64,
             log_error: if health.is_failing() { health.last_error() } else { None },
+            lists: self.feeds.status(),
         }
     }
 
     fn metrics(&self) -> String {
-        self.metrics.exposition()
+        let mut shown = self.metrics.exposition();
+        shown.push_str(&feeds::exposition(&self.feeds.status()));
+        shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
+        shown
     }
 
     fn drain(&self) {

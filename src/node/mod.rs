@@ -3,6 +3,8 @@
 mod admin;
 pub mod api;
 mod control;
+mod counted;
+mod feeds;
 mod messages;
 mod start;
 

@@ -18,9 +18,10 @@ use crate::snapshot::{Compiler, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Override, TlsConfigs};
 
-use super::admin::Admin;
-use super::control;
+use super::admin::{Admin, Scrapes};
+use super::feeds::Feeds;
 use super::messages::Messages;
+use super::{control, counted};
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct NodeConfig {
     pub name: String,
     /// Sidecar listeners, at least one.
     pub listeners: Vec<ListenerConfig>,
+    /// Where metrics are served over HTTP, besides the admin endpoint.
+    pub metrics_listen: Option<SocketAddr>,
     /// Worker threads.
     pub workers: usize,
     /// Addresses that stand in for names.
@@ -55,6 +58,9 @@ pub struct ListenerConfig {
 /// Why a proxy did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {0} for metrics: {1}")]
+    Metrics(SocketAddr, std::io::Error),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] proxy::BindError),
@@ -88,6 +94,8 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens, in the order of the configuration, ports filled in.
     pub addresses: Vec<SocketAddr>,
+    /// Where it serves metrics, port filled in.
+    pub metrics_address: Option<SocketAddr>,
     pub(super) config: NodeConfig,
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
@@ -96,9 +104,11 @@ pub struct Running {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) admin: Admin,
+    pub(super) scrapes: Option<Scrapes>,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
+    pub(super) feeds: Feeds,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -107,23 +117,28 @@ pub struct Running {
 ///
 /// # Errors
 /// The first thing that is in the way; nothing is left running.
-pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
+pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
     let registry = SqliteRegistry::open(&state)?;
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
-    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, ..Compiler::default() });
+    let messages = Messages::new();
+    let live = counted::restore(&counted::file(&state, &config.name), &messages);
+    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
+    let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
+    feeds.begin().await;
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
     })?;
+    let scrape = |address| Scrapes::bind(address).map_err(|error| StartError::Metrics(address, error));
+    let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);
     let listeners = bind_all(&config, workers)?;
     let addresses = listeners.iter().map(|listener| listener.address).collect();
     let store = LogStore::open(state.hot_db())?;
-    let messages = Messages::new();
     let told = messages.clone();
     let recording =
         Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
@@ -141,6 +156,7 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
         addresses,
+        metrics_address: scrapes.as_ref().map(|scrapes| scrapes.address),
         config,
         published,
         metrics,
@@ -149,9 +165,11 @@ pub fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError>
         phase,
         workers,
         admin,
+        scrapes,
         state,
         messages,
         compiler,
+        feeds,
     })
 }
 

@@ -20,6 +20,7 @@ use super::adapter::{self, ADAPTERS, Adapter, Handler, Setup};
 use super::expression::{condition, program};
 use super::index::always_present;
 use super::instance::Instance;
+use super::quota::Charges;
 use super::reference::{Referred, resolve};
 use super::rule::{Action, HeaderOperation, Ready, Rule, known_only_afterwards};
 use super::template::{self, TEMPLATES, Template, Variety};
@@ -73,6 +74,7 @@ impl Policy {
                 namespace => policy.namespaces.entry(namespace.to_owned()).or_default().push(rule),
             }
         }
+        policy.charges = Charges::compile(view, vocabulary, notes)?;
         policy.mesh.seal();
         policy.namespaces.values_mut().for_each(Rules::seal);
         Ok(policy)
@@ -107,10 +109,7 @@ impl Parts {
             return Ok(warnings);
         }
         if let Some((adapter, params, at)) = adapter_of(resource)? {
-            let name = match *resource.kind == HANDLER {
-                true => format!("{}.{}", resource.meta.name, resource.namespace()),
-                false => full_name(resource),
-            };
+            let name = handler_name(resource);
             let handler = (adapter.build)(&Setup { name: &name, params: &params, at, live })?;
             self.handlers.insert(full_name(resource), Built { name: name.into(), adapter, handler });
         }
@@ -135,6 +134,7 @@ impl Parts {
             condition,
             report_only: reports_only(resource),
             checks: Vec::new(),
+            quotas: Vec::new(),
             hints: OnceLock::new(),
             reports: Vec::new(),
             request_headers: headers(
@@ -164,8 +164,7 @@ impl Parts {
                 match variety {
                     Variety::Report => rule.reports.push(action),
                     Variety::Check => rule.checks.push(action),
-                    // Quotas are asked for by name, not by rules.
-                    Variety::Quota => {}
+                    Variety::Quota => rule.quotas.push(action),
                 }
             }
         }
@@ -328,4 +327,12 @@ fn legacy<T>(resource: &Resource) -> impl Fn(&'static T) -> (&'static T, Json, F
 /// `egress-access.logentry.istio-system`.
 pub fn full_name(resource: &Resource) -> String {
     format!("{}.{}.{}", resource.meta.name, resource.kind.name, resource.namespace())
+}
+
+/// A handler's name in messages: its full name, or `NAME.NAMESPACE` for the kind `handler`.
+pub fn handler_name(resource: &Resource) -> String {
+    match *resource.kind == HANDLER {
+        true => format!("{}.{}", resource.meta.name, resource.namespace()),
+        false => full_name(resource),
+    }
 }

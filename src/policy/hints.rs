@@ -1,58 +1,118 @@
-//! What a refusal tells besides its message: the values that its rule compared, and the smallest change that would have
-//! let the call go.
+//! What a refusal tells besides its message: the values that were compared, and the smallest change that would have let the
+//! call go. Credentials among the values are masked wherever they would be recorded or shown.
+
+use std::collections::BTreeMap;
 
 use crate::call::CallBag;
-use crate::expr::{Program, Scratch, Vocabulary, reads};
+use crate::expr::{Program, Scratch, ValueRef, ValueType, Vocabulary, reads};
 
-/// Headers whose values are secrets, and are never recorded.
-const SECRET: [&str; 7] =
-    ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "api_key", "raw_claims"];
+/// Parts of names of headers, parameters and attributes whose values are credentials.
+const SECRET: [&str; 12] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "passw",
+    "api-key",
+    "apikey",
+    "api_key",
+    "raw_claims",
+    "credential",
+    "signature",
+    "session",
+];
 
-/// What a rule's match reads. Made at the rule's first refusal: most rules never have one.
+/// What stands in place of a credential.
+const MASKED: &str = "(masked)";
+
+/// Longest value that is recorded, in characters: callers decide how long their paths and headers are, and the start of a
+/// long one tells enough.
+const MAX_VALUE: usize = 256;
+
+/// What some expressions read. Made at the first refusal: most rules never have one.
 #[derive(Debug)]
 pub(super) struct Hints {
-    reads: Vec<(String, Program)>,
+    reads: Vec<Read>,
     /// The last of the conditions that all hold: it would be enough that this one did not.
     last: String,
 }
 
-impl Hints {
-    /// Of a match.
-    pub(super) fn new(condition: &Program, vocabulary: &Vocabulary) -> Self {
-        let read = reads(condition.text());
-        let compiled = read.attributes.into_iter().filter_map(|name| {
-            let program = Program::compile(&name, vocabulary).ok()?;
-            Some((name, program))
-        });
-        Self { reads: compiled.collect(), last: read.last }
-    }
+#[derive(Debug)]
+struct Read {
+    name: String,
+    program: Program,
+    secret: bool,
+}
 
-    /// The values that the match read of a call, as a JSON object; secrets are left out.
-    pub(super) fn values(&self, bag: &CallBag<'_>) -> String {
-        let scratch = Scratch::new();
-        let mut json = String::from("{");
-        for (name, program) in &self.reads {
-            let lower = name.to_ascii_lowercase();
-            let is_map = matches!(program.result_type(), crate::expr::ValueType::StringMap);
-            if is_map || SECRET.iter().any(|secret| lower.contains(secret)) {
-                continue;
-            }
-            if json.len() > 1 {
-                json.push(',');
-            }
-            crate::expr::write_json_string(name, &mut json);
-            json.push(':');
-            match program.eval(bag, &scratch) {
-                Ok(value) => value.write_json(&mut json),
-                Err(_) => json.push_str("null"),
+impl Hints {
+    /// Of a rule's match, or of an instance's fields.
+    pub(super) fn new<'p>(programs: impl Iterator<Item = &'p Program>, vocabulary: &Vocabulary) -> Self {
+        let mut hints = Hints { reads: Vec::new(), last: String::new() };
+        for program in programs {
+            let found = reads(program.text());
+            hints.last = found.last;
+            for name in found.attributes {
+                if let Ok(program) = Program::compile(&name, vocabulary) {
+                    let lower = name.to_ascii_lowercase();
+                    // Of a whole map nobody knows which values were compared, and among them may be credentials.
+                    let secret =
+                        program.result_type() == ValueType::StringMap || SECRET.iter().any(|part| lower.contains(part));
+                    hints.reads.push(Read { name, program, secret });
+                }
             }
         }
-        json.push('}');
-        json
+        hints
+    }
+
+    /// Adds the values that were read of a call, by name, as JSON.
+    pub(super) fn add_values(&self, bag: &CallBag<'_>, values: &mut BTreeMap<String, String>) {
+        let scratch = Scratch::new();
+        for Read { name, program, secret } in &self.reads {
+            let mut json = String::new();
+            match program.eval(bag, &scratch) {
+                Err(_) => json.push_str("null"),
+                Ok(_) if *secret => ValueRef::String(MASKED).write_json(&mut json),
+                Ok(ValueRef::String(text)) if text.chars().nth(MAX_VALUE).is_some() => {
+                    let start: String = text.chars().take(MAX_VALUE).chain(['…']).collect();
+                    ValueRef::String(&start).write_json(&mut json);
+                }
+                Ok(value) => value.write_json(&mut json),
+            }
+            values.insert(name.clone(), json);
+        }
+    }
+
+    /// A text without the credentials of a call that were read.
+    pub(super) fn masked(&self, text: String, bag: &CallBag<'_>) -> String {
+        let scratch = Scratch::new();
+        self.reads.iter().filter(|read| read.secret).fold(text, |text, read| match read.program.eval(bag, &scratch) {
+            Ok(ValueRef::String(secret)) if !secret.is_empty() => text.replace(secret, MASKED),
+            _ => text,
+        })
+    }
+
+    /// Whether credentials were read.
+    pub(super) fn have_secrets(&self) -> bool {
+        self.reads.iter().any(|read| read.secret)
     }
 
     /// What would have to be otherwise for the rule not to match.
     pub(super) fn remedy(&self, rule: &str) -> String {
-        format!("rule {rule} would not apply if this were false: {}", self.last)
+        format!("a match of {rule} that does not hold, as when this is false: {}", self.last)
     }
+}
+
+/// Values by name as a JSON object.
+pub(super) fn object(values: &BTreeMap<String, String>) -> String {
+    let mut json = String::new();
+    for (name, value) in values {
+        json.push(if json.is_empty() { '{' } else { ',' });
+        crate::expr::write_json_string(name, &mut json);
+        json.push(':');
+        json.push_str(value);
+    }
+    if !json.is_empty() {
+        json.push('}');
+    }
+    json
 }

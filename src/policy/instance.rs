@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -13,6 +14,7 @@ use crate::expr::{EvalError, Program, Scratch, Timestamp, ValueRef, ValueType, V
 use crate::resource::decode::{Spelling, decode_all};
 
 use super::expression::program;
+use super::hints::Hints;
 use super::template::Template;
 
 /// A compiled instance.
@@ -24,6 +26,7 @@ pub struct Instance {
     pub template: &'static Template,
     fields: Vec<Option<Program>>,
     maps: Vec<Vec<Member>>,
+    hints: OnceLock<Hints>,
 }
 
 /// One value of a map.
@@ -52,7 +55,11 @@ impl Instance {
             Filling { params, at, vocabulary, problems: Problems::new(), fields: Vec::new(), maps: Vec::new() };
         (template.fill)(&mut filling);
         let Filling { problems, fields, maps, .. } = filling;
-        if problems.has_errors() { Err(problems) } else { Ok((Self { name, template, fields, maps }, problems)) }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok((Self { name, template, fields, maps, hints: OnceLock::new() }, problems))
+        }
     }
 
     /// The name alone, by which quotas are asked for.
@@ -63,6 +70,17 @@ impl Instance {
     /// The type of a field; none where it is not given.
     pub fn field_type(&self, field: usize) -> Option<ValueType> {
         self.fields.get(field)?.as_ref().map(Program::result_type)
+    }
+
+    /// What its expressions read.
+    pub(super) fn hints(&self) -> &Hints {
+        let members = self.maps.iter().flatten().map(|member| &member.program);
+        self.hints.get_or_init(|| Hints::new(self.fields.iter().flatten().chain(members), Vocabulary::standard()))
+    }
+
+    /// The type of a member of a map; none where it has no such member.
+    pub fn member_type(&self, map: usize, name: &str) -> Option<ValueType> {
+        self.members(map).iter().find(|member| member.name == name).map(|member| member.program.result_type())
     }
 
     /// The members of a map, in byte order of their names.

@@ -6,11 +6,15 @@
 
 pub mod adapter;
 mod compile;
+mod counters;
 mod expression;
 mod hints;
 mod index;
+pub mod feed;
 pub mod instance;
+pub mod list;
 mod live;
+mod quota;
 mod reference;
 pub mod refusal;
 mod rule;
@@ -19,15 +23,18 @@ pub mod verdict;
 mod vocabulary;
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::accesslog::Report;
 use crate::call::CallBag;
 use crate::expr::{EvalError, Scratch, Vocabulary};
 
 use index::Index;
+use quota::Charges;
 use verdict::{Checked, Verdict};
 
-pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name};
+pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name, handler_name};
+pub use counters::{Counters, Saved, Spend};
 pub use expression::condition;
 pub use live::Kept;
 pub use reference::{Referred, resolve};
@@ -36,7 +43,29 @@ pub use vocabulary::{clash, vocabulary};
 
 /// State that outlives a configuration.
 #[derive(Debug, Default)]
-pub struct Live {}
+pub struct Live {
+    /// Lists that providers keep.
+    pub feeds: Kept<feed::Feed>,
+    /// Metrics that prometheus handlers count, by definition.
+    pub families: Kept<adapter::prometheus::Family>,
+    /// The counters of quota handlers, by the handlers' names.
+    pub counters: Kept<Counters>,
+    /// What an earlier process had counted, until its handlers ask for it.
+    restored: Mutex<HashMap<String, Vec<Saved>>>,
+}
+
+impl Live {
+    /// State that goes on from what was counted before, by the handlers' names.
+    pub fn restore(counted: HashMap<String, Vec<Saved>>) -> Self {
+        Self { restored: Mutex::new(counted), ..Self::default() }
+    }
+
+    /// What was counted for a handler before; handed out once.
+    fn restored(&self, handler: &str) -> Vec<Saved> {
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.remove(handler).unwrap_or_default()
+    }
+}
 
 /// How far refusals go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +81,17 @@ impl Default for Enforcement {
     fn default() -> Self {
         Self { report_only: false, refuses_faults: true }
     }
+}
+
+/// What a call is charged of a quota.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Charge<'c> {
+    /// Short name of the quota, in lower case.
+    pub(crate) quota: &'c str,
+    /// How much.
+    pub(crate) amount: i64,
+    /// Whether it is taken.
+    pub(crate) spend: Spend,
 }
 
 /// What is seen while a call is judged.
@@ -85,6 +125,8 @@ pub struct Policy {
     /// Rules of other namespaces see the calls of their own workloads.
     namespaces: HashMap<String, Rules>,
     enforcement: Enforcement,
+    /// Which quotas calls are charged.
+    charges: Charges,
     /// What the expressions of the configuration may name.
     vocabulary: Vocabulary,
 }
@@ -97,6 +139,8 @@ struct Rules {
     checking: Index,
     /// Those that have something to tell afterwards.
     reporting: Index,
+    /// Those that give a quota, by its short name in lower case, with the places of their actions.
+    quotas: HashMap<String, Vec<(usize, usize)>>,
 }
 
 impl Rules {
@@ -107,6 +151,10 @@ impl Rules {
         }
         if rule.reports() {
             self.reporting.push(number, rule.condition.as_ref());
+        }
+        for (position, action) in rule.quotas.iter().enumerate() {
+            let name = action.instance.split('.').next().unwrap_or_default().to_ascii_lowercase();
+            self.quotas.entry(name).or_default().push((self.all.len(), position));
         }
         self.all.push(rule);
     }
@@ -137,15 +185,41 @@ impl Policy {
     /// Asks all checks that apply to a call; `see` is told of each rule and check.
     pub fn check(&self, bag: &CallBag<'_>, scratch: &mut Scratch, see: &mut impl FnMut(Seen<'_>)) -> Checked {
         let mut checked = Checked::default();
-        let caller_reports_only = bag.call().caller().is_some_and(|caller| caller.report_only);
-        let enforcement =
-            Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement };
+        let enforcement = self.enforcement_for(bag);
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.checking, bag) {
                 rule.check(bag, scratch, &enforcement, &mut checked, see);
             }
         }
         checked
+    }
+
+    /// Charges a call that its checks let go. The first rule that gives a quota and matches decides about it; a quota that
+    /// no rule gives is granted (Mixer's rule).
+    pub fn quota(
+        &self,
+        bag: &CallBag<'_>,
+        spend: Spend,
+        scratch: &mut Scratch,
+        checked: &mut Checked,
+        see: &mut impl FnMut(Seen<'_>),
+    ) {
+        scratch.reset();
+        let enforcement = self.enforcement_for(bag);
+        for (quota, amount) in self.charges.of(bag, scratch) {
+            let mut given = self.scopes(bag).flat_map(|rules| {
+                let places = rules.quotas.get(quota).into_iter().flatten();
+                places.map(|(rule, action)| (&rules.all[*rule], *action))
+            });
+            let charge = Charge { quota, amount, spend };
+            // A rule that does not match has no say.
+            given.any(|(rule, action)| rule.charge(action, &charge, bag, scratch, &enforcement, checked, see));
+        }
+    }
+
+    fn enforcement_for(&self, bag: &CallBag<'_>) -> Enforcement {
+        let caller_reports_only = bag.call().caller().is_some_and(|caller| caller.report_only);
+        Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement }
     }
 
     /// Makes the reports that the rules ask for of a call. Returns how many matches and instances could not be
@@ -168,7 +242,7 @@ impl Policy {
     /// How many rules refuse calls, and how many that could only report.
     pub fn enforced(&self) -> (usize, usize) {
         let rules = || std::iter::once(&self.mesh).chain(self.namespaces.values());
-        let checking = || rules().flat_map(|rules| &rules.all).filter(|rule| !rule.checks.is_empty());
+        let checking = || rules().flat_map(|rules| &rules.all).filter(|rule| rule.is_checked());
         let all = checking().count();
         let reporting = checking().filter(|rule| rule.report_only || self.enforcement.report_only).count();
         (all - reporting, reporting)

@@ -1,5 +1,6 @@
 //! One rule and one call: does it match, and what do its actions say.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, HeaderValue};
@@ -12,11 +13,11 @@ use crate::resource::Origin;
 use crate::resource::kinds::rule::Operation;
 
 use super::adapter::Handler;
-use super::hints::Hints;
+use super::hints::{Hints, object};
 use super::instance::{Fault, Instance, Values};
 use super::template::Variety;
 use super::verdict::{Checked, HeaderEdit, Refusal, Verdict};
-use super::{Enforcement, Seen};
+use super::{Charge, Enforcement, Seen};
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Rule {
     pub report_only: bool,
     /// What it asks before a call leaves.
     pub(super) checks: Vec<Action>,
+    /// The quotas that it gives.
+    pub(super) quotas: Vec<Action>,
     /// What it tells afterwards.
     pub(super) reports: Vec<Action>,
     pub(super) request_headers: Vec<HeaderOperation>,
@@ -89,7 +92,7 @@ impl Rule {
 
     /// Whether the rule can refuse calls.
     pub fn is_checked(&self) -> bool {
-        !self.checks.is_empty()
+        !self.checks.is_empty() || !self.quotas.is_empty()
     }
 
     /// Whether the rule has anything to tell after a call.
@@ -124,13 +127,26 @@ impl Rule {
             Err(_) if self.checks.is_empty() => return,
             Err(error) => {
                 checked.faults += 1;
+                let remedy = match error {
+                    EvalError::Absent(attribute) => {
+                        format!(
+                            "a default for {attribute} in the match of {}, as in `{attribute} | \"unknown\"`",
+                            self.name
+                        )
+                    }
+                    _ => String::new(),
+                };
                 let message = format!("the match of {} cannot be decided: {error}", self.name);
-                return checked.refusals.push(self.fault(None, message, enforcement, bag));
+                let refusal = self.fault(None, message, enforcement, bag);
+                return checked.refusals.push(Refusal { remedy, ..refusal });
             }
         }
         for action in &self.checks {
             scratch.reset();
-            let verdict = action.check(bag, scratch);
+            let verdict = action.check(bag, scratch).map(|verdict| match verdict {
+                Verdict::Ok => Verdict::Ok,
+                Verdict::Refused { code, message } => Verdict::Refused { code, message: action.masked(message, bag) },
+            });
             see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
             match verdict {
                 Ok(Verdict::Ok) => {}
@@ -142,7 +158,8 @@ impl Rule {
                 }
                 Err(why) => {
                     checked.faults += 1;
-                    checked.refusals.push(self.fault(Some(action), why, enforcement, bag));
+                    let refusal = self.fault(Some(action), why, enforcement, bag);
+                    checked.refusals.push(Refusal { remedy: action.missing(), ..refusal });
                 }
             }
         }
@@ -150,12 +167,65 @@ impl Rule {
         edits(&self.response_headers, bag, scratch, &mut checked.response_edits);
     }
 
+    /// Charges a call one of the rule's quotas. `false` where the rule does not match, and so has no say.
+    #[expect(clippy::too_many_arguments, reason = "what is known of a call, and where the answer goes")]
+    pub(super) fn charge(
+        &self,
+        action: usize,
+        charge: &Charge<'_>,
+        bag: &CallBag<'_>,
+        scratch: &mut Scratch,
+        enforcement: &Enforcement,
+        checked: &mut Checked,
+        see: &mut impl FnMut(Seen<'_>),
+    ) -> bool {
+        scratch.reset();
+        let action = &self.quotas[action];
+        let matched = match self.holds(bag, scratch) {
+            Ok(false) => return false,
+            Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return false,
+            Ok(true) => Ok(()),
+            Err(error) => Err(format!("the match of {} cannot be decided: {error}", self.name)),
+        };
+        scratch.reset();
+        let granted = matched.and_then(|()| action.charge(charge, bag, scratch));
+        let verdict = granted.map(|granted| match granted {
+            true => Verdict::Ok,
+            false => {
+                let message = format!("Quota is exhausted for: {}", charge.quota);
+                Verdict::Refused { code: Code::RESOURCE_EXHAUSTED, message }
+            }
+        });
+        see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
+        let refusal = match verdict {
+            Ok(Verdict::Ok) => return true,
+            Ok(Verdict::Refused { code, message }) => Refusal {
+                code,
+                enforced: !(self.report_only || enforcement.report_only),
+                ..self.fault(Some(action), message, enforcement, bag)
+            },
+            Err(why) => {
+                checked.faults += 1;
+                self.fault(Some(action), why, enforcement, bag)
+            }
+        };
+        checked.refusals.push(Refusal { variety: Variety::Quota, ..refusal });
+        true
+    }
+
+    /// What the match reads; none for a rule that matches every call.
+    fn hints(&self) -> Option<&Hints> {
+        let condition = self.condition.as_ref()?;
+        Some(self.hints.get_or_init(|| Hints::new(std::iter::once(condition), Vocabulary::standard())))
+    }
+
     /// A check that could not be carried out.
     fn fault(&self, action: Option<&Action>, message: String, enforcement: &Enforcement, bag: &CallBag<'_>) -> Refusal {
-        let hints = self
-            .condition
-            .as_ref()
-            .map(|condition| self.hints.get_or_init(|| Hints::new(condition, Vocabulary::standard())));
+        let hints = self.hints();
+        let mut values = BTreeMap::new();
+        let of_instance = action.and_then(|action| Some(action.ready.as_ref().ok()?.instance.hints()));
+        hints.into_iter().chain(of_instance).for_each(|hints| hints.add_values(bag, &mut values));
+        let always = || format!("a match of {} that leaves this call out", self.name);
         let nothing = || Arc::<str>::from("");
         Refusal {
             rule: Arc::clone(&self.name),
@@ -164,8 +234,8 @@ impl Rule {
             variety: Variety::Check,
             code: Code::INTERNAL,
             message,
-            values: hints.map(|hints| hints.values(bag)).unwrap_or_default(),
-            remedy: hints.map(|hints| hints.remedy(&self.name)).unwrap_or_default(),
+            values: object(&values),
+            remedy: hints.map_or_else(always, |hints| hints.remedy(&self.name)),
             enforced: enforcement.refuses_faults && !(self.report_only || enforcement.report_only),
         }
     }
@@ -191,13 +261,24 @@ impl Rule {
 }
 
 impl Action {
+    /// Whether the charge is granted, or why nobody can say.
+    fn charge(&self, charge: &Charge<'_>, bag: &CallBag<'_>, scratch: &Scratch) -> Result<bool, String> {
+        let ready = self.ready.as_ref().map_err(String::clone)?;
+        let granted = ready.handler.quota(&ready.values(bag, scratch), charge.amount, charge.spend);
+        granted.map_err(|fault| self.in_words(fault))
+    }
+
+    fn in_words(&self, fault: Fault<'_>) -> String {
+        match fault {
+            Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
+            Fault::Handler(why) => why.into_owned(),
+        }
+    }
+
     /// The verdict, or why there is none.
     fn check(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Result<Verdict, String> {
         let ready = self.ready.as_ref().map_err(String::clone)?;
-        ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| match fault {
-            Fault::Field(error) => format!("evaluation failed at [{}]: {error}", self.instance),
-            Fault::Handler(why) => why.into_owned(),
-        })
+        ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| self.in_words(fault))
     }
 }
 
@@ -205,7 +286,24 @@ impl Action {
     /// What the handler says would have let the call go.
     fn remedy(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Option<String> {
         let ready = self.ready.as_ref().ok()?;
-        ready.handler.remedy(&ready.values(bag, scratch))
+        // It would name the value.
+        if ready.instance.hints().have_secrets() { None } else { ready.handler.remedy(&ready.values(bag, scratch)) }
+    }
+
+    /// A refusal's message without the credentials that the instance read.
+    fn masked(&self, message: String, bag: &CallBag<'_>) -> String {
+        match &self.ready {
+            Ok(ready) => ready.instance.hints().masked(message, bag),
+            Err(_) => message,
+        }
+    }
+
+    /// What a check needs that could not be carried out.
+    fn missing(&self) -> String {
+        match &self.ready {
+            Ok(_) => format!("a default for what has no value in {}, or a handler that works", self.instance),
+            Err(_) => format!("both {} and {} declared", self.handler, self.instance),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use crate::call::{Arrival, Failure, normalize};
 use crate::decision::{Decision, Judgement, judge};
 use crate::expr::Timestamp;
+use crate::policy::Spend;
 use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
@@ -43,7 +44,7 @@ pub(super) async fn exchange(
         }
     };
     let Judgement { hop, decision, checked } =
-        judge(&held.snapshot, listener, &call, &mut worker.scratch.borrow_mut(), &mut |_| {});
+        judge(&held.snapshot, listener, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     let request_bytes = Rc::new(Cell::new(0));
     let closing = Closing::new(&worker, &held, permit, call, Judged { hop, checked }, Rc::clone(&request_bytes));
     let answered = match decision {
@@ -83,7 +84,7 @@ fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Cl
 }
 
 /// The wall clock, as the log shows it.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => {
             Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }

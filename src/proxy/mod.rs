@@ -15,6 +15,7 @@ mod respond;
 mod worker;
 
 pub use drain::{Drain, Phase};
+pub(crate) use exchange::now;
 pub use limits::Limits;
 pub use listener::{BindError, Listener, bind};
 pub use worker::{Shared, Worker, run};

@@ -16,7 +16,7 @@ use crate::resource::{Labels, Origin, Resource};
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text, full};
-use super::route::{Destination, Route, RouteName};
+use super::route::{Destination, Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
 use super::{PortRoutes, RouteTable, SidecarHost};
 
@@ -106,7 +106,7 @@ impl Networking {
         }
         for (host, declared) in unregistered(&routing, &services) {
             let routes = routes(declared, Place::Mesh, HTTP_PORT, &mut destinations);
-            if !routes.is_empty() {
+            if !routes.here.is_empty() {
                 let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
                 table.entry(&host).or_insert_with(|| Arc::new(only));
             }
@@ -129,10 +129,10 @@ impl Networking {
         table
     }
 
-    fn gateway_ports(&self, labels: &Labels) -> HashMap<u16, HostTable<Vec<Route>>> {
+    fn gateway_ports(&self, labels: &Labels) -> HashMap<u16, HostTable<Routes>> {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
         let mut destinations = Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels);
-        let mut table: HashMap<u16, HostTable<Vec<Route>>> = HashMap::new();
+        let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         let selected = self
             .gateways
             .iter()
@@ -148,7 +148,7 @@ impl Networking {
         }
         for routes in table.values_mut().flat_map(HostTable::values_mut) {
             // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
-            routes.sort_by_key(Route::takes_all);
+            routes.here.sort_by_key(Route::takes_all);
         }
         table
     }
@@ -158,7 +158,7 @@ impl Networking {
         gateway: &Declared<Gateway>,
         server_hosts: &[String],
         port: u16,
-        table: &mut HostTable<Vec<Route>>,
+        table: &mut HostTable<Routes>,
         destinations: &mut Destinations<'_>,
     ) {
         let place = Place::Gateway(&gateway.namespace, &gateway.name);
@@ -170,7 +170,9 @@ impl Networking {
                 let served: BTreeSet<String> = served.collect();
                 for host in served {
                     let routes = routes(declared, place, port, destinations);
-                    table.entry(&host).or_default().extend(routes);
+                    let known = table.entry(&host).or_default();
+                    known.here.extend(routes.here);
+                    known.elsewhere.extend(routes.elsewhere);
                 }
             }
         }
@@ -209,7 +211,7 @@ fn ports(
     let mut ports = Vec::with_capacity(service.ports.len());
     for port in service.ports.iter().filter(|port| port.http) {
         let routes = routed.map(|declared| routes(declared, Place::Mesh, port.number, destinations));
-        let routes = match routes.filter(|routes| !routes.is_empty()) {
+        let routes = match routes.filter(|routes| !routes.here.is_empty()) {
             Some(routes) => PortRoutes::Routes(routes),
             None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
         };
@@ -269,14 +271,17 @@ fn routes(
     place: Place<'_>,
     port: u16,
     destinations: &mut Destinations<'_>,
-) -> Vec<Route> {
-    let mut routes = Vec::new();
+) -> Routes {
+    let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
+    let mut routes = Routes::default();
     for (index, route) in declared.spec.http.iter().enumerate() {
-        let Some(matches) = matches(route, &declared.namespace, place, port) else { continue };
-        let name = RouteName {
-            virtual_service: format!("{}/{}", declared.namespace, declared.name).into(),
-            index,
-            origin: declared.origin.clone(),
+        let name = RouteName { virtual_service: Arc::clone(&virtual_service), index, origin: declared.origin.clone() };
+        let matches = match matches(route, &declared.namespace, place, port) {
+            Ok(matches) => matches,
+            Err(why) => {
+                routes.elsewhere.push((name, why));
+                continue;
+            }
         };
         let compiled = Route {
             name,
@@ -285,7 +290,7 @@ fn routes(
             timeout: route.timeout.map(crate::resource::Duration::to_std),
         };
         let last = compiled.takes_all();
-        routes.push(compiled);
+        routes.here.push(compiled);
         if last {
             break;
         }
@@ -293,19 +298,30 @@ fn routes(
     routes
 }
 
-/// The entries of a route's `match` that can hold at a place and port; `None` if it has entries, but none of them can.
-fn matches(route: &HttpRoute, namespace: &str, place: Place<'_>, port: u16) -> Option<Vec<Match>> {
+/// The entries of a route's `match` that can hold at a place and port.
+///
+/// # Errors
+/// Why not, if it has entries, but none of them can.
+fn matches(route: &HttpRoute, namespace: &str, place: Place<'_>, port: u16) -> Result<Vec<Match>, &'static str> {
     if route.r#match.is_empty() {
-        return Some(Vec::new());
+        return Ok(Vec::new());
     }
-    let here = route.r#match.iter().filter(|entry| {
-        let at_place = entry.gateways.is_empty() || names_place(&entry.gateways, namespace, place);
-        at_place && (entry.port == 0 || entry.port == u32::from(port))
-    });
+    let at_place = |entry: &&HttpMatch| entry.gateways.is_empty() || names_place(&entry.gateways, namespace, place);
+    let mut at_place = route.r#match.iter().filter(at_place).peekable();
+    if at_place.peek().is_none() {
+        return Err(match place {
+            Place::Mesh => "its match names gateways, not the sidecars (mesh)",
+            Place::Gateway(..) => "its match names other gateways",
+        });
+    }
+    let mut here = at_place.filter(|entry| entry.port == 0 || entry.port == u32::from(port)).peekable();
+    if here.peek().is_none() {
+        return Err("its match names another port");
+    }
     // A condition that cannot be compiled was refused when it was created; should one come up all the same, its entry
     // must not match more than was written, so it matches nothing.
     let compiled: Vec<_> = here.filter_map(condition).collect();
-    (!compiled.is_empty()).then_some(compiled)
+    if compiled.is_empty() { Err("its match cannot be compiled") } else { Ok(compiled) }
 }
 
 fn condition(entry: &HttpMatch) -> Option<Match> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::call::{Call, Failure};
 
 use hosts::HostTable;
-use route::Route;
+use route::Routes;
 
 pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
@@ -30,7 +30,7 @@ pub struct RouteTable {
     /// One for each namespace that a sidecar listener stands in.
     sidecars: Vec<HostTable<Arc<SidecarHost>>>,
     /// By server port.
-    gateways: HashMap<u16, HostTable<Vec<Route>>>,
+    gateways: HashMap<u16, HostTable<Routes>>,
 }
 
 /// What a sidecar does with calls to one host, by port: most hosts have one or two.
@@ -41,7 +41,7 @@ struct SidecarHost(Vec<(u16, PortRoutes)>);
 #[derive(Debug)]
 enum PortRoutes {
     /// The routes of its VirtualService.
-    Routes(Vec<Route>),
+    Routes(Routes),
     /// No route applies: straight to the service, if it can be reached as its DestinationRule says.
     Service(Result<Arc<Cluster>, Failure>),
 }
@@ -57,7 +57,7 @@ impl RouteTable {
             self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host())).ok_or(Failure::UnknownHost)?;
         let routes = host.0.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes);
         match routes.ok_or(Failure::UnknownHost)? {
-            PortRoutes::Routes(routes) => route::find(routes, call),
+            PortRoutes::Routes(routes) => route::find(&routes.here, call),
             PortRoutes::Service(Ok(cluster)) => Ok(Forwarding { cluster, timeout: None }),
             PortRoutes::Service(Err(failure)) => Err(*failure),
         }
@@ -69,7 +69,7 @@ impl RouteTable {
     /// [`Failure::NoRoute`] for hosts without routes, or why no route leads anywhere.
     pub fn gateway(&self, port: u16, call: &Call) -> Result<Forwarding<'_>, Failure> {
         let hosts = self.gateways.get(&port).ok_or(Failure::NoCluster)?;
-        route::find(hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?, call)
+        route::find(&hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?.here, call)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a

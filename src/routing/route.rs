@@ -38,6 +38,14 @@ pub struct Considered {
     pub passed_over: Option<String>,
 }
 
+/// The routes of a host at one hop.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    pub(super) here: Vec<Route>,
+    /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
+    pub(super) elsewhere: Vec<(RouteName, &'static str)>,
+}
+
 /// One HTTP route.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -82,10 +90,15 @@ impl Route {
     }
 }
 
-/// The routes in the order in which [`find`] looks at them, up to the one that it takes.
-pub(super) fn considered(routes: &[Route], call: &Call) -> Vec<Considered> {
-    let mut considered = Vec::new();
-    for route in routes {
+/// The routes that apply at other hops, then the others in the order in which [`find`] looks at them, up to the one that it
+/// takes.
+pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
+    let elsewhere = |(route, why): &(RouteName, &'static str)| Considered {
+        route: route.clone(),
+        passed_over: Some((*why).to_owned()),
+    };
+    let mut considered: Vec<_> = routes.elsewhere.iter().map(elsewhere).collect();
+    for route in &routes.here {
         let holds = route.holds(call);
         let reasons = || route.matches.iter().filter_map(|condition| condition.why_not(call)).collect::<Vec<_>>();
         let passed_over = (!holds).then(|| reasons().join("; "));

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY, STDIO, VIRTUAL_SERVICE};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::resource::{Kind, Resource};
 
 /// Paths of such fields, `*` for every item of a list, with what happens instead.
@@ -36,9 +36,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.consistentHash", EVENLY),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.credentialName", UNREACHABLE),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.caCrl", "revocation lists are not read"),
-    (&STDIO, "spec.maxMegabytesBeforeRotation", NOT_ROTATED),
-    (&STDIO, "spec.maxDaysBeforeRotation", NOT_ROTATED),
-    (&STDIO, "spec.maxRotatedFiles", NOT_ROTATED),
 ];
 
 const UNANSWERED: &str = "calls that only this could answer get 503";
@@ -46,7 +43,6 @@ const UNCHANGED: &str = "requests and answers pass unchanged";
 const NOT_LIMITED: &str = "nothing is limited or ejected";
 const EVENLY: &str = "endpoints are chosen evenly";
 const UNREACHABLE: &str = "calls get 503; name files instead";
-const NOT_ROTATED: &str = "the file is not rotated";
 
 /// Warns of every such field that a resource uses.
 pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {

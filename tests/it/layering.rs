@@ -95,7 +95,7 @@ fn libraries_stay_where_they_belong() {
     let homes: [(&str, &[&str]); 5] = [
         ("hyper::server", &["proxy/connection.rs", "node/admin.rs"]),
         ("hyper::client", &["upstream/http.rs"]),
-        ("reqwest", &["cli/"]),
+        ("reqwest", &["cli/", "node/feeds.rs"]),
         ("comfy_table", &["cli/output/"]),
         ("rusqlite", &["state/", "registry/", "accesslog/"]),
     ];

@@ -162,3 +162,37 @@ fn what_a_rule_names_wrongly_is_told_with_what_was_meant() {
     let told = scene.told_with(&["create", "-f", "-"], &format!("{wrong}{logentry}"));
     assert!(told.contains("the adapter denier takes no logentry"), "{told}");
 }
+
+#[test]
+fn a_quota_gives_so_much_by_its_dimensions_and_a_restart_gives_nothing_back() {
+    let fixture = Stage::new().fixture("policy/quota.yaml");
+    let (scene, _origin) = scene(&std::fs::read_to_string(fixture).expect("a fixture"));
+    let statuses = |proxy: &Proxied, path: &str, calls: usize| -> Vec<u16> {
+        (0..calls).map(|_| proxy.get(&format!("http://a.example{path}")).status).collect()
+    };
+    {
+        let mut proxy = Proxied::start(&scene, &[]);
+        assert_eq!(statuses(&proxy, "/", 4), [200, 200, 200, 429]);
+        assert_eq!(statuses(&proxy, "/health", 6), [200, 200, 200, 200, 200, 429]);
+        assert_eq!(statuses(&proxy, "/other", 1), [200]);
+        let refused = proxy.get("http://a.example/");
+        assert!(refused.text().starts_with("RESOURCE_EXHAUSTED:Quota is exhausted for: requestcount\n"));
+        assert!(scene.wait_for_entry("Quota is exhausted").contains("\"flag\":\"RL\""));
+        scene.ok(&["proxy", "stop"]);
+        assert!(proxy.wait().success());
+    }
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(statuses(&proxy, "/other", 3), [200, 200, 429]);
+    assert_eq!(statuses(&proxy, "/", 1), [429]);
+    let told = scene.ok(&["trace", "--from", "sleep", "http://a.example/"]);
+    assert!(told.contains("check requestcount.quota.istio-system by limits.memquota.istio-system: OK"), "{told}");
+}
+
+#[test]
+fn a_limit_that_an_instance_lacks_is_told_when_the_rule_is_declared() {
+    let fixture = Stage::new().fixture("policy/quota.yaml");
+    let wrong =
+        std::fs::read_to_string(fixture).expect("a fixture").replace("name: requestcount.quota", "name: other.quota");
+    let told = Stage::new().told_with(&["create", "-f", "-"], &wrong);
+    assert!(told.contains("the handler has no limit for requestcount.quota.istio-system"), "{told}");
+}

@@ -3,13 +3,19 @@
 use clap::Args;
 
 use super::get::no_kind;
+use super::proxy::in_force;
+use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::find::{Found, Scope, Selection};
 use crate::cli::output::describe::describe;
 use crate::cli::target::{Targets, Wanted};
 use crate::identity::Cluster;
+use crate::node::api::FeedStatus;
+use crate::policy::handler_name;
 use crate::registry::{self, View};
+use crate::resource::Resource;
+use crate::resource::kinds::{HANDLER, LISTCHECKER};
 use crate::snapshot::admission;
 
 const EXAMPLES: &str = "Examples:
@@ -52,11 +58,25 @@ impl Arguments {
                 context.out.write_all(b"\n\n").map_err(Failure::from)?;
             }
             let mut description = describe(resource);
+            for (node, list) in lists_of(resource, context)? {
+                description.pair(0, "Feed", &format!("{} (proxy {node})", in_force(&list)));
+            }
             description.warnings(&admission::review(&registry, resource).map_err(Failure::from)?);
             description.write(&mut context.out).map_err(Failure::from)?;
         }
         found.failures().into_outcome()
     }
+}
+
+/// The list that a handler fetches, as each proxy has it that runs on the state directory.
+fn lists_of(resource: &Resource, context: &Context) -> Result<Vec<(String, FeedStatus)>, Failure> {
+    if ![&LISTCHECKER, &HANDLER].contains(&resource.kind) {
+        return Ok(Vec::new());
+    }
+    let name = handler_name(resource);
+    let proxies = admin_client::all(&context.state_dir()?)?.into_iter();
+    let named = proxies.flat_map(|proxy| proxy.lists.into_iter().map(move |list| (proxy.node.clone(), list)));
+    Ok(named.filter(|(_, list)| list.handler == name).collect())
 }
 
 /// As for `get`, but a name that is not there is tried as the start of one.

@@ -15,7 +15,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::diagnostic::nearest;
 use crate::identity::Workload;
-use crate::node::api::Status;
+use crate::node::api::{FeedStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
@@ -68,7 +68,7 @@ enum Action {
     Start(Start),
     /// Show the proxies that run on this state directory
     Status(StatusArgs),
-    /// Print a proxy's counters in Prometheus' text form
+    /// Print a proxy's counters, and the metrics of its prometheus handlers, in Prometheus' text form
     Metrics(Node),
     /// Let a proxy finish its calls and end
     Stop(Node),
@@ -85,6 +85,9 @@ struct Start {
     /// Trust the authorities in this PEM file instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_listen: Option<SocketAddr>,
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -171,7 +174,7 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
         not_mistyped(&registry, name, namespace)?;
     }
     crate::cli::http::runtime()?.block_on(async {
-        let running = start(state, config.clone()).map_err(worded)?;
+        let running = start(state, config.clone()).await.map_err(worded)?;
         announce(&config, &running, &shown, context)?;
         running.serve().await;
         Ok(())
@@ -219,6 +222,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     NodeConfig {
         name: arguments.node,
         listeners: arguments.listen.into_iter().map(listener).collect(),
+        metrics_listen: arguments.metrics_listen,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
         ca_file: arguments.ca_file,
@@ -245,13 +249,20 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         }
     }
     text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    if let Some(address) = running.metrics_address {
+        text.push_str(&format!("  metrics on http://{address}/metrics\n"));
+    }
     let (enforced, reporting) = running.enforced();
     text.push_str(&format!("  policy: {}\n", rules_in_words(enforced, reporting)));
     for note in running.notes() {
         text.push_str(&format!("  note: {note}\n"));
     }
     text.push_str("ready");
-    Ok(context.say(&text)?)
+    // Whoever started it may not listen any more; that is no reason not to serve.
+    match context.say(&text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        said => Ok(said?),
+    }
 }
 
 /// `2 rules enforced, 1 only reports`.
@@ -302,9 +313,32 @@ fn describe(status: &Status) -> String {
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
     rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
+    for (position, list) in status.lists.iter().enumerate() {
+        rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
+    }
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
     rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+/// `3 entries from http://lists.example/paths, 12s old`, and what is wrong with it.
+pub(super) fn in_force(list: &FeedStatus) -> String {
+    let mut text = match list.entries {
+        Some(1) => "1 entry".to_owned(),
+        Some(entries) => format!("{entries} entries"),
+        None => "no list".to_owned(),
+    };
+    text.push_str(&format!(" from {}", list.url));
+    if let Some(age) = list.age_seconds {
+        text.push_str(&format!(", {} old", in_words(i64::try_from(age).unwrap_or(i64::MAX))));
+    }
+    if !list.serves {
+        text.push_str(if list.entries.is_some() { "; older than its ttl, checks fail" } else { "; checks fail" });
+    }
+    if let Some(why) = &list.last_error {
+        text.push_str(&format!("; last fetch failed: {why}"));
+    }
+    text
 }
 
 fn metrics(arguments: &Node, context: &mut Context) -> Outcome {

@@ -1,119 +1,151 @@
 //! `listchecker`: looks a value up in a list.
 
-use std::collections::HashSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::call::Code;
-use crate::diagnostic::{Code as ProblemCode, Problems};
-use crate::expr::{ValueRef, pattern};
+use crate::diagnostic::{Code as ProblemCode, Problem};
+use crate::expr::ValueRef;
+use crate::policy::feed::{Feed, Source};
 use crate::policy::instance::{Fault, Values};
+use crate::policy::list::{List, Sought};
 use crate::policy::template::listentry;
 use crate::policy::verdict::Verdict;
 use crate::resource::kinds;
-use crate::resource::kinds::listchecker::{EntryType, Listchecker as Spec, parse_range};
+use crate::resource::kinds::listchecker::{EntryType, Listchecker as Spec};
 
-use super::{Adapter, Handler, Setup};
+use super::{Adapter, Handler};
 
 /// The adapter `listchecker`.
 pub static LISTCHECKER: Adapter = Adapter {
     kind: &kinds::LISTCHECKER,
     templates: &[&listentry::LISTENTRY],
     build: |setup| {
-        let blacklist = setup.params::<Spec>()?.blacklist;
-        Ok(Arc::new(Listchecker { name: setup.name.to_owned(), list: list(setup)?, blacklist }))
+        let spec: Spec = setup.params()?;
+        let overrides = List::of(spec.entry_type, spec.overrides.iter().map(String::as_str))
+            .map_err(|why| Problem::error(ProblemCode::Invalid, setup.at.field("overrides"), why))?;
+        let feed = Source::of(setup.name, &spec)
+            .map(|source| setup.live.feeds.get_or(&source.key(), || Feed::new(source.clone())));
+        let (name, entry_type, blacklist) = (setup.name.to_owned(), spec.entry_type, spec.blacklist);
+        Ok(Arc::new(Listchecker { name, entry_type, blacklist, overrides, feed }))
     },
 };
 
 #[derive(Debug)]
 struct Listchecker {
     name: String,
-    list: List,
+    entry_type: EntryType,
     blacklist: bool,
-}
-
-#[derive(Debug)]
-enum List {
-    Strings(HashSet<String>),
-    CaseInsensitive(HashSet<String>),
-    Ranges(Vec<(IpAddr, u8)>),
-    Patterns(Vec<Regex>),
-}
-
-fn list(setup: &Setup<'_>) -> Result<List, Problems> {
-    let spec: Spec = setup.params()?;
-    let mut problems = Problems::new();
-    let entries = spec.overrides.iter().filter(|entry| !entry.is_empty());
-    let mut bad = |error: String| problems.error(ProblemCode::Invalid, setup.at.field("overrides"), error);
-    let list = match spec.entry_type {
-        EntryType::Strings => List::Strings(entries.cloned().collect()),
-        EntryType::CaseInsensitiveStrings => List::CaseInsensitive(entries.map(|entry| entry.to_uppercase()).collect()),
-        EntryType::IpAddresses => {
-            List::Ranges(entries.filter_map(|entry| parse_range(entry).map_err(&mut bad).ok()).collect())
-        }
-        EntryType::Regex => {
-            List::Patterns(entries.filter_map(|entry| pattern::compile(entry).map_err(&mut bad).ok()).collect())
-        }
-    };
-    if problems.has_errors() { Err(problems) } else { Ok(list) }
+    /// What is on the list besides what is fetched.
+    overrides: List,
+    feed: Option<Arc<Feed>>,
 }
 
 impl Handler for Listchecker {
     fn check<'v>(&self, values: &Values<'v>) -> Result<Verdict, Fault<'v>> {
-        let value = values.field(listentry::VALUE)?;
-        let text = match value {
-            Some(ValueRef::String(text)) => text.to_owned(),
-            Some(ValueRef::IpAddress(address)) => address.to_string(),
-            _ => String::new(),
+        let value = values.field(listentry::VALUE)?.unwrap_or(ValueRef::String(""));
+        // Without its provider's list a handler cannot judge, whatever its overrides say.
+        let provided = match &self.feed {
+            Some(feed) => Some(feed.list_at(values.time()).map_err(Fault::Handler)?),
+            None => None,
         };
-        let found = match &self.list {
-            List::Strings(set) => set.contains(&text),
-            List::CaseInsensitive(set) => set.contains(&text.to_uppercase()),
-            List::Ranges(ranges) => {
-                let address = match value {
-                    Some(ValueRef::IpAddress(address)) => Ok(address),
-                    _ => text.parse(),
-                };
-                let Ok(address) = address else {
-                    let message = format!("{text} is not a valid IP address");
-                    return Ok(Verdict::Refused { code: Code::INVALID_ARGUMENT, message });
-                };
-                ranges.iter().any(|range| contains(*range, address))
-            }
-            List::Patterns(patterns) => patterns.iter().any(|pattern| pattern.is_match(&text)),
+        let Some(sought) = Sought::new(self.entry_type, &value) else {
+            return Ok(refused(Code::INVALID_ARGUMENT, &value, "is not a valid IP address"));
         };
+        let provided = provided.as_ref().and_then(|list| list.as_deref());
+        let found = self.overrides.has(&sought) || provided.is_some_and(|list| list.has(&sought));
         Ok(match (found, self.blacklist) {
             (true, false) | (false, true) => Verdict::Ok,
-            (false, false) => refused(format!("{text} is not whitelisted")),
-            (true, true) => refused(format!("{text} is blacklisted")),
+            (false, false) => refused(Code::PERMISSION_DENIED, &value, "is not whitelisted"),
+            (true, true) => refused(Code::PERMISSION_DENIED, &value, "is blacklisted"),
         })
     }
 
     fn remedy(&self, values: &Values<'_>) -> Option<String> {
-        let value = match values.field(listentry::VALUE) {
-            Ok(Some(ValueRef::String(text))) => text.to_owned(),
-            Ok(Some(ValueRef::IpAddress(address))) => address.to_string(),
-            _ => return None,
-        };
-        Some(match self.blacklist {
-            false => format!("{value:?} on the list of {}", self.name),
-            true => format!("{value:?} not on the list of {}", self.name),
-        })
+        let mut text = String::new();
+        values.field(listentry::VALUE).ok()??.write_text(&mut text);
+        let on = if self.blacklist { "not on" } else { "on" };
+        Some(format!("{text:?} {on} the list of {}", self.name))
     }
 }
 
-/// Whether a range has an address; an IPv4 address mapped to IPv6 is that IPv4 address.
-fn contains((network, length): (IpAddr, u8), address: IpAddr) -> bool {
-    let bits = |address: IpAddr| match address.to_canonical() {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
-        IpAddr::V6(v6) => (v6.to_bits(), false),
-    };
-    let ((network, ours), (address, theirs)) = (bits(network), bits(address));
-    ours == theirs && (length == 0 || (network ^ address) >> (128 - u32::from(length)) == 0)
+fn refused(code: Code, value: &ValueRef<'_>, why: &str) -> Verdict {
+    let mut message = String::new();
+    value.write_text(&mut message);
+    message.push(' ');
+    message.push_str(why);
+    Verdict::Refused { code, message }
 }
 
-fn refused(message: String) -> Verdict {
-    Verdict::Refused { code: Code::PERMISSION_DENIED, message }
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Trial;
+    use super::*;
+    use crate::expr::Timestamp;
+
+    const PATH: &str = "value: request.path";
+
+    fn answer(handler: &str, entry: &str, request: &str) -> String {
+        Trial::new(&LISTCHECKER, handler, &listentry::LISTENTRY, entry).check(request)
+    }
+
+    #[test]
+    fn a_whitelist_refuses_what_is_not_on_it_and_a_blacklist_what_is() {
+        let white = "overrides: [/health, /sport]";
+        assert_eq!(answer(white, PATH, "/sport"), "OK");
+        assert_eq!(answer(white, PATH, "/politics"), "PERMISSION_DENIED /politics is not whitelisted");
+        assert_eq!(
+            answer("overrides: [/sport]\nblacklist: true", PATH, "/sport"),
+            "PERMISSION_DENIED /sport is blacklisted"
+        );
+        assert_eq!(answer("{}", PATH, "/sport"), "PERMISSION_DENIED /sport is not whitelisted");
+        assert_eq!(answer("blacklist: true", PATH, "/sport"), "OK");
+        let folded = "overrides: [/SPORT]\nentryType: CASE_INSENSITIVE_STRINGS";
+        assert_eq!(answer(folded, PATH, "/Sport"), "OK");
+        assert_eq!(answer(folded, PATH, "/Politics"), "PERMISSION_DENIED /Politics is not whitelisted");
+        assert_eq!(answer("overrides: ['^/sp']\nentryType: REGEX", PATH, "/sport"), "OK");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_by_both_sorts_of_lists_of_addresses() {
+        for list in ["overrides: [10.0.0.0/8]\nentryType: IP_ADDRESSES", "entryType: IP_ADDRESSES\nblacklist: true"] {
+            assert_eq!(answer(list, PATH, "/x"), "INVALID_ARGUMENT /x is not a valid IP address");
+        }
+        let list = "overrides: [10.0.0.0/8]\nentryType: IP_ADDRESSES";
+        assert_eq!(answer(list, "value: ip(\"::ffff:10.2.3.4\")", "/"), "OK");
+        assert_eq!(answer(list, "value: '\"10.2.3.4\"'", "/"), "OK");
+        let denied = answer(list, "value: ip(\"::ffff:11.2.3.4\")", "/");
+        assert_eq!(denied, "PERMISSION_DENIED 11.2.3.4 is not whitelisted");
+    }
+
+    #[test]
+    fn without_its_providers_list_a_check_cannot_be_carried_out() {
+        let list = "providerUrl: http://u:p@lists.example/a\noverrides: [/sport]";
+        let bench = Trial::new(&LISTCHECKER, list, &listentry::LISTENTRY, PATH);
+        assert_eq!(bench.check("/sport"), "fault: no list has been fetched from http://lists.example/a");
+        let (_, feed) = bench.live.feeds.all().pop().expect("building makes it");
+        feed.accept(b"/health\n", Trial::TIME).unwrap();
+        assert_eq!(bench.check("/sport"), "OK");
+        assert_eq!(bench.check("/health"), "OK");
+        assert_eq!(bench.check("/politics"), "PERMISSION_DENIED /politics is not whitelisted");
+        let long_ago = Timestamp { seconds: Trial::TIME.seconds - 301, ..Trial::TIME };
+        feed.accept(b"/health\n", long_ago).unwrap();
+        assert_eq!(bench.check("/sport"), "fault: the list from http://lists.example/a is older than its ttl");
+    }
+
+    #[test]
+    fn a_handler_takes_over_the_list_of_the_one_before() {
+        let bench = Trial::new(&LISTCHECKER, "providerUrl: http://lists.example/a", &listentry::LISTENTRY, PATH);
+        let (_, feed) = bench.live.feeds.all().pop().expect("building makes it");
+        feed.accept(b"/a\n", Trial::TIME).unwrap();
+        assert_eq!(bench.rebuilt("providerUrl: http://lists.example/a\noverrides: [/b]").check("/a"), "OK");
+        let other = bench.rebuilt("providerUrl: http://lists.example/b");
+        assert_eq!(other.check("/a"), "fault: no list has been fetched from http://lists.example/b");
+    }
+
+    #[test]
+    fn an_entry_that_is_none_of_its_type_is_refused() {
+        let problems = Trial::faults(&LISTCHECKER, "entryType: REGEX\noverrides: ['(']");
+        let told = problems.iter().next().expect("a problem").to_string();
+        assert!(told.starts_with("spec.overrides: \"(\": "), "{told}");
+    }
 }

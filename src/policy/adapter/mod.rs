@@ -1,9 +1,15 @@
 //! Adapters: what is done with instances, one file an adapter, one line each in [`ADAPTERS`].
 
 pub mod denier;
+pub mod fluentd;
 pub mod listchecker;
+pub mod memquota;
 pub mod noop;
+pub mod opa;
+pub mod prometheus;
 pub mod stdio;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +23,7 @@ use crate::resource::Kind;
 use crate::resource::decode::decode;
 
 use super::Live;
+use super::counters::Spend;
 use super::instance::{Fault, Instance, Values};
 use super::template::Template;
 use super::verdict::Verdict;
@@ -42,6 +49,15 @@ pub trait Handler: fmt::Debug + Send + Sync {
     /// When it cannot judge: a field has no value, or what it needs is not there.
     fn check<'v>(&self, _values: &Values<'v>) -> Result<Verdict, Fault<'v>> {
         Ok(Verdict::Ok)
+    }
+
+    /// Whether there is so much quota left, of an instance of variety [`Quota`](super::template::Variety::Quota); takes
+    /// it, if it is to be taken.
+    ///
+    /// # Errors
+    /// When it cannot say.
+    fn quota<'v>(&self, _values: &Values<'v>, _amount: i64, _spend: Spend) -> Result<bool, Fault<'v>> {
+        Ok(true)
     }
 
     /// The smallest change of its own configuration by which it would not have refused; none where only the rule can
@@ -92,7 +108,17 @@ impl Setup<'_> {
 }
 
 /// Every adapter.
-pub static ADAPTERS: &[&Adapter] = &[&stdio::STDIO, &denier::DENIER, &listchecker::LISTCHECKER, &noop::NOOP];
+pub static ADAPTERS: &[&Adapter] = &[
+    &stdio::STDIO,
+    &prometheus::PROMETHEUS,
+    &fluentd::FLUENTD,
+    &denier::DENIER,
+    &listchecker::LISTCHECKER,
+    &memquota::MEMQUOTA,
+    &memquota::REDISQUOTA,
+    &noop::NOOP,
+    &opa::OPA,
+];
 
 /// The adapter of a kind, or of a `compiledAdapter`.
 pub fn by_name(name: &str) -> Option<&'static Adapter> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing};
+use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing, quota};
 use crate::resource::kinds;
 
 use super::{Adapter, Handler};
@@ -18,6 +18,7 @@ pub static NOOP: Adapter = Adapter {
         &listentry::LISTENTRY,
         &authorization::AUTHORIZATION,
         &apikey::APIKEY,
+        &quota::QUOTA,
     ],
     build: |_| Ok(Arc::new(Noop)),
 };
@@ -26,3 +27,22 @@ pub static NOOP: Adapter = Adapter {
 struct Noop;
 
 impl Handler for Noop {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Trial;
+    use super::*;
+
+    #[test]
+    fn a_noop_agrees_with_every_sort_of_check() {
+        let checks = [
+            (&nothing::CHECKNOTHING, "{}"),
+            (&listentry::LISTENTRY, "value: request.path"),
+            (&authorization::AUTHORIZATION, "action: {path: request.path}"),
+            (&apikey::APIKEY, "apiKey: '\"k\"'"),
+        ];
+        for (template, instance) in checks {
+            assert_eq!(Trial::new(&NOOP, "{}", template, instance).check("/"), "OK", "{template:?}");
+        }
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::accesslog::{Entry, Format, Level, Outlet, Report, line};
+use crate::accesslog::{Entry, Format, Level, Outlet, Report, Rotation, line};
 use crate::expr::{Timestamp, ValueRef};
 use crate::policy::instance::{Fault, Values};
 use crate::policy::template::{logentry, metric};
@@ -38,7 +39,8 @@ impl Stdio {
         let outlet = match spec.log_stream {
             LogStream::Stdout => Outlet::Stdout,
             LogStream::Stderr => Outlet::Stderr,
-            LogStream::File | LogStream::RotatedFile => Outlet::File(spec.output_path.clone().into()),
+            LogStream::File => Outlet::File(spec.output_path.clone().into()),
+            LogStream::RotatedFile => Outlet::RotatedFile(spec.output_path.clone().into(), rotation(spec)),
         };
         let format = if spec.output_as_json { Format::Json } else { Format::Text };
         let (least, metric_level) = (level_of(spec.output_level), level_of(spec.metric_level));
@@ -110,7 +112,21 @@ fn end(level: Level, values: &Values<'_>, mut text: String) -> Option<Entry> {
     Some(Entry { time: values.time().micros(), level, shape, line: text })
 }
 
-fn level_of(level: LogLevel) -> Level {
+/// No limit where the spec has 0, but for the size, whose default 0 stands for.
+fn rotation(spec: &Spec) -> Rotation {
+    const DAY: Duration = Duration::from_secs(86_400);
+    const MEGABYTE: u64 = 1 << 20;
+    let positive = |number: i32| u32::try_from(number).ok().filter(|number| *number > 0);
+    let megabytes = [spec.max_megabytes_before_rotation, Spec::default().max_megabytes_before_rotation];
+    let megabytes = megabytes.into_iter().find_map(positive).unwrap_or(1);
+    Rotation {
+        max_bytes: u64::from(megabytes) * MEGABYTE,
+        max_age: positive(spec.max_days_before_rotation).map(|days| DAY * days),
+        max_files: positive(spec.max_rotated_files).and_then(|files| usize::try_from(files).ok()),
+    }
+}
+
+pub(super) fn level_of(level: LogLevel) -> Level {
     match level {
         LogLevel::Info => Level::Info,
         LogLevel::Warning => Level::Warning,

@@ -80,8 +80,10 @@ pub fn parse_range(text: &str) -> Result<(IpAddr, u8), String> {
     };
     let address: IpAddr = address.parse().map_err(|_| format!("\"{text}\" is no IP address or CIDR range"))?;
     let longest = if address.is_ipv4() { 32 } else { 128 };
-    match length.map_or(Ok(longest), |length| length.parse()) {
-        Ok(length) if length <= longest => Ok((address, length)),
+    // A number may be parsed with a sign, which no prefix has.
+    let digits = |length: &&str| length.bytes().all(|byte| byte.is_ascii_digit());
+    match length.map_or(Some(longest), |length| Some(length).filter(digits)?.parse().ok()) {
+        Some(length) if length <= longest => Ok((address, length)),
         _ => Err(format!("\"{text}\" is no CIDR range: its prefix must be from 0 to {longest}")),
     }
 }
@@ -116,8 +118,9 @@ fn rules(at: &mut At<'_>, list: &Listchecker) {
 }
 
 fn provider(at: &mut At<'_>, url: &str) {
-    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    if host.is_none_or(|rest| rest.split('/').next().is_none_or(str::is_empty)) {
+    let uri = url.parse::<http::Uri>().ok();
+    let fetched = |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+    if uri.filter(fetched).is_none_or(|uri| uri.host().is_none_or(str::is_empty)) {
         at.advise("a provider needs a URL with scheme and host", "for example http://lists.example/paths.txt");
     }
 }
@@ -132,13 +135,26 @@ mod tests {
         let list = |overrides: &str| check(&LISTCHECKER, overrides);
         assert_eq!(list("overrides: [/health, '']"), [""; 0]);
         assert_eq!(
-            list("entryType: IP_ADDRESSES\noverrides: [10.0.0.0/8, '::1', 10.0.0.0/33, x]"),
+            list("entryType: IP_ADDRESSES\noverrides: [10.0.0.0/8, '::1', 10.0.0.0/33, x, 10.0.0.0/+8]"),
             [
                 "spec.overrides[2]: \"10.0.0.0/33\" is no CIDR range: its prefix must be from 0 to 32",
-                "spec.overrides[3]: \"x\" is no IP address or CIDR range"
+                "spec.overrides[3]: \"x\" is no IP address or CIDR range",
+                "spec.overrides[4]: \"10.0.0.0/+8\" is no CIDR range: its prefix must be from 0 to 32"
             ]
         );
         assert_eq!(list("entryType: REGEX\noverrides: ['a(']").len(), 1);
+    }
+
+    #[test]
+    fn a_provider_is_reached_over_http() {
+        for url in ["http://lists.example/a", "https://user:secret@[2001:db8::1]:8443/a?b", "HTTP://lists.example"] {
+            assert_eq!(check(&LISTCHECKER, &format!("providerUrl: '{url}'")), [""; 0], "{url}");
+        }
+        for url in
+            ["ftp://lists.example/a", "http://", "http:///a", "//lists.example", "http://a b/", "/a", "http://[::1/"]
+        {
+            assert_eq!(check(&LISTCHECKER, &format!("providerUrl: '{url}'")).len(), 1, "{url}");
+        }
     }
 
     #[test]

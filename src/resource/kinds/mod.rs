@@ -14,17 +14,24 @@ pub mod denier;
 pub mod attributemanifest;
 pub mod deployment;
 pub mod destination_rule;
+pub mod fluentd;
 pub mod gateway;
 pub mod handler;
 pub mod instance;
 pub mod listchecker;
 pub mod listentry;
 pub mod logentry;
+pub mod memquota;
 pub mod metric;
 pub mod namespace;
 pub mod noop;
+pub mod opa;
 pub mod pod;
+pub mod prometheus;
 pub mod quota;
+pub mod quota_spec;
+pub mod quota_spec_binding;
+pub mod redisquota;
 pub mod reportnothing;
 pub mod rule;
 pub mod service;
@@ -44,17 +51,24 @@ pub use checknothing::CHECKNOTHING;
 pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
+pub use fluentd::FLUENTD;
 pub use gateway::GATEWAY;
 pub use handler::HANDLER;
 pub use instance::INSTANCE;
 pub use listchecker::LISTCHECKER;
 pub use listentry::LISTENTRY;
 pub use logentry::LOGENTRY;
+pub use memquota::MEMQUOTA;
 pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
+pub use opa::OPA;
 pub use pod::POD;
+pub use prometheus::PROMETHEUS;
 pub use quota::QUOTA;
+pub use quota_spec::QUOTA_SPEC;
+pub use quota_spec_binding::QUOTA_SPEC_BINDING;
+pub use redisquota::REDISQUOTA;
 pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
 pub use service::SERVICE;
@@ -86,10 +100,17 @@ pub static KINDS: &[&Kind] = &[
     &AUTHORIZATION,
     &APIKEY,
     &STDIO,
+    &PROMETHEUS,
+    &FLUENTD,
     &DENIER,
     &LISTCHECKER,
+    &MEMQUOTA,
+    &REDISQUOTA,
     &NOOP,
+    &QUOTA_SPEC,
+    &QUOTA_SPEC_BINDING,
     &ATTRIBUTEMANIFEST,
+    &OPA,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.

@@ -32,7 +32,7 @@ pub struct Stdio {
     pub output_level: LogLevel,
     /// File for FILE and ROTATED_FILE.
     pub output_path: String,
-    /// Size at which a file is rotated, in megabytes.
+    /// Size at which a file is rotated, in megabytes; the default when 0.
     pub max_megabytes_before_rotation: i32,
     /// Age at which rotated files are deleted, in days; never when 0.
     pub max_days_before_rotation: i32,

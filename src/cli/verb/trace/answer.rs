@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::call::{Call, Code};
+use crate::call::{Call, Code, Failure};
 use crate::decision::{CheckStep, Explained, HopStep};
 use crate::policy::verdict::Verdict;
 
@@ -23,6 +23,21 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         "checks": explained.rules.iter().flat_map(|step| &step.checks).map(check).collect::<Vec<_>>(),
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
+    })
+}
+
+/// The answer about a request whose head is refused, so that nothing is judged.
+pub(super) fn refused_head(url: &str, failure: Failure) -> Json {
+    json!({
+        "verdict": "deny",
+        "status": failure.status(),
+        "reason": failure.reason(),
+        "destination": null,
+        "path": url,
+        "route": null,
+        "checks": [],
+        "wouldDeny": false,
+        "logEntries": [],
     })
 }
 

@@ -52,6 +52,12 @@ pub(super) fn run(at: Timestamp, context: &mut Context) -> Outcome {
         if bounded.read_until(b'\n', &mut line).map_err(Failure::from)? == 0 {
             return Ok(());
         }
+        if line.len() as u64 == MAX_LINE && !line.ends_with(b"\n") {
+            input.skip_until(b'\n').map_err(Failure::from)?;
+            let error = format!("the line is longer than {} MiB", MAX_LINE >> 20);
+            writeln!(context.out, "{}", json!({"id": null, "error": error})).map_err(Failure::from)?;
+            continue;
+        }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
@@ -75,8 +81,10 @@ fn answered(line: &[u8], at: Timestamp, worlds: &mut HashMap<(String, Option<Str
     let world = worlds.entry(key).or_insert_with_key(|(manifest, from)| World::of_text(manifest, from.as_deref()));
     let request = Request { method: request.method, url: request.url, headers: request.headers.into_iter().collect() };
     let judged = world.as_ref().map_err(String::clone).and_then(|world| {
-        let call = world.call(&request, at)?;
-        Ok(answer::json(&call, &explain(&world.snapshot, 0, &call)))
+        Ok(match world.call(&request, at)? {
+            Ok(call) => answer::json(&call, &explain(&world.snapshot, 0, &call)),
+            Err(failure) => answer::refused_head(&request.url, failure),
+        })
     });
     match judged {
         Ok(mut answer) => {

@@ -73,16 +73,22 @@ impl Arguments {
             headers: self.headers.iter().map(|header| split(header)).collect::<Result<_, _>>()?,
         };
         let call = world.call(&request, at).map_err(Failure::client)?;
-        let explained = explain(&world.snapshot, 0, &call);
+        let judged = call.map(|call| (explain(&world.snapshot, 0, &call), call));
         if self.output.is_some() {
-            let answer = answer::json(&call, &explained);
+            let answer = match &judged {
+                Ok((explained, call)) => answer::json(call, explained),
+                Err(failure) => answer::refused_head(&request.url, *failure),
+            };
             let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::client(error.to_string()))?;
             return Ok(writeln!(context.out, "{text}").map_err(Failure::from)?);
         }
         for note in &world.notes {
             context.say(&format!("note: {note}")).map_err(Failure::from)?;
         }
-        let text = tree::text(&call, &world, &explained, context.color);
+        let text = match &judged {
+            Ok((explained, call)) => tree::text(call, &world, explained, context.color),
+            Err(failure) => tree::refused_head(*failure, context.color),
+        };
         Ok(context.out.write_all(text.as_bytes()).map_err(Failure::from)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::call::Call;
+use crate::call::{Call, Failure};
 use crate::cli::style;
 use crate::decision::{CheckStep, Decision, Explained, HopStep, RuleStep};
 use crate::diagnostic::visible;
@@ -35,6 +35,12 @@ pub(super) fn text(call: &Call, world: &World, explained: &Explained<'_>, color:
         let _ = writeln!(out, "  logged: {}", visible(line));
     }
     out
+}
+
+/// A request whose head is refused, so that nothing is judged.
+pub(super) fn refused_head(failure: Failure, color: bool) -> String {
+    let text = format!("deny: {} {}", failure.status(), failure.reason());
+    if color { format!("{}{text}{}\n", style::ERROR, style::PLAIN) } else { format!("{text}\n") }
 }
 
 fn hop(out: &mut String, step: &HopStep<'_>, world: &World) {

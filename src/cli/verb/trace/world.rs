@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::call::{Arrival, Call, normalize};
+use crate::call::{self, Arrival, Call, normalize};
 use crate::cli::change::{Step, review};
 use crate::cli::context::Context;
 use crate::cli::declare::{Declared, declared};
@@ -101,11 +101,11 @@ impl World {
         Ok(Self { snapshot, notes, from })
     }
 
-    /// The call in its canonical form.
+    /// The call in its canonical form, or why the proxy would refuse its head.
     ///
     /// # Errors
-    /// Why the proxy would not understand it.
-    pub(super) fn call(&self, request: &Request, at: Timestamp) -> Result<Call, String> {
+    /// What is no request at all.
+    pub(super) fn call(&self, request: &Request, at: Timestamp) -> Result<Result<Call, call::Failure>, String> {
         let mut head = http::Request::builder().method(request.method.as_str()).uri(&request.url);
         let mut has_host = false;
         for (name, value) in &request.headers {
@@ -121,7 +121,12 @@ impl World {
         let caller = self.snapshot.callers().next().flatten().cloned().map(Arc::new);
         let time = expr::Timestamp::from_micros(at.as_microsecond());
         let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
-        normalize(head, arrival).map_err(|failure| failure.reason().to_owned())
+        // A client of the proxy would ask for a tunnel instead.
+        let absolute_elsewhere = head.uri.scheme().is_some_and(|scheme| *scheme != http::uri::Scheme::HTTP);
+        match normalize(head, arrival) {
+            Err(failure) if absolute_elsewhere => Err(failure.reason().to_owned()),
+            judged => Ok(judged),
+        }
     }
 }
 
