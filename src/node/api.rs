@@ -50,6 +50,18 @@ pub struct Status {
     /// The lists that handlers fetch from providers.
     #[serde(default)]
     pub lists: Vec<FeedStatus>,
+    /// Rules whose match could not be decided for some calls.
+    pub undecided: Vec<Undecided>,
+}
+
+/// A rule whose match could not be decided for some calls: as a check it refused them, as a report it left them out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undecided {
+    /// Full name of the rule.
+    pub rule: String,
+    /// How often.
+    pub times: u64,
 }
 
 /// A list that a handler fetches.

@@ -19,7 +19,7 @@ use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
 use super::admin::Answers;
-use super::api::{ListenerStatus, Status};
+use super::api::{ListenerStatus, Status, Undecided};
 use super::counted;
 use super::feeds::{self, Feeds};
 use super::messages::Messages;
@@ -211,6 +211,7 @@ impl Answers for Control {
     fn status(&self) -> Status {
         let (_, snapshot) = self.published.load();
         let health = self.recorder.health();
+        let undecided = self.compiler.live.undecided();
         let answered = [Counter::Succeeded, Counter::ClientErrors, Counter::ServerErrors];
         Status {
             node: self.config.name.clone(),
@@ -231,12 +232,14 @@ impl Answers for Control {
             queued: self.recorder.waiting() as u64,
             log_error: if health.is_failing() { health.last_error() } else { None },
             lists: self.feeds.status(),
+            undecided: undecided.into_iter().map(|(rule, times)| Undecided { rule, times }).collect(),
         }
     }
 
     fn metrics(&self) -> String {
         let mut shown = self.metrics.exposition();
         shown.push_str(&feeds::exposition(&self.feeds.status()));
+        shown.push_str(&undecided(&self.compiler.live.undecided()));
         shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
         shown
     }
@@ -244,6 +247,19 @@ impl Answers for Control {
     fn drain(&self) {
         self.stop.notify_one();
     }
+}
+
+/// The exposition of matches that could not be decided. Names of rules are plain.
+fn undecided(rules: &[(String, u64)]) -> String {
+    let mut text = String::new();
+    for (position, (rule, times)) in rules.iter().enumerate() {
+        if position == 0 {
+            text.push_str("# HELP egressctl_rule_undecided_total Matches of a rule that could not be decided.\n");
+            text.push_str("# TYPE egressctl_rule_undecided_total counter\n");
+        }
+        text.push_str(&format!("egressctl_rule_undecided_total{{rule=\"{rule}\"}} {times}\n"));
+    }
+    text
 }
 
 impl Control {

@@ -1,6 +1,7 @@
 //! From the resources of Mixer's kinds to the policy.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
@@ -65,8 +66,9 @@ impl Policy {
         rules.sort_by(|(a, _), (b, _)| (a.namespace(), &a.meta.name).cmp(&(b.namespace(), &b.meta.name)));
         let mut policy = Policy { enforcement, vocabulary: vocabulary.clone(), ..Policy::default() };
         for (resource, spec) in rules {
-            let (rule, problems) =
+            let (mut rule, problems) =
                 parts.rule(&resource, &spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
+            rule.undecided = live.undecided.get_or(&rule.name, AtomicU64::default);
             let missing = problems.iter().filter(|problem| problem.code == Code::NotFound);
             notes.extend(missing.map(|problem| format!("rule {}: {problem}", full_name(&resource))));
             match resource.namespace() {
@@ -133,6 +135,7 @@ impl Parts {
             origin: resource.origin.clone(),
             condition,
             report_only: reports_only(resource),
+            undecided: Arc::default(),
             checks: Vec::new(),
             quotas: Vec::new(),
             hints: OnceLock::new(),

@@ -23,6 +23,7 @@ pub mod verdict;
 mod vocabulary;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::accesslog::Report;
@@ -48,6 +49,8 @@ pub struct Live {
     pub feeds: Kept<feed::Feed>,
     /// Metrics that prometheus handlers count, by definition.
     pub families: Kept<adapter::prometheus::Family>,
+    /// How often a rule's match could not be decided, by the rules' full names.
+    pub undecided: Kept<AtomicU64>,
     /// The counters of quota handlers, by the handlers' names.
     pub counters: Kept<Counters>,
     /// What an earlier process had counted, until its handlers ask for it.
@@ -58,6 +61,14 @@ impl Live {
     /// State that goes on from what was counted before, by the handlers' names.
     pub fn restore(counted: HashMap<String, Vec<Saved>>) -> Self {
         Self { restored: Mutex::new(counted), ..Self::default() }
+    }
+
+    /// The rules whose match could not be decided, and how often, by name.
+    pub fn undecided(&self) -> Vec<(String, u64)> {
+        let all = self.undecided.all().into_iter().map(|(rule, count)| (rule, count.load(Ordering::Relaxed)));
+        let mut found: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
+        found.sort();
+        found
     }
 
     /// What was counted for a handler before; handed out once.

@@ -1,6 +1,7 @@
 //! One rule and one call: does it match, and what do its actions say.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, HeaderValue};
@@ -30,6 +31,8 @@ pub struct Rule {
     pub condition: Option<Program>,
     /// Whether its refusals are only recorded.
     pub report_only: bool,
+    /// How often its match could not be decided.
+    pub(super) undecided: Arc<AtomicU64>,
     /// What it asks before a call leaves.
     pub(super) checks: Vec<Action>,
     /// The quotas that it gives.
@@ -124,8 +127,10 @@ impl Rule {
             Ok(true) => {}
             Ok(false) => return,
             Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return,
+            // The report that follows counts it.
             Err(_) if self.checks.is_empty() => return,
             Err(error) => {
+                self.undecided.fetch_add(1, Ordering::Relaxed);
                 checked.faults += 1;
                 let remedy = match error {
                     EvalError::Absent(attribute) => {
@@ -247,7 +252,10 @@ impl Rule {
         match self.holds(bag, scratch) {
             Ok(true) => {}
             Ok(false) => return 0,
-            Err(_) => return 1,
+            Err(_) => {
+                self.undecided.fetch_add(1, Ordering::Relaxed);
+                return 1;
+            }
         }
         let mut errors = 0;
         for ready in self.reports.iter().filter_map(|action| action.ready.as_ref().ok()) {

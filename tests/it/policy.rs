@@ -70,6 +70,10 @@ fn a_check_that_cannot_be_carried_out_refuses_unless_told_otherwise() {
         let proxy = Proxied::start(&scene, &[]);
         let refused = proxy.get("http://a.example/");
         assert_eq!(refused.status, 500);
+        let described = scene.ok(&["describe", "rule", "deny", "-n", "istio-system"]);
+        assert!(described.contains("1 times its match could not be decided (proxy egressgateway)"), "{described}");
+        let metrics = scene.metrics();
+        assert!(metrics.contains("egressctl_rule_undecided_total{rule=\"deny.rule.istio-system\"} 1\n"), "{metrics}");
         assert!(
             refused.text().contains("cannot be decided: lookup failed: 'request.auth.principal'"),
             "{}",

@@ -12,10 +12,10 @@ use crate::cli::output::describe::describe;
 use crate::cli::target::{Targets, Wanted};
 use crate::identity::Cluster;
 use crate::node::api::FeedStatus;
-use crate::policy::handler_name;
+use crate::policy::{full_name, handler_name};
 use crate::registry::{self, View};
 use crate::resource::Resource;
-use crate::resource::kinds::{HANDLER, LISTCHECKER};
+use crate::resource::kinds::{HANDLER, LISTCHECKER, RULE};
 use crate::snapshot::admission;
 
 const EXAMPLES: &str = "Examples:
@@ -61,6 +61,13 @@ impl Arguments {
             for (node, list) in lists_of(resource, context)? {
                 description.pair(0, "Feed", &format!("{} (proxy {node})", in_force(&list)));
             }
+            for (node, times) in undecided(resource, context)? {
+                description.pair(
+                    0,
+                    "Undecided",
+                    &format!("{times} times its match could not be decided (proxy {node})"),
+                );
+            }
             description.warnings(&admission::review(&registry, resource).map_err(Failure::from)?);
             description.write(&mut context.out).map_err(Failure::from)?;
         }
@@ -77,6 +84,20 @@ fn lists_of(resource: &Resource, context: &Context) -> Result<Vec<(String, FeedS
     let proxies = admin_client::all(&context.state_dir()?)?.into_iter();
     let named = proxies.flat_map(|proxy| proxy.lists.into_iter().map(move |list| (proxy.node.clone(), list)));
     Ok(named.filter(|(_, list)| list.handler == name).collect())
+}
+
+/// How often the match of a rule could not be decided, by each proxy that runs on the state directory.
+fn undecided(resource: &Resource, context: &Context) -> Result<Vec<(String, u64)>, Failure> {
+    if *resource.kind != RULE {
+        return Ok(Vec::new());
+    }
+    let name = full_name(resource);
+    let proxies = admin_client::all(&context.state_dir()?)?.into_iter();
+    let of_rule = proxies.filter_map(|proxy| {
+        let found = proxy.undecided.iter().find(|undecided| undecided.rule == name)?;
+        Some((proxy.node.clone(), found.times))
+    });
+    Ok(of_rule.collect())
 }
 
 /// As for `get`, but a name that is not there is tried as the start of one.
