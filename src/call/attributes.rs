@@ -147,6 +147,45 @@ impl Bag for CallBag<'_> {
     }
 }
 
+/// Whether an attribute has a value for every call, from the start: rules are found by these without being evaluated.
+pub fn always_present(slot: Slot) -> bool {
+    matches!(
+        slot,
+        slot::REQUEST_HOST
+            | slot::REQUEST_PATH
+            | slot::REQUEST_URL_PATH
+            | slot::REQUEST_QUERY_PARAMS
+            | slot::REQUEST_METHOD
+            | slot::REQUEST_SCHEME
+            | slot::REQUEST_HEADERS
+            | slot::REQUEST_TIME
+            | slot::CONTEXT_PROTOCOL
+            | slot::CONTEXT_TIME
+            | slot::CONTEXT_TIMESTAMP
+            | slot::CONTEXT_REPORTER_KIND
+            | slot::SOURCE_IP
+            | slot::DESTINATION_PORT
+            | slot::DESTINATION_SERVICE
+            | slot::DESTINATION_SERVICE_HOST
+    )
+}
+
+/// Whether an attribute gets its value only with the answer. A check rule that reads one does not apply: before the
+/// call leaves nobody can say what the answer will be.
+pub fn known_only_afterwards(attribute: &str) -> bool {
+    const AFTERWARDS: [&str; 8] = [
+        "request.size",
+        "request.total_size",
+        "context.proxy_error_code",
+        "connection.duration",
+        "connection.event",
+        "quota.cache_hit",
+        "connection.received.bytes",
+        "connection.sent.bytes",
+    ];
+    ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
+}
+
 /// A header's value; without value where it is no UTF-8, since nothing could be compared with it.
 fn text(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok()
@@ -220,8 +259,8 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::call::{Arrival, normalize};
-    use crate::expr::Timestamp;
+    use crate::call::{Arrival, Code, normalize};
+    use crate::expr::{Timestamp, Vocabulary};
 
     fn call(head: http::request::Builder) -> Call {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -242,6 +281,30 @@ mod tests {
     fn the_host_has_no_port_so_that_no_port_escapes_a_rule_for_it() {
         let call = call(http::Request::builder().uri("http://edition.cnn.com:443/politics"));
         assert_eq!(text_of(&call, slot::REQUEST_HOST).as_deref(), Some("edition.cnn.com"));
+    }
+
+    #[test]
+    fn what_is_said_to_be_always_present_or_known_only_afterwards_is() {
+        let call = call(http::Request::builder().uri("http://a.example/"));
+        let outcome = Outcome {
+            status: 403,
+            failure: Some(Failure::Denied(Code::PERMISSION_DENIED)),
+            abandoned: false,
+            request_bytes: 0,
+            response_bytes: 0,
+            response_time: Timestamp::ZERO,
+            duration: 0,
+        };
+        let reporter = Reporter { uid: String::new() };
+        let before = CallBag::new(&call, None, &reporter);
+        let after = CallBag::new(&call, Some(&outcome), &reporter).refused("no");
+        let vocabulary = Vocabulary::standard();
+        for (name, slot) in vocabulary.names().filter_map(|name| Some((name, vocabulary.get(name)?.0))) {
+            assert!(!always_present(slot) || before.get(slot).is_some(), "{name} is not there");
+            let comes_later = before.get(slot).is_none() && after.get(slot).is_some();
+            assert!(!comes_later || known_only_afterwards(name), "{name} comes later");
+            assert!(!known_only_afterwards(name) || before.get(slot).is_none(), "{name} is there before");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use http::{HeaderMap, Method};
 use crate::expr::Timestamp;
 use crate::identity::Workload;
 
-pub use attributes::{CallBag, Reporter};
+pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};

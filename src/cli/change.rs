@@ -10,7 +10,7 @@ use super::failure::{Failure, Failures, Outcome};
 use super::output::{FormatParser, Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
 use crate::resource::{Key, Meta, Resource};
-use crate::snapshot::admission;
+use crate::snapshot::admission::Reviewer;
 
 /// Refusals that are told at most: more than a screen of them helps nobody.
 const MAX_REFUSALS: usize = 50;
@@ -129,10 +129,11 @@ fn transaction<'a>(steps: impl Iterator<Item = &'a Step>) -> Transaction {
 /// Looks at each resource as it would stand in the registry: shows warnings, and refuses what cannot work.
 pub(crate) fn review(steps: &[Step], registry: &dyn Registry, context: &mut Context) -> Outcome {
     let overlay = Overlay::new(&registry, &transaction(steps.iter())).map_err(Failure::from)?;
+    let reviewer = Reviewer::new(&overlay);
     let mut failures = Failures::default();
     for step in steps {
         if let Some(Operation::Create(resource) | Operation::Replace(resource)) = &step.operation {
-            let problems = admission::review(&overlay, resource).map_err(Failure::from)?;
+            let problems = reviewer.review(resource).map_err(Failure::from)?;
             failures.extend(judged(problems, resource, step.text.as_ref(), step.doing, context)?);
         }
     }

@@ -6,8 +6,8 @@ use super::ast::{Ast, Comparison, Joint, Kind, Literal};
 use super::eval::Evaluation;
 use super::function::{FUNCTIONS, Function, Parameter, Run};
 use super::lexer::error;
-use super::typed::{Attribute, Constant, Node};
-use super::{Bag, Scratch, Slot, ValueRef, ValueType, Vocabulary, duration, pattern};
+use super::typed::{Attribute, Node};
+use super::{Bag, OwnedValue, Scratch, Slot, ValueRef, ValueType, Vocabulary, duration, pattern};
 use crate::diagnostic::suggest::nearest;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
@@ -225,7 +225,7 @@ impl Checker<'_> {
             let message = format!("more than {MAX_PATTERNS} regular expressions in one expression");
             return Err(error(asts[0].span.clone(), message).help("join them with `|` inside one pattern"));
         }
-        if let [Node::Constant(Constant::String(text)), _] = nodes.as_slice() {
+        if let [Node::Constant(OwnedValue::String(text)), _] = nodes.as_slice() {
             let regex = pattern::compile(text)
                 .map_err(|fault| error(asts[0].span.clone(), format!("bad regular expression: {fault}")))?;
             let argument = nodes.into_iter().next_back().expect("`matches` has two arguments");
@@ -245,11 +245,11 @@ fn pair(nodes: Vec<Node>) -> Box<[Node; 2]> {
 
 fn constant(literal: &Literal) -> Typed {
     let (constant, of) = match literal {
-        Literal::String(text) => (Constant::String(text.as_str().into()), ValueType::String),
-        Literal::Duration(_, nanos) => (Constant::Duration(*nanos), ValueType::Duration),
-        Literal::Int64(number) => (Constant::Int64(*number), ValueType::Int64),
-        Literal::Double(number) => (Constant::Double(*number), ValueType::Double),
-        Literal::Bool(truth) => (Constant::Bool(*truth), ValueType::Bool),
+        Literal::String(text) => (OwnedValue::String(text.as_str().into()), ValueType::String),
+        Literal::Duration(_, nanos) => (OwnedValue::Duration(*nanos), ValueType::Duration),
+        Literal::Int64(number) => (OwnedValue::Int64(*number), ValueType::Int64),
+        Literal::Double(number) => (OwnedValue::Double(*number), ValueType::Double),
+        Literal::Bool(truth) => (OwnedValue::Bool(*truth), ValueType::Bool),
     };
     Typed { node: Node::Constant(constant), of }
 }
@@ -316,7 +316,7 @@ fn fold(typed: Typed, span: &Range<usize>) -> Result<Typed, Problem> {
     }
     let scratch = Scratch::new();
     let folded = match (Evaluation { bag: &NoAttributes, scratch: &scratch }).value(&typed.node) {
-        Ok(value) => Constant::from(value),
+        Ok(value) => OwnedValue::from(value),
         Err(fault) => return Err(error(span.clone(), fault.to_string())),
     };
     Ok(Typed { node: Node::Constant(folded), of: typed.of })

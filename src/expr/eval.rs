@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::ast::Comparison;
 use super::function::{MAX_ARGUMENTS, Run};
-use super::typed::{Attribute, Constant, Node};
-use super::{Bag, Scratch, StringMap, ValueRef, ValueType, pattern};
+use super::typed::{Attribute, Node};
+use super::{Bag, OwnedValue, Scratch, StringMap, ValueRef, ValueType, pattern};
 
 /// Why an expression has no value for a call. Made without allocation: in a rule's `match` it only means "no".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -200,7 +200,7 @@ impl<'a, B: Bag + ?Sized> Evaluation<'a, B> {
 
     fn text(&self, node: &'a Node) -> Outcome<'a, &'a str> {
         match node {
-            Node::Constant(Constant::String(text)) => Ok(text),
+            Node::Constant(OwnedValue::String(text)) => Ok(text),
             Node::Attribute(attribute) => match self.bag.get(attribute.slot) {
                 Some(ValueRef::String(text)) => Ok(text),
                 None => Err(EvalError::Absent(&attribute.name)),

@@ -1,4 +1,4 @@
-//! A value that owns what it holds: what a person or a program types for an attribute.
+//! A value that owns what it holds: what a person or a program types for an attribute, and the constants of programs.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -66,6 +66,28 @@ impl OwnedValue {
             Self::EmailAddress(text) => ValueRef::EmailAddress(text),
             Self::Uri(text) => ValueRef::Uri(text),
             Self::StringMap(map) => ValueRef::StringMap(map),
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for OwnedValue {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::String(text) => Self::String(text.into()),
+            ValueRef::Int64(number) => Self::Int64(number),
+            ValueRef::Double(number) => Self::Double(number),
+            ValueRef::Bool(truth) => Self::Bool(truth),
+            ValueRef::Timestamp(time) => Self::Timestamp(time),
+            ValueRef::Duration(nanos) => Self::Duration(nanos),
+            ValueRef::IpAddress(address) => Self::IpAddress(address),
+            ValueRef::DnsName(text) => Self::DnsName(text.into()),
+            ValueRef::EmailAddress(text) => Self::EmailAddress(text.into()),
+            ValueRef::Uri(text) => Self::Uri(text.into()),
+            ValueRef::StringMap(map) => {
+                let mut owned = BTreeMap::new();
+                map.visit(&mut |key, value| drop(owned.insert(key.to_owned(), value.to_owned())));
+                Self::StringMap(owned)
+            }
         }
     }
 }

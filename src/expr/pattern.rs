@@ -53,6 +53,16 @@ pub fn compile_set<'p>(patterns: impl Iterator<Item = &'p str>) -> Result<RegexS
     })
 }
 
+/// Compiles a pattern that must match the whole of a text.
+///
+/// # Errors
+/// What is wrong with it, on one line; also where it is one only by itself, as `(?x)a#`, whose comment would swallow the
+/// end of the anchored form.
+pub fn compile_whole(pattern: &str) -> Result<Regex, String> {
+    compile(pattern)?;
+    compile(&format!("^(?:{pattern})$"))
+}
+
 /// The library draws a picture over several lines, the last of which says what is wrong.
 fn one_line(fault: &regex::Error) -> String {
     let text = fault.to_string();

@@ -1,8 +1,8 @@
 //! What must be true of one attribute for a condition to hold: by this, conditions are found without evaluating them.
 
 use super::function::Test as TextTest;
-use super::typed::{Attribute, Constant, Node};
-use super::{Program, Slot};
+use super::typed::{Attribute, Node};
+use super::{OwnedValue, Program, Slot};
 
 /// A necessary condition: where it is not met, the whole condition is false, and evaluating it would not have failed.
 /// Where the attribute has no value nothing is known, and the condition must be evaluated.
@@ -121,8 +121,8 @@ fn weight(alternatives: &[Requirement]) -> usize {
 }
 
 fn tests(test: TextTest, [tested, with]: &[Node; 2]) -> Option<Requirement> {
-    let Node::Constant(Constant::String(text)) = with else { return None };
-    let text = text.as_ref();
+    let Node::Constant(OwnedValue::String(text)) = with else { return None };
+    let text = text.as_str();
     let test = match test {
         TextTest::StartsWith => Test::Prefix(text.into()),
         TextTest::EndsWith => Test::Suffix(text.into()),
@@ -137,7 +137,7 @@ fn tests(test: TextTest, [tested, with]: &[Node; 2]) -> Option<Requirement> {
 
 fn tested_and_constant<'n>(left: &'n Node, right: &'n Node) -> Option<(&'n Node, &'n str)> {
     match (left, right) {
-        (Node::Constant(Constant::String(text)), tested) | (tested, Node::Constant(Constant::String(text))) => {
+        (Node::Constant(OwnedValue::String(text)), tested) | (tested, Node::Constant(OwnedValue::String(text))) => {
             Some((tested, text))
         }
         _ => None,
@@ -152,8 +152,8 @@ fn required(tested: &Node, test: Test) -> Option<Requirement> {
     match tested {
         Node::Attribute(Attribute { slot, .. }) => Some(Requirement { slot: *slot, key: None, test }),
         Node::Index(operands) => match operands.as_ref() {
-            [Node::Attribute(Attribute { slot, .. }), Node::Constant(Constant::String(key))] => {
-                Some(Requirement { slot: *slot, key: Some(key.clone()), test })
+            [Node::Attribute(Attribute { slot, .. }), Node::Constant(OwnedValue::String(key))] => {
+                Some(Requirement { slot: *slot, key: Some(key.as_str().into()), test })
             }
             _ => None,
         },

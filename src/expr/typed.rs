@@ -1,17 +1,15 @@
 //! An expression that is known to make sense: names are slots, types fit, what is constant is computed.
 
-use std::net::IpAddr;
-
 use regex::Regex;
 
 use super::ast::Comparison;
 use super::function::{Function, Test};
-use super::{Slot, StringMap, Timestamp, ValueRef, ValueType};
+use super::{OwnedValue, Slot, StringMap, ValueType};
 
 /// A node of the tree; no deeper than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
 #[derive(Debug)]
 pub(super) enum Node {
-    Constant(Constant),
+    Constant(OwnedValue),
     Attribute(Attribute),
     /// Map and key.
     Index(Box<[Node; 2]>),
@@ -60,60 +58,6 @@ impl Node {
     /// Folding goes from the leaves up, so a constant below is a literal by now.
     fn is_literal(&self) -> bool {
         matches!(self, Node::Constant(_))
-    }
-}
-
-/// A value that the program owns.
-#[derive(Debug)]
-pub(super) enum Constant {
-    String(Box<str>),
-    Int64(i64),
-    Double(f64),
-    Bool(bool),
-    Timestamp(Timestamp),
-    Duration(i64),
-    IpAddress(IpAddr),
-    DnsName(Box<str>),
-    EmailAddress(Box<str>),
-    Uri(Box<str>),
-    /// The only map that can be written down.
-    EmptyMap,
-}
-
-impl Constant {
-    pub(super) fn value(&self) -> ValueRef<'_> {
-        match self {
-            Constant::String(text) => ValueRef::String(text),
-            Constant::Int64(number) => ValueRef::Int64(*number),
-            Constant::Double(number) => ValueRef::Double(*number),
-            Constant::Bool(truth) => ValueRef::Bool(*truth),
-            Constant::Timestamp(time) => ValueRef::Timestamp(*time),
-            Constant::Duration(nanos) => ValueRef::Duration(*nanos),
-            Constant::IpAddress(address) => ValueRef::IpAddress(*address),
-            Constant::DnsName(text) => ValueRef::DnsName(text),
-            Constant::EmailAddress(text) => ValueRef::EmailAddress(text),
-            Constant::Uri(text) => ValueRef::Uri(text),
-            Constant::EmptyMap => ValueRef::StringMap(&EmptyMap),
-        }
-    }
-}
-
-impl From<ValueRef<'_>> for Constant {
-    /// Keeps the result of a constant expression.
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::String(text) => Constant::String(text.into()),
-            ValueRef::Int64(number) => Constant::Int64(number),
-            ValueRef::Double(number) => Constant::Double(number),
-            ValueRef::Bool(truth) => Constant::Bool(truth),
-            ValueRef::Timestamp(time) => Constant::Timestamp(time),
-            ValueRef::Duration(nanos) => Constant::Duration(nanos),
-            ValueRef::IpAddress(address) => Constant::IpAddress(address),
-            ValueRef::DnsName(text) => Constant::DnsName(text.into()),
-            ValueRef::EmailAddress(text) => Constant::EmailAddress(text.into()),
-            ValueRef::Uri(text) => Constant::Uri(text.into()),
-            ValueRef::StringMap(_) => Constant::EmptyMap,
-        }
     }
 }
 

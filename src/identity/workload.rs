@@ -81,9 +81,7 @@ impl Workload {
             pod: pod.meta.name.clone(),
             uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
             owner: format!("kubernetes://apis/{api}/namespaces/{namespace}/{plural}/{name}"),
-            report_only: [owner, pod].iter().any(|resource| {
-                resource.meta.annotations.get("egressctl.io/mode").is_some_and(|mode| mode == "report")
-            }),
+            report_only: owner.meta.only_reports() || pod.meta.only_reports(),
         })
     }
 }

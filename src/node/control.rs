@@ -211,6 +211,7 @@ impl Answers for Control {
     fn status(&self) -> Status {
         let (_, snapshot) = self.published.load();
         let health = self.recorder.health();
+        let (enforced_rules, report_only_rules) = snapshot.policy.enforced();
         let undecided = self.compiler.live.undecided();
         let answered = [Counter::Succeeded, Counter::ClientErrors, Counter::ServerErrors];
         Status {
@@ -223,8 +224,8 @@ impl Answers for Control {
             revision: snapshot.revision.0,
             rejected: self.rejected.borrow().clone(),
             notes: snapshot.notes.clone(),
-            enforced_rules: snapshot.policy.enforced().0,
-            report_only_rules: snapshot.policy.enforced().1,
+            enforced_rules,
+            report_only_rules,
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
             refused: self.metrics.total(Counter::Refused),

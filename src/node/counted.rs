@@ -1,6 +1,5 @@
 //! What quotas have counted, kept in a file so that a restart gives nobody a new window.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::{Live, Saved};
+use crate::policy::Live;
 use crate::snapshot::Compiler;
 use crate::state::StateDir;
 
@@ -43,13 +42,13 @@ pub(super) async fn keep(file: PathBuf, compiler: Arc<Compiler>, messages: Messa
     let mut failing = false;
     loop {
         tokio::time::sleep(PAUSE).await;
-        let counters = compiler.live.counters.all();
-        if counters.iter().filter(|(_, counters)| counters.changed()).count() == 0 {
+        // All are asked: asking begins the next span.
+        let changed = compiler.live.counters.all().iter().filter(|(_, counters)| counters.changed()).count();
+        if changed == 0 {
             continue;
         }
-        let file = file.clone();
-        let (live, written) = (Arc::clone(&compiler), tokio::task::spawn_blocking);
-        let result = written(move || save(&file, &live.live)).await.unwrap_or(Ok(()));
+        let (file, counting) = (file.clone(), Arc::clone(&compiler));
+        let result = tokio::task::spawn_blocking(move || save(&file, &counting.live)).await.unwrap_or(Ok(()));
         if let Err(error) = &result
             && !failing
         {
@@ -61,12 +60,10 @@ pub(super) async fn keep(file: PathBuf, compiler: Arc<Compiler>, messages: Messa
 
 /// Writes everything that is counted. The file is whole at every moment: a new one takes its place.
 pub(super) fn save(file: &Path, live: &Live) -> io::Result<()> {
-    let counters = live.counters.all();
-    if counters.is_empty() {
+    let counted = live.counted();
+    if counted.is_empty() {
         return Ok(());
     }
-    let counted: HashMap<String, Vec<Saved>> =
-        counters.into_iter().map(|(handler, counters)| (handler, counters.all())).collect();
     let new = file.with_extension("json.new");
     let mut options = fs::OpenOptions::new();
     let mut written = options.create(true).write(true).truncate(true).mode(0o600).open(&new)?;

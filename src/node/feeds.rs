@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::expr::Timestamp;
 use crate::policy::feed::{Feed, Source};
+use crate::proxy::now;
 use crate::snapshot::Compiler;
 
 use super::api::FeedStatus;
@@ -226,10 +227,4 @@ async fn fetch(client: &Client, source: &Source) -> Result<Vec<u8>, String> {
 fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// The wall clock, by which calls have their times too.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos: since.subsec_nanos() }
 }

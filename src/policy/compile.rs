@@ -8,6 +8,7 @@ use http::header::HeaderName;
 use serde_json::Value as Json;
 
 use crate::accesslog::Shape;
+use crate::call::{always_present, known_only_afterwards};
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::{ValueType, Vocabulary};
 use crate::registry::{ListQuery, LoadError, View, load};
@@ -19,19 +20,15 @@ use crate::resource::{Kind, Resource, Role};
 
 use super::adapter::{self, ADAPTERS, Adapter, Handler, Setup};
 use super::expression::{condition, program};
-use super::index::always_present;
 use super::instance::Instance;
 use super::quota::Charges;
 use super::reference::{Referred, resolve};
-use super::rule::{Action, HeaderOperation, Ready, Rule, known_only_afterwards};
+use super::rule::{Action, HeaderOperation, Ready, Rule};
 use super::template::{self, TEMPLATES, Template, Variety};
 use super::{Enforcement, Live, Policy, Rules};
 
 /// The namespace whose rules see every call.
 pub const CONFIG_NAMESPACE: &str = "istio-system";
-
-/// The annotation by which a rule or a workload is only reported on: its value is then `report`.
-pub const REPORT_ONLY: &str = "egressctl.io/mode";
 
 /// The parts that rules put together, by full name.
 #[derive(Debug, Default)]
@@ -134,7 +131,7 @@ impl Parts {
             name: full_name(resource).into(),
             origin: resource.origin.clone(),
             condition,
-            report_only: reports_only(resource),
+            report_only: resource.meta.only_reports(),
             undecided: Arc::default(),
             checks: Vec::new(),
             quotas: Vec::new(),
@@ -290,10 +287,6 @@ fn headers(
         }
     }
     compiled
-}
-
-fn reports_only(resource: &Resource) -> bool {
-    resource.meta.annotations.get(REPORT_ONLY).is_some_and(|mode| mode == "report")
 }
 
 type Configured<T> = Option<(&'static T, Json, FieldPath)>;

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
-use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef, slot};
+use crate::call::always_present;
+use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef};
 
 /// Rules that may match, by their numbers, ascending. Few, for most calls; many only cost memory for a moment.
 pub(super) type Candidates = SmallVec<[u32; 32]>;
@@ -29,29 +30,6 @@ struct Table {
     exact: HashMap<Box<str>, Vec<u32>>,
     prefixes: Affixes,
     suffixes: Affixes,
-}
-
-/// Attributes that have a value for every call.
-pub(super) fn always_present(slot: Slot) -> bool {
-    matches!(
-        slot,
-        slot::REQUEST_HOST
-            | slot::REQUEST_PATH
-            | slot::REQUEST_URL_PATH
-            | slot::REQUEST_QUERY_PARAMS
-            | slot::REQUEST_METHOD
-            | slot::REQUEST_SCHEME
-            | slot::REQUEST_HEADERS
-            | slot::REQUEST_TIME
-            | slot::CONTEXT_PROTOCOL
-            | slot::CONTEXT_TIME
-            | slot::CONTEXT_TIMESTAMP
-            | slot::CONTEXT_REPORTER_KIND
-            | slot::SOURCE_IP
-            | slot::DESTINATION_PORT
-            | slot::DESTINATION_SERVICE
-            | slot::DESTINATION_SERVICE_HOST
-    )
 }
 
 impl Index {
@@ -191,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::expr::{Scratch, Vocabulary};
+    use crate::expr::{Scratch, Vocabulary, slot};
 
     struct Call {
         host: String,

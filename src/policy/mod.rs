@@ -34,12 +34,13 @@ use index::Index;
 use quota::Charges;
 use verdict::{Checked, Verdict};
 
-pub use compile::{CONFIG_NAMESPACE, Parts, REPORT_ONLY, full_name, handler_name};
+pub use compile::{CONFIG_NAMESPACE, Parts, full_name, handler_name};
 pub use counters::{Counters, Saved, Spend};
 pub use expression::condition;
 pub use live::Kept;
+pub use quota::review_spec;
 pub use reference::{Referred, resolve};
-pub use rule::{Rule, known_only_afterwards};
+pub use rule::Rule;
 pub use vocabulary::{clash, vocabulary};
 
 /// State that outlives a configuration.
@@ -69,6 +70,14 @@ impl Live {
         let mut found: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
         found.sort();
         found
+    }
+
+    /// Everything that is counted, by the handlers' names; of a handler that is not there right now, what was counted for
+    /// it before.
+    pub fn counted(&self) -> HashMap<String, Vec<Saved>> {
+        let mut counted = self.restored.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        counted.extend(self.counters.all().into_iter().map(|(handler, counters)| (handler, counters.all())));
+        counted
     }
 
     /// What was counted for a handler before; handed out once.

@@ -1,31 +1,31 @@
 //! Which quotas a call is charged: QuotaSpecs, bound to services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::call::CallBag;
-use crate::diagnostic::Problems;
-use crate::expr::{Program, Scratch, ValueRef, Vocabulary, pattern};
+use crate::diagnostic::{Code, FieldPath, Problems};
+use crate::expr::{Program, Scratch, ValueRef, ValueType, Vocabulary, pattern};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::quota_spec::{QuotaSpec, TextMatch};
 use crate::resource::kinds::quota_spec_binding::{QuotaSpecBinding, ServiceRef};
 use crate::resource::kinds::{QUOTA_SPEC, QUOTA_SPEC_BINDING};
 
-/// Everything that calls are charged.
-#[derive(Debug, Default)]
-pub(super) struct Charges(Vec<Bound>);
+use super::expression::program;
 
-/// The rules of a QuotaSpec and the services that it is bound to.
-#[derive(Debug)]
-struct Bound {
-    service: Service,
-    rules: std::sync::Arc<Vec<Rule>>,
+/// Everything that calls are charged. Specs that are bound to a host cost the calls to others nothing.
+#[derive(Debug, Default)]
+pub(super) struct Charges {
+    by_host: HashMap<String, Vec<Arc<Vec<Rule>>>>,
+    /// Specs that are bound to every host that contains a text; to all by the empty one.
+    by_part: Vec<(String, Arc<Vec<Rule>>)>,
 }
 
+/// The hosts that a binding names.
 #[derive(Debug)]
 enum Service {
-    All,
     Host(String),
     Containing(String),
 }
@@ -61,7 +61,7 @@ impl Charges {
         let mut specs = BTreeMap::new();
         for (resource, spec) in load::<QuotaSpec>(view, &QUOTA_SPEC)? {
             let rules = rules(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
-            specs.insert((resource.namespace().to_owned(), resource.meta.name), std::sync::Arc::new(rules));
+            specs.insert((resource.namespace().to_owned(), resource.meta.name), Arc::new(rules));
         }
         let mut charges = Charges::default();
         for (resource, binding) in load::<QuotaSpecBinding>(view, &QUOTA_SPEC_BINDING)? {
@@ -72,25 +72,30 @@ impl Charges {
                     notes.push(format!("{}: no QuotaSpec {} in namespace {namespace}", resource.key(), wanted.name));
                     continue;
                 };
-                let bound = |service| Bound { service: Service::of(service, own), rules: std::sync::Arc::clone(rules) };
-                charges.0.extend(binding.services.iter().map(bound));
+                binding.services.iter().for_each(|service| charges.bind(Service::of(service, own), rules));
             }
         }
         Ok(charges)
+    }
+
+    fn bind(&mut self, service: Service, rules: &Arc<Vec<Rule>>) {
+        let rules = Arc::clone(rules);
+        match service {
+            Service::Host(host) => self.by_host.entry(host).or_default().push(rules),
+            Service::Containing(part) => self.by_part.push((part, rules)),
+        }
     }
 
     /// What a call is charged, each quota once with the sum of its amounts.
     pub(super) fn of<'c>(&'c self, bag: &CallBag<'_>, scratch: &Scratch) -> SmallVec<[(&'c str, i64); 2]> {
         let mut charged: SmallVec<[(&str, i64); 2]> = SmallVec::new();
         let host = bag.call().authority().host();
-        for bound in self.0.iter().filter(|bound| bound.service.is(host)) {
-            for (quota, amount) in
-                bound.rules.iter().filter(|rule| rule.holds(bag, scratch)).flat_map(|rule| &rule.quotas)
-            {
-                match charged.iter_mut().find(|(name, _)| name == quota) {
-                    Some((_, sum)) => *sum = sum.saturating_add(*amount),
-                    None => charged.push((quota, *amount)),
-                }
+        let by_part = self.by_part.iter().filter(|(part, _)| host.contains(part.as_str())).map(|(_, rules)| rules);
+        let rules = self.by_host.get(host).into_iter().flatten().chain(by_part).flat_map(|rules| rules.iter());
+        for (quota, amount) in rules.filter(|rule| rule.holds(bag, scratch)).flat_map(|rule| &rule.quotas) {
+            match charged.iter_mut().find(|(name, _)| name == quota) {
+                Some((_, sum)) => *sum = sum.saturating_add(*amount),
+                None => charged.push((quota, *amount)),
             }
         }
         charged
@@ -100,23 +105,14 @@ impl Charges {
 impl Service {
     fn of(service: &ServiceRef, namespace: &str) -> Self {
         if service.name.is_empty() {
-            return match service.service.strip_prefix('*').map(|rest| rest.strip_suffix('*').unwrap_or(rest)) {
-                Some("") => Service::All,
-                Some(part) => Service::Containing(part.to_ascii_lowercase()),
+            return match service.service.strip_prefix('*') {
+                Some(rest) => Service::Containing(rest.strip_suffix('*').unwrap_or(rest).to_ascii_lowercase()),
                 None => Service::Host(service.service.to_ascii_lowercase()),
             };
         }
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
         let domain = if service.domain.is_empty() { "cluster.local" } else { &service.domain };
         Service::Host(format!("{}.{namespace}.svc.{domain}", service.name))
-    }
-
-    fn is(&self, host: &str) -> bool {
-        match self {
-            Service::All => true,
-            Service::Host(own) => own == host,
-            Service::Containing(part) => host.contains(part.as_str()),
-        }
     }
 }
 
@@ -141,33 +137,52 @@ impl Condition {
     }
 }
 
+/// Compiles the rules of a QuotaSpec.
+///
+/// # Errors
+/// Every clause that is over no text attribute, or does not compile, at its place.
 fn rules(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Result<Vec<Rule>, Problems> {
-    let compiled = spec.rules.iter().map(|rule| {
-        let matches = rule.r#match.iter().map(|one| {
-            let conditions = one.clause.iter().map(|(name, text)| condition(name, text, vocabulary));
-            conditions.collect::<Result<Vec<_>, _>>()
-        });
+    let mut problems = Problems::new();
+    let mut rules = Vec::with_capacity(spec.rules.len());
+    for (position, rule) in spec.rules.iter().enumerate() {
+        let at = FieldPath::of("spec.rules").index(position);
+        let mut matches = Vec::with_capacity(rule.r#match.len());
+        for (position, one) in rule.r#match.iter().enumerate() {
+            let at = at.field("match").index(position).field("clause");
+            let compile = |(name, text): (&String, _)| condition(name, text, at.field(name), vocabulary, &mut problems);
+            matches.push(one.clause.iter().filter_map(compile).collect());
+        }
         let quotas = rule.quotas.iter().map(|charge| (charge.quota.to_ascii_lowercase(), charge.charge));
-        Ok(Rule { matches: matches.collect::<Result<_, Problems>>()?, quotas: quotas.collect() })
-    });
-    compiled.collect()
+        rules.push(Rule { matches, quotas: quotas.collect() });
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(rules) }
 }
 
-fn condition(name: &str, text: &TextMatch, vocabulary: &Vocabulary) -> Result<Condition, Problems> {
-    let attribute = Program::compile(name, vocabulary)?;
+/// What is wrong with a QuotaSpec that is to be stored.
+pub fn review_spec(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Problems {
+    rules(spec, vocabulary).err().unwrap_or_default()
+}
+
+fn condition(
+    name: &str,
+    text: &TextMatch,
+    at: FieldPath,
+    vocabulary: &Vocabulary,
+    problems: &mut Problems,
+) -> Option<Condition> {
+    let attribute = program(name, at.clone(), &[ValueType::String], vocabulary, problems)?;
     let text = match (&text.exact, &text.prefix, &text.regex) {
         (Some(text), ..) => Text::Exact(text.clone()),
         (_, Some(text), _) => Text::Prefix(text.clone()),
-        (_, _, regex) => {
-            // It must match as a whole; that it compiles was checked when it was declared.
-            let whole = format!("^(?:{})$", regex.as_deref().unwrap_or_default());
-            let compiled = pattern::compile(&whole).map_err(|error| {
-                let mut problems = Problems::new();
-                problems.error(crate::diagnostic::Code::Invalid, crate::diagnostic::FieldPath::of("spec.rules"), error);
-                problems
-            })?;
-            Text::Regex(compiled)
-        }
+        (_, _, Some(regex)) => match pattern::compile_whole(regex) {
+            Ok(regex) => Text::Regex(regex),
+            Err(why) => {
+                problems.error(Code::Invalid, at.field("regex"), why);
+                return None;
+            }
+        },
+        // Refused by the kind's own check.
+        (None, None, None) => return None,
     };
-    Ok(Condition { attribute, text })
+    Some(Condition { attribute, text })
 }

@@ -22,11 +22,10 @@ static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
 });
 
 /// The entry of a call that was refused or failed; `status` is what the caller got, which is the origin's where it failed
-/// in its body.
-pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked) -> Entry {
+/// in its body, and `message` what [`Checked::message`] says.
+pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked, message: &str) -> Entry {
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
-    let message = checked.message();
-    let reason = if message.is_empty() { failure.reason() } else { &message };
+    let reason = if message.is_empty() { failure.reason() } else { message };
     let way = remedy(call, failure);
     of_call(call, Level::Error, (failure.flag(), reason, status), counted, &way)
 }

@@ -8,7 +8,7 @@ use http::header::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::accesslog::{Report, Shape};
-use crate::call::{CallBag, Code};
+use crate::call::{CallBag, Code, known_only_afterwards};
 use crate::expr::{EvalError, Program, Scratch, ValueRef, Vocabulary};
 use crate::resource::Origin;
 use crate::resource::kinds::rule::Operation;
@@ -69,22 +69,6 @@ pub(super) struct HeaderOperation {
     pub(super) name: HeaderName,
     pub(super) operation: Operation,
     pub(super) values: Vec<Program>,
-}
-
-/// Whether an attribute gets its value only with the answer. A check rule that reads one does not apply: before the
-/// call leaves nobody can say what the answer will be.
-pub fn known_only_afterwards(attribute: &str) -> bool {
-    const AFTERWARDS: [&str; 8] = [
-        "request.size",
-        "request.total_size",
-        "context.proxy_error_code",
-        "connection.duration",
-        "connection.event",
-        "quota.cache_hit",
-        "connection.received.bytes",
-        "connection.sent.bytes",
-    ];
-    ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
 }
 
 impl Rule {
@@ -288,9 +272,7 @@ impl Action {
         let ready = self.ready.as_ref().map_err(String::clone)?;
         ready.handler.check(&ready.values(bag, scratch)).map_err(|fault| self.in_words(fault))
     }
-}
 
-impl Action {
     /// What the handler says would have let the call go.
     fn remedy(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Option<String> {
         let ready = self.ready.as_ref().ok()?;

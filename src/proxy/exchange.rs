@@ -46,7 +46,7 @@ pub(super) async fn exchange(
     let Judgement { hop, decision, checked } =
         judge(&held.snapshot, listener, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     let request_bytes = Rc::new(Cell::new(0));
-    let closing = Closing::new(&worker, &held, permit, call, Judged { hop, checked }, Rc::clone(&request_bytes));
+    let closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&request_bytes));
     let answered = match decision {
         Decision::Forward(way) => forward(&worker, way, &closing, body, request_bytes).await,
         Decision::Refuse(failure) => Err(failure),

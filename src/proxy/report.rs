@@ -17,8 +17,17 @@ use super::worker::{Held, Worker};
 
 /// How a call was judged.
 pub(super) struct Judged {
-    pub(super) hop: Hop,
-    pub(super) checked: Checked,
+    hop: Hop,
+    checked: Checked,
+    /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
+    message: String,
+}
+
+impl Judged {
+    /// A hop's decision.
+    pub(super) fn new(hop: Hop, checked: Checked) -> Self {
+        Self { hop, message: checked.message(), checked }
+    }
 }
 
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
@@ -65,6 +74,11 @@ impl Closing {
     /// What the policy said of it.
     pub(super) fn checked(&self) -> &Checked {
         &self.judged.checked
+    }
+
+    /// What the caller is told, if the policy refused the call; empty if not.
+    pub(super) fn message(&self) -> &str {
+        &self.judged.message
     }
 
     /// The origin has answered with this status.
@@ -120,10 +134,9 @@ impl Drop for Closing {
         self.outcome.request_bytes = self.request_bytes.get();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
-        let (snapshot, checked) = (&self.held.snapshot, &self.judged.checked);
-        let refusal = self.outcome.failure.map(|_| checked.message());
+        let (snapshot, Judged { checked, message, .. }) = (&self.held.snapshot, &self.judged);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
-        if let Some(message) = refusal.as_deref().filter(|message| !message.is_empty()) {
+        if !message.is_empty() {
             bag = bag.refused(message);
         }
         let mut scratch = self.worker.scratch.borrow_mut();
@@ -131,7 +144,7 @@ impl Drop for Closing {
         self.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         if let Some(failure) = self.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.call, failure, self.outcome.status, checked));
+            report.push(refusal::entry(&self.call, failure, self.outcome.status, checked, message));
         }
         if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
             self.worker.shard.count(Counter::WouldDeny);

@@ -26,7 +26,7 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     if let Some(closing) = &mut closing {
         closing.failed(failure);
         id = Some(closing.call().decision_id());
-        text = closing.checked().message();
+        text.push_str(closing.message());
     }
     if text.is_empty() {
         text = format!("egressctl: {}", failure.reason());

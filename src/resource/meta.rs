@@ -5,6 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+/// The annotation that says whether what a rule or a workload is refused for counts.
+pub(super) const MODE: &str = "egressctl.io/mode";
+
+/// Its values: refusals are only reported, or enforced as without it.
+pub(super) const MODES: [&str; 2] = ["report", "enforce"];
+
 /// Label or annotation keys with their values.
 pub type Labels = BTreeMap<String, String>;
 
@@ -39,6 +45,13 @@ pub struct Meta {
     /// A UUID, new for every creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+}
+
+impl Meta {
+    /// Whether what the rule, or the workload, is refused for is only reported.
+    pub fn only_reports(&self) -> bool {
+        self.annotations.get(MODE).is_some_and(|mode| mode == MODES[0])
+    }
 }
 
 /// Where a resource was declared.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
 use super::decode::{Spelling, decode_all};
+use super::meta::{MODE, MODES};
 use super::{Kind, Meta, name};
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
@@ -37,7 +38,19 @@ pub fn read(tree: &Json, kind: &Kind, problems: &mut Problems) -> Meta {
     }
     name::check_labels(&meta.labels, &at.field("labels"), problems);
     name::check_annotations(&meta.annotations, &at.field("annotations"), problems);
+    mode(&meta, &at.field("annotations"), problems);
     meta
+}
+
+/// A mode that is misspelled would enforce what its author wants to try first.
+fn mode(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
+    if let Some(mode) = meta.annotations.get(MODE)
+        && !MODES.contains(&mode.as_str())
+    {
+        let problem =
+            Problem::error(Code::NotSupported, annotations.field(MODE), format!("Unsupported value: \"{mode}\""));
+        problems.push(problem.expected(MODES));
+    }
 }
 
 fn from_kubernetes(meta: ObjectMeta, kind: &Kind) -> Meta {

@@ -3,96 +3,151 @@
 //! A kind's own check has seen each resource alone; here its expressions are compiled, and its references looked up in
 //! the registry with the change on top. What is missing is a warning: resources arrive and leave in any order.
 
+use std::cell::OnceCell;
+
 use crate::diagnostic::{Code, FieldPath, Problem, Problems, nearest};
 use crate::expr::Vocabulary;
-use crate::policy::{Live, Parts, REPORT_ONLY, clash, full_name, resolve, vocabulary};
+use crate::policy::{Live, Parts, clash, full_name, resolve, review_spec, vocabulary};
 use crate::registry::{ListQuery, LoadError, Result, View};
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{HttpRoute, VirtualService};
 use crate::resource::kinds::{
-    ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE,
+    ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, QUOTA_SPEC, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE,
 };
 use crate::resource::{Key, Resource, Role};
 use crate::routing::{covers, qualify};
 
 use super::effects::without_effect;
 
-/// What is to be said of a resource that is to be stored. `view` is the registry with the whole change on top.
-///
-/// # Errors
-/// Only when the registry cannot be read.
-pub fn review(view: &dyn View, resource: &Resource) -> Result<Problems> {
-    let mut problems = Problems::new();
-    if *resource.kind == RULE {
-        rule(view, resource, &mut problems)?;
-    } else if *resource.kind == ATTRIBUTEMANIFEST {
-        problems.extend(unless_broken(clash(view, resource))?.flatten());
-    } else if *resource.kind == VIRTUAL_SERVICE {
-        virtual_service(view, resource, &mut problems)?;
-    } else if resource.kind.part.is_some() || [&HANDLER, &INSTANCE].contains(&resource.kind) {
-        part(view, resource, &mut problems)?;
-    }
-    without_effect(resource, &mut problems);
-    Ok(problems)
+/// Looks at the resources of one change. What several of them need of the registry is read once.
+pub struct Reviewer<'v> {
+    /// The registry with the whole change on top.
+    view: &'v dyn View,
+    vocabulary: OnceCell<Vocabulary>,
+    hosts: OnceCell<Hosts>,
+    parts: OnceCell<Vec<String>>,
 }
 
-/// Puts a rule together with the parts that it names.
-fn rule(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
-    // What does not decode has been refused already.
-    let Ok(spec) = resource.typed::<RuleSpec>() else { return Ok(()) };
-    let (mut parts, vocabulary) = (Parts::default(), known(view)?);
-    for action in &spec.actions {
-        let references = action.instances.iter().map(|instance| (instance, Role::Instance));
-        for (reference, role) in references.chain([(&action.handler, Role::Handler)]) {
-            for (name, kind, namespace) in resolve(reference, role, resource.namespace()).candidates {
-                if let Some(part) = view.get(&Key::new(kind, &namespace, &name))? {
-                    // What is wrong with the part is said of the part.
-                    let _ = parts.add(&part, &vocabulary, &Live::default());
+impl<'v> Reviewer<'v> {
+    /// Of a change; `view` is the registry with all of it on top.
+    pub fn new(view: &'v dyn View) -> Self {
+        Self { view, vocabulary: OnceCell::new(), hosts: OnceCell::new(), parts: OnceCell::new() }
+    }
+
+    /// What is to be said of a resource that is to be stored.
+    ///
+    /// # Errors
+    /// Only when the registry cannot be read.
+    pub fn review(&self, resource: &Resource) -> Result<Problems> {
+        let mut problems = Problems::new();
+        if *resource.kind == RULE {
+            self.rule(resource, &mut problems)?;
+        } else if *resource.kind == ATTRIBUTEMANIFEST {
+            problems.extend(unless_broken(clash(self.view, resource))?.flatten());
+        } else if *resource.kind == VIRTUAL_SERVICE {
+            self.virtual_service(resource, &mut problems)?;
+        } else if *resource.kind == QUOTA_SPEC {
+            // What does not decode has been refused already.
+            if let Ok(spec) = resource.typed() {
+                problems.extend(review_spec(&spec, self.vocabulary()?));
+            }
+        } else if resource.kind.part.is_some() || [&HANDLER, &INSTANCE].contains(&resource.kind) {
+            self.part(resource, &mut problems)?;
+        }
+        without_effect(resource, &mut problems);
+        Ok(problems)
+    }
+
+    /// The attributes that expressions may name; Istio's own alone where a manifest is broken, which is told of itself.
+    fn vocabulary(&self) -> Result<&Vocabulary> {
+        read_once(&self.vocabulary, || Ok(unless_broken(vocabulary(self.view))?.unwrap_or_default()))
+    }
+
+    /// Puts a rule together with the parts that it names.
+    fn rule(&self, resource: &Resource, problems: &mut Problems) -> Result<()> {
+        // What does not decode has been refused already.
+        let Ok(spec) = resource.typed::<RuleSpec>() else { return Ok(()) };
+        let (mut parts, vocabulary) = (Parts::default(), self.vocabulary()?);
+        for action in &spec.actions {
+            let references = action.instances.iter().map(|instance| (instance, Role::Instance));
+            for (reference, role) in references.chain([(&action.handler, Role::Handler)]) {
+                for (name, kind, namespace) in resolve(reference, role, resource.namespace()).candidates {
+                    if let Some(part) = self.view.get(&Key::new(kind, &namespace, &name))? {
+                        // What is wrong with the part is said of the part.
+                        let _ = parts.add(&part, vocabulary, &Live::default());
+                    }
                 }
             }
         }
-    }
-    match parts.rule(resource, &spec, &vocabulary) {
-        Ok((_, found)) | Err(found) => problems.extend(suggest(view, found)?),
-    }
-    mode(resource, problems);
-    Ok(())
-}
-
-/// Names the part that a missing one may have been meant to be.
-fn suggest(view: &dyn View, found: Problems) -> Result<Vec<Problem>> {
-    let mut problems: Vec<Problem> = found.into_iter().collect();
-    if !problems.iter().any(|problem| problem.code == Code::NotFound) {
-        return Ok(problems);
-    }
-    let mut known = Vec::new();
-    for kind in KINDS.iter().filter(|kind| kind.part.is_some() || [&HANDLER, &INSTANCE].contains(kind)) {
-        known.extend(view.list(&ListQuery::all(kind))?.iter().map(full_name));
-    }
-    for problem in problems.iter_mut().filter(|problem| problem.code == Code::NotFound) {
-        let name = problem.message.strip_prefix("no ").unwrap_or_default();
-        if let Some(meant) = nearest(name, known.iter().map(String::as_str)) {
-            problem.help = Some(format!("did you mean `{meant}`?"));
+        match parts.rule(resource, &spec, vocabulary) {
+            Ok((_, found)) | Err(found) => problems.extend(self.suggest(found)?),
         }
+        Ok(())
     }
-    Ok(problems)
+
+    /// Compiles an instance, or builds a handler without its live state.
+    fn part(&self, resource: &Resource, problems: &mut Problems) -> Result<()> {
+        match Parts::default().add(resource, self.vocabulary()?, &Live::default()) {
+            Ok(found) | Err(found) => problems.extend(found),
+        }
+        Ok(())
+    }
+
+    /// Names the part that a missing one may have been meant to be.
+    fn suggest(&self, found: Problems) -> Result<Vec<Problem>> {
+        let mut problems: Vec<Problem> = found.into_iter().collect();
+        for problem in problems.iter_mut().filter(|problem| problem.code == Code::NotFound) {
+            let known = read_once(&self.parts, || part_names(self.view))?;
+            let name = problem.message.strip_prefix("no ").unwrap_or_default();
+            if let Some(meant) = nearest(name, known.iter().map(String::as_str)) {
+                problem.help = Some(format!("did you mean `{meant}`?"));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Warns where a VirtualService is bound to a Gateway, or leads to a host, that is not there.
+    fn virtual_service(&self, resource: &Resource, problems: &mut Problems) -> Result<()> {
+        let Ok(spec) = resource.typed::<VirtualService>() else { return Ok(()) };
+        for (position, written) in spec.gateways.iter().enumerate().filter(|(_, written)| *written != "mesh") {
+            let (namespace, name) = match written.split_once('/') {
+                Some((".", name)) => (resource.namespace(), name),
+                Some((namespace, name)) => (namespace, name),
+                None => (resource.namespace(), written.as_str()),
+            };
+            if self.view.get(&Key::new(&GATEWAY, namespace, name))?.is_none() {
+                let at = FieldPath::of("spec.gateways").index(position);
+                problems.warning(Code::NotFound, at, format!("no Gateway {name} in namespace {namespace}"));
+            }
+        }
+        let hosts = read_once(&self.hosts, || Hosts::of(self.view))?;
+        for (position, route) in spec.http.iter().enumerate() {
+            let at = FieldPath::of("spec.http").index(position).field("route");
+            for (position, host) in destinations(route) {
+                let at = at.index(position).field("destination").field("host");
+                problems.extend(hosts.missing(host, resource.namespace(), at));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// The annotation that says whether a rule or workload is only reported on has two values.
-fn mode(resource: &Resource, problems: &mut Problems) {
-    if let Some(mode) = resource.meta.annotations.get(REPORT_ONLY)
-        && !["report", "enforce"].contains(&mode.as_str())
-    {
-        let at = FieldPath::of("metadata.annotations").field(REPORT_ONLY);
-        let problem = Problem::error(Code::NotSupported, at, format!("Unsupported value: \"{mode}\""));
-        problems.push(problem.expected(["report", "enforce"]));
+/// What is in a cell, read into it the first time.
+fn read_once<T>(cell: &OnceCell<T>, read: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(value) => Ok(value),
+        None => read().map(|value| cell.get_or_init(|| value)),
     }
 }
 
-/// The attributes that expressions may name; Istio's own alone where a manifest is broken, which is told of itself.
-fn known(view: &dyn View) -> Result<Vocabulary> {
-    Ok(unless_broken(vocabulary(view))?.unwrap_or_else(|| Vocabulary::standard().clone()))
+/// The full names of all instances and handlers.
+fn part_names(view: &dyn View) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for kind in KINDS.iter().filter(|kind| kind.part.is_some() || [&HANDLER, &INSTANCE].contains(kind)) {
+        names.extend(view.list(&ListQuery::all(kind))?.iter().map(full_name));
+    }
+    Ok(names)
 }
 
 /// Nothing where another resource is at fault.
@@ -102,40 +157,6 @@ fn unless_broken<T>(loaded: std::result::Result<T, LoadError>) -> Result<Option<
         Err(LoadError::Registry(error)) => Err(error),
         Err(LoadError::Resource { .. }) => Ok(None),
     }
-}
-
-/// Compiles an instance, or builds a handler without its live state.
-fn part(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
-    match Parts::default().add(resource, &known(view)?, &Live::default()) {
-        Ok(found) | Err(found) => problems.extend(found),
-    }
-    Ok(())
-}
-
-/// Warns where a VirtualService is bound to a Gateway, or leads to a host, that is not there.
-fn virtual_service(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
-    let Ok(spec) = resource.typed::<VirtualService>() else { return Ok(()) };
-    for (position, written) in spec.gateways.iter().enumerate().filter(|(_, written)| *written != "mesh") {
-        let (namespace, name) = match written.split_once('/') {
-            Some((".", name)) => (resource.namespace(), name),
-            Some((namespace, name)) => (namespace, name),
-            None => (resource.namespace(), written.as_str()),
-        };
-        if view.get(&Key::new(&GATEWAY, namespace, name))?.is_none() {
-            let at = FieldPath::of("spec.gateways").index(position);
-            problems.warning(Code::NotFound, at, format!("no Gateway {name} in namespace {namespace}"));
-        }
-    }
-    let hosts = Hosts::of(view)?;
-    let routes = spec.http.iter().enumerate().map(|(at, route)| (("http", at), destinations(route)));
-    for ((protocol, at), destinations) in routes {
-        let at = FieldPath::of("spec").field(protocol).index(at).field("route");
-        for (position, host) in destinations {
-            let at = at.index(position).field("destination").field("host");
-            problems.extend(hosts.missing(host, resource.namespace(), at));
-        }
-    }
-    Ok(())
 }
 
 fn destinations(route: &HttpRoute) -> impl Iterator<Item = (usize, &str)> {

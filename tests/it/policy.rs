@@ -2,25 +2,8 @@
 
 use egressctl::cli::demo::origin::{Origin, Received, Reply};
 
-use crate::proxied::Proxied;
-use crate::stage::Stage;
-
-/// An origin for a.example, and what is declared besides.
-fn scene(manifests: &str) -> (Stage, Origin) {
-    let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    let entry = format!(
-        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: a}}\nspec:\n  hosts: [a.example]\n  \
-         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{{address: {}, ports: \
-         {{http: {}}}}}]\n",
-        origin.address.ip(),
-        origin.address.port()
-    );
-    scene.ok(&["create", "-f", &scene.fixture("scenario/sleep.yaml")]);
-    scene.ok_with(&["create", "-f", "-"], &entry);
-    scene.ok_with(&["create", "-f", "-"], manifests);
-    (scene, origin)
-}
+use crate::proxied::{Proxied, with_origin};
+use crate::stage::{Stage, service_entry};
 
 const DENIER: &str = "\
 apiVersion: config.istio.io/v1alpha2
@@ -45,7 +28,7 @@ fn rule(condition: &str, annotations: &str) -> String {
 
 #[test]
 fn a_refusal_has_the_codes_status_names_the_handler_and_its_decision() {
-    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{}"));
+    let (scene, _origin) = with_origin(&rule("request.path.startsWith(\"/no\")", "{}"));
     let proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/yes").status, 200);
     let refused = proxy.get("http://a.example/no");
@@ -65,7 +48,7 @@ fn a_refusal_has_the_codes_status_names_the_handler_and_its_decision() {
 #[test]
 fn a_check_that_cannot_be_carried_out_refuses_unless_told_otherwise() {
     let condition = "source.labels[\"app\"] == \"sleep\" && request.auth.principal == \"x\"";
-    let (scene, _origin) = scene(&rule(condition, "{}"));
+    let (scene, _origin) = with_origin(&rule(condition, "{}"));
     {
         let proxy = Proxied::start(&scene, &[]);
         let refused = proxy.get("http://a.example/");
@@ -87,7 +70,7 @@ fn a_check_that_cannot_be_carried_out_refuses_unless_told_otherwise() {
 
 #[test]
 fn a_check_whose_handler_has_gone_refuses() {
-    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{}"));
+    let (scene, _origin) = with_origin(&rule("request.path.startsWith(\"/no\")", "{}"));
     scene.ok(&["delete", "denier", "blocker", "-n", "istio-system"]);
     let proxy = Proxied::start(&scene, &[]);
     let refused = proxy.get("http://a.example/no");
@@ -98,7 +81,7 @@ fn a_check_whose_handler_has_gone_refuses() {
 
 #[test]
 fn a_rule_that_only_reports_lets_go_and_says_so() {
-    let (scene, _origin) = scene(&rule("request.path.startsWith(\"/no\")", "{egressctl.io/mode: report}"));
+    let (scene, _origin) = with_origin(&rule("request.path.startsWith(\"/no\")", "{egressctl.io/mode: report}"));
     let mut proxy = Proxied::start(&scene, &[]);
     assert!(proxy.wait_for("policy:").contains("0 rules enforced, 1 only reports"));
     assert_eq!(proxy.get("http://a.example/no").status, 200);
@@ -109,7 +92,7 @@ fn a_rule_that_only_reports_lets_go_and_says_so() {
 
 #[test]
 fn a_proxy_or_a_workload_that_only_reports_refuses_nobody() {
-    let (scene, _origin) = scene(&rule("request.host == \"a.example\"", "{}"));
+    let (scene, _origin) = with_origin(&rule("request.host == \"a.example\"", "{}"));
     {
         let proxy = Proxied::start(&scene, &["--report-only"]);
         assert_eq!(proxy.get("http://a.example/").status, 200);
@@ -131,18 +114,11 @@ fn rules_change_headers_of_calls_that_go() {
     let rule = "apiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {name: mark, namespace: istio-system}\nspec:\n  \
                 requestHeaderOperations: [{name: x-from, values: [source.workload.name]}, {name: x-secret, operation: \
                 REMOVE}]\n  responseHeaderOperations: [{name: x-seen, values: ['\"yes\"']}]\n";
-    let (scene, origin) = scene(rule);
+    let (scene, origin) = with_origin(rule);
     drop(origin);
     let echo = |received: &Received| Reply::page("200 OK", received.head.as_bytes());
     let origin = Origin::start(None, echo).expect("an origin");
-    let entry = format!(
-        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: b}}\nspec:\n  hosts: [b.example]\n  \
-         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{{address: {}, ports: \
-         {{http: {}}}}}]\n",
-        origin.address.ip(),
-        origin.address.port()
-    );
-    scene.ok_with(&["create", "-f", "-"], &entry);
+    scene.ok_with(&["create", "-f", "-"], &service_entry("b.example", origin.address));
     let proxy = Proxied::start(&scene, &[]);
     let mut client = proxy.connect();
     client.send(b"GET http://b.example/ HTTP/1.1\r\nhost: b.example\r\nx-secret: 1\r\n\r\n");
@@ -170,7 +146,7 @@ fn what_a_rule_names_wrongly_is_told_with_what_was_meant() {
 #[test]
 fn a_quota_gives_so_much_by_its_dimensions_and_a_restart_gives_nothing_back() {
     let fixture = Stage::new().fixture("policy/quota.yaml");
-    let (scene, _origin) = scene(&std::fs::read_to_string(fixture).expect("a fixture"));
+    let (scene, _origin) = with_origin(&std::fs::read_to_string(fixture).expect("a fixture"));
     let statuses = |proxy: &Proxied, path: &str, calls: usize| -> Vec<u16> {
         (0..calls).map(|_| proxy.get(&format!("http://a.example{path}")).status).collect()
     };
@@ -199,4 +175,64 @@ fn a_limit_that_an_instance_lacks_is_told_when_the_rule_is_declared() {
         std::fs::read_to_string(fixture).expect("a fixture").replace("name: requestcount.quota", "name: other.quota");
     let told = Stage::new().told_with(&["create", "-f", "-"], &wrong);
     assert!(told.contains("the handler has no limit for requestcount.quota.istio-system"), "{told}");
+}
+
+#[test]
+fn a_clause_that_cannot_be_compiled_is_refused_before_it_could_hold_up_later_changes() {
+    let spec = |clause: &str| {
+        format!(
+            "apiVersion: config.istio.io/v1alpha2\nkind: QuotaSpec\nmetadata: {{name: s}}\nspec:\n  rules:\n  - match: \
+             [{{clause: {{{clause}}}}}]\n    quotas: [{{quota: q, charge: 1}}]\n"
+        )
+    };
+    for (clause, told) in [
+        ("request.hots: {exact: a}", "did you mean `request.host`?"),
+        ("request.size: {exact: a}", "evaluated to type INT64, expected type STRING"),
+        ("request.path: {regex: '(?x)a#c'}", "unclosed group"),
+    ] {
+        let scene = Stage::new();
+        let said = scene.told_with(&["create", "-f", "-"], &spec(clause));
+        assert!(said.contains(told), "{clause}: {said}");
+        assert!(!scene.ok(&["get", "quotaspecs", "-o", "name"]).contains("quotaspec"), "{clause} is not stored");
+    }
+    Stage::new().ok_with(&["create", "-f", "-"], &spec("request.path: {prefix: /a}, request.host: {regex: 'a.*'}"));
+}
+
+#[test]
+fn a_mode_that_is_misspelled_is_refused_on_rules_and_workloads() {
+    let sleep = std::fs::read_to_string(Stage::new().fixture("scenario/sleep.yaml")).expect("a fixture");
+    let workload = sleep.replacen(
+        "kind: Deployment\nmetadata:\n",
+        "kind: Deployment\nmetadata:\n  annotations: {egressctl.io/mode: reprot}\n",
+        1,
+    );
+    for manifest in [workload, rule("request.path == \"/no\"", "{egressctl.io/mode: reprot}")] {
+        let said = Stage::new().told_with(&["create", "-f", "-"], &manifest);
+        assert!(said.contains("Unsupported value: \"reprot\"") && said.contains("report"), "{said}");
+    }
+}
+
+#[test]
+fn what_was_counted_for_a_handler_outlasts_a_run_without_it() {
+    let fixture = Stage::new().fixture("policy/quota.yaml");
+    let manifest = std::fs::read_to_string(fixture).expect("a fixture");
+    let (scene, _origin) = with_origin(&manifest);
+    let other = manifest
+        .split("---\n")
+        .find(|document| document.contains("kind: memquota"))
+        .expect("a handler")
+        .replace("name: limits", "name: other");
+    let run = |calls: usize| -> Vec<u16> {
+        let mut proxy = Proxied::start(&scene, &[]);
+        let statuses = (0..calls).map(|_| proxy.get("http://a.example/").status).collect();
+        scene.ok(&["proxy", "stop"]);
+        assert!(proxy.wait().success());
+        statuses
+    };
+    assert_eq!(run(4), [200, 200, 200, 429]);
+    scene.ok_with(&["create", "-f", "-"], &other);
+    scene.ok(&["delete", "memquota", "limits", "-n", "istio-system"]);
+    run(0);
+    scene.ok_with(&["apply", "-f", "-"], &manifest);
+    assert_eq!(run(1), [429]);
 }

@@ -3,42 +3,12 @@
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use egressctl::cli::demo::origin::{Identity, Origin, Reply};
+use egressctl::cli::demo::origin::{Origin, Reply};
 
-use crate::proxied::{PATIENCE, Proxied};
+use crate::proxied::{PATIENCE, Site};
 use crate::stage::{Stage, curl};
 
 const PAGES: [&str; 3] = ["/politics", "/sport", "/health"];
-
-/// The scenario with an origin, its resources and more of them.
-struct Site {
-    scene: Stage,
-    origin: Origin,
-    ca: String,
-}
-
-impl Site {
-    fn new(fixtures: &[&str]) -> Self {
-        let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
-        let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-        let scene = Stage::new();
-        let ca = scene.write("ca.pem", &identity.ca_pem);
-        let scenario = ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"];
-        for fixture in
-            scenario.map(|name| format!("scenario/{name}")).iter().map(String::as_str).chain(fixtures.iter().copied())
-        {
-            scene.ok(&["create", "-f", &scene.fixture(fixture)]);
-        }
-        Self { scene, origin, ca }
-    }
-
-    fn proxy(&self, arguments: &[&str]) -> Proxied {
-        let resolve = format!("edition.cnn.com:443:{}", self.origin.address);
-        let mut all = vec!["--resolve", &resolve, "--ca-file", &self.ca];
-        all.extend(arguments);
-        Proxied::start(&self.scene, &all)
-    }
-}
 
 /// Status and body that real curl gets of a page of the site, through a listener.
 fn curls(listener: &str, page: &str) -> (String, String) {

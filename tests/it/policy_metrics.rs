@@ -5,30 +5,10 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use egressctl::cli::demo::origin::{Origin, Received, Reply};
 use rmp::decode as unpack;
 
-use crate::proxied::{Client, PATIENCE, Proxied};
+use crate::proxied::{Client, PATIENCE, Proxied, with_origin};
 use crate::stage::Stage;
-
-/// An origin for a.example, and what is declared besides.
-fn scene(manifests: &str) -> (Stage, Origin) {
-    let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    let entry = format!(
-        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: a}}\nspec:\n  hosts: [a.example]\n  \
-         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{{address: {}, ports: \
-         {{http: {}}}}}]\n",
-        origin.address.ip(),
-        origin.address.port()
-    );
-    scene.ok(&["create", "-f", &scene.fixture("scenario/sleep.yaml")]);
-    scene.ok_with(&["create", "-f", "-"], &entry);
-    if !manifests.is_empty() {
-        scene.ok_with(&["create", "-f", "-"], manifests);
-    }
-    (scene, origin)
-}
 
 /// A resource of the configuration namespace, its spec in YAML's flow form.
 fn resource(kind: &str, name: &str, spec: &str) -> String {
@@ -66,7 +46,7 @@ fn wait_for_metric(scene: &Stage, line: &str) -> String {
 
 #[test]
 fn the_metrics_of_istio_count_calls() {
-    let (scene, _origin) = scene("");
+    let (scene, _origin) = with_origin("");
     let told = scene.told_with(&["create", "-f", &scene.fixture("policy/prometheus.yaml")], "");
     assert!(!told.contains("error") && !told.contains("Warning"), "{told}");
     let mut proxy = Proxied::start(&scene, &["--metrics-listen", "127.0.0.1:0"]);
@@ -122,7 +102,7 @@ fn what_callers_send_breaks_no_line_and_fits_its_metric_or_is_refused() {
         told.contains("seen.metric.istio-system has no dimension other, which its metric has a label for"),
         "{told}"
     );
-    let (scene, _origin) = scene(&format!("{}{rest}", handler("x")));
+    let (scene, _origin) = with_origin(&format!("{}{rest}", handler("x")));
     let proxy = Proxied::start(&scene, &[]);
     let mut client = proxy.connect();
     client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\nx: \"} 1\\n\\\t#\r\n\r\n");
@@ -184,7 +164,7 @@ fn a_fluentd_gets_variables_and_severity_as_a_record() {
         resource("logentry", "tagged", tagged),
         rule("fluentd", "plain.logentry, tagged.logentry"),
     ];
-    let (scene, _origin) = scene(&manifests.concat());
+    let (scene, _origin) = with_origin(&manifests.concat());
     let proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/").status, 200);
     let (stream, _) = fluentd.accept().expect("it connects");
@@ -214,7 +194,7 @@ fn a_fluentd_that_is_not_there_is_told_of_and_holds_nothing_up() {
         resource("logentry", "plain", "{variables: {path: request.path}}"),
         rule("fluentd", "plain.logentry"),
     ];
-    let (scene, _origin) = scene(&manifests.concat());
+    let (scene, _origin) = with_origin(&manifests.concat());
     let mut proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/first").status, 200);
     scene.wait_for_entry("/first");
@@ -261,7 +241,7 @@ fn lines_of_text_show_every_type() {
         resource("logentry", "b", "{}"),
         rule("stdio", "a.logentry, b.logentry"),
     ];
-    let (scene, _origin) = scene(&manifests.concat());
+    let (scene, _origin) = with_origin(&manifests.concat());
     let proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/x?b=%22&a=1").status, 200);
     let lines = lines(&path, 2);
@@ -289,7 +269,7 @@ fn metrics_have_lines_at_their_level_and_lower_ones_are_left_out() {
         resource("metric", "size", "{value: response.size, dimensions: {host: request.host}}"),
         rule("stdio", "quiet.logentry, size.metric, loud.logentry"),
     ];
-    let (scene, _origin) = scene(&manifests.concat());
+    let (scene, _origin) = with_origin(&manifests.concat());
     let proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/").status, 200);
     let lines = lines(&path, 2);
@@ -317,7 +297,7 @@ fn a_file_is_rotated_at_its_size() {
         resource("logentry", "a", "{variables: {x: 'request.headers[\"x\"]'}}"),
         rule("stdio", "a.logentry"),
     ];
-    let (scene, _origin) = scene(&manifests.concat());
+    let (scene, _origin) = with_origin(&manifests.concat());
     let proxy = Proxied::start(&scene, &[]);
     let mut client = proxy.connect();
     for _ in 0..CALLS {

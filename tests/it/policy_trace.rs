@@ -4,18 +4,13 @@ use egressctl::cli::demo::origin::{Origin, Received, Reply};
 use serde_json::{Value as Json, json};
 
 use crate::proxied::{Answer, Proxied};
-use crate::stage::Stage;
+use crate::stage::{Stage, service_entry};
 
 /// An origin for a.example, and the manifest that declares it with more.
 fn declared(scene: &Stage, more: &str) -> (Origin, String) {
     let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
     let sleep = std::fs::read_to_string(scene.fixture("scenario/sleep.yaml")).expect("a fixture");
-    let (ip, port) = (origin.address.ip(), origin.address.port());
-    let manifest = format!(
-        "{sleep}---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: a}}\nspec:\n  hosts: \
-         [a.example]\n  resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: \
-         [{{address: {ip}, ports: {{http: {port}}}}}]\n---\n{more}"
-    );
+    let manifest = format!("{sleep}---\n{}---\n{more}", service_entry("a.example", origin.address));
     scene.ok_with(&["create", "-f", "-"], &manifest);
     (origin, manifest)
 }

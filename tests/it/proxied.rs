@@ -6,7 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::stage::Stage;
+use egressctl::cli::demo::origin::{Identity, Origin, Received, Reply};
+
+use crate::stage::{SCENARIO, Stage, service_entry};
 
 /// How long anything may take that a test waits for; only reached when it will never happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,6 +112,46 @@ impl Drop for Proxied {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The scenario's site on loopback: what is declared, the TLS origin, and what a proxy has to trust.
+pub(crate) struct Site {
+    pub(crate) scene: Stage,
+    pub(crate) origin: Origin,
+    ca: String,
+}
+
+impl Site {
+    /// With the scenario's resources, and more fixtures.
+    pub(crate) fn new(fixtures: &[&str]) -> Self {
+        let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
+        let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
+        let scene = Stage::new();
+        let ca = scene.write("ca.pem", &identity.ca_pem);
+        scene.declare(&SCENARIO);
+        scene.declare(fixtures);
+        Self { scene, origin, ca }
+    }
+
+    /// A proxy that finds the origin.
+    pub(crate) fn proxy(&self, arguments: &[&str]) -> Proxied {
+        let resolve = format!("edition.cnn.com:443:{}", self.origin.address);
+        let mut all = vec!["--resolve", &resolve, "--ca-file", &self.ca];
+        all.extend(arguments);
+        Proxied::start(&self.scene, &all)
+    }
+}
+
+/// An origin for a.example, that sleep may call, and what is declared besides.
+pub(crate) fn with_origin(manifests: &str) -> (Stage, Origin) {
+    let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.ok_with(&["create", "-f", "-"], &service_entry("a.example", origin.address));
+    if !manifests.is_empty() {
+        scene.ok_with(&["create", "-f", "-"], manifests);
+    }
+    (scene, origin)
 }
 
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {

@@ -9,19 +9,7 @@ use std::time::Instant;
 use egressctl::cli::demo::origin::{Identity, Origin, Received, Reply};
 
 use crate::proxied::{PATIENCE, Proxied};
-use crate::stage::Stage;
-
-/// A ServiceEntry for a host on port 80 whose one endpoint is an origin on loopback.
-fn entry(host: &str, origin: SocketAddr) -> String {
-    format!(
-        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: {}\nspec:\n  hosts: [{host}]\n  \
-         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {}}}]\n  \
-         endpoints: [{{address: {}}}]\n",
-        host.replace('.', "-"),
-        origin.port(),
-        origin.ip(),
-    )
-}
+use crate::stage::{Stage, service_entry as entry};
 
 fn tls_rule(host: &str) -> String {
     format!(

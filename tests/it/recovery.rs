@@ -5,25 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use egressctl::cli::demo::origin::{Identity, Origin, Reply};
+use egressctl::cli::demo::origin::{Origin, Reply};
 
-use crate::proxied::{Client, PATIENCE, Proxied};
-use crate::stage::Stage;
+use crate::proxied::{Client, PATIENCE, Proxied, Site};
+use crate::stage::{SCENARIO, Stage};
 
 /// Longest time between two commits of the log, and as much again for the commit itself on a busy machine.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(50);
 
 #[test]
 fn a_killed_proxy_has_recorded_every_call_older_than_the_commit_interval() {
-    let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
-    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    let ca = scene.write("ca.pem", &identity.ca_pem);
-    for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
-        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
-    }
-    let resolve = format!("edition.cnn.com:443:{}", origin.address);
-    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let site = Site::new(&[]);
+    let (scene, proxy) = (&site.scene, site.proxy(&[]));
     let killed = Arc::new(AtomicBool::new(false));
     let answered_in_all = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..4)
@@ -58,7 +51,7 @@ fn a_killed_proxy_has_recorded_every_call_older_than_the_commit_interval() {
     assert_eq!(intact, "ok");
 
     // The next proxy takes over where the killed one left its socket.
-    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let proxy = site.proxy(&[]);
     assert_eq!(proxy.get("http://edition.cnn.com/after").status, 200);
     scene.wait_for_entry("/after");
 }
@@ -109,10 +102,7 @@ fn a_stopped_proxy_has_recorded_everything() {
 #[test]
 fn a_proxy_whose_output_nobody_reads_goes_on_recording() {
     let origin = Origin::start(None, |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    for fixture in ["sleep.yaml", "02-egress-monitoring.yaml"] {
-        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
-    }
+    let scene = monitored();
     let (mut proxy, unread) = Proxied::unread(&scene);
     let mut client = proxy.connect();
     // Each call makes two lines by rule and one that says why it failed, of some 250 bytes, so the pipe of 64 KiB is full long before the last.
@@ -128,9 +118,7 @@ fn a_proxy_whose_output_nobody_reads_goes_on_recording() {
 /// A scene whose rules log every call to cnn.com, which nothing answers.
 fn monitored() -> Stage {
     let scene = Stage::new();
-    for fixture in ["sleep.yaml", "02-egress-monitoring.yaml"] {
-        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
-    }
+    scene.declare(&[SCENARIO[0], SCENARIO[2]]);
     scene
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use egressctl::cli::demo::origin::{Identity, Origin, Reply};
 
-use crate::proxied::Proxied;
+use crate::proxied::{Proxied, Site};
 use crate::stage::Stage;
 
 #[test]
@@ -102,15 +102,8 @@ fn the_transcript_replays_with_curl_and_two_aliases() {
 #[test]
 fn a_page_that_no_rule_forbids_is_logged_once_and_a_closed_pipe_is_no_error() {
     let Some(curl) = crate::stage::curl() else { return };
-    let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
-    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    let ca = scene.write("ca.pem", &identity.ca_pem);
-    for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
-        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
-    }
-    let resolve = format!("edition.cnn.com:443:{}", origin.address);
-    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let site = Site::new(&[]);
+    let (scene, proxy) = (&site.scene, site.proxy(&[]));
     let got = Command::new(curl)
         .args(["-s", "-w", "%{http_code}", "http://edition.cnn.com/sport"])
         .env("http_proxy", format!("http://{}", proxy.address))
@@ -127,15 +120,8 @@ fn a_page_that_no_rule_forbids_is_logged_once_and_a_closed_pipe_is_no_error() {
 
 #[test]
 fn no_spelling_of_the_forbidden_page_goes_without_its_error_entry() {
-    let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
-    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
-    let scene = Stage::new();
-    let ca = scene.write("ca.pem", &identity.ca_pem);
-    for fixture in ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"] {
-        scene.ok(&["create", "-f", &scene.fixture(&format!("scenario/{fixture}"))]);
-    }
-    let resolve = format!("edition.cnn.com:443:{}", origin.address);
-    let proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let site = Site::new(&[]);
+    let (scene, proxy) = (&site.scene, site.proxy(&[]));
     let spellings = [
         "http://edition.cnn.com:443/politics?a",
         "http://EDITION.cnn.com.:443/politics?b",

@@ -1,6 +1,7 @@
 //! A state directory with a proxy in mind: what tests of the data plane ask of the command line.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,22 @@ use crate::proxied::PATIENCE;
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) struct Stage(Scene);
+
+/// A ServiceEntry for a host on port 80 whose one endpoint is an origin on loopback; ends with a newline.
+pub(crate) fn service_entry(host: &str, origin: SocketAddr) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: {}\nspec:\n  hosts: [{host}]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {}}}]\n  \
+         endpoints: [{{address: {}}}]\n",
+        host.replace('.', "-"),
+        origin.port(),
+        origin.ip(),
+    )
+}
+
+/// What the scenario declares, in its order.
+pub(crate) const SCENARIO: [&str; 3] =
+    ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml", "scenario/02-egress-monitoring.yaml"];
 
 impl Stage {
     pub(crate) fn new() -> Self {
@@ -34,6 +51,14 @@ impl Stage {
     /// The whole path of a fixture.
     pub(crate) fn fixture(&self, name: &str) -> String {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).display().to_string()
+    }
+
+    /// Declares fixtures, one after the other.
+    #[track_caller]
+    pub(crate) fn declare(&self, fixtures: &[&str]) {
+        for fixture in fixtures {
+            self.ok(&["create", "-f", &self.fixture(fixture)]);
+        }
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {

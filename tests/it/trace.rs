@@ -6,12 +6,10 @@ use egressctl::cli::demo::origin::{Origin, Received, Reply};
 use serde_json::{Value as Json, json};
 
 use crate::proxied::Proxied;
-use crate::stage::Stage;
+use crate::stage::{SCENARIO, Stage, service_entry};
 
-fn scenario(scene: &Stage) -> [String; 4] {
-    let scenario = ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml", "scenario/02-egress-monitoring.yaml"];
-    let [a, b, c] = scenario.map(|name| scene.fixture(name));
-    [a, b, c, scene.fixture("policy/whitelist.yaml")]
+fn scenario(scene: &Stage) -> Vec<String> {
+    SCENARIO.iter().chain(&["policy/whitelist.yaml"]).map(|name| scene.fixture(name)).collect()
 }
 
 #[test]
@@ -69,7 +67,8 @@ fn wrong_questions_are_told_plainly() {
 #[test]
 fn why_tells_the_recorded_decision_of_that_very_request() {
     let scene = Stage::new();
-    scenario(&scene).iter().for_each(|file| drop(scene.ok(&["create", "-f", file])));
+    scene.declare(&SCENARIO);
+    scene.declare(&["policy/whitelist.yaml"]);
     let proxy = Proxied::start(&scene, &[]);
     let refused = proxy.get("http://edition.cnn.com/politics");
     assert_eq!(refused.status, 403);
@@ -155,16 +154,7 @@ fn rules(dice: &mut Dice, count: usize) -> String {
 fn what_trace_says_of_random_rules_is_what_the_proxy_does() {
     let mut dice = Dice(20_181_123);
     let origin = Origin::start(None, |_: &Received| Reply::page("200 OK", b"page")).expect("an origin");
-    let entry = |host: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {}}}\nspec:\n  hosts: \
-             [{host}]\n  resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: \
-             [{{address: {}, ports: {{http: {}}}}}]\n",
-            host.replace('.', "-"),
-            origin.address.ip(),
-            origin.address.port()
-        )
-    };
+    let entry = |host: &str| format!("---\n{}", service_entry(host, origin.address));
     let mut verdicts = [0; 2];
     for _ in 0..6 {
         let scene = Stage::new();

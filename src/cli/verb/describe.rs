@@ -16,7 +16,7 @@ use crate::policy::{full_name, handler_name};
 use crate::registry::{self, View};
 use crate::resource::Resource;
 use crate::resource::kinds::{HANDLER, LISTCHECKER, RULE};
-use crate::snapshot::admission;
+use crate::snapshot::admission::Reviewer;
 
 const EXAMPLES: &str = "Examples:
   # One rule
@@ -53,6 +53,7 @@ impl Arguments {
         if found.resources.is_empty() && found.missing.is_empty() {
             context.say(&scope.nothing_found(&targets)).map_err(Failure::from)?;
         }
+        let reviewer = Reviewer::new(&registry);
         for (position, resource) in found.resources.iter().enumerate() {
             if position > 0 {
                 context.out.write_all(b"\n\n").map_err(Failure::from)?;
@@ -68,7 +69,7 @@ impl Arguments {
                     &format!("{times} times its match could not be decided (proxy {node})"),
                 );
             }
-            description.warnings(&admission::review(&registry, resource).map_err(Failure::from)?);
+            description.warnings(&reviewer.review(resource).map_err(Failure::from)?);
             description.write(&mut context.out).map_err(Failure::from)?;
         }
         found.failures().into_outcome()

@@ -1,15 +1,15 @@
 //! `memquota` and `redisquota`: count amounts against limits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::expr::ValueRef;
 use crate::policy::counters::{Counters, Limit, Spend, TooMany, Window, with_key};
 use crate::policy::instance::{Fault, Instance, Values};
 use crate::policy::template::quota;
-use crate::resource::kinds;
 use crate::resource::kinds::memquota::Memquota as MemSpec;
 use crate::resource::kinds::redisquota::{Algorithm, Redisquota as RedisSpec};
+use crate::resource::{Duration, kinds};
 
 use super::{Adapter, Handler, Setup};
 
@@ -24,16 +24,13 @@ pub static MEMQUOTA: Adapter = Adapter {
     templates: &[&quota::QUOTA],
     build: |setup| {
         let spec: MemSpec = setup.params()?;
-        let quotas = spec.quotas.into_iter().map(|limit| {
-            let overrides = limit.overrides.into_iter().map(|one| Override {
-                dimensions: one.dimensions.into_iter().collect(),
-                limit: Limit { max: one.max_amount, window: rolling(one.valid_duration.nanos) },
-            });
-            let overrides = overrides.collect();
-            let limit_of_all = Limit { max: limit.max_amount, window: rolling(limit.valid_duration.nanos) };
-            (limit.name, Quota { limit: limit_of_all, overrides })
+        let limit = |max, window: Duration| Limit { max, window: rolling(window.nanos) };
+        let quotas = spec.quotas.into_iter().map(|one| {
+            let others = one.overrides.into_iter();
+            let overrides = others.map(|other| (other.dimensions, limit(other.max_amount, other.valid_duration)));
+            (one.name, Quota::new(limit(one.max_amount, one.valid_duration), overrides))
         });
-        Ok(Arc::new(Quotas { quotas: quotas.collect(), counters: counters(setup) }))
+        Ok(Quotas::built(setup, quotas))
     },
 };
 
@@ -43,19 +40,16 @@ pub static REDISQUOTA: Adapter = Adapter {
     templates: &[&quota::QUOTA],
     build: |setup| {
         let spec: RedisSpec = setup.params()?;
-        let quotas = spec.quotas.into_iter().map(|limit| {
-            let window = match limit.rate_limit_algorithm {
-                Algorithm::FixedWindow => Window::Fixed(limit.valid_duration.nanos),
-                Algorithm::RollingWindow => Window::rolling(limit.valid_duration.nanos, limit.bucket_duration.nanos),
+        let quotas = spec.quotas.into_iter().map(|one| {
+            let window = match one.rate_limit_algorithm {
+                Algorithm::FixedWindow => Window::Fixed(one.valid_duration.nanos),
+                Algorithm::RollingWindow => Window::rolling(one.valid_duration.nanos, one.bucket_duration.nanos),
             };
-            let overrides = limit.overrides.into_iter().map(|one| Override {
-                dimensions: one.dimensions.into_iter().collect(),
-                limit: Limit { max: one.max_amount, window },
-            });
-            let overrides = overrides.collect();
-            (limit.name, Quota { limit: Limit { max: limit.max_amount, window }, overrides })
+            let others = one.overrides.into_iter();
+            let overrides = others.map(|other| (other.dimensions, Limit { max: other.max_amount, window }));
+            (one.name, Quota::new(Limit { max: one.max_amount, window }, overrides))
         });
-        Ok(Arc::new(Quotas { quotas: quotas.collect(), counters: counters(setup) }))
+        Ok(Quotas::built(setup, quotas))
     },
 };
 
@@ -65,10 +59,6 @@ fn rolling(length: i64) -> Window {
         ..=0 => Window::Forever,
         length => Window::rolling((length - 1).div_euclid(SECOND).saturating_add(1).saturating_mul(SECOND), TENTH),
     }
-}
-
-fn counters(setup: &Setup<'_>) -> Arc<Counters> {
-    setup.live.counters.get_or(setup.name, || Counters::new(setup.live.restored(setup.name)))
 }
 
 #[derive(Debug)]
@@ -87,6 +77,22 @@ struct Quota {
 struct Override {
     dimensions: Vec<(String, String)>,
     limit: Limit,
+}
+
+impl Quotas {
+    /// A handler that goes on counting where the one of its name before it stands.
+    fn built(setup: &Setup<'_>, quotas: impl Iterator<Item = (String, Quota)>) -> Arc<dyn Handler> {
+        let counters = setup.live.counters.get_or(setup.name, || Counters::new(setup.live.restored(setup.name)));
+        Arc::new(Self { quotas: quotas.collect(), counters })
+    }
+}
+
+impl Quota {
+    fn new(limit: Limit, overrides: impl Iterator<Item = (BTreeMap<String, String>, Limit)>) -> Self {
+        let overrides =
+            overrides.map(|(dimensions, limit)| Override { dimensions: dimensions.into_iter().collect(), limit });
+        Self { limit, overrides: overrides.collect() }
+    }
 }
 
 impl Handler for Quotas {

@@ -2,26 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::policy::template::{apikey, authorization, listentry, logentry, metric, nothing, quota};
+use crate::policy::template::TEMPLATES;
 use crate::resource::kinds;
 
 use super::{Adapter, Handler};
 
 /// The adapter `noop`.
-pub static NOOP: Adapter = Adapter {
-    kind: &kinds::NOOP,
-    templates: &[
-        &logentry::LOGENTRY,
-        &metric::METRIC,
-        &nothing::REPORTNOTHING,
-        &nothing::CHECKNOTHING,
-        &listentry::LISTENTRY,
-        &authorization::AUTHORIZATION,
-        &apikey::APIKEY,
-        &quota::QUOTA,
-    ],
-    build: |_| Ok(Arc::new(Noop)),
-};
+pub static NOOP: Adapter = Adapter { kind: &kinds::NOOP, templates: TEMPLATES, build: |_| Ok(Arc::new(Noop)) };
 
 #[derive(Debug)]
 struct Noop;
@@ -32,6 +19,7 @@ impl Handler for Noop {}
 mod tests {
     use super::super::testing::Trial;
     use super::*;
+    use crate::policy::template::{apikey, authorization, listentry, nothing};
 
     #[test]
     fn a_noop_agrees_with_every_sort_of_check() {

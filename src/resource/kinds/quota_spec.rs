@@ -108,7 +108,7 @@ fn clause(at: &mut At<'_>, name: &str, text: &TextMatch) {
         _ => at.advise("one condition must be given", "write exact, prefix or regex"),
     }
     if let Some(regex) = &text.regex {
-        at.field("regex").verdict(pattern::compile(regex).map(drop));
+        at.field("regex").verdict(pattern::compile_whole(regex).map(drop));
     }
 }
 
@@ -129,5 +129,7 @@ mod tests {
                 "spec.rules[1].quotas: Required value",
             ]
         );
+        let regex = "rules: [{match: [{clause: {request.path: {regex: '(?x)a#c'}}}], quotas: [{quota: a, charge: 1}]}]";
+        assert_eq!(check(&QUOTA_SPEC, regex).len(), 1, "it breaks when it is anchored");
     }
 }

@@ -19,7 +19,8 @@ use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction, View};
 use crate::resource::kinds::{DEPLOYMENT, NAMESPACE, SERVICE_ACCOUNT};
 use crate::resource::{Key, Kind, Meta, Resource};
-use crate::snapshot::{Compiler, ListenerSpec, Snapshot, admission};
+use crate::snapshot::admission::Reviewer;
+use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
 
 /// A configuration, with a listener for whoever calls.
 pub(super) struct World {
@@ -82,8 +83,9 @@ impl World {
         imply_namespaces(&registry, &resources)?;
         let operations = resources.iter().cloned().map(Operation::Create).collect();
         registry.commit(Transaction { operations }).map_err(|error| error.to_string())?;
+        let reviewer = Reviewer::new(&registry);
         for resource in &resources {
-            let problems = admission::review(&registry, resource).map_err(|error| error.to_string())?;
+            let problems = reviewer.review(resource).map_err(|error| error.to_string())?;
             if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
                 return Err(format!("{}: {problem}", resource.key()));
             }
