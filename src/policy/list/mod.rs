@@ -52,6 +52,7 @@ impl List {
     }
 
     /// Whether a value is on the list; its form must be that of the list's type.
+    #[inline]
     pub fn has(&self, sought: &Sought<'_>) -> bool {
         match (&self.0, sought) {
             (Entries::Ranges(ranges), Sought::Address(address)) => ranges.have(*address),

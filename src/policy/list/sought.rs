@@ -24,6 +24,7 @@ pub enum Sought<'v> {
 
 impl<'v> Sought<'v> {
     /// The form that a value has for lists of a type; none where the list has addresses and the value is none.
+    #[inline]
     pub fn new(entry_type: EntryType, value: &ValueRef<'v>) -> Option<Self> {
         match (entry_type, value) {
             (EntryType::IpAddresses, ValueRef::IpAddress(address)) => Some(Sought::Address(*address)),
@@ -41,6 +42,7 @@ impl<'v> Sought<'v> {
     }
 
     /// The text, if it is one.
+    #[inline]
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Sought::Text(text) => Some(text),

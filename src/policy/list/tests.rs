@@ -1,5 +1,6 @@
 //! What is on a list, and what is not.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
@@ -101,6 +102,19 @@ fn addresses_are_provided_as_yaml() {
 }
 
 proptest! {
+    #[test]
+    fn a_list_of_texts_has_what_a_set_has(
+        entries in prop::collection::vec("[ab]{0,4}|[a-zé]{0,9}", 0..80),
+        others in prop::collection::vec("[ab]{0,4}|[a-zé]{0,9}", 0..40),
+    ) {
+        let list = List::of(EntryType::Strings, entries.iter().map(String::as_str)).unwrap();
+        let set: HashSet<&String> = entries.iter().filter(|entry| !entry.is_empty()).collect();
+        prop_assert_eq!(list.len(), set.len());
+        for text in entries.iter().chain(&others) {
+            prop_assert_eq!(has(&list, EntryType::Strings, ValueRef::String(text)), set.contains(text));
+        }
+    }
+
     #[test]
     fn joined_ranges_have_what_any_of_the_ranges_has(
         ranges in prop::collection::vec((any::<[u8; 4]>(), 0_u8..=32), 0..12),
