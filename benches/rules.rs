@@ -136,7 +136,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judged.hop));
     let mut report = Report::new();
-    snapshot.policy.report(&bag, scratch, &mut report);
+    snapshot.policy.report(&bag, Spend::Take, scratch, &mut report);
     report
 }
 
@@ -193,9 +193,9 @@ fn scenario() -> f64 {
     for _ in 0..ROUNDS {
         let started = Instant::now();
         for _ in 0..CALLS {
-            black_box(snapshot.policy.check(black_box(&bag), &mut scratch, &mut |_| {}));
+            black_box(snapshot.policy.check(black_box(&bag), Spend::Take, &mut scratch, &mut |_| {}));
             let mut report = Report::new();
-            snapshot.policy.report(black_box(&bag), &mut scratch, &mut report);
+            snapshot.policy.report(black_box(&bag), Spend::Take, &mut scratch, &mut report);
             black_box(&report);
         }
         best = best.min(started.elapsed());

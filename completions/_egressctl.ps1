@@ -253,6 +253,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'Method')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When the call is made, as 2018-06-18T13:22:58Z [default: now]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
@@ -262,7 +263,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
-            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

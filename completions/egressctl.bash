@@ -1467,7 +1467,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__trace)
-            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --at --output --batch --namespace --state-dir --color --help"
+            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --proxy --at --output --batch --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1498,6 +1498,10 @@ _egressctl() {
                     return 0
                     ;;
                 -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -238,6 +238,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --request 'Method'
             cand -H 'Header of the request; repeatable'
             cand --header 'Header of the request; repeatable'
+            cand --proxy 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]'
             cand --at 'When the call is made, as 2018-06-18T13:22:58Z [default: now]'
             cand -o 'json for scripts'
             cand --output 'json for scripts'
@@ -247,7 +248,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
-            cand --batch 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line'
+            cand --batch 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -253,6 +253,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filen
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s H -l header -d 'Header of the request; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l proxy -d 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l at -d 'When the call is made, as 2018-06-18T13:22:58Z [default: now]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s n -l namespace -d 'Namespace of the resources' -r
@@ -261,7 +262,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry'
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s n -l namespace -d 'Namespace of the resources' -r

@@ -17,6 +17,8 @@ pub enum Counter {
     ServerErrors,
     /// Calls that we refused or failed ourselves.
     Refused,
+    /// Quotas that were used up for a call.
+    QuotaExhausted,
     /// Calls that a policy would have refused, and that went because it only reports.
     WouldDeny,
     /// Calls whose client left before the end.
@@ -47,6 +49,7 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
     (Counter::ClientErrors, "egressctl_requests_total", "{class=\"client_error\"}", ""),
     (Counter::ServerErrors, "egressctl_requests_total", "{class=\"server_error\"}", ""),
     (Counter::Refused, "egressctl_refused_total", "", "Calls that the proxy itself refused or failed."),
+    (Counter::QuotaExhausted, "egressctl_quota_exhausted_total", "", "Quotas that had nothing left for a call."),
     (
         Counter::WouldDeny,
         "egressctl_would_deny_total",

@@ -29,6 +29,9 @@ const SCENARIO: [&str; 3] = [
 
 const WHITELIST: &str = include_str!("../fixtures/policy/whitelist.yaml");
 
+/// Three calls an hour to each page.
+const QUOTA: &str = include_str!("../fixtures/policy/quota.yaml");
+
 fn snapshot(more: &[&str]) -> Snapshot {
     let registry = MemoryRegistry::new();
     for text in SCENARIO.iter().chain(more) {
@@ -73,7 +76,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<St
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
     let mut report = Report::new();
-    assert_eq!(snapshot.policy.report(&bag, scratch, &mut report), 0);
+    assert_eq!(snapshot.policy.report(&bag, Spend::Take, scratch, &mut report), 0);
     let allocations = dhat::HeapStats::get().total_blocks - before;
     (allocations, report.into_iter().map(|entry| entry.line).collect())
 }
@@ -93,7 +96,9 @@ fn judging_and_reporting_allocates_nothing_but_the_lines() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let mut scratch = Scratch::new();
     let (open, listed) = (snapshot(&[]), snapshot(&[WHITELIST]));
-    for (snapshot, path, lines) in [(&open, "/politics", 2), (&open, "/sport", 1), (&listed, "/sport", 1)] {
+    let charged = snapshot(&[&QUOTA.replace("a.example", "edition.cnn.com")]);
+    let calls = [(&open, "/politics", 2), (&open, "/sport", 1), (&listed, "/sport", 1), (&charged, "/sport", 1)];
+    for (snapshot, path, lines) in calls {
         let call = call(snapshot, path);
         cost(snapshot, &call, &mut scratch);
         let (allocations, made) = cost(snapshot, &call, &mut scratch);

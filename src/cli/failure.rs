@@ -83,6 +83,11 @@ impl Failure {
         }
     }
 
+    /// The text for a user.
+    pub(crate) fn message(&self) -> String {
+        self.text(true)
+    }
+
     /// The text for a user; of several failures, those of the client lose their `error: `, as kubectl has it.
     fn text(&self, alone: bool) -> String {
         match self {

@@ -1,13 +1,6 @@
-//! The colours of messages, tables and levels, in one place so that they agree.
+//! Messages in colour.
 
-/// Errors: those of the pictures.
-pub(crate) const ERROR: &str = "\u{1b}[1m\u{1b}[91m";
-/// Warnings: those of the pictures.
-pub(crate) const WARNING: &str = "\u{1b}[1m\u{1b}[33m";
-/// Headings of tables.
-pub(crate) const HEADING: &str = "\u{1b}[1m";
-/// Back to what was before.
-pub(crate) const PLAIN: &str = "\u{1b}[0m";
+pub(crate) use crate::diagnostic::style::{ERROR, HEADING, PLAIN, WARNING};
 
 /// Starts of messages, and the colour of what comes before their first colon.
 const MARKS: &[(&str, &str)] =

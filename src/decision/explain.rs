@@ -113,7 +113,7 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
     }
     let rules = rules(snapshot, call, &judgement, &bag, checks);
     let mut report = Report::new();
-    snapshot.policy.report(&bag, &mut scratch, &mut report);
+    snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut report);
     let lines = report.into_iter().map(|entry| entry.line).collect();
     Explained { hops, rules, judgement, failure, status, lines }
 }

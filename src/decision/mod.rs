@@ -2,7 +2,10 @@
 //!
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
+mod answer;
+mod asked;
 mod explain;
+mod tree;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,7 @@ use crate::policy::{Seen, Spend};
 use crate::routing::{Cluster, Target};
 use crate::snapshot::{Hop, Snapshot};
 
+pub use asked::{Asked, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway again is a loop.
@@ -60,11 +64,11 @@ pub fn judge<'s>(
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
     let (hop, decision) = follow(snapshot, listener, call, &mut |_, _| {});
-    let Decision::Forward(_) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
+    let Decision::Forward(way) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
     let bag = CallBag::new(call, None, snapshot.reporter(hop));
-    let mut checked = snapshot.policy.check(&bag, scratch, see);
+    let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
     if checked.refused().is_none() {
-        snapshot.policy.quota(&bag, spend, scratch, &mut checked, see);
+        snapshot.policy.quota(&bag, &way.cluster.host, spend, scratch, &mut checked, see);
     }
     let decision = match checked.refused() {
         Some(code) => Decision::Refuse(Failure::Denied(code)),

@@ -7,6 +7,7 @@ mod path;
 mod problem;
 mod render;
 mod source;
+pub mod style;
 pub mod suggest;
 mod visible;
 

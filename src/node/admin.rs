@@ -11,11 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -24,6 +25,9 @@ use super::api;
 
 /// How long a client of the endpoint may take for its request.
 const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Longest question, in bytes: far more than the head of any request.
+const MAX_QUESTION: usize = 1 << 20;
 
 /// The text exposition format.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -43,6 +47,8 @@ pub(super) trait Answers {
     fn status(&self) -> api::Status;
     /// The counters.
     fn metrics(&self) -> String;
+    /// What would happen to a call.
+    fn trace(&self, question: &api::Question) -> api::Answer;
     /// Begins the drain.
     fn drain(&self);
 }
@@ -77,7 +83,7 @@ impl Admin {
                 continue;
             };
             let answers = Rc::clone(&answers);
-            tokio::task::spawn_local(connection(stream, move |request| respond(answers.as_ref(), request)));
+            tokio::task::spawn_local(connection(stream, async move |request| respond(answers.as_ref(), request).await));
         }
     }
 }
@@ -109,7 +115,7 @@ impl Scrapes {
             };
             let answers = Rc::clone(&answers);
             tokio::task::spawn_local(async move {
-                let served = connection(stream, move |request| scrape(answers.as_ref(), request));
+                let served = connection(stream, async move |request| scrape(answers.as_ref(), &request));
                 // What is not read in this time is cut off.
                 let _ = tokio::time::timeout(SCRAPE_TIMEOUT, served).await;
                 drop(permit);
@@ -121,11 +127,12 @@ impl Scrapes {
 /// Serves the requests of one connection.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    respond: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + 'static,
+    respond: impl AsyncFn(Request<Incoming>) -> Response<Full<Bytes>> + 'static,
 ) {
+    let respond = Rc::new(respond);
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&request);
-        async move { Ok::<_, Infallible>(response) }
+        let respond = Rc::clone(&respond);
+        async move { Ok::<_, Infallible>(respond(request).await) }
     });
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
@@ -140,11 +147,13 @@ impl Drop for Admin {
     }
 }
 
-fn respond(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, api::STATUS) => match serde_json::to_vec(&answers.status()) {
-            Ok(status) => (StatusCode::OK, status),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
+async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let (status, body) = match (&head.method, head.uri.path()) {
+        (&Method::GET, api::STATUS) => json(&answers.status()),
+        (&Method::POST, api::TRACE) => match question(body).await {
+            Ok(question) => json(&answers.trace(&question)),
+            Err(why) => (StatusCode::BAD_REQUEST, why.into_bytes()),
         },
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
         (&Method::POST, api::DRAIN) => {
@@ -156,6 +165,21 @@ fn respond(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response
+}
+
+fn json(answer: &impl Serialize) -> (StatusCode, Vec<u8>) {
+    match serde_json::to_vec(answer) {
+        Ok(text) => (StatusCode::OK, text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
+    }
+}
+
+/// The question in a body.
+async fn question(body: Incoming) -> Result<api::Question, String> {
+    let read = Limited::new(body, MAX_QUESTION).collect();
+    let read = tokio::time::timeout(HEAD_TIMEOUT, read).await.map_err(|_| "the question did not come in time")?;
+    let body = read.map_err(|error| error.to_string())?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
 /// Metrics, and nothing else.

@@ -2,12 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::{Asked, Told};
+
 /// Path of [`Status`], read with GET.
 pub const STATUS: &str = "/status";
 /// Path that begins the drain, with POST.
 pub const DRAIN: &str = "/drain";
 /// Path of the counters in Prometheus' text form, read with GET.
 pub const METRICS: &str = "/metrics";
+
+/// Path that answers a [`Question`], sent with POST, with an [`Answer`].
+pub const TRACE: &str = "/trace";
+
+/// What a proxy would do with a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Question {
+    /// The call.
+    pub asked: Asked,
+    /// Whether the text is for a terminal with colours.
+    pub color: bool,
+}
+
+/// What a proxy says to a question: nothing where it has no listener for the caller, or in words why the call is none.
+pub type Answer = Option<Result<Told, String>>;
 
 /// State of a running proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
+use crate::decision::tell;
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::Phase;
@@ -19,8 +20,8 @@ use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
 use super::admin::Answers;
-use super::api::{ListenerStatus, Status, Undecided};
-use super::counted;
+use super::api::{Answer, ListenerStatus, Question, Status, Undecided};
+use super::counted::Keeper;
 use super::feeds::{self, Feeds};
 use super::messages::Messages;
 use super::start::{NodeConfig, Running};
@@ -81,13 +82,12 @@ pub(super) async fn serve(running: Running) {
         messages: messages.clone(),
         feeds,
     });
-    let (counting, counted_in) = (Arc::clone(&compiler), counted::file(&state, &control.config.name));
+    let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
-            let file = counted::file(&state, &control.config.name);
-            tokio::task::spawn_local(counted::keep(file, Arc::clone(&compiler), messages.clone()));
+            tokio::task::spawn_local(Arc::clone(&keeper).keep());
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
@@ -119,9 +119,7 @@ pub(super) async fn serve(running: Running) {
             joined.await;
         })
         .await;
-    if let Err(error) = counted::save(&counted_in, &counting.live) {
-        messages.say(&format!("what quotas have counted cannot be kept: {error}"));
-    }
+    keeper.save();
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
@@ -235,6 +233,13 @@ impl Answers for Control {
             lists: self.feeds.status(),
             undecided: undecided.into_iter().map(|(rule, times)| Undecided { rule, times }).collect(),
         }
+    }
+
+    fn trace(&self, question: &Question) -> Answer {
+        let (_, snapshot) = self.published.load();
+        let asked = &question.asked;
+        let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from)?;
+        Some(tell(&snapshot, listener, asked, question.color))
     }
 
     fn metrics(&self) -> String {

@@ -1,25 +1,18 @@
-//! What quotas have counted, kept in a file so that a restart gives nobody a new window.
+//! What quotas have counted, kept in a file so that a restart gives nobody a new window. Each proxy counts on its own.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::messages::Messages;
 use crate::policy::Live;
 use crate::snapshot::Compiler;
-use crate::state::StateDir;
-
-use super::messages::Messages;
 
 /// Time between writes while something is counted: what a killed process loses at most.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// The file of one node's counters.
-pub(super) fn file(state: &StateDir, node: &str) -> PathBuf {
-    state.run().join(format!("{node}.quota.json"))
-}
 
 /// State that goes on from the file. One that cannot be read is told of: then every window begins anew.
 pub(super) fn restore(file: &Path, messages: &Messages) -> Live {
@@ -37,33 +30,52 @@ pub(super) fn restore(file: &Path, messages: &Messages) -> Live {
     }
 }
 
-/// Writes what has changed, again and again.
-pub(super) async fn keep(file: PathBuf, compiler: Arc<Compiler>, messages: Messages) {
-    let mut failing = false;
-    loop {
-        tokio::time::sleep(PAUSE).await;
+/// Writes the counters of a proxy to its file.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    file: PathBuf,
+    compiler: Arc<Compiler>,
+    messages: Messages,
+    /// Whether the last write failed; held while one is made, so that an older state never replaces a newer one.
+    failing: Mutex<bool>,
+}
+
+impl Keeper {
+    pub(super) fn new(file: PathBuf, compiler: Arc<Compiler>, messages: Messages) -> Arc<Self> {
+        Arc::new(Self { file, compiler, messages, failing: Mutex::new(false) })
+    }
+
+    /// Writes what has changed, again and again.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            let keeper = Arc::clone(&self);
+            // A panic there is told by the runtime; the next round tries again.
+            let _ = tokio::task::spawn_blocking(move || keeper.save()).await;
+        }
+    }
+
+    /// Writes everything that is counted, if any of it has changed or could not be written the last time.
+    pub(super) fn save(&self) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
         // All are asked: asking begins the next span.
-        let changed = compiler.live.counters.all().iter().filter(|(_, counters)| counters.changed()).count();
-        if changed == 0 {
-            continue;
+        let changed = self.compiler.live.counters.all().iter().filter(|(_, counters)| counters.changed()).count();
+        if changed == 0 && !*failing {
+            return;
         }
-        let (file, counting) = (file.clone(), Arc::clone(&compiler));
-        let result = tokio::task::spawn_blocking(move || save(&file, &counting.live)).await.unwrap_or(Ok(()));
+        let result = write(&self.file, &self.compiler.live);
         if let Err(error) = &result
-            && !failing
+            && !*failing
         {
-            messages.say(&format!("what quotas have counted cannot be kept: {error}"));
+            self.messages.say(&format!("what quotas have counted cannot be kept: {error}"));
         }
-        failing = result.is_err();
+        *failing = result.is_err();
     }
 }
 
-/// Writes everything that is counted. The file is whole at every moment: a new one takes its place.
-pub(super) fn save(file: &Path, live: &Live) -> io::Result<()> {
+/// The file is whole at every moment: a new one takes its place.
+fn write(file: &Path, live: &Live) -> io::Result<()> {
     let counted = live.counted();
-    if counted.is_empty() {
-        return Ok(());
-    }
     let new = file.with_extension("json.new");
     let mut options = fs::OpenOptions::new();
     let mut written = options.create(true).write(true).truncate(true).mode(0o600).open(&new)?;

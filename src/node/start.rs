@@ -124,7 +124,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let registry = SqliteRegistry::open(&state)?;
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
-    let live = counted::restore(&counted::file(&state, &config.name), &messages);
+    let live = counted::restore(&state.node_quota(&config.name), &messages);
     let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::{Timestamp, ValueRef};
 
-/// Locks that keys are spread over, so that workers seldom meet.
-const SHARDS: usize = 16;
+/// Locks that keys are spread over: workers seldom meet, and none waits long while a shard is copied to be saved.
+const SHARDS: usize = 64;
 
 /// Most counters of a shard: 100,000 in all. What a caller can choose must not fill the memory.
 const MAX_KEYS: usize = 100_000 / SHARDS;
@@ -22,12 +22,12 @@ const SWEEP_PAUSE: i64 = 1_000_000_000;
 /// Most parts of a rolling window: finer than a thousandth nobody notices, and a counter stays small.
 const MAX_BUCKETS: i64 = 1_000;
 
-/// Whether a charge is taken, or only looked at: `trace` changes nothing.
+/// Whether what handlers remember is changed by a call, or only looked at: `trace` changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spend {
-    /// It is taken.
+    /// Quotas are taken and metrics counted.
     Take,
-    /// It is not.
+    /// They are not.
     Peek,
 }
 

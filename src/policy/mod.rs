@@ -203,22 +203,29 @@ impl Policy {
     }
 
     /// Asks all checks that apply to a call; `see` is told of each rule and check.
-    pub fn check(&self, bag: &CallBag<'_>, scratch: &mut Scratch, see: &mut impl FnMut(Seen<'_>)) -> Checked {
+    pub fn check(
+        &self,
+        bag: &CallBag<'_>,
+        spend: Spend,
+        scratch: &mut Scratch,
+        see: &mut impl FnMut(Seen<'_>),
+    ) -> Checked {
         let mut checked = Checked::default();
         let enforcement = self.enforcement_for(bag);
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.checking, bag) {
-                rule.check(bag, scratch, &enforcement, &mut checked, see);
+                rule.check(bag, spend, scratch, &enforcement, &mut checked, see);
             }
         }
         checked
     }
 
-    /// Charges a call that its checks let go. The first rule that gives a quota and matches decides about it; a quota that
+    /// Charges a call that its checks let go to a service. The first rule that gives a quota and matches decides about it; a quota that
     /// no rule gives is granted (Mixer's rule).
     pub fn quota(
         &self,
         bag: &CallBag<'_>,
+        service: &str,
         spend: Spend,
         scratch: &mut Scratch,
         checked: &mut Checked,
@@ -226,7 +233,7 @@ impl Policy {
     ) {
         scratch.reset();
         let enforcement = self.enforcement_for(bag);
-        for (quota, amount) in self.charges.of(bag, scratch) {
+        for (quota, amount) in self.charges.of(bag, service, scratch) {
             let mut given = self.scopes(bag).flat_map(|rules| {
                 let places = rules.quotas.get(quota).into_iter().flatten();
                 places.map(|(rule, action)| (&rules.all[*rule], *action))
@@ -242,13 +249,13 @@ impl Policy {
         Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement }
     }
 
-    /// Makes the reports that the rules ask for of a call. Returns how many matches and instances could not be
+    /// Makes the reports that the rules ask for of a call; where nothing is to be changed, their lines only. Returns how many matches and instances could not be
     /// evaluated.
-    pub fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
+    pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
         let mut errors = 0;
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.reporting, bag) {
-                errors += rule.report(bag, scratch, report);
+                errors += rule.report(bag, spend, scratch, report);
             }
         }
         errors

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::call::CallBag;
-use crate::diagnostic::{Code, FieldPath, Problems};
+use crate::call::{CallBag, known_only_afterwards};
+use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::{Program, Scratch, ValueRef, ValueType, Vocabulary, pattern};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::quota_spec::{QuotaSpec, TextMatch};
@@ -60,7 +60,7 @@ impl Charges {
     ) -> Result<Self, LoadError> {
         let mut specs = BTreeMap::new();
         for (resource, spec) in load::<QuotaSpec>(view, &QUOTA_SPEC)? {
-            let rules = rules(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
+            let (rules, _) = rules(&spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
             specs.insert((resource.namespace().to_owned(), resource.meta.name), Arc::new(rules));
         }
         let mut charges = Charges::default();
@@ -86,12 +86,15 @@ impl Charges {
         }
     }
 
-    /// What a call is charged, each quota once with the sum of its amounts.
-    pub(super) fn of<'c>(&'c self, bag: &CallBag<'_>, scratch: &Scratch) -> SmallVec<[(&'c str, i64); 2]> {
+    /// What a call is charged that goes to a service, each quota once with the sum of its amounts.
+    pub(super) fn of<'c>(
+        &'c self,
+        bag: &CallBag<'_>,
+        service: &str,
+        scratch: &Scratch,
+    ) -> SmallVec<[(&'c str, i64); 2]> {
         let mut charged: SmallVec<[(&str, i64); 2]> = SmallVec::new();
-        let host = bag.call().authority().host();
-        let by_part = self.by_part.iter().filter(|(part, _)| host.contains(part.as_str())).map(|(_, rules)| rules);
-        let rules = self.by_host.get(host).into_iter().flatten().chain(by_part).flat_map(|rules| rules.iter());
+        let rules = self.bound(bag.call().authority().host(), service).into_iter().flat_map(|rules| rules.iter());
         for (quota, amount) in rules.filter(|rule| rule.holds(bag, scratch)).flat_map(|rule| &rule.quotas) {
             match charged.iter_mut().find(|(name, _)| name == quota) {
                 Some((_, sum)) => *sum = sum.saturating_add(*amount),
@@ -100,6 +103,21 @@ impl Charges {
         }
         charged
     }
+
+    /// The specs that are bound to the host that was asked for or to the service that the call is routed to, each once: no
+    /// other name for a service leads past its quota.
+    fn bound(&self, asked: &str, service: &str) -> SmallVec<[&Arc<Vec<Rule>>; 4]> {
+        let mut bound: SmallVec<[&Arc<Vec<Rule>>; 4]> = SmallVec::new();
+        for host in [asked, service] {
+            let by_part = self.by_part.iter().filter(|(part, _)| host.contains(part.as_str())).map(|(_, rules)| rules);
+            for rules in self.by_host.get(host).into_iter().flatten().chain(by_part) {
+                if !bound.iter().any(|known| Arc::ptr_eq(known, rules)) {
+                    bound.push(rules);
+                }
+            }
+        }
+        bound
+    }
 }
 
 impl Service {
@@ -107,7 +125,7 @@ impl Service {
         if service.name.is_empty() {
             return match service.service.strip_prefix('*') {
                 Some(rest) => Service::Containing(rest.strip_suffix('*').unwrap_or(rest).to_ascii_lowercase()),
-                None => Service::Host(service.service.to_ascii_lowercase()),
+                None => Service::Host(service.service.trim_end_matches('.').to_ascii_lowercase()),
             };
         }
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
@@ -140,8 +158,8 @@ impl Condition {
 /// Compiles the rules of a QuotaSpec.
 ///
 /// # Errors
-/// Every clause that is over no text attribute, or does not compile, at its place.
-fn rules(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Result<Vec<Rule>, Problems> {
+/// Every clause that is over no text attribute, or does not compile, at its place; beside the rules stand warnings.
+fn rules(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Result<(Vec<Rule>, Problems), Problems> {
     let mut problems = Problems::new();
     let mut rules = Vec::with_capacity(spec.rules.len());
     for (position, rule) in spec.rules.iter().enumerate() {
@@ -155,12 +173,12 @@ fn rules(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Result<Vec<Rule>, Problem
         let quotas = rule.quotas.iter().map(|charge| (charge.quota.to_ascii_lowercase(), charge.charge));
         rules.push(Rule { matches, quotas: quotas.collect() });
     }
-    if problems.has_errors() { Err(problems) } else { Ok(rules) }
+    if problems.has_errors() { Err(problems) } else { Ok((rules, problems)) }
 }
 
 /// What is wrong with a QuotaSpec that is to be stored.
 pub fn review_spec(spec: &QuotaSpec, vocabulary: &Vocabulary) -> Problems {
-    rules(spec, vocabulary).err().unwrap_or_default()
+    rules(spec, vocabulary).map_or_else(|problems| problems, |(_, warnings)| warnings)
 }
 
 fn condition(
@@ -171,6 +189,10 @@ fn condition(
     problems: &mut Problems,
 ) -> Option<Condition> {
     let attribute = program(name, at.clone(), &[ValueType::String], vocabulary, problems)?;
+    if known_only_afterwards(name) {
+        let message = format!("{name} is known only afterwards: no call is ever charged by this clause");
+        problems.push(Problem::warning(Code::NoEffect, at.clone(), message).on_key());
+    }
     let text = match (&text.exact, &text.prefix, &text.regex) {
         (Some(text), ..) => Text::Exact(text.clone()),
         (_, Some(text), _) => Text::Prefix(text.clone()),

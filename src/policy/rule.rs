@@ -17,8 +17,8 @@ use super::adapter::Handler;
 use super::hints::{Hints, object};
 use super::instance::{Fault, Instance, Values};
 use super::template::Variety;
-use super::verdict::{Checked, HeaderEdit, Refusal, Verdict};
-use super::{Charge, Enforcement, Seen};
+use super::verdict::{Checked, EXHAUSTED, HeaderEdit, Refusal, Verdict};
+use super::{Charge, Enforcement, Seen, Spend};
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -82,6 +82,11 @@ impl Rule {
         !self.checks.is_empty() || !self.quotas.is_empty()
     }
 
+    /// Full names of the quotas that the rule gives to calls that are charged them.
+    pub fn quotas(&self) -> impl Iterator<Item = &str> {
+        self.quotas.iter().map(|action| &*action.instance)
+    }
+
     /// Whether the rule has anything to tell after a call.
     pub(super) fn reports(&self) -> bool {
         self.reports.iter().any(|action| action.ready.is_ok())
@@ -99,6 +104,7 @@ impl Rule {
     pub(super) fn check(
         &self,
         bag: &CallBag<'_>,
+        spend: Spend,
         scratch: &mut Scratch,
         enforcement: &Enforcement,
         checked: &mut Checked,
@@ -114,7 +120,7 @@ impl Rule {
             // The report that follows counts it.
             Err(_) if self.checks.is_empty() => return,
             Err(error) => {
-                self.undecided.fetch_add(1, Ordering::Relaxed);
+                self.count_undecided(spend);
                 checked.faults += 1;
                 let remedy = match error {
                     EvalError::Absent(attribute) => {
@@ -181,18 +187,19 @@ impl Rule {
         let verdict = granted.map(|granted| match granted {
             true => Verdict::Ok,
             false => {
-                let message = format!("Quota is exhausted for: {}", charge.quota);
+                let message = format!("{EXHAUSTED}{}", charge.quota);
                 Verdict::Refused { code: Code::RESOURCE_EXHAUSTED, message }
             }
         });
         see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
         let refusal = match verdict {
             Ok(Verdict::Ok) => return true,
-            Ok(Verdict::Refused { code, message }) => Refusal {
-                code,
-                enforced: !(self.report_only || enforcement.report_only),
-                ..self.fault(Some(action), message, enforcement, bag)
-            },
+            Ok(Verdict::Refused { code, message }) => {
+                let enforced = !(self.report_only || enforcement.report_only);
+                let refusal = self.fault(Some(action), message, enforcement, bag);
+                let remedy = action.remedy(bag, scratch).unwrap_or(refusal.remedy);
+                Refusal { code, enforced, remedy, ..refusal }
+            }
             Err(why) => {
                 checked.faults += 1;
                 self.fault(Some(action), why, enforcement, bag)
@@ -229,20 +236,29 @@ impl Rule {
         }
     }
 
-    /// Hands the rule's reports to their handlers. Returns how many matches and instances could not be evaluated: such a
+    fn count_undecided(&self, spend: Spend) {
+        if spend == Spend::Take {
+            self.undecided.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands the rule's reports to their handlers; where nothing is to be changed, to those that make lines only. Returns how many matches and instances could not be evaluated: such a
     /// match counts as not matching, such an instance is left out (Mixer's rule).
-    pub(super) fn report(&self, bag: &CallBag<'_>, scratch: &mut Scratch, report: &mut Report) -> u64 {
+    pub(super) fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
         scratch.reset();
         match self.holds(bag, scratch) {
             Ok(true) => {}
             Ok(false) => return 0,
             Err(_) => {
-                self.undecided.fetch_add(1, Ordering::Relaxed);
+                self.count_undecided(spend);
                 return 1;
             }
         }
         let mut errors = 0;
         for ready in self.reports.iter().filter_map(|action| action.ready.as_ref().ok()) {
+            if spend == Spend::Peek && ready.shape.is_none() {
+                continue;
+            }
             scratch.reset();
             if ready.handler.report(&ready.values(bag, scratch), report).is_err() {
                 errors += 1;

@@ -25,6 +25,9 @@ pub enum Verdict {
     },
 }
 
+/// How the message of a quota that is used up begins; the names of several are told together.
+pub(super) const EXHAUSTED: &str = "Quota is exhausted for: ";
+
 /// A check or quota that did not let a call go.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -46,6 +49,13 @@ pub struct Refusal {
     pub remedy: String,
     /// Whether it counts; a rule, a caller or a proxy that only reports lets the call go.
     pub enforced: bool,
+}
+
+impl Refusal {
+    /// Whether a quota is used up.
+    pub fn is_exhausted(&self) -> bool {
+        self.variety == Variety::Quota && self.code == Code::RESOURCE_EXHAUSTED
+    }
 }
 
 /// A change of a header that a rule asks for.
@@ -82,7 +92,13 @@ impl Checked {
     /// tells the caller. Empty where the call may go.
     pub fn message(&self) -> String {
         let mut text = String::new();
+        let mut exhausted = false;
         for refusal in self.refusals.iter().filter(|refusal| refusal.enforced) {
+            if let (true, Some(quota)) = (exhausted, refusal.message.strip_prefix(EXHAUSTED)) {
+                let _ = write!(text, ",{quota}");
+                continue;
+            }
+            exhausted = refusal.is_exhausted();
             if text.is_empty() {
                 text.push_str(refusal.code.name());
                 text.push(':');
@@ -131,5 +147,16 @@ mod tests {
             checked.message(),
             "PERMISSION_DENIED:pathlist.listchecker.ns:/x is not whitelisted, blocker.denier.ns:"
         );
+    }
+
+    #[test]
+    fn quotas_that_are_used_up_are_told_together() {
+        let used_up = |name: &str, enforced| Refusal {
+            variety: Variety::Quota,
+            ..refusal("limits.memquota.ns", Code::RESOURCE_EXHAUSTED, &format!("{EXHAUSTED}{name}"), enforced)
+        };
+        let refusals = vec![used_up("a", true), used_up("shadow", false), used_up("b", true)];
+        let checked = Checked { refusals, ..Checked::default() };
+        assert_eq!(checked.message(), "RESOURCE_EXHAUSTED:Quota is exhausted for: a,b");
     }
 }

@@ -8,8 +8,8 @@ use crate::accesslog::{Permit, Report};
 use crate::call::{Call, CallBag, Failure, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
-use crate::policy::refusal;
 use crate::policy::verdict::Checked;
+use crate::policy::{Spend, refusal};
 use crate::snapshot::Hop;
 
 use super::exchange::now;
@@ -140,8 +140,12 @@ impl Drop for Closing {
             bag = bag.refused(message);
         }
         let mut scratch = self.worker.scratch.borrow_mut();
-        let errors = snapshot.policy.report(&bag, &mut scratch, &mut report);
+        let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);
         self.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
+        let exhausted = checked.refusals.iter().filter(|refusal| refusal.is_exhausted()).count();
+        if exhausted > 0 {
+            self.worker.shard.add(Counter::QuotaExhausted, exhausted as u64);
+        }
         if let Some(failure) = self.outcome.failure {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, self.outcome.status, checked, message));

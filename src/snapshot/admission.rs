@@ -9,11 +9,13 @@ use crate::diagnostic::{Code, FieldPath, Problem, Problems, nearest};
 use crate::expr::Vocabulary;
 use crate::policy::{Live, Parts, clash, full_name, resolve, review_spec, vocabulary};
 use crate::registry::{ListQuery, LoadError, Result, View};
+use crate::resource::kinds::quota_spec_binding::QuotaSpecBinding;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{HttpRoute, VirtualService};
 use crate::resource::kinds::{
-    ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, QUOTA_SPEC, RULE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE,
+    ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, QUOTA_SPEC, QUOTA_SPEC_BINDING, RULE, SERVICE, SERVICE_ENTRY,
+    VIRTUAL_SERVICE,
 };
 use crate::resource::{Key, Resource, Role};
 use crate::routing::{covers, qualify};
@@ -52,6 +54,8 @@ impl<'v> Reviewer<'v> {
             if let Ok(spec) = resource.typed() {
                 problems.extend(review_spec(&spec, self.vocabulary()?));
             }
+        } else if *resource.kind == QUOTA_SPEC_BINDING {
+            self.quota_spec_binding(resource, &mut problems)?;
         } else if resource.kind.part.is_some() || [&HANDLER, &INSTANCE].contains(&resource.kind) {
             self.part(resource, &mut problems)?;
         }
@@ -105,6 +109,19 @@ impl<'v> Reviewer<'v> {
             }
         }
         Ok(problems)
+    }
+
+    /// Warns where a QuotaSpecBinding names a QuotaSpec that is not there.
+    fn quota_spec_binding(&self, resource: &Resource, problems: &mut Problems) -> Result<()> {
+        let Ok(spec) = resource.typed::<QuotaSpecBinding>() else { return Ok(()) };
+        for (position, wanted) in spec.quota_specs.iter().enumerate() {
+            let namespace = if wanted.namespace.is_empty() { resource.namespace() } else { wanted.namespace.as_str() };
+            if self.view.get(&Key::new(&QUOTA_SPEC, namespace, &wanted.name))?.is_none() {
+                let at = FieldPath::of("spec.quotaSpecs").index(position).field("name");
+                problems.warning(Code::NotFound, at, format!("no QuotaSpec {} in namespace {namespace}", wanted.name));
+            }
+        }
+        Ok(())
     }
 
     /// Warns where a VirtualService is bound to a Gateway, or leads to a host, that is not there.

@@ -29,11 +29,11 @@ impl StateDir {
     /// [`Error::Unwritable`] with the path that cannot be created, [`Error::Open`] with the one that is open to others.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = Self { path: path.into() };
-        for directory in [dir.path.clone(), dir.segments(), dir.identity(), dir.run()] {
+        for directory in [dir.path.clone(), dir.segments(), dir.identity(), dir.quota(), dir.run()] {
             create_directory(&directory)?;
         }
         refuse(&dir.path, WRITABLE_BY_OTHERS)?;
-        for directory in [dir.path.join("log"), dir.identity(), dir.run()] {
+        for directory in [dir.path.join("log"), dir.identity(), dir.quota(), dir.run()] {
             refuse(&directory, OPEN_TO_OTHERS)?;
         }
         Ok(dir)
@@ -79,6 +79,16 @@ impl StateDir {
         self.path.join("identity")
     }
 
+    /// The directory of what quotas have counted.
+    pub fn quota(&self) -> PathBuf {
+        self.path.join("quota")
+    }
+
+    /// The file of what one node's quotas have counted.
+    pub fn node_quota(&self, node: &str) -> PathBuf {
+        self.quota().join(format!("{node}.json"))
+    }
+
     /// The directory of run-time files: sockets of running nodes.
     pub fn run(&self) -> PathBuf {
         self.path.join("run")
@@ -119,7 +129,9 @@ mod tests {
     fn a_missing_directory_is_made_with_its_parents_for_the_owner_alone() {
         let root = tempfile::tempdir().unwrap();
         let dir = StateDir::open(root.path().join("a/b")).unwrap();
-        for path in [root.path().join("a"), root.path().join("a/b"), dir.segments(), dir.identity(), dir.run()] {
+        for path in
+            [root.path().join("a"), root.path().join("a/b"), dir.segments(), dir.identity(), dir.quota(), dir.run()]
+        {
             assert_eq!(mode(&path), 0o700, "{}", path.display());
         }
     }

@@ -38,7 +38,7 @@ fn a_refusal_has_the_codes_status_names_the_handler_and_its_decision() {
         "{}",
         refused.text()
     );
-    let id = refused.head.lines().find_map(|line| line.strip_prefix("x-egress-decision-id: ")).expect("an id");
+    let id = refused.decision();
     let entry = scene.wait_for_entry(id);
     assert!(entry.contains("\"rule\":\"deny.rule.istio-system\"") && entry.contains("\"responseCode\":403"), "{entry}");
     let again = proxy.get("http://a.example/%6eo");
@@ -165,7 +165,39 @@ fn a_quota_gives_so_much_by_its_dimensions_and_a_restart_gives_nothing_back() {
     assert_eq!(statuses(&proxy, "/other", 3), [200, 200, 429]);
     assert_eq!(statuses(&proxy, "/", 1), [429]);
     let told = scene.ok(&["trace", "--from", "sleep", "http://a.example/"]);
-    assert!(told.contains("check requestcount.quota.istio-system by limits.memquota.istio-system: OK"), "{told}");
+    assert!(told.contains("deny: 429 RESOURCE_EXHAUSTED:Quota is exhausted for: requestcount"), "{told}");
+    let refused = proxy.get("http://a.example/");
+    scene.wait_for_entry(refused.decision());
+    let why = scene.ok(&["why", refused.decision()]);
+    let remedy = "a maxAmount of requestcount.quota.istio-system in limits.memquota.istio-system that is greater than 3 \
+                  (in 1h0m0s), or later";
+    assert!(why.contains(remedy), "{why}");
+}
+
+#[test]
+fn no_other_name_for_a_service_leads_past_its_quota() {
+    let quota = std::fs::read_to_string(Stage::new().fixture("policy/quota.yaml")).expect("a fixture");
+    let alias = "\n---\napiVersion: networking.istio.io/v1alpha3\nkind: VirtualService\nmetadata: {name: alias}\nspec:\n  \
+                 hosts: [alias.example]\n  http: [{route: [{destination: {host: a.example, port: {number: 80}}}]}]\n";
+    let (scene, _origin) = with_origin(&(quota + alias));
+    let proxy = Proxied::start(&scene, &[]);
+    let statuses: Vec<u16> =
+        ["alias", "a", "alias", "a", "alias"].map(|name| proxy.get(&format!("http://{name}.example/")).status).to_vec();
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+}
+
+#[test]
+fn quotas_in_fixed_windows_with_conditions_are_told_together_when_they_are_used_up() {
+    let fixture = Stage::new().fixture("policy/quota_fixed.yaml");
+    let (scene, _origin) = with_origin(&std::fs::read_to_string(fixture).expect("a fixture"));
+    let proxy = Proxied::start(&scene, &[]);
+    let told = |path: &str| proxy.get(&format!("http://a.example{path}")).text().lines().next().map(str::to_owned);
+    assert_eq!(proxy.get("http://a.example/free").status, 200, "no clause names it");
+    assert_eq!(proxy.get("http://a.example/download/1").status, 200);
+    assert_eq!(proxy.get("http://a.example/free").status, 200);
+    assert_eq!(told("/download/2").as_deref(), Some("RESOURCE_EXHAUSTED:Quota is exhausted for: hourly,daily"));
+    let metrics = scene.ok(&["proxy", "metrics"]);
+    assert!(metrics.contains("egressctl_quota_exhausted_total 2\n"), "{metrics}");
 }
 
 #[test]

@@ -26,15 +26,10 @@ fn whitelist(value: &str, condition: &str) -> String {
     )
 }
 
-fn decision(answer: &Answer) -> String {
-    let found = answer.head.lines().find_map(|line| line.strip_prefix("x-egress-decision-id: "));
-    found.expect("a refusal names its decision").to_owned()
-}
-
 fn why(scene: &Stage, answer: &Answer) -> Json {
-    let id = decision(answer);
-    scene.wait_for_entry(&id);
-    serde_json::from_str(&scene.ok(&["why", &id, "-o", "json"])).expect("JSON")
+    let id = answer.decision();
+    scene.wait_for_entry(id);
+    serde_json::from_str(&scene.ok(&["why", id, "-o", "json"])).expect("JSON")
 }
 
 /// What `trace --batch` says of a request.

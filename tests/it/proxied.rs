@@ -185,6 +185,12 @@ impl Answer {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+
+    /// The decision that a refusal names.
+    pub(crate) fn decision(&self) -> &str {
+        let found = self.head.lines().find_map(|line| line.strip_prefix("x-egress-decision-id: "));
+        found.expect("a refusal names its decision")
+    }
 }
 
 impl Client {

@@ -72,7 +72,7 @@ fn why_tells_the_recorded_decision_of_that_very_request() {
     let proxy = Proxied::start(&scene, &[]);
     let refused = proxy.get("http://edition.cnn.com/politics");
     assert_eq!(refused.status, 403);
-    let id = refused.head.lines().find_map(|line| line.strip_prefix("x-egress-decision-id: ")).expect("an id");
+    let id = refused.decision();
     assert!(refused.text().contains(&format!("egressctl why {id}")), "{}", refused.text());
     scene.wait_for_entry(id);
     let told = scene.ok(&["why", id]);

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::expr::ValueRef;
+use smallvec::SmallVec;
+
+use crate::expr::{ValueRef, duration};
 use crate::policy::counters::{Counters, Limit, Spend, TooMany, Window, with_key};
 use crate::policy::instance::{Fault, Instance, Values};
 use crate::policy::template::quota;
@@ -63,6 +65,7 @@ fn rolling(length: i64) -> Window {
 
 #[derive(Debug)]
 struct Quotas {
+    name: String,
     quotas: HashMap<String, Quota>,
     counters: Arc<Counters>,
 }
@@ -83,7 +86,7 @@ impl Quotas {
     /// A handler that goes on counting where the one of its name before it stands.
     fn built(setup: &Setup<'_>, quotas: impl Iterator<Item = (String, Quota)>) -> Arc<dyn Handler> {
         let counters = setup.live.counters.get_or(setup.name, || Counters::new(setup.live.restored(setup.name)));
-        Arc::new(Self { quotas: quotas.collect(), counters })
+        Arc::new(Self { name: setup.name.to_owned(), quotas: quotas.collect(), counters })
     }
 }
 
@@ -92,6 +95,12 @@ impl Quota {
         let overrides =
             overrides.map(|(dimensions, limit)| Override { dimensions: dimensions.into_iter().collect(), limit });
         Self { limit, overrides: overrides.collect() }
+    }
+
+    /// The limit of a combination of dimensions: the first override's that fits.
+    fn limit_of(&self, dimensions: &Dimensions<'_>) -> Limit {
+        let fits = |one: &&Override| one.dimensions.iter().all(|(name, text)| has(dimensions, name, text));
+        self.overrides.iter().find(fits).map_or(self.limit, |one| one.limit)
     }
 }
 
@@ -108,17 +117,37 @@ impl Handler for Quotas {
         let Some(quota) = self.quotas.get(instance) else {
             return Err(Fault::Handler(format!("no limit for {instance}").into()));
         };
-        let mut dimensions = smallvec::SmallVec::<[(&str, ValueRef<'v>); 4]>::new();
-        for (member, value) in values.map(quota::DIMENSIONS) {
-            dimensions.push((&member.name, value?));
-        }
-        let fits = |one: &&Override| one.dimensions.iter().all(|(name, text)| has(&dimensions, name, text));
-        let limit = quota.overrides.iter().find(fits).map_or(quota.limit, |one| one.limit);
+        let dimensions = dimensions(values)?;
+        let limit = quota.limit_of(&dimensions);
         let taken = with_key(instance, dimensions.iter().map(|(_, value)| *value), |key| {
             self.counters.take(key, amount, limit, values.time(), spend)
         });
         taken.map_err(|TooMany| Fault::Handler("too many combinations of the quota's dimensions are counted".into()))
     }
+
+    fn remedy(&self, values: &Values<'_>) -> Option<String> {
+        let instance = &values.instance.name;
+        let limit = self.quotas.get(instance)?.limit_of(&dimensions(values).ok()?);
+        let window = match limit.window {
+            Window::Forever => "with no validDuration, so that nothing is given back".to_owned(),
+            Window::Fixed(length) | Window::Rolling { length, .. } => {
+                let mut text = String::from("in ");
+                duration::write(length, &mut text);
+                text
+            }
+        };
+        Some(format!(
+            "a maxAmount of {instance} in {} that is greater than {} ({window}), or later",
+            self.name, limit.max
+        ))
+    }
+}
+
+type Dimensions<'v> = SmallVec<[(&'v str, ValueRef<'v>); 4]>;
+
+/// The dimensions of an instance for a call.
+fn dimensions<'v>(values: &Values<'v>) -> Result<Dimensions<'v>, Fault<'v>> {
+    values.map(quota::DIMENSIONS).map(|(member, value)| Ok((member.name.as_str(), value?))).collect()
 }
 
 /// Whether a dimension has a value, compared as text; one that is not there is empty.

@@ -69,6 +69,9 @@ fn rules(at: &mut At<'_>, quota: &Memquota) {
         amount(at, limit.max_amount);
         window(at, limit.valid_duration);
         at.each("overrides", &limit.overrides, |at, limit| {
+            if limit.dimensions.is_empty() {
+                at.warn("without dimensions it holds for every call, and no override after it counts");
+            }
             amount(at, limit.max_amount);
             window(at, limit.valid_duration);
         });

@@ -53,6 +53,21 @@ pub struct SpecRef {
     pub namespace: String,
 }
 
+/// `*`, `*SUBSTRING*`, or a host.
+fn host(at: &mut At<'_>, host: &str) {
+    let text = match host.strip_prefix('*') {
+        Some("") => return,
+        Some(rest) => rest.strip_suffix('*').filter(|part| !part.is_empty()),
+        None => Some(host),
+    };
+    if text.is_none_or(|text| text.contains('*') || text.contains(char::is_whitespace)) {
+        at.field("service").advise(
+            format!("\"{host}\" names no hosts"),
+            "write a full host, *SUBSTRING* for all that contain a text, or * for all",
+        );
+    }
+}
+
 fn rules(at: &mut At<'_>, binding: &QuotaSpecBinding) {
     if binding.services.is_empty() {
         at.field("services").required();
@@ -65,7 +80,8 @@ fn rules(at: &mut At<'_>, binding: &QuotaSpecBinding) {
         ("", _) if !service.namespace.is_empty() || !service.domain.is_empty() => {
             at.field("service").invalid("a host stands alone, without namespace and domain");
         }
-        (_, "") | ("", _) => {}
+        ("", host) => self::host(at, host),
+        (_, "") => {}
         _ => at.field("service").invalid("only one of name and service may be given"),
     });
     at.each("quotaSpecs", &binding.quota_specs, |at, spec| {
@@ -91,5 +107,12 @@ mod tests {
                 "spec.quotaSpecs[0].name: Required value",
             ]
         );
+        for (host, right) in
+            [("'*cnn*'", true), ("a.example.", true), ("'*.example'", false), ("'a*'", false), ("'**'", false)]
+        {
+            let problems =
+                check(&QUOTA_SPEC_BINDING, &format!("services: [{{service: {host}}}]\nquotaSpecs: [{{name: a}}]"));
+            assert_eq!(problems.is_empty(), right, "{host}: {problems:?}");
+        }
     }
 }

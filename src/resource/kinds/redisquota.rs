@@ -71,6 +71,9 @@ fn rules(at: &mut At<'_>, quota: &Redisquota) {
     if !quota.redis_server_url.is_empty() {
         at.field("redisServerUrl").warn("no Redis server is asked: the proxy counts itself, and each proxy on its own");
     }
+    if quota.connection_pool_size < 0 {
+        at.field("connectionPoolSize").invalid("must not be negative");
+    }
     if quota.quotas.is_empty() {
         at.field("quotas").required();
     }
@@ -111,5 +114,8 @@ mod tests {
             ["spec.quotas[0].bucketDuration: must be greater than 0 and less than validDuration for a rolling window"]
         );
         assert_eq!(limit("validDuration: 1s, rateLimitAlgorithm: LEAKY").len(), 1);
+        let pool =
+            check(&REDISQUOTA, "connectionPoolSize: -1\nquotas: [{name: a.quota.b, maxAmount: 5, validDuration: 1s}]");
+        assert_eq!(pool, ["spec.connectionPoolSize: must not be negative"]);
     }
 }

@@ -1,5 +1,6 @@
 //! `trace --batch`: a question a line, an answer a line.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io::{BufRead, Write as _};
 
@@ -7,11 +8,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::answer;
-use super::world::{Request, World};
+use super::world::{World, named};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::decision::explain;
+use crate::decision::{Asked as Question, tell};
+use crate::registry::SqliteRegistry;
 
 /// Longest line, in bytes: room for a large manifest.
 const MAX_LINE: u64 = 64 << 20;
@@ -19,11 +20,15 @@ const MAX_LINE: u64 = 64 << 20;
 /// Most worlds that are kept for the lines that follow; tests have a handful.
 const MAX_WORLDS: usize = 64;
 
+/// By manifest and caller.
+type Worlds = HashMap<(Option<String>, Option<String>), Result<World, String>>;
+
 #[derive(Debug, Deserialize)]
 struct Line {
     #[serde(default)]
     id: Json,
-    manifest: String,
+    /// YAML; what is declared in the registry if it is not given.
+    manifest: Option<String>,
     from: Option<String>,
     request: Asked,
 }
@@ -43,7 +48,7 @@ fn get() -> String {
 
 /// Answers every line of standard input, in order; one that cannot be answered says why and stops nothing.
 pub(super) fn run(at: Timestamp, context: &mut Context) -> Outcome {
-    let mut worlds: HashMap<(String, Option<String>), Result<World, String>> = HashMap::new();
+    let (registry, mut worlds) = (OnceCell::new(), Worlds::new());
     let mut input = std::io::stdin().lock();
     let mut line = Vec::new();
     loop {
@@ -64,12 +69,26 @@ pub(super) fn run(at: Timestamp, context: &mut Context) -> Outcome {
         if worlds.len() >= MAX_WORLDS {
             worlds.clear();
         }
-        let answer = answered(&line, at, &mut worlds);
+        let answer = answered(&line, at, &mut worlds, &registry, context);
         writeln!(context.out, "{answer}").map_err(Failure::from)?;
     }
 }
 
-fn answered(line: &[u8], at: Timestamp, worlds: &mut HashMap<(String, Option<String>), Result<World, String>>) -> Json {
+/// The registry, opened for the first line that has no manifest.
+fn opened<'r>(registry: &'r OnceCell<SqliteRegistry>, context: &Context) -> Result<&'r SqliteRegistry, String> {
+    match registry.get() {
+        Some(registry) => Ok(registry),
+        None => context.registry().map(|opened| registry.get_or_init(|| opened)).map_err(|failure| failure.message()),
+    }
+}
+
+fn answered(
+    line: &[u8],
+    at: Timestamp,
+    worlds: &mut Worlds,
+    registry: &OnceCell<SqliteRegistry>,
+    context: &Context,
+) -> Json {
     let Line { id, manifest, from, request } = match serde_json::from_slice(line) {
         Ok(line) => line,
         Err(error) => {
@@ -78,18 +97,23 @@ fn answered(line: &[u8], at: Timestamp, worlds: &mut HashMap<(String, Option<Str
         }
     };
     let key = (manifest, from);
-    let world = worlds.entry(key).or_insert_with_key(|(manifest, from)| World::of_text(manifest, from.as_deref()));
-    let request = Request { method: request.method, url: request.url, headers: request.headers.into_iter().collect() };
+    let world = worlds.entry(key).or_insert_with_key(|(manifest, from)| match manifest {
+        Some(manifest) => World::of_text(manifest, from.as_deref()),
+        None => {
+            let from = from.as_deref().map(|from| named(from, context.namespace()));
+            World::of_registry(from, opened(registry, context)?)
+        }
+    });
     let judged = world.as_ref().map_err(String::clone).and_then(|world| {
-        Ok(match world.call(&request, at)? {
-            Ok(call) => answer::json(&call, &explain(&world.snapshot, 0, &call)),
-            Err(failure) => answer::refused_head(&request.url, failure),
-        })
+        let Asked { method, url, headers } = request;
+        let headers = headers.into_iter().collect();
+        let asked = Question { from: world.from.clone(), method, url, headers, at: at.as_microsecond() };
+        tell(&world.snapshot, 0, &asked, false)
     });
     match judged {
-        Ok(mut answer) => {
-            answer["id"] = id;
-            answer
+        Ok(mut told) => {
+            told.answer["id"] = id;
+            told.answer
         }
         Err(error) => json!({"id": id, "error": error}),
     }

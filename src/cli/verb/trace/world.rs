@@ -1,22 +1,16 @@
 //! What a call is judged by: the registry of a state directory, or files alone.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-
-use jiff::Timestamp;
 use serde_json::json;
 
-use crate::call::{self, Arrival, Call, normalize};
 use crate::cli::change::{Step, review};
 use crate::cli::context::Context;
 use crate::cli::declare::{Declared, declared};
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::input::Files;
 use crate::diagnostic::Source;
-use crate::expr;
 use crate::identity::Workload;
 use crate::manifest::parse;
-use crate::registry::{MemoryRegistry, Operation, Registry, Transaction, View};
+use crate::registry::{self, MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction, View};
 use crate::resource::kinds::{DEPLOYMENT, NAMESPACE, SERVICE_ACCOUNT};
 use crate::resource::{Key, Kind, Meta, Resource};
 use crate::snapshot::admission::Reviewer;
@@ -31,28 +25,11 @@ pub(super) struct World {
     pub(super) from: Option<(String, String)>,
 }
 
-/// A call as it is asked about.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-}
-
 impl World {
     /// The world of some files, or, without any, of the state directory.
-    pub(super) fn open(files: &Files, from: Option<&str>, context: &mut Context) -> Result<Self, Failures> {
-        let from = from.map(|from| named(from, context.namespace()));
+    pub(super) fn open(files: &Files, from: Option<(String, String)>, context: &mut Context) -> Result<Self, Failures> {
         if files.names.is_empty() {
-            let registry = context.registry()?;
-            let frozen = registry.frozen().map_err(Failure::from)?;
-            if let Some((name, namespace)) = &from
-                && Workload::find(&*frozen, name, namespace).map_err(Failure::from)?.is_none()
-            {
-                let message = format!("no Deployment or Pod {name} in namespace {namespace}");
-                return Err(Failure::client(message).into());
-            }
-            return Ok(Self::compile(&*frozen, from, Vec::new()).map_err(Failure::client)?);
+            return Ok(Self::of_registry(from, &context.registry()?).map_err(Failure::client)?);
         }
         let registry = MemoryRegistry::new();
         let declared = declared(files, "trace", context)?;
@@ -67,6 +44,18 @@ impl World {
             notes.extend(make_up(&registry, from).map_err(Failure::client)?);
         }
         Ok(Self::compile(&registry, from, notes).map_err(Failure::client)?)
+    }
+
+    /// The world of the state directory.
+    pub(super) fn of_registry(from: Option<(String, String)>, registry: &SqliteRegistry) -> Result<Self, String> {
+        let told = |error: registry::Error| error.to_string();
+        let frozen = registry.frozen().map_err(told)?;
+        if let Some((name, namespace)) = &from
+            && Workload::find(&*frozen, name, namespace).map_err(told)?.is_none()
+        {
+            return Err(format!("no Deployment or Pod {name} in namespace {namespace}"));
+        }
+        Self::compile(&*frozen, from, Vec::new())
     }
 
     /// The world of a manifest's text.
@@ -102,34 +91,6 @@ impl World {
         let snapshot = compiler.compile(view).map_err(|error| error.to_string())?;
         Ok(Self { snapshot, notes, from })
     }
-
-    /// The call in its canonical form, or why the proxy would refuse its head.
-    ///
-    /// # Errors
-    /// What is no request at all.
-    pub(super) fn call(&self, request: &Request, at: Timestamp) -> Result<Result<Call, call::Failure>, String> {
-        let mut head = http::Request::builder().method(request.method.as_str()).uri(&request.url);
-        let mut has_host = false;
-        for (name, value) in &request.headers {
-            has_host |= name.eq_ignore_ascii_case("host");
-            head = head.header(name, value);
-        }
-        let head = head.body(()).map_err(|error| format!("not a request: {error}"))?.into_parts().0;
-        let mut head = head;
-        if !has_host && let Some(authority) = head.uri.authority() {
-            let value = authority.as_str().parse().map_err(|_| "the URL's host is no header value".to_owned())?;
-            head.headers.insert(http::header::HOST, value);
-        }
-        let caller = self.snapshot.callers().next().flatten().cloned().map(Arc::new);
-        let time = expr::Timestamp::from_micros(at.as_microsecond());
-        let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
-        // A client of the proxy would ask for a tunnel instead.
-        let absolute_elsewhere = head.uri.scheme().is_some_and(|scheme| *scheme != http::uri::Scheme::HTTP);
-        match normalize(head, arrival) {
-            Err(failure) if absolute_elsewhere => Err(failure.reason().to_owned()),
-            judged => Ok(judged),
-        }
-    }
 }
 
 fn step(declared: Declared) -> Step {
@@ -139,7 +100,7 @@ fn step(declared: Declared) -> Step {
 }
 
 /// `WORKLOAD` or `WORKLOAD.NAMESPACE`.
-fn named(from: &str, namespace: &str) -> (String, String) {
+pub(super) fn named(from: &str, namespace: &str) -> (String, String) {
     let (name, namespace) = from.split_once('.').unwrap_or((from, namespace));
     (name.to_owned(), namespace.to_owned())
 }

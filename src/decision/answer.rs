@@ -1,10 +1,11 @@
-//! The answer of `trace` for scripts.
+//! An explained decision as JSON, for scripts.
 
 use serde_json::{Value as Json, json};
 
 use crate::call::{Call, Code, Failure};
-use crate::decision::{CheckStep, Explained, HopStep};
 use crate::policy::verdict::Verdict;
+
+use super::{CheckStep, Explained, HopStep};
 
 /// The decision as one JSON object.
 pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {

@@ -1,33 +1,34 @@
-//! The answer of `trace` for people: the path of the decision, a step a line.
+//! An explained decision for people: its path, a step a line.
 
 use std::fmt::Write as _;
 
 use crate::call::{Call, Failure};
-use crate::cli::style;
-use crate::decision::{CheckStep, Decision, Explained, HopStep, RuleStep};
-use crate::diagnostic::visible;
+use crate::diagnostic::{style, visible};
 use crate::expr::Explanation;
 use crate::policy::verdict::Verdict;
 use crate::resource::Origin;
 use crate::routing::{Cluster, Considered, Target};
 use crate::snapshot::Hop;
 
-use super::world::World;
+use super::{CheckStep, Decision, Explained, HopStep, RuleStep};
 
 /// Rules that do not match and are shown; the others are counted.
 const MAX_OTHERS: usize = 20;
 
+/// Name and namespace of the workload that calls.
+type Caller<'c> = Option<(&'c str, &'c str)>;
+
 /// The whole tree.
-pub(super) fn text(call: &Call, world: &World, explained: &Explained<'_>, color: bool) -> String {
+pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, color: bool) -> String {
     let mut out = String::new();
-    let from = match &world.from {
+    let from = match caller {
         Some((name, namespace)) => format!("from {name}.{namespace}"),
         None => "from an unknown caller".to_owned(),
     };
     let target = format!("http://{}{}", call.authority().as_str(), call.path_and_query());
     let _ = writeln!(out, "{} {}  {from}\n", call.method(), visible(&target));
     for step in &explained.hops {
-        hop(&mut out, step, world);
+        hop(&mut out, step, caller);
     }
     rules(&mut out, &explained.rules);
     verdict(&mut out, explained, color);
@@ -43,8 +44,8 @@ pub(super) fn refused_head(failure: Failure, color: bool) -> String {
     if color { format!("{}{text}{}\n", style::ERROR, style::PLAIN) } else { format!("{text}\n") }
 }
 
-fn hop(out: &mut String, step: &HopStep<'_>, world: &World) {
-    let _ = match (step.hop, &world.from) {
+fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>) {
+    let _ = match (step.hop, caller) {
         (Hop::Sidecar(_), Some((name, namespace))) => writeln!(out, "sidecar of {name}.{namespace}"),
         (Hop::Sidecar(_), None) => writeln!(out, "sidecar of an unknown caller"),
         (Hop::Gateway(port), _) => writeln!(out, "gateway istio-egressgateway.istio-system, port {port}"),
@@ -106,6 +107,11 @@ fn rule(out: &mut String, step: &RuleStep<'_>) {
     }
     for check in &step.checks {
         self::check(out, check);
+    }
+    if step.checks.is_empty() && step.matched == Ok(true) {
+        for quota in step.rule.quotas() {
+            let _ = writeln!(out, "  quota {quota}: not asked, for no QuotaSpec charges it to this call");
+        }
     }
     out.push('\n');
 }
