@@ -9,7 +9,9 @@ use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
 use super::output::{FormatParser, Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
+use crate::resource::kinds::ATTRIBUTEMANIFEST;
 use crate::resource::{Key, Meta, Resource};
+use crate::snapshot::Compiler;
 use crate::snapshot::admission::Reviewer;
 
 /// Refusals that are told at most: more than a screen of them helps nobody.
@@ -137,7 +139,20 @@ pub(crate) fn review(steps: &[Step], registry: &dyn Registry, context: &mut Cont
             failures.extend(judged(problems, resource, step.text.as_ref(), step.doing, context)?);
         }
     }
+    failures.extend(in_use(steps, registry, &overlay));
     failures.into_outcome()
+}
+
+/// Refuses to take attributes away that expressions name: the configuration would compile no more.
+fn in_use(steps: &[Step], before: &dyn View, after: &dyn View) -> Option<Failure> {
+    let is_taken = |step: &&Step| {
+        *step.resource.kind == ATTRIBUTEMANIFEST && !matches!(step.operation, None | Some(Operation::Create(_)))
+    };
+    let taken = steps.iter().find(is_taken)?;
+    let why = Compiler::default().compile(after).err().filter(|_| Compiler::default().compile(before).is_ok())?;
+    let (kind, name) = (taken.resource.kind.qualified_plural(), &taken.resource.meta.name);
+    let message = format!("{kind} \"{name}\" is forbidden: its attributes are in use: {why}");
+    Some(Failure::Server { reason: "Forbidden", message })
 }
 
 /// Everything in the registry that forbids one of the steps: the first refusal is taken out and the rest tried again.

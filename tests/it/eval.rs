@@ -75,6 +75,15 @@ fn a_manifest_makes_an_attribute_known_to_rules() {
         .with_stdin(&manifest("shop", "shop.tier", "INT64"))
         .succeeds("attributemanifest.config.istio.io/shop created\n");
     scene.run("create -f -").with_stdin(&rule("shop.tier == 2")).succeeds("rule.config.istio.io/r created\n");
+    for taking in ["delete attributemanifest shop", "replace -f -"] {
+        let forbidden = scene.run(taking).with_stdin(&manifest("shop", "shop.size", "INT64")).error();
+        let why =
+            "attributemanifests.config.istio.io \"shop\" is forbidden: its attributes are in use: rule/r.default: ";
+        assert!(forbidden.contains(why) && forbidden.contains("unknown attribute shop.tier"), "{forbidden}");
+    }
+    scene
+        .run("delete rule/r attributemanifest/shop")
+        .succeeds("rule.config.istio.io \"r\" deleted\nattributemanifest.config.istio.io \"shop\" deleted\n");
 }
 
 #[test]
