@@ -113,6 +113,9 @@ fn a_providers_list_is_followed_and_the_last_good_one_serves_while_it_fails() {
     assert!(metrics("egressctl_list_entries{handler=\"pathlist.istio-system\"} 2"));
     say(&answer, "200 OK", b"/politics\n");
     until("the new list serves", || PAGES.map(got) == [200, 403, 403]);
+    let told = |page: &str| site.scene.ok(&["trace", "--from", "sleep", &format!("http://edition.cnn.com{page}")]);
+    assert!(told("/politics").contains("allow: "), "the proxy's own list counts");
+    assert!(told("/sport").contains("deny: 403 PERMISSION_DENIED:pathlist.istio-system:/sport is not whitelisted"));
     for (status, body) in [("500 Internal Server Error", &b"/sport"[..]), ("200 OK", b"\xff\xfe")] {
         let seen = origin.requests();
         say(&answer, status, body);
