@@ -296,6 +296,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;proxy;start' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
+            [CompletionResult]::new('--dns-server', '--dns-server', [CompletionResultType]::ParameterName, 'Ask this name server instead of the system''s; repeatable')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust the authorities in this PEM file instead of the system''s')
             [CompletionResult]::new('--metrics-listen', '--metrics-listen', [CompletionResultType]::ParameterName, 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Worker threads [default: one for each core]')

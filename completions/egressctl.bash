@@ -1275,7 +1275,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --resolve --ca-file --metrics-listen --workers --report-only --on-check-failure --drain-timeout --response-timeout --max-connections --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --resolve --dns-server --ca-file --metrics-listen --workers --report-only --on-check-failure --drain-timeout --response-timeout --max-connections --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1286,6 +1286,10 @@ _egressctl() {
                     return 0
                     ;;
                 --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

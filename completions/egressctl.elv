@@ -278,6 +278,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy;start'= {
             cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
+            cand --dns-server 'Ask this name server instead of the system''s; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
             cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
             cand --workers 'Worker threads [default: one for each core]'

@@ -32,6 +32,8 @@ pub enum Failure {
     NoEndpoint,
     /// The origin's name could not be resolved.
     NameNotResolved,
+    /// The origin's name leads to a private address that is not registered for it.
+    PrivateAddress,
     /// The origin refused the connection or could not be reached.
     ConnectFailed,
     /// The origin did not accept the connection in time.
@@ -85,6 +87,7 @@ impl Failure {
     pub fn status(self) -> u16 {
         match self {
             Failure::BadRequest(_) => 400,
+            Failure::PrivateAddress => 403,
             Failure::NoRoute => 404,
             Failure::ConnectNotSupported => 405,
             Failure::HeadTooLarge => 431,
@@ -106,7 +109,7 @@ impl Failure {
     pub fn flag(self) -> &'static str {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
-            Failure::ConnectNotSupported | Failure::UnknownHost => "-",
+            Failure::ConnectNotSupported | Failure::UnknownHost | Failure::PrivateAddress => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
@@ -134,6 +137,7 @@ impl Failure {
             Failure::NoCluster => "the route's destination is not registered",
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
+            Failure::PrivateAddress => "the origin's name leads to a private address that is not registered for it",
             Failure::ConnectFailed => "the origin refused the connection or could not be reached",
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
             Failure::Tls(fault) => fault.reason(),
@@ -149,9 +153,12 @@ impl Failure {
     pub fn side(self) -> Side {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::ConnectNotSupported => Side::Client,
-            Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload | Failure::Denied(_) => {
-                Side::Us
-            }
+            Failure::UnknownHost
+            | Failure::NoRoute
+            | Failure::NoCluster
+            | Failure::PrivateAddress
+            | Failure::Overload
+            | Failure::Denied(_) => Side::Us,
             Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed

@@ -16,7 +16,7 @@ use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
 use crate::snapshot::{Compiler, ListenerSpec, Published};
 use crate::state::StateDir;
-use crate::upstream::{Connector, Override, TlsConfigs};
+use crate::upstream::{Connector, Names, Override, TlsConfigs};
 
 use super::admin::{Admin, Scrapes};
 use super::feeds::Feeds;
@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub workers: usize,
     /// Addresses that stand in for names.
     pub overrides: Vec<Override>,
+    /// Name servers that are asked instead of the system's.
+    pub name_servers: Vec<SocketAddr>,
     /// Authorities that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How far refusals of the policy go.
@@ -76,6 +78,9 @@ pub enum StartError {
     /// What is declared does not compile.
     #[error(transparent)]
     Load(#[from] crate::registry::LoadError),
+    /// The system does not say which name servers to ask.
+    #[error("names cannot be resolved: {0}; name a server with --dns-server")]
+    Names(String),
     /// A file with authorities cannot be used.
     #[error("{0}")]
     CaFile(String),
@@ -120,7 +125,8 @@ pub struct Running {
 pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
-    let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), tls));
+    let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
+    let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls));
     let registry = SqliteRegistry::open(&state)?;
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();

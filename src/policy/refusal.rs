@@ -84,6 +84,9 @@ fn remedy(call: &Call, failure: Failure) -> String {
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
+        Failure::PrivateAddress => format!(
+            "the address among the addresses of the ServiceEntry of what {host} is routed to, or its location MESH_INTERNAL"
+        ),
         Failure::NoCluster | Failure::NoEndpoint => {
             format!("a ServiceEntry with endpoints for what {host} is routed to")
         }

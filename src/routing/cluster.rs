@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::private::{Private, is_public};
+
 /// A destination: host, port and subset with everything that its DestinationRule says.
 #[derive(Debug)]
 pub struct Cluster {
@@ -30,12 +32,14 @@ pub enum Target {
 /// One address of a [`Cluster`].
 #[derive(Debug)]
 pub struct Endpoint {
-    /// IP address, or a name that is resolved when a connection is made.
+    /// IP address, `unix:///PATH`, `unix://@NAME`, or a name that is resolved when a connection is made.
     pub address: String,
     /// The port that is dialled.
     pub port: u16,
     /// TLS that we originate.
     pub tls: Option<Arc<TlsSettings>>,
+    /// The private addresses that the name may lead to.
+    pub private: Private,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
     pub pool_key: Arc<str>,
 }
@@ -57,13 +61,14 @@ pub struct TlsSettings {
 
 impl Endpoint {
     /// An address with the TLS that is spoken there.
-    pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>) -> Self {
+    pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
+        let private = if is_public(&address) { private } else { Private::Any };
+        // Debug output names every field, so no two settings that differ share a connection.
         let pool_key = match &tls {
-            // Debug output names every field, so no two settings that differ share a connection.
-            Some(tls) => format!("{address} {port} {tls:?}"),
-            None => format!("{address} {port}"),
+            Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
+            None => format!("{address} {port} {private:?}"),
         };
-        Self { address, port, tls, pool_key: pool_key.into() }
+        Self { address, port, tls, private, pool_key: pool_key.into() }
     }
 }
 
@@ -90,11 +95,16 @@ mod tests {
         ];
         let mut keys: Vec<_> = variants
             .into_iter()
-            .map(|tls| Endpoint::new("192.0.2.1".into(), 443, Some(Arc::new(tls))).pool_key)
+            .map(|tls| Endpoint::new("a.test.com".into(), 443, Some(Arc::new(tls)), Private::Any).pool_key)
             .collect();
-        keys.push(Endpoint::new("192.0.2.1".into(), 443, None).pool_key);
-        keys.push(Endpoint::new("192.0.2.1".into(), 444, None).pool_key);
-        keys.push(Endpoint::new("192.0.2.2".into(), 443, None).pool_key);
+        for (address, port, private) in [
+            ("a.test.com", 443, Private::Any),
+            ("a.test.com", 444, Private::Any),
+            ("b.test.com", 443, Private::Any),
+            ("a.test.com", 443, Private::Only(Vec::new())),
+        ] {
+            keys.push(Endpoint::new(address.into(), port, None, private).pool_key);
+        }
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
     }

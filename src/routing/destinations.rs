@@ -10,6 +10,7 @@ use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, Destina
 
 use super::cluster::{Cluster, Endpoint, Target, TlsSettings};
 use super::hosts::{HostTable, covers, qualify};
+use super::private::Private;
 use super::services::{Address, Port, Reach, Service, exported};
 
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
@@ -92,13 +93,15 @@ impl<'a> Destinations<'a> {
             Reach::Endpoints(addresses) => {
                 let addresses = addresses.iter().filter(|address| has_labels(&address.labels, labels));
                 let tls = tls(policy.as_ref(), service, host)?;
-                Target::Endpoints(addresses.flat_map(|address| endpoints(address, port, tls.as_ref())).collect())
+                Target::Endpoints(
+                    addresses.flat_map(|address| endpoints(address, port, tls.as_ref(), &service.private)).collect(),
+                )
             }
             // Of a wildcard nothing can be resolved.
             Reach::Host if service.host.starts_with('*') => Target::Endpoints(Vec::new()),
             Reach::Host => {
                 let tls = tls(policy.as_ref(), service, host)?;
-                Target::Endpoints(vec![Endpoint::new(host.to_owned(), port.target, tls)])
+                Target::Endpoints(vec![Endpoint::new(host.to_owned(), port.target, tls, service.private.clone())])
             }
         };
         let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
@@ -182,11 +185,16 @@ fn connect_timeout(policy: &TrafficPolicy) -> Option<Duration> {
     Some(policy.connection_pool.as_ref()?.tcp.as_ref()?.connect_timeout?.to_std())
 }
 
-fn endpoints(address: &Address, port: &Port, tls: Option<&Arc<TlsSettings>>) -> impl Iterator<Item = Endpoint> {
+fn endpoints(
+    address: &Address,
+    port: &Port,
+    tls: Option<&Arc<TlsSettings>>,
+    private: &Private,
+) -> impl Iterator<Item = Endpoint> {
     let number = address.ports.get(&port.name).copied().unwrap_or(port.target);
-    let (address, weight, tls) = (address.address.clone(), address.weight, tls.cloned());
+    let (address, weight, tls, private) = (address.address.clone(), address.weight, tls.cloned(), private.clone());
     // A weight is as many entries: endpoints are chosen evenly.
-    (0..weight.min(MAX_WEIGHT)).map(move |_| Endpoint::new(address.clone(), number, tls.clone()))
+    (0..weight.min(MAX_WEIGHT)).map(move |_| Endpoint::new(address.clone(), number, tls.clone(), private.clone()))
 }
 
 /// Entries that one endpoint may take in its cluster's list, which bounds the list whatever weights are declared.

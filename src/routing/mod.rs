@@ -8,6 +8,7 @@ mod compile;
 mod destinations;
 mod hosts;
 mod matching;
+mod private;
 mod route;
 mod services;
 
@@ -22,6 +23,7 @@ use route::Routes;
 pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
+pub use private::Private;
 pub use route::{Considered, Forwarding, RouteName};
 
 /// Where calls go, from every place that a snapshot serves.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{Service as CoreService, ServiceSpec};
 
-use crate::resource::kinds::service_entry::{Endpoint, Resolution, ServiceEntry};
+use crate::resource::kinds::service_entry::{Endpoint, Location, Resolution, ServiceEntry};
 use crate::resource::{Labels, Resource};
 
 use super::hosts::{HostTable, qualify};
+use super::private::Private;
 
 /// A registered host.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub(super) struct Service {
     pub(super) namespace: String,
     pub(super) ports: Vec<Port>,
     pub(super) reach: Reach,
+    /// The private addresses that its names may lead to.
+    pub(super) private: Private,
     /// Names that certificates of its endpoints carry, if not its host.
     pub(super) subject_alt_names: Vec<String>,
     export_to: Vec<String>,
@@ -95,11 +98,16 @@ impl Services {
             Resolution::Static => Reach::Endpoints(Vec::new()),
             _ => Reach::Host,
         };
+        let private = match spec.location {
+            Location::MeshInternal => Private::Any,
+            Location::MeshExternal => Private::Only(spec.addresses.iter().filter_map(|one| one.parse().ok()).collect()),
+        };
         self.0.extend(spec.hosts.iter().map(|host| Service {
             host: qualify(host, resource.namespace()),
             namespace: resource.namespace().to_owned(),
             ports: ports.clone(),
             reach: reach.clone(),
+            private: private.clone(),
             subject_alt_names: spec.subject_alt_names.clone(),
             export_to: spec.export_to.clone(),
         }));
@@ -117,6 +125,7 @@ impl Services {
             namespace: resource.namespace().to_owned(),
             ports: ports.collect(),
             reach: Reach::Selected(selector.unwrap_or_default().into_iter().collect()),
+            private: Private::Any,
             subject_alt_names: Vec::new(),
             export_to: Vec::new(),
         });

@@ -1,21 +1,22 @@
 //! Making connections: resolve, dial, and where the endpoint says so, TLS.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::net::{IpAddr, SocketAddr};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use crate::call::{Failure, TlsFault};
 use crate::routing::{Endpoint, TlsSettings};
 
+use super::dial::dial;
+use super::names::Names;
 use super::resolve::Overrides;
 use super::tls::{TlsConfigs, fault_of};
 
@@ -23,13 +24,20 @@ use super::tls::{TlsConfigs, fault_of};
 #[derive(Debug)]
 pub struct Connector {
     overrides: Overrides,
+    names: Names,
     tls: TlsConfigs,
 }
 
+/// A socket: of an address, or of the machine's own.
+type Socket = Either<TcpStream, UnixStream>;
+
+/// An open stream to an origin. A TLS session is far larger than a socket, so it is boxed.
+pub type Stream = Either<Socket, Box<TlsStream<Socket>>>;
+
 impl Connector {
-    /// A connector with address overrides and TLS configurations.
-    pub fn new(overrides: Overrides, tls: TlsConfigs) -> Self {
-        Self { overrides, tls }
+    /// A connector with address overrides, name servers and TLS configurations.
+    pub fn new(overrides: Overrides, names: Names, tls: TlsConfigs) -> Self {
+        Self { overrides, names, tls }
     }
 
     /// An open stream to an endpoint, within `timeout` for all of it.
@@ -41,86 +49,48 @@ impl Connector {
     }
 
     async fn open(&self, endpoint: &Endpoint) -> Result<Stream, Failure> {
-        let addresses = self.overrides.resolve(&endpoint.address, endpoint.port).await?;
-        let tcp = dial(&addresses).await?;
-        // Small requests must not wait for the acknowledgement of the one before.
-        tcp.set_nodelay(true).map_err(|_| Failure::ConnectFailed)?;
+        let socket = match endpoint.address.strip_prefix("unix://") {
+            Some(path) => Either::Right(local(path).await?),
+            None => Either::Left(dial(&self.addresses(endpoint).await?).await?),
+        };
         match &endpoint.tls {
-            None => Ok(Stream::Plain(tcp)),
-            Some(settings) => self.handshake(tcp, settings).await.map_err(Failure::Tls),
+            None => Ok(Either::Left(socket)),
+            Some(settings) => self.handshake(socket, settings).await.map_err(Failure::Tls),
         }
     }
 
-    async fn handshake(&self, tcp: TcpStream, settings: &TlsSettings) -> Result<Stream, TlsFault> {
+    /// Where an endpoint is; of the addresses of a public name only those that it may lead to.
+    async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Failure> {
+        let (host, port) = (endpoint.address.as_str(), endpoint.port);
+        if let Some(addresses) = self.overrides.of(host, port) {
+            return Ok(addresses.to_vec());
+        }
+        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let found = self.names.addresses(host).await?.into_iter();
+        let admitted = found.filter(|address| endpoint.private.admits(*address));
+        let addresses: Vec<_> = admitted.map(|address| SocketAddr::new(address, port)).collect();
+        if addresses.is_empty() { Err(Failure::PrivateAddress) } else { Ok(addresses) }
+    }
+
+    async fn handshake(&self, socket: Socket, settings: &TlsSettings) -> Result<Stream, TlsFault> {
         let config = self.tls.get(settings)?;
         let name = ServerName::try_from(settings.sni.clone()).map_err(|_| TlsFault::Unusable)?;
-        let stream = TlsConnector::from(Arc::clone(&config)).connect(name, tcp).await;
-        stream.map(|tls| Stream::Tls(Box::new(tls))).map_err(|error| fault_of(&error))
+        let stream = TlsConnector::from(Arc::clone(&config)).connect(name, socket).await;
+        stream.map(|tls| Either::Right(Box::new(tls))).map_err(|error| fault_of(&error))
     }
 }
 
-async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    for address in addresses {
-        if let Ok(stream) = TcpStream::connect(address).await {
-            return Ok(stream);
-        }
-    }
-    Err(Failure::ConnectFailed)
-}
-
-/// An open stream to an origin.
-pub(super) enum Stream {
-    Plain(TcpStream),
-    /// Boxed: a TLS session is far larger than a socket.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
+/// A Unix socket: a path, or `@NAME` for one in the abstract namespace.
+async fn local(path: &str) -> Result<UnixStream, Failure> {
+    let connected = match path.strip_prefix('@') {
+        None => UnixStream::connect(path).await,
+        // Does not block: either somebody listens, or not.
+        Some(name) => net::SocketAddr::from_abstract_name(name)
+            .and_then(|address| net::UnixStream::connect_addr(&address))
+            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+            .and_then(UnixStream::from_std),
+    };
+    connected.map_err(|_| Failure::ConnectFailed)
 }

@@ -4,12 +4,15 @@
 //! built once for each [`TlsSettings`](crate::routing::TlsSettings).
 
 mod connect;
+mod dial;
 mod http;
+mod names;
 mod pool;
 mod resolve;
 mod tls;
 
 pub use self::http::{RequestBody, ResponseBody, Upstream};
-pub use connect::Connector;
+pub use connect::{Connector, Stream};
+pub use names::Names;
 pub use resolve::{Override, Overrides};
 pub use tls::TlsConfigs;

@@ -1,13 +1,8 @@
-//! Names to addresses.
+//! Addresses that stand in for names, as curl's `--resolve`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-
-use crate::call::Failure;
-
-/// Most addresses of one name that are tried; more would only lengthen the wait of a caller whose origin is down.
-const MAX_ADDRESSES: usize = 8;
 
 /// `HOST:PORT:ADDR[:PORT]`: connections to HOST and PORT go to ADDR (and, if given, another port), as curl's `--resolve`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,20 +48,12 @@ impl FromIterator<Override> for Overrides {
 }
 
 impl Overrides {
-    /// The addresses of a name or address.
-    ///
-    /// # Errors
-    /// [`Failure::NameNotResolved`].
-    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        if let Some(addresses) = (!self.0.is_empty()).then(|| self.0.get(&(host.to_owned(), port))).flatten() {
-            return Ok(addresses.clone());
+    /// The addresses that stand in for a host and port, if any.
+    pub(super) fn of(&self, host: &str, port: u16) -> Option<&[SocketAddr]> {
+        if self.0.is_empty() {
+            return None;
         }
-        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| Failure::NameNotResolved)?;
-        let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
-        if addresses.is_empty() { Err(Failure::NameNotResolved) } else { Ok(addresses) }
+        self.0.get(&(host.to_owned(), port)).map(Vec::as_slice)
     }
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod eval;
 mod layering;
 mod logs;
+mod names;
 mod policy;
 mod policy_lists;
 mod policy_trace;

@@ -82,6 +82,9 @@ struct Start {
     /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
     resolve: Vec<Override>,
+    /// Ask this name server instead of the system's; repeatable
+    #[arg(long = "dns-server", value_name = "ADDR[:PORT]", value_parser = name_server)]
+    name_servers: Vec<SocketAddr>,
     /// Trust the authorities in this PEM file instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -213,6 +216,13 @@ fn worded(error: StartError) -> Failure {
     }
 }
 
+/// An address, with DNS' port if none is given.
+fn name_server(text: &str) -> Result<SocketAddr, String> {
+    const DNS: u16 = 53;
+    let alone = |_| text.trim_matches(['[', ']']).parse().map(|address| SocketAddr::new(address, DNS));
+    text.parse().or_else(alone).map_err(|_: std::net::AddrParseError| "expected an address, as in 192.0.2.53:53".into())
+}
+
 fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let listener = |listen: Listen| ListenerConfig {
@@ -225,6 +235,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         metrics_listen: arguments.metrics_listen,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
+        name_servers: arguments.name_servers,
         ca_file: arguments.ca_file,
         enforcement: Enforcement {
             report_only: arguments.report_only,
