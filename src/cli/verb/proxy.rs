@@ -63,6 +63,7 @@ Examples:
   egressctl proxy stop";
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, and clap takes no boxed one")]
 enum Action {
     /// Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process
     Start(Start),
