@@ -46,6 +46,8 @@ pub enum Failure {
     UpstreamProtocol,
     /// The origin did not send a head in time.
     Timeout,
+    /// The destination takes no more calls at a time, as its DestinationRule says.
+    Overflow,
     /// The access log could not take one more call in time.
     Overload,
     /// A check or quota of the policy did not let it go.
@@ -99,6 +101,7 @@ impl Failure {
             | Failure::ConnectTimeout
             | Failure::Tls(_)
             | Failure::UpstreamClosed
+            | Failure::Overflow
             | Failure::Overload => 503,
             Failure::Timeout => 504,
             Failure::Denied(code) => code.status(),
@@ -118,6 +121,7 @@ impl Failure {
             Failure::UpstreamClosed => "UC",
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
+            Failure::Overflow => "UO",
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
             Failure::Denied(_) => "UAEX",
@@ -144,6 +148,7 @@ impl Failure {
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
+            Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
         }
@@ -157,6 +162,7 @@ impl Failure {
             | Failure::NoRoute
             | Failure::NoCluster
             | Failure::PrivateAddress
+            | Failure::Overflow
             | Failure::Overload
             | Failure::Denied(_) => Side::Us,
             Failure::NoEndpoint

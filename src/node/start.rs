@@ -131,7 +131,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
-    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live });
+    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;

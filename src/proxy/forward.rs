@@ -2,19 +2,21 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::uri::{Parts, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, Side};
 use crate::decision::Forward;
 use crate::policy::verdict::HeaderEdit;
 use crate::resource::kinds::rule::Operation;
-use crate::routing::{Cluster, Endpoint, Target};
+use crate::routing::{Endpoint, Target};
 use crate::upstream::{RequestBody, ResponseBody};
 
+use super::exchange::now;
 use super::report::Closing;
 use super::worker::Worker;
 
@@ -26,28 +28,52 @@ pub(super) async fn forward(
     body: Incoming,
     request_bytes: Rc<Cell<u64>>,
 ) -> Result<Response<ResponseBody>, Failure> {
+    let (cluster, call) = (way.cluster, closing.call());
+    let Target::Endpoints(endpoints) = &cluster.target else { return Err(Failure::NoEndpoint) };
+    let time = call.time().micros();
+    let place = cluster.balance.pick(call, call.chance(), time, &[]).ok_or(Failure::NoEndpoint)?;
     let timeout = way.timeout.unwrap_or(worker.limits.response_timeout);
-    let sent = send(worker, way.cluster, closing, body, request_bytes);
-    tokio::time::timeout(timeout, sent).await.unwrap_or(Err(Failure::Timeout))
+    let sent = async {
+        let slot = match &cluster.limits {
+            Some(limits) => Some(worker.upstream.room(&cluster.name, limits).await?),
+            None => None,
+        };
+        let busy = (endpoints.len() > 1).then(|| cluster.balance.enter(place));
+        closing.keep((slot, busy));
+        send(worker, &endpoints[place], cluster.connect_timeout, closing, body, request_bytes).await
+    };
+    let mut answered = tokio::time::timeout(timeout, sent).await.unwrap_or(Err(Failure::Timeout));
+    match &mut answered {
+        Ok(response) => {
+            cluster.balance.ended(place, Some(response.status().as_u16()), now().micros());
+            let cookie = cluster.balance.cookie(call).and_then(|cookie| HeaderValue::try_from(cookie).ok());
+            if let Some(cookie) = cookie {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+        }
+        Err(failure) if failure.side() == Side::Upstream => cluster.balance.ended(place, None, now().micros()),
+        Err(_) => {}
+    }
+    answered
 }
 
 async fn send(
     worker: &Worker,
-    cluster: &Cluster,
+    endpoint: &Endpoint,
+    connect_timeout: Duration,
     closing: &Closing,
     body: Incoming,
     request_bytes: Rc<Cell<u64>>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let (call, edits) = (closing.call(), &closing.checked().request_edits);
-    let endpoint = choose(cluster, call.chance()).ok_or(Failure::NoEndpoint)?;
     let repeatable = body.is_end_stream() && is_idempotent(call.method());
     let request = request(call, edits, RequestBody::new(body, request_bytes));
-    let first = worker.upstream.send(endpoint, cluster.connect_timeout, request).await;
+    let first = worker.upstream.send(endpoint, connect_timeout, request).await;
     match first {
         // The origin closed a kept connection just then: a request without effects is asked once more.
         Err(failed) if failed.reused && repeatable && failed.failure == Failure::UpstreamClosed => {
             let again = self::request(call, edits, RequestBody::empty());
-            worker.upstream.send_anew(endpoint, cluster.connect_timeout, again).await.map_err(|failed| failed.failure)
+            worker.upstream.send_anew(endpoint, connect_timeout, again).await.map_err(|failed| failed.failure)
         }
         other => other.map_err(|failed| failed.failure),
     }
@@ -56,15 +82,6 @@ async fn send(
 /// RFC 9110 §9.2.2.
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE)
-}
-
-fn choose(cluster: &Cluster, chance: u64) -> Option<&Endpoint> {
-    let Target::Endpoints(endpoints) = &cluster.target else { return None };
-    match endpoints.as_slice() {
-        [] => None,
-        [only] => Some(only),
-        several => Some(&several[usize::try_from(chance % several.len() as u64).ok()?]),
-    }
 }
 
 /// The request as it is sent: written from the call, and what rules change of its headers.

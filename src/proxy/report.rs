@@ -1,6 +1,6 @@
 //! The end of a call: its outcome, its entries, exactly once.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -10,7 +10,9 @@ use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
+use crate::routing::Busy;
 use crate::snapshot::Hop;
+use crate::upstream::Slot;
 
 use super::exchange::now;
 use super::worker::{Held, Worker};
@@ -30,6 +32,10 @@ impl Judged {
     }
 }
 
+/// What a call takes up at its destination: its place among those that it takes at a time, and an endpoint's time. Both are
+/// given back when this is dropped.
+pub(super) type Load = (Option<Slot>, Option<Busy>);
+
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
     worker: Rc<Worker>,
@@ -39,6 +45,7 @@ pub(super) struct Closing {
     call: Call,
     judged: Judged,
     started: Instant,
+    load: RefCell<Load>,
     request_bytes: Rc<Cell<u64>>,
     outcome: Outcome,
 }
@@ -63,7 +70,17 @@ impl Closing {
             duration: 0,
         };
         let (worker, held) = (Rc::clone(worker), Rc::clone(held));
-        Self { worker, held, permit: Some(permit), call, judged, started: Instant::now(), request_bytes, outcome }
+        Self {
+            worker,
+            held,
+            permit: Some(permit),
+            call,
+            judged,
+            started: Instant::now(),
+            load: RefCell::default(),
+            request_bytes,
+            outcome,
+        }
     }
 
     /// The call.
@@ -79,6 +96,11 @@ impl Closing {
     /// What the caller is told, if the policy refused the call; empty if not.
     pub(super) fn message(&self) -> &str {
         &self.judged.message
+    }
+
+    /// What the call takes up at its destination, until its end or until it takes up something else.
+    pub(super) fn keep(&self, load: Load) {
+        self.load.replace(load);
     }
 
     /// The origin has answered with this status.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::balance::Balance;
 use super::private::{Private, is_public};
 
 /// A destination: host, port and subset with everything that its DestinationRule says.
@@ -18,6 +19,19 @@ pub struct Cluster {
     pub target: Target,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
+    /// How many calls it takes at a time, if that is limited.
+    pub limits: Option<Limits>,
+    /// Which endpoint a call goes to.
+    pub balance: Balance,
+}
+
+/// How many calls a [`Cluster`] takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// At a time: in HTTP/1.1 each has a connection of its own.
+    pub at_once: u32,
+    /// That wait for their turn; any number if not given.
+    pub waiting: Option<u32>,
 }
 
 /// Who answers for a [`Cluster`].
@@ -40,6 +54,8 @@ pub struct Endpoint {
     pub tls: Option<Arc<TlsSettings>>,
     /// The private addresses that the name may lead to.
     pub private: Private,
+    /// Calls after which a connection to it is closed, if they are limited.
+    pub calls_per_connection: Option<u32>,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
     pub pool_key: Arc<str>,
 }
@@ -68,7 +84,7 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        Self { address, port, tls, private, pool_key: pool_key.into() }
+        Self { address, port, tls, private, calls_per_connection: None, pool_key: pool_key.into() }
     }
 }
 

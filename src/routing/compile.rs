@@ -7,12 +7,14 @@ use http::HeaderName;
 use k8s_openapi::api::core::v1::Service as CoreService;
 use regex::RegexBuilder;
 
+use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, StringMatch, VirtualService};
 use crate::resource::{Labels, Origin, Resource};
 
+use super::balance::Live;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text, full};
@@ -87,15 +89,16 @@ impl Networking {
     }
 
     /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
-    pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels) -> RouteTable {
-        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels)).collect();
-        RouteTable { sidecars, gateways: self.gateway_ports(gateway_labels) }
+    pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels, live: &Kept<Live>) -> RouteTable {
+        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels, live)).collect();
+        RouteTable { sidecars, gateways: self.gateway_ports(gateway_labels, live) }
     }
 
-    fn sidecar(&self, namespace: &str, gateway_labels: &Labels) -> HostTable<Arc<SidecarHost>> {
+    fn sidecar(&self, namespace: &str, gateway_labels: &Labels, live: &Kept<Live>) -> HostTable<Arc<SidecarHost>> {
         let services = self.services.seen_from(namespace);
         let routing = self.mesh_virtual_services(namespace);
-        let mut destinations = Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, gateway_labels);
+        let mut destinations =
+            Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, gateway_labels, live);
         let mut table = HostTable::default();
         for service in services.values() {
             let ports = SidecarHost(ports(service, routing.covering(&service.host).copied(), &mut destinations));
@@ -129,9 +132,10 @@ impl Networking {
         table
     }
 
-    fn gateway_ports(&self, labels: &Labels) -> HashMap<u16, HostTable<Routes>> {
+    fn gateway_ports(&self, labels: &Labels, live: &Kept<Live>) -> HashMap<u16, HostTable<Routes>> {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
-        let mut destinations = Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels);
+        let mut destinations =
+            Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         let selected = self
             .gateways

@@ -1,15 +1,21 @@
 //! From a destination to a cluster: the service, its DestinationRule, its endpoints and TLS.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Failure, TlsFault};
+use crate::policy::Kept;
 use crate::resource::Labels;
-use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, DestinationRule, TrafficPolicy};
+use crate::resource::kinds::destination_rule::{
+    ClientTls, ClientTlsMode, ConsistentHash, DestinationRule, SimpleLb, TrafficPolicy,
+};
 
-use super::cluster::{Cluster, Endpoint, Target, TlsSettings};
+use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
+use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 use super::hosts::{HostTable, covers, qualify};
+use super::outlier::Outlier;
 use super::private::Private;
 use super::services::{Address, Port, Reach, Service, exported};
 
@@ -43,6 +49,8 @@ pub(super) struct Destinations<'a> {
     pub(super) rules: &'a [HostRule],
     /// Labels of the egress gateway's workload, whose Service is the next hop.
     pub(super) gateway_labels: &'a Labels,
+    /// What is known of endpoints.
+    pub(super) live: &'a Kept<Live>,
     made: HashMap<(String, u16, String), Result<Arc<Cluster>, Failure>>,
 }
 
@@ -53,8 +61,9 @@ impl<'a> Destinations<'a> {
         services: &'a HostTable<Service>,
         rules: &'a [HostRule],
         gateway_labels: &'a Labels,
+        live: &'a Kept<Live>,
     ) -> Self {
-        Self { namespace, root_namespace, services, rules, gateway_labels, made: HashMap::new() }
+        Self { namespace, root_namespace, services, rules, gateway_labels, live, made: HashMap::new() }
     }
 
     /// The cluster of a host, port and subset (empty for none). Without a port: the service's only one, else `default`.
@@ -88,14 +97,15 @@ impl<'a> Destinations<'a> {
         let rule = self.rule(host, &service.namespace);
         let labels = self.subset_labels(rule, subset)?;
         let policy = rule.and_then(|rule| policy(&rule.spec, number, subset));
+        let mut weights = vec![1];
         let target = match &service.reach {
             Reach::Selected(selector) => self.selected(selector, number),
             Reach::Endpoints(addresses) => {
                 let addresses = addresses.iter().filter(|address| has_labels(&address.labels, labels));
                 let tls = tls(policy.as_ref(), service, host)?;
-                Target::Endpoints(
-                    addresses.flat_map(|address| endpoints(address, port, tls.as_ref(), &service.private)).collect(),
-                )
+                weights = addresses.clone().map(|address| address.weight).collect();
+                let endpoints = addresses.map(|address| endpoint(address, port, tls.as_ref(), &service.private));
+                Target::Endpoints(endpoints.collect())
             }
             // Of a wildcard nothing can be resolved.
             Reach::Host if service.host.starts_with('*') => Target::Endpoints(Vec::new()),
@@ -104,9 +114,37 @@ impl<'a> Destinations<'a> {
                 Target::Endpoints(vec![Endpoint::new(host.to_owned(), port.target, tls, service.private.clone())])
             }
         };
+        let target = with_calls_per_connection(target, policy.as_ref());
         let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout })
+        let limits = policy.as_ref().and_then(limits);
+        let balance = self.balance(policy.as_ref(), &name, &target, &weights);
+        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance })
+    }
+
+    /// How calls are spread over endpoints, going on with what is known of each.
+    fn balance(&self, policy: Option<&TrafficPolicy>, name: &str, target: &Target, weights: &[u32]) -> Balance {
+        let Target::Endpoints(endpoints) = target else {
+            return Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0)));
+        };
+        let key: String =
+            iter::once(name).chain(endpoints.iter().map(|one| &*one.pool_key)).collect::<Vec<_>>().join("\n");
+        let live = self.live.get_or(&key, || Live::new(endpoints.len()));
+        let outlier = policy.and_then(|policy| policy.outlier_detection.as_ref()).map(Outlier::new);
+        let balancer = policy.and_then(|policy| policy.load_balancer.as_ref());
+        let hash = balancer.and_then(|balancer| balancer.consistent_hash.as_ref());
+        let choice = match hash.and_then(|hash| Some((hash, hash_by(hash)?))) {
+            Some((hash, by)) => {
+                let names = endpoints.iter().map(|one| &*one.pool_key).zip(weights.iter().copied());
+                Choice::Hash(by, Ring::new(names, ring_size(hash)))
+            }
+            None => match balancer.and_then(|balancer| balancer.simple).unwrap_or_default() {
+                SimpleLb::RoundRobin => Choice::RoundRobin,
+                SimpleLb::Random | SimpleLb::Passthrough => Choice::Random,
+                SimpleLb::LeastRequest | SimpleLb::LeastConn | SimpleLb::Unspecified => Choice::LeastRequest,
+            },
+        };
+        Balance::new(choice, weights, outlier, live)
     }
 
     /// The gateway, if it is among the workloads that a Service selects; nothing else of the mesh runs here.
@@ -161,6 +199,8 @@ fn policy(rule: &DestinationRule, port: u16, subset: &str) -> Option<TrafficPoli
         (Some(general), Some(subset)) => Some(TrafficPolicy {
             tls: subset.tls.or(general.tls),
             connection_pool: subset.connection_pool.or(general.connection_pool),
+            load_balancer: subset.load_balancer.or(general.load_balancer),
+            outlier_detection: subset.outlier_detection.or(general.outlier_detection),
             ..general
         }),
     }
@@ -176,6 +216,8 @@ fn at_port(policy: &TrafficPolicy, port: u16) -> TrafficPolicy {
         Some(settings) => TrafficPolicy {
             tls: settings.tls.clone(),
             connection_pool: settings.connection_pool.clone(),
+            load_balancer: settings.load_balancer.clone(),
+            outlier_detection: settings.outlier_detection.clone(),
             ..TrafficPolicy::default()
         },
     }
@@ -185,20 +227,57 @@ fn connect_timeout(policy: &TrafficPolicy) -> Option<Duration> {
     Some(policy.connection_pool.as_ref()?.tcp.as_ref()?.connect_timeout?.to_std())
 }
 
-fn endpoints(
-    address: &Address,
-    port: &Port,
-    tls: Option<&Arc<TlsSettings>>,
-    private: &Private,
-) -> impl Iterator<Item = Endpoint> {
-    let number = address.ports.get(&port.name).copied().unwrap_or(port.target);
-    let (address, weight, tls, private) = (address.address.clone(), address.weight, tls.cloned(), private.clone());
-    // A weight is as many entries: endpoints are chosen evenly.
-    (0..weight.min(MAX_WEIGHT)).map(move |_| Endpoint::new(address.clone(), number, tls.clone(), private.clone()))
+/// Limits of calls at a time; a limit of connections is one of calls, of which each has a connection.
+fn limits(policy: &TrafficPolicy) -> Option<Limits> {
+    let pool = policy.connection_pool.as_ref()?;
+    let given = |number: i32| u32::try_from(number).ok().filter(|number| *number > 0);
+    let (tcp, http) = (pool.tcp.as_ref(), pool.http.as_ref());
+    let connections = tcp.and_then(|tcp| given(tcp.max_connections));
+    let requests = http.and_then(|http| given(http.http2_max_requests));
+    let at_once = connections.into_iter().chain(requests).min()?;
+    Some(Limits { at_once, waiting: http.and_then(|http| given(http.http1_max_pending_requests)) })
 }
 
-/// Entries that one endpoint may take in its cluster's list, which bounds the list whatever weights are declared.
-const MAX_WEIGHT: u32 = 100;
+fn with_calls_per_connection(target: Target, policy: Option<&TrafficPolicy>) -> Target {
+    let http = policy.and_then(|policy| policy.connection_pool.as_ref()?.http.as_ref());
+    let most = http.and_then(|http| u32::try_from(http.max_requests_per_connection).ok()).filter(|most| *most > 0);
+    match target {
+        Target::Endpoints(mut endpoints) => {
+            endpoints.iter_mut().for_each(|endpoint| endpoint.calls_per_connection = most);
+            Target::Endpoints(endpoints)
+        }
+        gateway @ Target::Gateway(_) => gateway,
+    }
+}
+
+fn endpoint(address: &Address, port: &Port, tls: Option<&Arc<TlsSettings>>, private: &Private) -> Endpoint {
+    let number = address.ports.get(&port.name).copied().unwrap_or(port.target);
+    Endpoint::new(address.address.clone(), number, tls.cloned(), private.clone())
+}
+
+/// What calls of one endpoint have in common; none where the rule names nothing that can be.
+fn hash_by(hash: &ConsistentHash) -> Option<HashBy> {
+    match hash {
+        ConsistentHash { http_header_name: Some(name), .. } => name.parse().ok().map(HashBy::Header),
+        ConsistentHash { http_cookie: Some(cookie), .. } => Some(HashBy::Cookie(HashCookie {
+            name: cookie.name.clone(),
+            path: cookie.path.clone(),
+            life: cookie.ttl.map(crate::resource::Duration::to_std),
+        })),
+        ConsistentHash { use_source_ip: Some(true), .. } => Some(HashBy::SourceIp),
+        ConsistentHash { http_query_parameter_name: Some(name), .. } => Some(HashBy::Query(name.clone())),
+        _ => None,
+    }
+}
+
+/// A ring serves for Maglev too, which spreads no worse.
+fn ring_size(hash: &ConsistentHash) -> u64 {
+    match (&hash.ring_hash, &hash.maglev) {
+        (Some(ring), _) => ring.minimum_ring_size,
+        (None, Some(maglev)) => maglev.table_size,
+        (None, None) => hash.minimum_ring_size,
+    }
+}
 
 /// TLS to a service as its policy says.
 ///

@@ -159,7 +159,7 @@ fn has(headers: &HeaderMap, name: &HeaderName, text: &Text) -> bool {
 }
 
 /// The first value of a query parameter, undecoded.
-fn first_parameter<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
+pub(super) fn first_parameter<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
     let query = call.path_and_query().query()?;
     query.split('&').find_map(|pair| match pair.split_once('=') {
         Some((key, value)) => (key == name).then_some(value),

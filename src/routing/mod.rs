@@ -3,11 +3,13 @@
 //! A sidecar sees a *scope*: the services and VirtualServices visible from its namespace. The gateway has one table for
 //! each server port. Both are looked up by host first ([`HostTable`]), then route by route.
 
+mod balance;
 mod cluster;
 mod compile;
 mod destinations;
 mod hosts;
 mod matching;
+mod outlier;
 mod private;
 mod route;
 mod services;
@@ -20,7 +22,8 @@ use crate::call::{Call, Failure};
 use hosts::HostTable;
 use route::Routes;
 
-pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
+pub use balance::{Balance, Busy, Live as Endpoints};
+pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
 pub use private::Private;

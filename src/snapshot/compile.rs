@@ -2,10 +2,10 @@
 
 use crate::call::Reporter;
 use crate::identity::Workload;
-use crate::policy::{Enforcement, Live, Policy};
+use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
-use crate::routing::{GATEWAY_NAMESPACE, Networking, RouteTable};
+use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, RouteTable};
 
 use super::{SidecarListener, Snapshot};
 
@@ -31,6 +31,8 @@ pub struct Compiler {
     pub enforcement: Enforcement,
     /// What handlers take over from one snapshot to the next.
     pub live: Live,
+    /// What is known of endpoints.
+    pub endpoints: Kept<Endpoints>,
 }
 
 impl Compiler {
@@ -44,7 +46,7 @@ impl Compiler {
         let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
         let sidecars = sidecars(view, &self.listeners, &mut notes)?;
-        let routes = routes(view, &sidecars, gateway.as_ref())?;
+        let routes = routes(view, &sidecars, gateway.as_ref(), &self.endpoints)?;
         let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         let sidecars = sidecars.listeners;
@@ -89,7 +91,12 @@ fn scope_of(namespaces: &mut Vec<String>, namespace: &str) -> usize {
     })
 }
 
-fn routes(view: &dyn View, sidecars: &Sidecars, gateway: Option<&Workload>) -> Result<RouteTable, LoadError> {
+fn routes(
+    view: &dyn View,
+    sidecars: &Sidecars,
+    gateway: Option<&Workload>,
+    endpoints: &Kept<Endpoints>,
+) -> Result<RouteTable, LoadError> {
     let mut networking = Networking::default();
     load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
     load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
@@ -100,5 +107,5 @@ fn routes(view: &dyn View, sidecars: &Sidecars, gateway: Option<&Workload>) -> R
     load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
     let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
     let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
-    Ok(networking.compile(&namespaces, &labels))
+    Ok(networking.compile(&namespaces, &labels, endpoints))
 }

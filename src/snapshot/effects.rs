@@ -24,24 +24,43 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
     (&SERVICE_ENTRY, "spec.workloadSelector", "no workload of the mesh answers for it"),
     (&DESTINATION_RULE, "spec.workloadSelector", "the rule holds for every caller"),
-    (&DESTINATION_RULE, "spec.trafficPolicy.outlierDetection", NOT_LIMITED),
-    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http", NOT_LIMITED),
-    (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.consistentHash", EVENLY),
     (&DESTINATION_RULE, "spec.trafficPolicy.tunnel", "the origin is dialled directly"),
     (&DESTINATION_RULE, "spec.trafficPolicy.proxyProtocol", "no PROXY header is sent"),
     (&DESTINATION_RULE, "spec.trafficPolicy.tls.credentialName", UNREACHABLE),
     (&DESTINATION_RULE, "spec.trafficPolicy.tls.caCrl", "revocation lists are not read"),
-    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.outlierDetection", NOT_LIMITED),
-    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http", NOT_LIMITED),
-    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.consistentHash", EVENLY),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.credentialName", UNREACHABLE),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.caCrl", "revocation lists are not read"),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.tcp.tcpKeepalive", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.tcp.maxConnectionDuration", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.tcp.idleTimeout", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.idleTimeout", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy", ONE_PROTOCOL),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.useClientProtocol", ONE_PROTOCOL),
+    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams", ONE_PROTOCOL),
+    (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.localityLbSetting", ALIKE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.warmup", ALIKE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.warmupDurationSecs", ALIKE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.tcp.tcpKeepalive", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.tcp.maxConnectionDuration", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.tcp.idleTimeout", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.idleTimeout", KEPT_SHORT),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.h2UpgradePolicy", ONE_PROTOCOL),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.useClientProtocol", ONE_PROTOCOL),
+    (
+        &DESTINATION_RULE,
+        "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.maxConcurrentStreams",
+        ONE_PROTOCOL,
+    ),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.localityLbSetting", ALIKE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.warmup", ALIKE),
+    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.loadBalancer.warmupDurationSecs", ALIKE),
 ];
 
+const KEPT_SHORT: &str = "idle connections are closed after 50 s, those in use live as long as their calls";
+const ONE_PROTOCOL: &str = "calls go over HTTP/1.1";
+const ALIKE: &str = "endpoints are alike wherever they are, from the start";
 const UNANSWERED: &str = "calls that only this could answer get 503";
 const UNCHANGED: &str = "requests and answers pass unchanged";
-const NOT_LIMITED: &str = "nothing is limited or ejected";
-const EVENLY: &str = "endpoints are chosen evenly";
 const UNREACHABLE: &str = "calls get 503; name files instead";
 
 /// Warns of every such field that a resource uses.

@@ -15,6 +15,7 @@ use tokio_util::either::Either;
 use crate::call::{Failure, TlsFault};
 use crate::routing::{Endpoint, TlsSettings};
 
+use super::breaker::Breakers;
 use super::dial::dial;
 use super::names::Names;
 use super::resolve::Overrides;
@@ -26,6 +27,7 @@ pub struct Connector {
     overrides: Overrides,
     names: Names,
     tls: TlsConfigs,
+    pub(super) breakers: Breakers,
 }
 
 /// A socket: of an address, or of the machine's own.
@@ -37,7 +39,7 @@ pub type Stream = Either<Socket, Box<TlsStream<Socket>>>;
 impl Connector {
     /// A connector with address overrides, name servers and TLS configurations.
     pub fn new(overrides: Overrides, names: Names, tls: TlsConfigs) -> Self {
-        Self { overrides, names, tls }
+        Self { overrides, names, tls, breakers: Breakers::default() }
     }
 
     /// An open stream to an endpoint, within `timeout` for all of it.

@@ -16,25 +16,33 @@ use hyper_util::rt::TokioIo;
 
 use crate::call::Failure;
 use crate::metrics::{Counter, Shard};
-use crate::routing::Endpoint;
+use crate::routing::{Endpoint, Limits};
 
+use super::breaker::Slot;
 use super::connect::Connector;
 use super::pool::{Lendable, Pool};
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
 const MAX_HEADERS: usize = 100;
 
-impl Lendable for SendRequest<RequestBody> {
+/// A connection, and how many calls it has carried.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<RequestBody>,
+    carried: u32,
+}
+
+impl Lendable for Connection {
     fn ready(&self) -> bool {
-        self.is_ready()
+        self.sender.is_ready()
     }
 
     fn closed(&self) -> bool {
-        self.is_closed()
+        self.sender.is_closed()
     }
 }
 
-type SharedPool = Rc<RefCell<Pool<SendRequest<RequestBody>>>>;
+type SharedPool = Rc<RefCell<Pool<Connection>>>;
 
 /// The way of one worker to all origins.
 #[derive(Debug)]
@@ -70,9 +78,9 @@ impl Upstream {
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
-        while let Some(mut sender) = self.take(endpoint) {
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(|body| self.lend(body, sender, endpoint))),
+        while let Some(mut connection) = self.take(endpoint) {
+            match connection.sender.try_send_request(request).await {
+                Ok(response) => return Ok(response.map(|body| self.lend(body, connection, endpoint))),
                 Err(mut failed) => match failed.take_message() {
                     // Not a byte was sent: the connection was closed while it lay idle.
                     Some(unsent) => request = unsent,
@@ -94,14 +102,14 @@ impl Upstream {
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         let failed = |failure| SendFailure { failure, reused: false };
-        let mut sender = self.connect(endpoint, connect_timeout).await.map_err(failed)?;
-        let answered = sender.send_request(request).await;
+        let mut connection = self.connect(endpoint, connect_timeout).await.map_err(failed)?;
+        let answered = connection.sender.send_request(request).await;
         answered
-            .map(|response| response.map(|body| self.lend(body, sender, endpoint)))
+            .map(|response| response.map(|body| self.lend(body, connection, endpoint)))
             .map_err(|e| failed(failure_of(&e)))
     }
 
-    fn take(&self, endpoint: &Endpoint) -> Option<SendRequest<RequestBody>> {
+    fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
         self.pool.borrow_mut().take(&endpoint.pool_key)
     }
 
@@ -110,7 +118,7 @@ impl Upstream {
         self.pool.borrow_mut().sweep(Instant::now());
     }
 
-    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<SendRequest<RequestBody>, Failure> {
+    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
         let connected = self.connector.connect(endpoint, timeout).await;
         let counter = if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
         self.shard.count(counter);
@@ -121,11 +129,22 @@ impl Upstream {
             .map_err(|error| failure_of(&error))?;
         // Ends with the connection, whose errors reach whoever waits for its answers.
         tokio::task::spawn_local(connection);
-        Ok(sender)
+        Ok(Connection { sender, carried: 0 })
     }
 
-    fn lend(&self, body: Incoming, sender: SendRequest<RequestBody>, endpoint: &Endpoint) -> ResponseBody {
-        let lent = Lent { sender, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
+    /// Room for a call to a cluster that takes only so many at a time.
+    ///
+    /// # Errors
+    /// [`Failure::Overflow`] when too many wait already.
+    pub async fn room(&self, cluster: &str, limits: &Limits) -> Result<Slot, Failure> {
+        self.connector.breakers.room(cluster, limits).await
+    }
+
+    fn lend(&self, body: Incoming, mut connection: Connection, endpoint: &Endpoint) -> ResponseBody {
+        connection.carried = connection.carried.saturating_add(1);
+        // One that has carried all that it may is closed when its sender is dropped.
+        let is_kept = endpoint.calls_per_connection.is_none_or(|most| connection.carried < most);
+        let lent = Lent { connection, is_kept, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
         let mut body = ResponseBody { body, lent: Some(lent) };
         body.return_if_ended();
         body
@@ -190,7 +209,8 @@ impl Body for RequestBody {
 
 /// A connection that goes back to its pool when the body it carries has ended.
 struct Lent {
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
+    is_kept: bool,
     key: Arc<str>,
     pool: SharedPool,
 }
@@ -206,8 +226,9 @@ impl ResponseBody {
     fn return_if_ended(&mut self) {
         if self.body.is_end_stream()
             && let Some(lent) = self.lent.take()
+            && lent.is_kept
         {
-            lent.pool.borrow_mut().put(&lent.key, lent.sender, Instant::now());
+            lent.pool.borrow_mut().put(&lent.key, lent.connection, Instant::now());
         }
     }
 }

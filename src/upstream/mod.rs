@@ -3,6 +3,7 @@
 //! One [`Upstream`] belongs to one worker; nothing in it is shared between threads but the TLS configurations, which are
 //! built once for each [`TlsSettings`](crate::routing::TlsSettings).
 
+mod breaker;
 mod connect;
 mod dial;
 mod http;
@@ -12,6 +13,7 @@ mod resolve;
 mod tls;
 
 pub use self::http::{RequestBody, ResponseBody, Upstream};
+pub use breaker::Slot;
 pub use connect::{Connector, Stream};
 pub use names::Names;
 pub use resolve::{Override, Overrides};

@@ -3,6 +3,7 @@
 mod harness;
 mod stage;
 
+mod balance;
 mod cli;
 mod eval;
 mod layering;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use egressctl::cli::demo::origin::{Origin, Reply};
 
-use crate::proxied::{PATIENCE, Site};
-use crate::stage::{Stage, curl};
+use crate::proxied::Site;
+use crate::stage::{Stage, curl, until};
 
 const PAGES: [&str; 3] = ["/politics", "/sport", "/health"];
 
@@ -25,16 +25,6 @@ fn curls(listener: &str, page: &str) -> (String, String) {
 
 fn statuses(listener: &str) -> [String; 3] {
     PAGES.map(|page| curls(listener, page).0)
-}
-
-/// Until a condition holds that another process brings about.
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(std::time::Instant::now() < deadline, "it never came to this: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -137,6 +137,16 @@ impl Stage {
     }
 }
 
+/// Until a condition holds that another process brings about.
+#[track_caller]
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came to this: {what}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// Real curl. Without it the tests that need it pass by, unless EGRESSCTL_TEST_REQUIRES_CURL is set, as CI does.
 pub(crate) fn curl() -> Option<&'static str> {
     let found = Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success());
