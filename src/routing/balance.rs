@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn most_calls_stay_where_they_were_when_an_endpoint_goes() {
-        let ring = |names: &[&'static str]| Ring::new(names.to_vec().into_iter().map(|name| (name, 1)), 0);
+        let ring = |names: &[&'static str]| Ring::new(names.iter().copied().map(|name| (name, 1)), 0);
         let (all, fewer) = (ring(&["a", "b", "c"]), ring(&["a", "b"]));
         let first = |ring: &Ring, user: u64| ring.from(hash(&user)).next();
         let moved =
