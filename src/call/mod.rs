@@ -4,6 +4,7 @@
 //! is judged, logged and sent upstream are all the Call's own fields. An [`Outcome`] closes it, exactly once.
 
 mod attributes;
+mod client_hello;
 mod code;
 mod failure;
 mod normalize;
@@ -19,6 +20,7 @@ use crate::expr::Timestamp;
 use crate::identity::Workload;
 
 pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
+pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};

@@ -107,6 +107,14 @@ fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Fa
     }
 }
 
+/// The canonical form of the name in a ClientHello; `None` for what is no name of a host. An address is none
+/// (RFC 6066 §3).
+pub(super) fn server_name(text: &str) -> Option<Box<str>> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let valid = valid_host(name) && !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    valid.then(|| name.to_ascii_lowercase().into_boxed_str())
+}
+
 /// Lower case, no trailing dot, no default port: so that `EDITION.cnn.com.:80` is judged as `edition.cnn.com`.
 fn authority_of(text: &str) -> Result<Authority, Failure> {
     const BAD: Failure = Failure::BadRequest("the host is not a valid name or address");
