@@ -3,6 +3,7 @@
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
 mod explain;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,12 @@ fn follow<'s>(
 
 /// What one hop does with a call.
 pub fn decide<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Decision<'s> {
+    if call.tunnel().is_some() {
+        return match tunnel::decide(snapshot, hop, call) {
+            Ok(cluster) => Decision::Forward(Forward { cluster, timeout: None }),
+            Err(failure) => Decision::Refuse(failure),
+        };
+    }
     let found = match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),

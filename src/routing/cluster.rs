@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tunnel::Original;
+
 /// A destination: host, port and subset with everything that its DestinationRule says.
 #[derive(Debug)]
 pub struct Cluster {
@@ -16,6 +18,8 @@ pub struct Cluster {
     pub target: Target,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
+    /// How tunnels reach it, where that is for the caller to say.
+    pub(super) original: Option<Original>,
 }
 
 /// Who answers for a [`Cluster`].

@@ -11,6 +11,7 @@ use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, Destina
 use super::cluster::{Cluster, Endpoint, Target, TlsSettings};
 use super::hosts::{HostTable, covers, qualify};
 use super::services::{Address, Port, Reach, Service, exported};
+use super::tunnel::Original;
 
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,7 +104,8 @@ impl<'a> Destinations<'a> {
         };
         let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout })
+        let original = original(service, port, policy.as_ref(), host);
+        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, original })
     }
 
     /// The gateway, if it is among the workloads that a Service selects; nothing else of the mesh runs here.
@@ -205,6 +207,13 @@ fn tls(policy: Option<&TrafficPolicy>, service: &Service, host: &str) -> Result<
         _ if !spec.credential_name.is_empty() => Err(Failure::Tls(TlsFault::Unusable)),
         ClientTlsMode::Simple | ClientTlsMode::Mutual => Ok(Some(Arc::new(settings(spec, service, host)))),
     }
+}
+
+/// How tunnels reach a service that is where the caller wants to go; never where TLS is to be originated, whose name would
+/// be the caller's to choose.
+fn original(service: &Service, port: &Port, policy: Option<&TrafficPolicy>, host: &str) -> Option<Original> {
+    let plain = || tls(policy, service, host).is_ok_and(|tls| tls.is_none());
+    (service.original && plain()).then(|| Original { port: port.target, addresses: service.addresses.clone() })
 }
 
 fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {

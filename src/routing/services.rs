@@ -8,6 +8,7 @@ use crate::resource::kinds::service_entry::{Endpoint, Resolution, ServiceEntry};
 use crate::resource::{Labels, Resource};
 
 use super::hosts::{HostTable, qualify};
+use super::subnet::{Subnet, subnets};
 
 /// A registered host.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub(super) struct Service {
     pub(super) namespace: String,
     pub(super) ports: Vec<Port>,
     pub(super) reach: Reach,
+    /// Networks that clients dial for it.
+    pub(super) addresses: Vec<Subnet>,
+    /// Whether it is reached where the caller wanted to go.
+    pub(super) original: bool,
     /// Names that certificates of its endpoints carry, if not its host.
     pub(super) subject_alt_names: Vec<String>,
     export_to: Vec<String>,
@@ -30,6 +35,17 @@ pub(super) struct Port {
     pub(super) target: u16,
     /// Whether HTTP is spoken there, so that routes and policies apply.
     pub(super) http: bool,
+    /// What is spoken there if its bytes are passed on unread.
+    pub(super) bytes: Option<Bytes>,
+}
+
+/// Protocols whose bytes are passed on unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Told apart by server name.
+    Tls,
+    /// Told apart by nothing.
+    Tcp,
 }
 
 /// How a [`Service`] is reached.
@@ -86,8 +102,8 @@ impl Services {
             .filter_map(|port| {
                 let number = u16::try_from(port.number).ok()?;
                 let target = u16::try_from(port.target_port).ok().filter(|target| *target > 0);
-                let http = is_http(&port.protocol);
-                Some(Port { number, name: port.name.clone(), target: target.unwrap_or(number), http })
+                let (http, bytes) = (is_http(&port.protocol), bytes(&port.protocol));
+                Some(Port { number, name: port.name.clone(), target: target.unwrap_or(number), http, bytes })
             })
             .collect();
         let reach = match spec.resolution {
@@ -100,6 +116,8 @@ impl Services {
             namespace: resource.namespace().to_owned(),
             ports: ports.clone(),
             reach: reach.clone(),
+            addresses: subnets(&spec.addresses),
+            original: matches!(spec.resolution, Resolution::None | Resolution::DynamicDns) && spec.endpoints.is_empty(),
             subject_alt_names: spec.subject_alt_names.clone(),
             export_to: spec.export_to.clone(),
         }));
@@ -110,13 +128,15 @@ impl Services {
         let ServiceSpec { ports, selector, .. } = service.spec.clone().unwrap_or_default();
         let ports = ports.unwrap_or_default().into_iter().filter_map(|port| {
             let number = u16::try_from(port.port).ok()?;
-            Some(Port { number, name: port.name.unwrap_or_default(), target: number, http: true })
+            Some(Port { number, name: port.name.unwrap_or_default(), target: number, http: true, bytes: None })
         });
         self.0.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),
             namespace: resource.namespace().to_owned(),
             ports: ports.collect(),
             reach: Reach::Selected(selector.unwrap_or_default().into_iter().collect()),
+            addresses: Vec::new(),
+            original: false,
             subject_alt_names: Vec::new(),
             export_to: Vec::new(),
         });
@@ -148,4 +168,13 @@ fn address(endpoint: &Endpoint) -> Address {
 /// here.
 fn is_http(protocol: &str) -> bool {
     ["", "HTTP", "HTTP2", "GRPC", "GRPC-WEB"].iter().any(|http| http.eq_ignore_ascii_case(protocol))
+}
+
+/// How the bytes of a protocol are passed on, if they are.
+pub(super) fn bytes(protocol: &str) -> Option<Bytes> {
+    match protocol.to_ascii_uppercase().as_str() {
+        "TLS" | "HTTPS" => Some(Bytes::Tls),
+        "TCP" | "MONGO" | "REDIS" | "MYSQL" => Some(Bytes::Tcp),
+        _ => None,
+    }
 }
