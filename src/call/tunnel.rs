@@ -57,6 +57,16 @@ impl Call {
         self.tunnel.as_ref()
     }
 
+    /// Whether the caller named an address, and nothing says yet which host is meant by it.
+    pub fn is_to_address(&self) -> bool {
+        self.tunnel.as_ref().is_some_and(|tunnel| tunnel.address.is_some())
+    }
+
+    /// Takes an address to be the host that it is declared for.
+    pub fn means(&mut self, host: &str) {
+        self.authority = Authority::new(host, self.authority.port());
+    }
+
     /// Takes the name that its TLS is going to ask for to be its host's; [`Call::confirm`] sees whether it was.
     pub fn expect_tls(&mut self) {
         if let Some(tunnel) = self.tunnel.as_mut().filter(|tunnel| tunnel.address.is_none()) {

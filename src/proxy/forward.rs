@@ -58,7 +58,7 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE)
 }
 
-fn choose(cluster: &Cluster, chance: u64) -> Option<&Endpoint> {
+pub(super) fn choose(cluster: &Cluster, chance: u64) -> Option<&Endpoint> {
     let Target::Endpoints(endpoints) = &cluster.target else { return None };
     match endpoints.as_slice() {
         [] => None,
@@ -78,6 +78,10 @@ fn request(call: &Call, edits: &[HeaderEdit], body: RequestBody) -> Request<Requ
     edit(request.headers_mut(), edits);
     let host = HeaderValue::from_str(call.authority().as_str()).expect("a normalized authority is plain ASCII");
     request.headers_mut().insert(header::HOST, host);
+    if let Some(protocol) = call.upgrade() {
+        request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers_mut().insert(header::UPGRADE, protocol.clone());
+    }
     if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
         // hyper would send a GET without its body otherwise.
         request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

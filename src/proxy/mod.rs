@@ -3,8 +3,12 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod body;
+mod client;
 mod connection;
+mod copy;
+mod direct;
 mod drain;
+mod early;
 mod exchange;
 mod forward;
 mod limits;
@@ -12,6 +16,9 @@ mod listener;
 mod patient;
 mod report;
 mod respond;
+mod sniff;
+mod socks;
+mod tunnel;
 mod worker;
 
 pub use drain::{Drain, Phase};

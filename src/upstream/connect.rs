@@ -69,9 +69,10 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
 }
 
 /// An open stream to an origin.
-pub(super) enum Stream {
+pub enum Stream {
+    /// Plain TCP.
     Plain(TcpStream),
-    /// Boxed: a TLS session is far larger than a socket.
+    /// With TLS of ours; boxed, as a TLS session is far larger than a socket.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -18,7 +18,7 @@ use crate::call::Failure;
 use crate::metrics::{Counter, Shard};
 use crate::routing::Endpoint;
 
-use super::connect::Connector;
+use super::connect::{Connector, Stream};
 use super::pool::{Lendable, Pool};
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
@@ -110,17 +110,26 @@ impl Upstream {
         self.pool.borrow_mut().sweep(Instant::now());
     }
 
-    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<SendRequest<RequestBody>, Failure> {
+    /// A connection for one call alone, whose bytes are not looked at.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Failure> {
         let connected = self.connector.connect(endpoint, timeout).await;
         let counter = if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
         self.shard.count(counter);
+        connected
+    }
+
+    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<SendRequest<RequestBody>, Failure> {
+        let stream = self.open(endpoint, timeout).await?;
         let (sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(connected?))
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failure_of(&error))?;
         // Ends with the connection, whose errors reach whoever waits for its answers.
-        tokio::task::spawn_local(connection);
+        tokio::task::spawn_local(connection.with_upgrades());
         Ok(sender)
     }
 

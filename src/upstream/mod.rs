@@ -10,6 +10,6 @@ mod resolve;
 mod tls;
 
 pub use self::http::{RequestBody, ResponseBody, Upstream};
-pub use connect::Connector;
+pub use connect::{Connector, Stream};
 pub use resolve::{Override, Overrides};
 pub use tls::TlsConfigs;

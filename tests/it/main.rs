@@ -16,3 +16,4 @@ mod proxy;
 mod recovery;
 mod scenario;
 mod trace;
+mod tunnels;
