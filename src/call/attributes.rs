@@ -162,10 +162,7 @@ impl<'a> CallBag<'a> {
 impl Bag for CallBag<'_> {
     fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
         let asked = if self.call.tunnel().is_some() { self.tunnel(slot) } else { self.request(slot) };
-        asked
-            .or_else(|| self.source(slot))
-            .or_else(|| self.response(slot))
-            .or_else(|| self.destination(slot))
+        asked.or_else(|| self.source(slot)).or_else(|| self.response(slot)).or_else(|| self.destination(slot))
     }
 }
 

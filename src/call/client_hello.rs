@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn a_name_has_one_form_and_an_address_is_none() {
         assert_eq!(client_hello(&hello(&with_name(b"Edition.CNN.com."))), named("edition.cnn.com"));
-        for bad in [&b"192.0.2.1"[..], b"", b".", b"a..b", b"a b", b"a\0b", b"[::1]", b"a.example:443", "ü.example".as_bytes()]
+        for bad in
+            [&b"192.0.2.1"[..], b"", b".", b"a..b", b"a b", b"a\0b", b"[::1]", b"a.example:443", "ü.example".as_bytes()]
         {
             assert_eq!(client_hello(&hello(&with_name(bad))), Err(HelloFault::BadName), "{bad:?}");
         }

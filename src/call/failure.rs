@@ -207,7 +207,9 @@ impl Failure {
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {
-            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => Side::Client,
+            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => {
+                Side::Client
+            }
             Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload | Failure::Denied(_) => {
                 Side::Us
             }

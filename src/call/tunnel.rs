@@ -128,7 +128,9 @@ mod tests {
         let call = to("Edition.CNN.com.:443").expect("a target");
         assert_eq!((call.authority().host(), call.authority().port()), ("edition.cnn.com", 443));
         assert_eq!(to("[::1]:443").expect("an address").tunnel().and_then(Tunnel::address), "::1".parse().ok());
-        for bad in ["", "a.example", "a.example:", "a.example:0", "a.example:65536", ":443", "a b:443", "u@a.example:443"] {
+        for bad in
+            ["", "a.example", "a.example:", "a.example:0", "a.example:65536", ":443", "a b:443", "u@a.example:443"]
+        {
             assert!(to(bad).is_err(), "{bad}");
         }
     }

@@ -40,6 +40,8 @@ pub struct NodeConfig {
     pub ca_file: Option<PathBuf>,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
+    /// Whether every client connection begins with the PROXY protocol.
+    pub proxy_protocol: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -146,12 +148,15 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let (phase, drain) = Drain::new();
     let metrics = Metrics::new(workers);
+    // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
+    let room_for_tunnels = accesslog::Config::default().capacity / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
         connector,
-        limits: config.limits.clone(),
+        limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         drain,
+        proxy_protocol: config.proxy_protocol,
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {

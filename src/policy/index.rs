@@ -73,7 +73,8 @@ impl Index {
 
     /// All rules, for a call that cannot be looked up.
     pub(super) fn all(&self) -> Candidates {
-        let mut all: Candidates = self.always.iter().chain(self.tables.iter().flat_map(|table| &table.all)).copied().collect();
+        let mut all: Candidates =
+            self.always.iter().chain(self.tables.iter().flat_map(|table| &table.all)).copied().collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -91,7 +91,9 @@ fn remedy(call: &Call, failure: Failure) -> String {
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
         Failure::NoRoute if call.tunnel().is_some() => {
-            format!("a tls or tcp route for {host} and the port {port} in a VirtualService of {host}, where the call passes")
+            format!(
+                "a tls or tcp route for {host} and the port {port} in a VirtualService of {host}, where the call passes"
+            )
         }
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
         Failure::Tunnel(TunnelFault::TlsToHttp) => {

@@ -1,7 +1,7 @@
 //! One client connection to its end: what its first byte says, then HTTP/1.1 or tunnels. The only file with hyper's server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use crate::call::{Failure, TLS_HANDSHAKE};
+use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
 use crate::metrics::Counter;
 
 use super::client::{Client, Next};
@@ -21,18 +21,26 @@ use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
 use super::sniff::first_byte;
+use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, socks, tunnel};
+use super::{direct, preface, socks};
 
 /// What HTTP is read from and written to.
 type Io = TokioIo<Patient<Early<TcpStream>>>;
 
 /// Serves one client connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    listener: usize,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut drain: Drain,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let client = Client::new(listener, peer.ip());
+    let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
+    let client = Client::new(listener, peer);
     let served = match first_byte(&[], &stream, worker.limits.head_timeout).await {
         None => return,
         Some(TLS_HANDSHAKE) => direct::serve(&worker, &client, stream).await,
@@ -43,6 +51,23 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream
     if let Some((client, early, stream)) = served {
         serve_http(&worker, client, early, stream, &mut drain).await;
     }
+}
+
+/// Whose connection it is, as far as a balancer tells; `None` where it had to and did not.
+async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
+    if !worker.proxy_protocol {
+        return Some(peer);
+    }
+    let reason = match tokio::time::timeout(worker.limits.hello_timeout, preface::read(stream)).await {
+        Ok(Ok(told)) => return Some(told.unwrap_or(peer)),
+        Ok(Err(preface::Fault::Missing)) => "the connection does not begin with a PROXY header, as all here must",
+        Ok(Err(preface::Fault::Malformed)) => "the PROXY header cannot be read",
+        // Balancers open connections only to see whether anybody listens.
+        Ok(Err(preface::Fault::Broken)) | Err(_) => return None,
+    };
+    worker.shard.count(Counter::BadConnections);
+    report_head(worker, Failure::Tunnel(TunnelFault::Preface(reason))).await;
+    None
 }
 
 /// The inside of a tunnel in which HTTP is spoken.

@@ -45,7 +45,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<
     ///
     /// A worker has one `buffer` for all: a pair that waits has none, and one whose reader is slow only what it has not
     /// taken.
-    pub(super) async fn pass(self, idle: Duration, buffer: &RefCell<Box<[u8]>>, mut count: impl FnMut(Way, usize)) -> Ended {
+    pub(super) async fn pass(
+        self,
+        idle: Duration,
+        buffer: &RefCell<Box<[u8]>>,
+        mut count: impl FnMut(Way, usize),
+    ) -> Ended {
         let Self { mut client, mut origin, early } = self;
         let mut up = Direction { waiting: early, ..Direction::default() };
         let mut down = Direction::default();

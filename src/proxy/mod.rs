@@ -14,6 +14,7 @@ mod forward;
 mod limits;
 mod listener;
 mod patient;
+mod preface;
 mod report;
 mod respond;
 mod sniff;

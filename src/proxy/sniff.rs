@@ -38,10 +38,7 @@ pub(super) async fn server_name(
     tokio::time::timeout(patience, read_hello(early, stream)).await.unwrap_or(Err(late))
 }
 
-async fn read_hello(
-    early: &mut Vec<u8>,
-    stream: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<Box<str>>, NoHello> {
+async fn read_hello(early: &mut Vec<u8>, stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Box<str>>, NoHello> {
     loop {
         match client_hello(early).map_err(|fault| NoHello::Refused(fault.into()))? {
             ClientHello::Whole(name) => return Ok(name),

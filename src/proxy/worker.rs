@@ -38,6 +38,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Tells when to stop.
     pub drain: Drain,
+    /// Whether every connection begins with the PROXY protocol.
+    pub proxy_protocol: bool,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -46,6 +48,7 @@ pub struct Worker {
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
+    pub(super) proxy_protocol: bool,
     pub(super) scratch: RefCell<Scratch>,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
@@ -108,6 +111,7 @@ impl Worker {
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             shard,
+            proxy_protocol: shared.proxy_protocol,
             scratch: RefCell::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),

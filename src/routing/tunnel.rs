@@ -46,7 +46,11 @@ pub(super) struct Tunnels {
 pub(super) enum Port {
     Http,
     /// With the cluster of the service, where no route applies.
-    Bytes { tls: bool, routes: Vec<Route>, service: Result<Arc<Cluster>, Failure> },
+    Bytes {
+        tls: bool,
+        routes: Vec<Route>,
+        service: Result<Arc<Cluster>, Failure>,
+    },
 }
 
 /// What the gateway's servers on one port do with tunnels.

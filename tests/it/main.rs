@@ -17,3 +17,4 @@ mod recovery;
 mod scenario;
 mod trace;
 mod tunnels;
+mod upgrades;

@@ -39,8 +39,7 @@ impl Passed {
     }
 
     fn proxy(&self, arguments: &[&str]) -> Proxied {
-        let resolve =
-            ["edition", "money", "sport"].map(|name| format!("{name}.cnn.com:443:{}", self.origin.address));
+        let resolve = ["edition", "money", "sport"].map(|name| format!("{name}.cnn.com:443:{}", self.origin.address));
         let mut all: Vec<&str> = resolve.iter().flat_map(|resolve| ["--resolve", resolve]).collect();
         all.extend(arguments);
         Proxied::start(&self.scene, &all)
@@ -243,7 +242,7 @@ fn tls_without_a_proxys_request_goes_to_the_name_that_it_asks_for() {
     assert!(page.is_some_and(|page| page.starts_with("HTTP/1.1 200")));
     assert_eq!(passed.get(dial(proxy.address), "edition.bbc.com"), None);
     passed.scene.wait_for_entry("edition.bbc.com");
-    assert!(passed.scene.wait_for_entry("egress-tls").contains("\"destination\":\"edition.cnn.com\""));
+    assert!(passed.scene.wait_for_entry("\"destination\":\"edition.cnn.com\"").contains("egress-tls"));
 }
 
 #[test]
@@ -399,4 +398,67 @@ fn openssl_is_refused_another_name() {
     };
     assert!(ask("edition.cnn.com").contains("Verify return code: 0 (ok)"));
     assert!(!ask("money.cnn.com").contains("BEGIN CERTIFICATE"));
+}
+
+#[test]
+fn a_balancer_tells_whose_connection_it_is_and_must() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    let monitoring = std::fs::read_to_string(scene.fixture("passthrough/monitoring.yaml")).expect("a fixture");
+    let monitoring = monitoring.replace("event: connection.event | \"unknown\"", "event: 'source.ip'");
+    let db = entry_of("db.example", 3306, "TCP", greeter(), "");
+    scene.ok_with(&["create", "-f", "-"], &format!("{monitoring}---\n{db}"));
+    let proxy = Proxied::start(&scene, &["--proxy-protocol"]);
+    let mut stream = dial(proxy.address);
+    stream
+        .write_all(b"PROXY TCP4 192.0.2.77 198.51.100.1 1 2\r\nCONNECT db.example:3306 HTTP/1.1\r\n\r\n")
+        .expect("it reads");
+    // A CONNECT without Host: the target says it all.
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 200"));
+    drop(stream);
+    scene.wait_for_entry("192.0.2.77");
+    let mut stream = dial(proxy.address);
+    stream.write_all(b"CONNECT db.example:3306 HTTP/1.1\r\nhost: db.example:3306\r\n\r\n").expect("it reads");
+    assert!(closed(&mut stream));
+    scene.wait_for_entry("does not begin with a PROXY header");
+}
+
+#[test]
+fn a_tunnel_that_lies_idle_is_closed_and_one_that_is_open_is_cut_off_when_the_drain_ends() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.declare(&["passthrough/monitoring.yaml"]);
+    scene.ok_with(&["create", "-f", "-"], &entry_of("db.example", 3306, "TCP", greeter(), ""));
+    let mut greeting = [0; 6];
+    {
+        let proxy = Proxied::start(&scene, &["--tunnel-idle-timeout", "100ms"]);
+        let mut stream = opened(proxy.address, "db.example:3306");
+        stream.read_exact(&mut greeting).expect("it greets");
+        assert!(closed(&mut stream));
+        assert!(scene.wait_for_entry("db.example").contains("\"flags\":\"-\""));
+    }
+    let mut proxy = Proxied::start(&scene, &["--drain-timeout", "100ms"]);
+    let mut stream = opened(proxy.address, "db.example:3306");
+    stream.read_exact(&mut greeting).expect("it greets");
+    scene.ok(&["proxy", "stop"]);
+    assert!(closed(&mut stream));
+    assert!(proxy.wait().success());
+    assert!(scene.wait_for_entry("\"flags\":\"DC\"").contains("\"sentBytes\":6"));
+}
+
+#[test]
+fn a_configuration_that_comes_while_a_tunnel_is_open_makes_its_report() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.ok_with(&["create", "-f", "-"], &entry_of("db.example", 3306, "TCP", greeter(), ""));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut stream = opened(proxy.address, "db.example:3306");
+    stream.read_exact(&mut [0; 6]).expect("it greets");
+    let before = scene.wait_for_status()["revision"].clone();
+    scene.declare(&["passthrough/monitoring.yaml"]);
+    while scene.wait_for_status()["revision"] == before {
+        std::thread::yield_now();
+    }
+    drop(stream);
+    scene.wait_for_entry("db.example");
 }

@@ -70,7 +70,8 @@ impl Networking {
                     None if port.http => Port::Http,
                     None => continue,
                     Some(bytes) => {
-                        let routes = sidecar_routes(&bound.of(&service.host), service, port.number, bytes, destinations);
+                        let routes =
+                            sidecar_routes(&bound.of(&service.host), service, port.number, bytes, destinations);
                         let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
                         Port::Bytes { tls: bytes == Bytes::Tls, routes, service }
                     }
