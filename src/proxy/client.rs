@@ -43,6 +43,11 @@ impl Client {
         self.within.is_none()
     }
 
+    /// Inside a tunnel: host and port that it was opened for.
+    pub(super) fn target(&self) -> Option<String> {
+        self.within.as_ref().map(|within| format!("{}:{}", within.host(), within.port()))
+    }
+
     /// Refuses a request for another host or port than the tunnel was opened for.
     pub(super) fn admit(&self, call: Call) -> Result<Call, Failure> {
         match &self.within {

@@ -41,15 +41,24 @@ pub(super) async fn serve(
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
     let client = Client::new(listener, peer);
-    let served = match first_byte(&[], &stream, worker.limits.head_timeout).await {
+    // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
+    let served = match begins(&worker, &[], &stream, &mut drain).await {
         None => return,
-        Some(TLS_HANDSHAKE) => direct::serve(&worker, &client, stream).await,
-        Some(socks::VERSION) => socks::serve(&worker, &client, stream).await,
+        Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(&worker, &client, stream)).await,
+        Some(socks::VERSION) => Box::pin(socks::serve(&worker, &client, stream)).await,
         Some(_) => serve_http(&worker, client, Vec::new(), stream, &mut drain).await,
     };
     // Inside a tunnel no tunnel is opened, so this is at most one more.
-    if let Some((client, early, stream)) = served {
-        serve_http(&worker, client, early, stream, &mut drain).await;
+    if let Some(inside) = served {
+        Box::pin(serve_inside(&worker, inside, drain)).await;
+    }
+}
+
+/// The first byte of a connection; none where it does not come in time, or before the proxy stops.
+async fn begins(worker: &Worker, early: &[u8], stream: &TcpStream, drain: &mut Drain) -> Option<u8> {
+    tokio::select! {
+        first = first_byte(early, stream, worker.limits.head_timeout) => first,
+        () = drain.reached(Phase::Draining) => None,
     }
 }
 
@@ -73,6 +82,15 @@ async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Optio
 /// The inside of a tunnel in which HTTP is spoken.
 pub(super) type Inside = (Client, Vec<u8>, TcpStream);
 
+/// Serves HTTP inside a tunnel, and nothing else.
+async fn serve_inside(worker: &Rc<Worker>, (client, early, stream): Inside, mut drain: Drain) {
+    match begins(worker, &early, &stream, &mut drain).await {
+        None => {}
+        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
+        Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
+    }
+}
+
 /// Serves HTTP, and what follows it on the connection; gives back the inside of a tunnel.
 async fn serve_http(
     worker: &Rc<Worker>,
@@ -86,11 +104,10 @@ async fn serve_http(
     match client.take_next()? {
         Next::Tunnel(opened, upgrade) => {
             let (early, stream) = regain(upgrade).await?;
-            let (authority, early, stream) = tunnel::run(worker, &client, opened, early, stream).await?;
-            Some((client.within(authority), early, stream))
+            Box::pin(tunnel::run(worker, &client, opened, early, stream)).await
         }
         Next::Switched(switched) => {
-            switched.run(worker).await;
+            Box::pin(switched.run(worker)).await;
             None
         }
     }

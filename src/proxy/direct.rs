@@ -7,30 +7,35 @@ use tokio::net::TcpStream;
 use crate::call::{Failure, TunnelFault};
 
 use super::client::Client;
-use super::connection::Inside;
 use super::sniff::{NoHello, server_name};
-use super::tunnel::{Refused, open, report_head, run};
+use super::tunnel::{open, refuse_tls, report_head, run};
 use super::worker::Worker;
 
 /// The port that such a client meant to reach: the listener's own says nothing.
 const PORT: u16 = 443;
 
 /// Carries the connection to the name that its TLS asks for.
-pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpStream) -> Option<Inside> {
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpStream) {
     let mut early = Vec::new();
     let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
         Ok(Some(name)) => name,
         Ok(None) => {
             report_head(worker, Failure::Tunnel(TunnelFault::NoName)).await;
-            return None;
+            return;
         }
         Err(NoHello::Refused(failure)) => {
             report_head(worker, failure).await;
-            return None;
+            return;
         }
-        Err(NoHello::Left) => return None,
+        Err(NoHello::Left) => return,
     };
-    let opened = open(worker, client, &format!("{name}:{PORT}")).await.map_err(Refused::report).ok()?;
-    run(worker, client, opened, early, stream).await;
-    None
+    match open(worker, client, &format!("{name}:{PORT}")).await {
+        // What begins with TLS never goes to a port of HTTP.
+        Ok(opened) => {
+            if let Some((inside, ..)) = run(worker, client, opened, early, stream).await {
+                refuse_tls(worker, &inside).await;
+            }
+        }
+        Err(refused) => refused.report(),
+    }
 }

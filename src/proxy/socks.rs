@@ -63,8 +63,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpS
         Ok(opened) => {
             // A client that has gone is noticed when the tunnel is used.
             let _ = reply(&mut stream, SUCCEEDED).await;
-            let (authority, early, stream) = run(worker, client, opened, Vec::new(), stream).await?;
-            Some((client.within(authority), early, stream))
+            run(worker, client, opened, Vec::new(), stream).await
         }
         Err(refused) => {
             let _ = reply(&mut stream, code(refused.failure)).await;

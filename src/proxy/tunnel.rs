@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Failure, TLS_HANDSHAKE, TunnelFault};
+use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
@@ -25,12 +25,13 @@ use crate::upstream::{ResponseBody, Stream};
 
 use super::body::AnswerBody;
 use super::client::{Client, Next};
+use super::connection::Inside;
 use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::choose;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
-use super::sniff::{NoHello, first_byte, server_name};
+use super::sniff::{NoHello, server_name};
 use super::worker::{Held, Slot, Worker};
 
 /// A tunnel that may be used.
@@ -190,24 +191,16 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<St
     }
 }
 
-/// Uses a tunnel that was opened. Of one in which HTTP is spoken the stream comes back, with what was read of it and the
-/// authority that its requests must have.
+/// Uses a tunnel that was opened; gives back the inside of one in which HTTP is spoken.
 pub(super) async fn run(
     worker: &Rc<Worker>,
     client: &Client,
     opened: Opened,
     mut early: Vec<u8>,
     mut stream: TcpStream,
-) -> Option<(Authority, Vec<u8>, TcpStream)> {
-    let limits = &worker.limits;
+) -> Option<Inside> {
     let (asked, ready) = match opened {
-        Opened::Http(authority) => {
-            if first_byte(&early, &stream, limits.head_timeout).await? == TLS_HANDSHAKE {
-                refuse_tls(worker, client, &authority).await;
-                return None;
-            }
-            return Some((authority, early, stream));
-        }
+        Opened::Http(authority) => return Some((client.within(authority), early, stream)),
         Opened::Ready(ready) if !ready.tls => {
             ready.carry(worker, early, stream).await;
             return None;
@@ -215,7 +208,7 @@ pub(super) async fn run(
         Opened::Ready(ready) => (None, Some(ready)),
         Opened::Unnamed(asked) => (Some(asked), None),
     };
-    let name = server_name(&mut early, &mut stream, limits.hello_timeout).await;
+    let name = server_name(&mut early, &mut stream, worker.limits.hello_timeout).await;
     let ready = match (asked, ready) {
         (_, Some(ready)) => ready.confirmed(name),
         (Some(asked), None) => asked.named(worker, client, name).await,
@@ -289,14 +282,13 @@ async fn pass(
     }
 }
 
-/// Reports TLS in a tunnel to a port of HTTP.
-async fn refuse_tls(worker: &Rc<Worker>, client: &Client, authority: &Authority) {
+/// Reports TLS inside a tunnel to a port of HTTP.
+pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
     let Ok(permit) = worker.recorder.permit().await else { return worker.count_overload() };
     let (held, time) = (worker.held(), now());
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(client.listener), peer: client.peer };
-    let target = format!("{}:{}", authority.host(), authority.port());
-    if let Ok(call) = Call::tunnel_to(&target, arrival) {
-        let judged = Judged::new(Hop::Sidecar(client.listener), Checked::default());
+    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(inside.listener), peer: inside.peer };
+    if let Some(call) = inside.target().and_then(|target| Call::tunnel_to(&target, arrival).ok()) {
+        let judged = Judged::new(Hop::Sidecar(inside.listener), Checked::default());
         let closing = Closing::new(worker, &held, permit, call, judged, Rc::default());
         Refused::of(closing, Failure::Tunnel(TunnelFault::TlsToHttp)).report();
     }

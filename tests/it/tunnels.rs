@@ -190,6 +190,9 @@ fn tls_must_ask_for_the_name_that_the_tunnel_was_opened_for() {
     assert!(page.is_some_and(|page| page.starts_with("HTTP/1.1 200")));
     assert_eq!(passed.get(opened(proxy.address, "edition.cnn.com:443"), "money.cnn.com"), None);
     let entry = passed.scene.wait_for_entry("asks for another server name");
+    let id = entry.split("\"decision\":\"").nth(1).and_then(|rest| rest.get(..16)).expect("an id");
+    let told = passed.scene.ok(&["why", id]);
+    assert!(told.contains("SNI:        money.cnn.com\n"), "{told}");
     assert!(entry.contains("\"flag\":\"NR\"") && entry.contains("\"serverName\":\"money.cnn.com\""), "{entry}");
     // An address as name is none at all.
     assert_eq!(passed.get(opened(proxy.address, "edition.cnn.com:443"), "192.0.2.1"), None);
@@ -444,6 +447,20 @@ fn a_tunnel_that_lies_idle_is_closed_and_one_that_is_open_is_cut_off_when_the_dr
     assert!(closed(&mut stream));
     assert!(proxy.wait().success());
     assert!(scene.wait_for_entry("\"flags\":\"DC\"").contains("\"sentBytes\":6"));
+}
+
+#[test]
+fn who_says_nothing_does_not_hold_up_the_end() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    let origin = Origin::start(None, |_| Reply::page("200 OK", b"page")).expect("an origin");
+    scene.ok_with(&["create", "-f", "-"], &entry_of("a.example", 80, "HTTP", origin.address, ""));
+    let mut proxy = Proxied::start(&scene, &["--drain-timeout", "1h"]);
+    let mut silent = dial(proxy.address);
+    let mut inside = opened(proxy.address, "a.example:80");
+    scene.ok(&["proxy", "stop"]);
+    assert!(closed(&mut silent) && closed(&mut inside));
+    assert!(proxy.wait().success());
 }
 
 #[test]
