@@ -285,6 +285,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
+            cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
@@ -292,6 +293,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --report-only 'Record what rules would refuse, and let every call go'
+            cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
             cand -h 'Print help'
             cand --help 'Print help'
         }

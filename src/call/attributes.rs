@@ -58,6 +58,26 @@ impl<'a> CallBag<'a> {
         self.call.caller().map(|caller| caller.namespace.as_str())
     }
 
+    /// Mixer's attributes of TCP: nothing of a request, as none can be read.
+    fn tunnel(&self, slot: Slot) -> Option<ValueRef<'_>> {
+        let bytes = |count: u64| ValueRef::Int64(i64::try_from(count).unwrap_or(i64::MAX));
+        Some(match (slot, self.outcome) {
+            (slot::CONTEXT_PROTOCOL, _) => ValueRef::String("tcp"),
+            (slot::CONTEXT_TIME | slot::CONTEXT_TIMESTAMP, _) => ValueRef::Timestamp(self.call.time()),
+            (slot::CONNECTION_REQUESTED_SERVER_NAME, _) => ValueRef::String(self.call.tunnel()?.server_name()?),
+            // There is one report of a tunnel, at its end.
+            (slot::CONNECTION_EVENT, Some(_)) => ValueRef::String("close"),
+            (slot::CONNECTION_RECEIVED_BYTES | slot::CONNECTION_RECEIVED_BYTES_TOTAL, Some(outcome)) => {
+                bytes(outcome.request_bytes)
+            }
+            (slot::CONNECTION_SENT_BYTES | slot::CONNECTION_SENT_BYTES_TOTAL, Some(outcome)) => {
+                bytes(outcome.response_bytes)
+            }
+            (slot::CONNECTION_DURATION, Some(outcome)) => ValueRef::Duration(outcome.duration),
+            _ => return None,
+        })
+    }
+
     fn request(&self, slot: Slot) -> Option<ValueRef<'_>> {
         let call = self.call;
         Some(match slot {
@@ -116,20 +136,21 @@ impl<'a> CallBag<'a> {
 
     fn response(&self, slot: Slot) -> Option<ValueRef<'_>> {
         let outcome = self.outcome?;
+        let answers = self.call.tunnel().is_none();
         let bytes = |count: u64| ValueRef::Int64(i64::try_from(count).unwrap_or(i64::MAX));
         Some(match slot {
-            slot::RESPONSE_CODE => ValueRef::Int64(i64::from(outcome.status)),
-            slot::RESPONSE_SIZE => bytes(outcome.response_bytes),
-            slot::RESPONSE_DURATION => ValueRef::Duration(outcome.duration),
-            slot::RESPONSE_TIME => ValueRef::Timestamp(outcome.response_time),
-            slot::REQUEST_SIZE => bytes(outcome.request_bytes),
+            slot::RESPONSE_CODE if answers => ValueRef::Int64(i64::from(outcome.status)),
+            slot::RESPONSE_SIZE if answers => bytes(outcome.response_bytes),
+            slot::RESPONSE_DURATION if answers => ValueRef::Duration(outcome.duration),
+            slot::RESPONSE_TIME if answers => ValueRef::Timestamp(outcome.response_time),
+            slot::REQUEST_SIZE if answers => bytes(outcome.request_bytes),
             slot::CHECK_ERROR_CODE => match outcome.failure? {
                 Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
             slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.failure {
-                Some(failure) => failure.flag(),
+                Some(failure) => self.call.flag(failure),
                 None if outcome.abandoned => "DC",
                 None => "-",
             }),
@@ -140,14 +161,13 @@ impl<'a> CallBag<'a> {
 
 impl Bag for CallBag<'_> {
     fn get(&self, slot: Slot) -> Option<ValueRef<'_>> {
-        self.request(slot)
-            .or_else(|| self.source(slot))
-            .or_else(|| self.response(slot))
-            .or_else(|| self.destination(slot))
+        let asked = if self.call.tunnel().is_some() { self.tunnel(slot) } else { self.request(slot) };
+        asked.or_else(|| self.source(slot)).or_else(|| self.response(slot)).or_else(|| self.destination(slot))
     }
 }
 
-/// Whether an attribute has a value for every call, from the start: rules are found by these without being evaluated.
+/// Whether an attribute has a value for every request, from the start: rules are found by these without being evaluated.
+/// Tunnels lack some of them.
 pub fn always_present(slot: Slot) -> bool {
     matches!(
         slot,
@@ -173,7 +193,7 @@ pub fn always_present(slot: Slot) -> bool {
 /// Whether an attribute gets its value only with the answer. A check rule that reads one does not apply: before the
 /// call leaves nobody can say what the answer will be.
 pub fn known_only_afterwards(attribute: &str) -> bool {
-    const AFTERWARDS: [&str; 8] = [
+    const AFTERWARDS: [&str; 10] = [
         "request.size",
         "request.total_size",
         "context.proxy_error_code",
@@ -181,7 +201,9 @@ pub fn known_only_afterwards(attribute: &str) -> bool {
         "connection.event",
         "quota.cache_hit",
         "connection.received.bytes",
+        "connection.received.bytes_total",
         "connection.sent.bytes",
+        "connection.sent.bytes_total",
     ];
     ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
 }
@@ -304,6 +326,39 @@ mod tests {
             let comes_later = before.get(slot).is_none() && after.get(slot).is_some();
             assert!(!comes_later || known_only_afterwards(name), "{name} comes later");
             assert!(!known_only_afterwards(name) || before.get(slot).is_none(), "{name} is there before");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_has_the_attributes_of_tcp_and_none_of_a_request() {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+        let mut call = Call::tunnel_to("a.example:443", arrival).expect("a target");
+        call.expect_tls();
+        let outcome = Outcome {
+            status: 200,
+            failure: Some(Failure::ConnectFailed),
+            abandoned: false,
+            request_bytes: 7,
+            response_bytes: 11,
+            response_time: Timestamp::ZERO,
+            duration: 13,
+        };
+        let reporter = Reporter { uid: String::new() };
+        let before = CallBag::new(&call, None, &reporter);
+        let after = CallBag::new(&call, Some(&outcome), &reporter);
+        assert_eq!(text_of(&call, slot::CONTEXT_PROTOCOL).as_deref(), Some("tcp"));
+        assert_eq!(text_of(&call, slot::CONNECTION_REQUESTED_SERVER_NAME).as_deref(), Some("a.example"));
+        assert_eq!(text_of(&call, slot::DESTINATION_SERVICE_HOST).as_deref(), Some("a.example"));
+        assert!(matches!(after.get(slot::CONNECTION_RECEIVED_BYTES), Some(ValueRef::Int64(7))));
+        assert!(matches!(after.get(slot::CONNECTION_SENT_BYTES), Some(ValueRef::Int64(11))));
+        assert!(matches!(after.get(slot::CONTEXT_PROXY_ERROR_CODE), Some(ValueRef::String("UF,URX"))));
+        let vocabulary = Vocabulary::standard();
+        for (name, slot) in vocabulary.names().filter_map(|name| Some((name, vocabulary.get(name)?.0))) {
+            let of_http = name.starts_with("request.") || name.starts_with("response.");
+            assert!(!of_http || after.get(slot).is_none(), "{name} has a value");
+            let comes_later = before.get(slot).is_none() && after.get(slot).is_some();
+            assert!(!comes_later || known_only_afterwards(name), "{name} comes later");
         }
     }
 

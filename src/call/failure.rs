@@ -20,8 +20,10 @@ pub enum Failure {
     BadRequest(&'static str),
     /// The request's head is larger than [`MAX_HEAD`](super::MAX_HEAD) (RFC 6585 §5).
     HeadTooLarge,
-    /// A CONNECT request: tunnels are not forwarded.
-    ConnectNotSupported,
+    /// A CONNECT request inside a tunnel.
+    NestedConnect,
+    /// What was sent through a tunnel is not what it was opened for.
+    Tunnel(TunnelFault),
     /// No ServiceEntry or VirtualService knows the host and port.
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
@@ -71,6 +73,50 @@ pub enum TlsFault {
     Handshake,
 }
 
+/// Why a tunnel was not carried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TunnelFault {
+    /// The ClientHello asks for another name than the tunnel was opened for.
+    OtherName,
+    /// The ClientHello asks for no name.
+    NoName,
+    /// What it asks for is no name of a host.
+    BadName,
+    /// To a port of TLS something else was sent.
+    NotTls,
+    /// TLS that breaks its rules.
+    Malformed,
+    /// A ClientHello that is too large.
+    TooLarge,
+    /// The ClientHello did not come in time, or not at all.
+    NoHello,
+    /// To a port of HTTP TLS was sent.
+    TlsToHttp,
+    /// The bytes before the first call are not those of the PROXY protocol or of SOCKS 5.
+    Preface(&'static str),
+}
+
+impl TunnelFault {
+    fn reason(self) -> &'static str {
+        match self {
+            TunnelFault::OtherName => "TLS in the tunnel asks for another server name than the tunnel was opened for",
+            TunnelFault::NoName => "TLS in the tunnel asks for no server name, so nothing confirms whom it is for",
+            TunnelFault::BadName => "TLS in the tunnel asks for a server name that no host can have",
+            TunnelFault::NotTls => "the port is declared to carry TLS, and something else was sent",
+            TunnelFault::Malformed => "what was sent is no well-formed TLS ClientHello",
+            TunnelFault::TooLarge => "the TLS ClientHello is larger than 16 KiB",
+            TunnelFault::NoHello => "no whole TLS ClientHello was sent in time",
+            TunnelFault::TlsToHttp => "the port is declared to carry HTTP, and TLS was sent",
+            TunnelFault::Preface(reason) => reason,
+        }
+    }
+
+    /// Whether the names are at fault, and not how they are told.
+    fn is_of_names(self) -> bool {
+        matches!(self, TunnelFault::OtherName | TunnelFault::NoName | TunnelFault::BadName)
+    }
+}
+
 impl TlsFault {
     fn reason(self) -> &'static str {
         match self {
@@ -90,8 +136,10 @@ impl Failure {
         match self {
             Failure::BadRequest(_) => 400,
             Failure::PrivateAddress => 403,
+            Failure::Tunnel(fault) if fault.is_of_names() => 403,
+            Failure::Tunnel(_) => 400,
             Failure::NoRoute => 404,
-            Failure::ConnectNotSupported => 405,
+            Failure::NestedConnect => 405,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::NoCluster
@@ -112,7 +160,9 @@ impl Failure {
     pub fn flag(self) -> &'static str {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
-            Failure::ConnectNotSupported | Failure::UnknownHost | Failure::PrivateAddress => "-",
+            Failure::Tunnel(fault) if fault.is_of_names() => "NR",
+            Failure::Tunnel(_) => "DPE",
+            Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
@@ -128,14 +178,23 @@ impl Failure {
         }
     }
 
+    /// The flag that Envoy gives to a connection whose bytes it passes on: what nobody registered goes to a cluster without
+    /// endpoints, and what cannot be connected to has been tried as often as it may be.
+    pub fn tunnel_flag(self) -> &'static str {
+        match self {
+            Failure::UnknownHost => "UH",
+            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF,URX",
+            other => other.flag(),
+        }
+    }
+
     /// One sentence for the caller and the log.
     pub fn reason(self) -> &'static str {
         match self {
             Failure::BadRequest(reason) => reason,
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
-            Failure::ConnectNotSupported => {
-                "CONNECT tunnels are not forwarded; ask for http:// and let the DestinationRule originate TLS"
-            }
+            Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
+            Failure::Tunnel(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoCluster => "the route's destination is not registered",
@@ -157,7 +216,9 @@ impl Failure {
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {
-            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::ConnectNotSupported => Side::Client,
+            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => {
+                Side::Client
+            }
             Failure::UnknownHost
             | Failure::NoRoute
             | Failure::NoCluster

@@ -4,25 +4,29 @@
 //! is judged, logged and sent upstream are all the Call's own fields. An [`Outcome`] closes it, exactly once.
 
 mod attributes;
+mod client_hello;
 mod code;
 mod failure;
 mod normalize;
 mod outcome;
+mod tunnel;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::expr::Timestamp;
 use crate::identity::Workload;
 
 pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
+pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
-pub use failure::{Failure, Side, TlsFault};
+pub use failure::{Failure, Side, TlsFault, TunnelFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};
 pub use outcome::Outcome;
+pub use tunnel::Tunnel;
 
 /// A request in its one canonical form.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub struct Call {
     authority: Authority,
     path: PathAndQuery,
     headers: HeaderMap,
+    upgrade: Option<HeaderValue>,
+    tunnel: Option<Tunnel>,
 }
 
 /// Host and port that a call is for.
@@ -114,5 +120,10 @@ impl Call {
     /// End-to-end headers; Host is in [`Call::authority`].
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// The protocol that the caller asks to go on with after the answer, if any.
+    pub fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
 
@@ -53,11 +53,11 @@ pub struct Arrival {
 ///
 /// # Errors
 /// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::HeadTooLarge`] past [`MAX_HEAD`],
-/// [`Failure::ConnectNotSupported`] for CONNECT.
+/// [`Failure::NestedConnect`] for CONNECT, whose calls are [`Call::tunnel_to`]'s.
 pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
     let http::request::Parts { method, uri, version, mut headers, .. } = head;
     if method == Method::CONNECT {
-        return Err(Failure::ConnectNotSupported);
+        return Err(Failure::NestedConnect);
     }
     if head_size(&uri, &headers) > MAX_HEAD {
         return Err(Failure::HeadTooLarge);
@@ -72,9 +72,10 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?)?,
     };
     let path = canonical_path(&method, uri.path_and_query())?;
+    let upgrade = upgrade_of(&headers);
     strip(&mut headers)?;
     let Arrival { time, chance, caller, peer } = arrival;
-    Ok(Call { time, chance, caller, peer, method, authority, path, headers })
+    Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None })
 }
 
 fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
@@ -107,26 +108,54 @@ fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Fa
     }
 }
 
+/// The canonical form of the name in a ClientHello; `None` for what is no name of a host. An address is none
+/// (RFC 6066 §3).
+pub(super) fn server_name(text: &str) -> Option<Box<str>> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let valid = valid_host(name) && !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    valid.then(|| name.to_ascii_lowercase().into_boxed_str())
+}
+
 /// Lower case, no trailing dot, no default port: so that `EDITION.cnn.com.:80` is judged as `edition.cnn.com`.
 fn authority_of(text: &str) -> Result<Authority, Failure> {
-    const BAD: Failure = Failure::BadRequest("the host is not a valid name or address");
-    let (host, port) = split_port(text).ok_or(BAD)?;
+    let (host, port) = split_port(text).ok_or(BAD_HOST)?;
+    authority(host, port.filter(|port| !port.is_empty()))
+}
+
+/// An authority that must have a port (RFC 9112 §3.2.3).
+pub(super) fn authority_with_port(text: &str) -> Result<Authority, Failure> {
+    match split_port(text) {
+        Some((host, Some(port))) if !port.is_empty() => authority(host, Some(port)),
+        _ => Err(Failure::BadRequest("the target of a tunnel is not a host and a port")),
+    }
+}
+
+const BAD_HOST: Failure = Failure::BadRequest("the host is not a valid name or address");
+
+fn authority(host: &str, port: Option<&str>) -> Result<Authority, Failure> {
     let port = match port {
-        None | Some("") => HTTP_PORT,
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_err(|_| BAD)?,
-        Some(_) => return Err(BAD),
+        None => HTTP_PORT,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_err(|_| BAD_HOST)?,
+        Some(_) => return Err(BAD_HOST),
     };
     let host = host.strip_suffix('.').unwrap_or(host);
     if host.is_empty() || port == 0 || !valid_host(host) {
-        return Err(BAD);
+        return Err(BAD_HOST);
     }
-    let mut canonical = host.to_ascii_lowercase();
-    let length = canonical.len();
-    if port != HTTP_PORT {
-        canonical.push(':');
-        canonical.push_str(&port.to_string());
+    Ok(Authority::new(host, port))
+}
+
+impl Authority {
+    /// Of a valid host.
+    pub(super) fn new(host: &str, port: u16) -> Self {
+        let mut canonical = host.to_ascii_lowercase();
+        let length = canonical.len();
+        if port != HTTP_PORT {
+            canonical.push(':');
+            canonical.push_str(&port.to_string());
+        }
+        Self { text: canonical.into_boxed_str(), host: length, port }
     }
-    Ok(Authority { text: canonical.into_boxed_str(), host: length, port })
 }
 
 fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
@@ -250,6 +279,22 @@ fn decode_unreserved(path: &str) -> Option<String> {
     }
     out.push_str(rest);
     Some(out)
+}
+
+/// The protocol that a request asks to go on with, if it is one that may be (RFC 9110 §7.8). Others are not forwarded, as
+/// if they had not been asked for: HTTP/2 and TLS would carry requests that nobody judges.
+fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
+    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = options.flat_map(|value| value.split(','));
+    let mut asked = headers.get_all(header::UPGRADE).iter();
+    let protocol = asked.next().filter(|_| asked.next().is_none())?;
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let name = protocol.to_str().ok()?.to_ascii_lowercase();
+    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/".contains(&b));
+    let judged_further = ["h2", "http", "tls"].iter().any(|prefix| name.starts_with(prefix));
+    let wanted = options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"));
+    (wanted && plain && !judged_further && !has_body).then(|| protocol.clone())
 }
 
 /// Removes what is for this hop only, and what only a proxy of ours may say of a caller.

@@ -6,6 +6,7 @@ mod answer;
 mod asked;
 mod explain;
 mod tree;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +102,12 @@ fn follow<'s>(
 
 /// What one hop does with a call.
 pub fn decide<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Decision<'s> {
+    if call.tunnel().is_some() {
+        return match tunnel::decide(snapshot, hop, call) {
+            Ok(cluster) => Decision::Forward(Forward { cluster, timeout: None }),
+            Err(failure) => Decision::Refuse(failure),
+        };
+    }
     let found = match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
@@ -65,6 +65,7 @@ pub(super) async fn serve(running: Running) {
         compiler,
         feeds,
         scrapes,
+        mut signals,
         ..
     } = running;
     let drain_timeout = config.drain_timeout;
@@ -97,7 +98,7 @@ pub(super) async fn serve(running: Running) {
             }
             let asked = async {
                 tokio::select! {
-                    () = stop_signal() => {}
+                    () = signals.next() => {}
                     () = control.stop.notified() => {}
                     () = admin.serve(Rc::clone(&admin_control)) => {}
                 }
@@ -112,7 +113,7 @@ pub(super) async fn serve(running: Running) {
             tokio::select! {
                 () = &mut joined => return,
                 () = tokio::time::sleep(drain_timeout) => {}
-                () = stop_signal() => {}
+                () = signals.next() => {}
                 () = admin.serve(admin_control) => {}
             }
             let _ = phase.send(Phase::Stopping);
@@ -126,14 +127,23 @@ pub(super) async fn serve(running: Running) {
     messages.say(&format!("stopped; {} entries recorded", control.recorder.health().entries()));
 }
 
-/// SIGTERM or SIGINT.
-async fn stop_signal() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and SIGINT, caught from the moment this is made.
+#[derive(Debug)]
+pub(super) struct StopSignals {
+    term: Signal,
+    int: Signal,
+}
+
+impl StopSignals {
+    pub(super) fn catch() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::state::StateDir;
 use crate::upstream::{Connector, Names, Override, TlsConfigs};
 
 use super::admin::{Admin, Scrapes};
+use super::control::StopSignals;
 use super::feeds::Feeds;
 use super::messages::Messages;
 use super::{control, counted};
@@ -42,6 +43,8 @@ pub struct NodeConfig {
     pub ca_file: Option<PathBuf>,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
+    /// Whether every client connection begins with the PROXY protocol.
+    pub proxy_protocol: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -114,6 +117,7 @@ pub struct Running {
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
     pub(super) feeds: Feeds,
+    pub(super) signals: StopSignals,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -124,6 +128,8 @@ pub struct Running {
 /// The first thing that is in the way; nothing is left running.
 pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
+    // Before anybody is told that it runs, and so may tell it to stop.
+    let signals = StopSignals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
     let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
     let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls));
@@ -152,12 +158,15 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let (phase, drain) = Drain::new();
     let metrics = Metrics::new(workers);
+    // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
+    let room_for_tunnels = accesslog::Config::default().capacity / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
         connector,
-        limits: config.limits.clone(),
+        limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         drain,
+        proxy_protocol: config.proxy_protocol,
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
@@ -176,6 +185,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         messages,
         compiler,
         feeds,
+        signals,
     })
 }
 

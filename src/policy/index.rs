@@ -71,6 +71,15 @@ impl Index {
         }
     }
 
+    /// All rules, for a call that cannot be looked up.
+    pub(super) fn all(&self) -> Candidates {
+        let mut all: Candidates =
+            self.always.iter().chain(self.tables.iter().flat_map(|table| &table.all)).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// The rules that may match.
     pub(super) fn candidates(&self, bag: &impl Bag) -> Candidates {
         let mut found: Candidates = self.always.iter().copied().collect();

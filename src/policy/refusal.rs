@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -27,7 +27,7 @@ pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked, mess
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
     let reason = if message.is_empty() { failure.reason() } else { message };
     let way = remedy(call, failure);
-    of_call(call, Level::Error, (failure.flag(), reason, status), counted, &way)
+    of_call(call, Level::Error, (call.flag(failure), reason, status), counted, &way)
 }
 
 /// The entry of a call that only went because its refusals were not to count.
@@ -50,14 +50,18 @@ fn of_call<'c>(
     let all = |part: fn(&Refusal) -> &str| refusals.clone().map(part).collect::<Vec<_>>().join(",");
     let told = refusals.clone().map(|refusal| refusal.remedy.as_str()).filter(|remedy| !remedy.is_empty());
     let remedies = told.collect::<Vec<_>>().join("; and ");
+    let (method, path) = match call.tunnel() {
+        None => (call.method().as_str(), call.path()),
+        Some(_) => ("", ""),
+    };
     let texts = [
         ("decision", &*call.decision_id()),
         ("destination", call.authority().as_str()),
         ("flag", flag),
         ("handler", &all(|refusal| &refusal.handler)),
         ("instances", &all(|refusal| &refusal.instance)),
-        ("method", call.method().as_str()),
-        ("path", call.path()),
+        ("method", method),
+        ("path", path),
         ("reason", reason),
         ("remedy", if remedies.is_empty() { way } else { &remedies }),
     ];
@@ -68,6 +72,9 @@ fn of_call<'c>(
     let rules = all(|refusal| &refusal.rule);
     if !rules.is_empty() {
         write(&mut text, "rule", ValueRef::String(&rules));
+    }
+    if let Some(name) = call.tunnel().and_then(Tunnel::server_name) {
+        write(&mut text, "serverName", ValueRef::String(name));
     }
     write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
     write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));
@@ -83,10 +90,21 @@ fn remedy(call: &Call, failure: Failure) -> String {
     let (host, port) = (call.authority().host(), call.authority().port());
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
+        Failure::NoRoute if call.tunnel().is_some() => {
+            format!(
+                "a tls or tcp route for {host} and the port {port} in a VirtualService of {host}, where the call passes"
+            )
+        }
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
         Failure::PrivateAddress => format!(
             "the address among the addresses of the ServiceEntry of what {host} is routed to, or its location MESH_INTERNAL"
         ),
+        Failure::Tunnel(TunnelFault::TlsToHttp) => {
+            format!("the protocol TLS for the port {port} in the ServiceEntry of {host}, or plain HTTP from the caller")
+        }
+        Failure::Tunnel(TunnelFault::NotTls) => {
+            format!("the protocol TCP for the port {port} in the ServiceEntry of {host}, or TLS from the caller")
+        }
         Failure::NoCluster | Failure::NoEndpoint => {
             format!("a ServiceEntry with endpoints for what {host} is routed to")
         }

@@ -58,6 +58,11 @@ impl AnswerBody {
         answer
     }
 
+    /// No body at all.
+    pub(super) fn none() -> Self {
+        Self { content: Content::Text(None), closing: None }
+    }
+
     /// A text of ours.
     pub(super) fn text(text: Bytes, closing: Option<Closing>) -> Self {
         Self { content: Content::Text(Some(text)), closing }

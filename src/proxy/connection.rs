@@ -1,30 +1,128 @@
-//! HTTP/1.1 from clients: the only file with hyper's server.
+//! One client connection to its end: what its first byte says, then HTTP/1.1 or tunnels. The only file with hyper's server.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use crate::call::Failure;
+use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
 use crate::metrics::Counter;
 
+use super::client::{Client, Next};
 use super::drain::{Drain, Phase};
+use super::early::Early;
 use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
+use super::sniff::first_byte;
+use super::tunnel::{self, report_head};
 use super::worker::Worker;
+use super::{direct, preface, socks};
+
+/// What HTTP is read from and written to.
+type Io = TokioIo<Patient<Early<TcpStream>>>;
 
 /// Serves one client connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    listener: usize,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut drain: Drain,
+) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let shard = Rc::clone(&worker);
+    let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
+    let client = Client::new(listener, peer);
+    // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
+    let served = match begins(&worker, &[], &stream, &mut drain).await {
+        None => return,
+        Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(&worker, &client, stream)).await,
+        Some(socks::VERSION) => Box::pin(socks::serve(&worker, &client, stream)).await,
+        Some(_) => serve_http(&worker, client, Vec::new(), stream, &mut drain).await,
+    };
+    // Inside a tunnel no tunnel is opened, so this is at most one more.
+    if let Some(inside) = served {
+        Box::pin(serve_inside(&worker, inside, drain)).await;
+    }
+}
+
+/// The first byte of a connection; none where it does not come in time, or before the proxy stops.
+async fn begins(worker: &Worker, early: &[u8], stream: &TcpStream, drain: &mut Drain) -> Option<u8> {
+    tokio::select! {
+        first = first_byte(early, stream, worker.limits.head_timeout) => first,
+        () = drain.reached(Phase::Draining) => None,
+    }
+}
+
+/// Whose connection it is, as far as a balancer tells; `None` where it had to and did not.
+async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
+    if !worker.proxy_protocol {
+        return Some(peer);
+    }
+    let reason = match tokio::time::timeout(worker.limits.hello_timeout, preface::read(stream)).await {
+        Ok(Ok(told)) => return Some(told.unwrap_or(peer)),
+        Ok(Err(preface::Fault::Missing)) => "the connection does not begin with a PROXY header, as all here must",
+        Ok(Err(preface::Fault::Malformed)) => "the PROXY header cannot be read",
+        // Balancers open connections only to see whether anybody listens.
+        Ok(Err(preface::Fault::Broken)) | Err(_) => return None,
+    };
+    worker.shard.count(Counter::BadConnections);
+    report_head(worker, Failure::Tunnel(TunnelFault::Preface(reason))).await;
+    None
+}
+
+/// The inside of a tunnel in which HTTP is spoken.
+pub(super) type Inside = (Client, Vec<u8>, TcpStream);
+
+/// Serves HTTP inside a tunnel, and nothing else.
+async fn serve_inside(worker: &Rc<Worker>, (client, early, stream): Inside, mut drain: Drain) {
+    match begins(worker, &early, &stream, &mut drain).await {
+        None => {}
+        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
+        Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
+    }
+}
+
+/// Serves HTTP, and what follows it on the connection; gives back the inside of a tunnel.
+async fn serve_http(
+    worker: &Rc<Worker>,
+    client: Client,
+    early: Vec<u8>,
+    stream: TcpStream,
+    drain: &mut Drain,
+) -> Option<Inside> {
+    let client = Rc::new(client);
+    converse(worker, &client, early, stream, drain).await;
+    match client.take_next()? {
+        Next::Tunnel(opened, upgrade) => {
+            let (early, stream) = regain(upgrade).await?;
+            Box::pin(tunnel::run(worker, &client, opened, early, stream)).await
+        }
+        Next::Switched(switched) => {
+            Box::pin(switched.run(worker)).await;
+            None
+        }
+    }
+}
+
+/// The connection that HTTP has let go of, with what it has read already.
+async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, TcpStream)> {
+    let parts = upgrade.await.ok()?.downcast::<Io>().ok()?;
+    let (early, stream) = parts.io.into_inner().into_inner().into_parts();
+    // Hyper reads whatever early bytes there are before it answers.
+    Some(([parts.read_buf.to_vec(), early].concat(), stream))
+}
+
+/// Serves the requests of a connection.
+async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stream: TcpStream, drain: &mut Drain) {
     let limits = &worker.limits;
     let mut builder = Builder::new();
     builder
@@ -33,11 +131,11 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.head_fields);
     let service = service_fn(|request| {
-        let worker = Rc::clone(&worker);
-        async move { Ok::<_, Infallible>(exchange(worker, listener, peer.ip(), request).await) }
+        let (worker, client) = (Rc::clone(worker), Rc::clone(client));
+        async move { Ok::<_, Infallible>(exchange(worker, client, request).await) }
     });
-    let mut connection =
-        pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, limits.response_timeout)), service));
+    let io: Io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
+    let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = drain.reached(Phase::Draining) => {
@@ -46,9 +144,9 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: usize, stream: TcpStream
         }
     };
     if let Some(failure) = ended.err().and_then(|error| refusal_of(&error)) {
-        shard.shard.count(Counter::BadConnections);
-        if let Ok(permit) = shard.recorder.permit().await {
-            refused_head(&shard, permit, now(), failure);
+        worker.shard.count(Counter::BadConnections);
+        if let Ok(permit) = worker.recorder.permit().await {
+            refused_head(worker, permit, now(), failure);
         }
     }
 }

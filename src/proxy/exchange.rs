@@ -1,23 +1,24 @@
 //! One call from head to report.
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use http::{Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
-use crate::call::{Arrival, Failure, normalize};
+use crate::call::{Arrival, Call, Failure, normalize};
 use crate::decision::{Decision, Judgement, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
+use super::client::Client;
 use super::forward::{edit, forward};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, strip};
+use super::tunnel;
 use super::worker::Worker;
 
 /// Judges a request, carries the decision out and sees to the report.
@@ -26,17 +27,21 @@ use super::worker::Worker;
 /// made when [`Closing`] is dropped, so exactly once, also when the caller leaves in between.
 pub(super) async fn exchange(
     worker: Rc<Worker>,
-    listener: usize,
-    peer: IpAddr,
-    request: Request<Incoming>,
+    client: Rc<Client>,
+    mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
+    if request.method() == Method::CONNECT && client.opens_tunnels() {
+        return tunnel::connect(&worker, &client, request).await;
+    }
     let time = now();
     // Before anything is done: a call that could not be recorded is not made.
     let Ok(permit) = worker.recorder.permit().await else { return overloaded(&worker) };
     let held = worker.held();
+    let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(listener), peer };
-    let call = match normalize(head, arrival) {
+    let listener = client.listener;
+    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(listener), peer: client.peer };
+    let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
         Ok(call) => call,
         Err(failure) => {
             refused_head(&worker, permit, time, failure);
@@ -51,14 +56,20 @@ pub(super) async fn exchange(
         Decision::Forward(way) => forward(&worker, way, &closing, body, request_bytes).await,
         Decision::Refuse(failure) => Err(failure),
     };
-    match answered.and_then(well_framed) {
+    match answered.and_then(|response| well_framed(response, closing.call())) {
+        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            match tunnel::switch(&worker, &client, switched(response, &closing), closing, upgrade) {
+                Ok(response) => response,
+                Err(refused) => answer(refused.0, Some(refused.1)),
+            }
+        }
         Ok(response) => pass_on(response, worker.limits.response_timeout, closing),
         Err(failure) => answer(failure, Some(closing)),
     }
 }
 
 /// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
-fn well_framed(response: Response<ResponseBody>) -> Result<Response<ResponseBody>, Failure> {
+fn well_framed(response: Response<ResponseBody>, call: &Call) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let framed = codings.next().is_none_or(|coding| {
@@ -66,10 +77,30 @@ fn well_framed(response: Response<ResponseBody>) -> Result<Response<ResponseBody
             && codings.next().is_none()
             && !headers.contains_key(header::CONTENT_LENGTH)
     });
-    if !framed || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if !framed || (switches && !switches_to(headers, call.upgrade())) {
         return Err(Failure::UpstreamProtocol);
     }
     Ok(response)
+}
+
+/// Whether an answer goes on in the protocol that was asked for.
+fn switches_to(headers: &HeaderMap, asked: Option<&HeaderValue>) -> bool {
+    let mut said = headers.get_all(header::UPGRADE).iter();
+    match (asked, said.next(), said.next()) {
+        (Some(asked), Some(said), None) => said.as_bytes().eq_ignore_ascii_case(asked.as_bytes()),
+        _ => false,
+    }
+}
+
+/// The head of an answer that goes on in another protocol, as it is passed on.
+fn switched(mut response: Response<ResponseBody>, closing: &Closing) -> Response<ResponseBody> {
+    let headers = response.headers_mut();
+    strip(headers);
+    edit(headers, &closing.checked().response_edits);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.extend(closing.call().upgrade().map(|protocol| (header::UPGRADE, protocol.clone())));
+    response
 }
 
 fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Closing) -> Response<AnswerBody> {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::slice;
 use std::time::Duration;
 
 use http::uri::{Parts, Uri};
@@ -29,17 +30,23 @@ pub(super) async fn forward(
     request_bytes: Rc<Cell<u64>>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let (cluster, call) = (way.cluster, closing.call());
-    let Target::Endpoints(endpoints) = &cluster.target else { return Err(Failure::NoEndpoint) };
-    let time = call.time().micros();
-    let place = cluster.balance.pick(call, call.chance(), time, &[]).ok_or(Failure::NoEndpoint)?;
+    let original = cluster.original(call);
+    let (endpoints, place) = match (&original, &cluster.target) {
+        (Some(original), _) => (slice::from_ref(original), 0),
+        (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
+        (None, Target::Endpoints(endpoints)) => {
+            let place = cluster.balance.pick(call, call.chance(), call.time().micros(), &[]);
+            (endpoints.as_slice(), place.ok_or(Failure::NoEndpoint)?)
+        }
+    };
     let timeout = way.timeout.unwrap_or(worker.limits.response_timeout);
     let sent = async {
-        let slot = match &cluster.limits {
+        let room = match &cluster.limits {
             Some(limits) => Some(worker.upstream.room(&cluster.name, limits).await?),
             None => None,
         };
         let busy = (endpoints.len() > 1).then(|| cluster.balance.enter(place));
-        closing.keep((slot, busy));
+        closing.keep((room, busy));
         send(worker, &endpoints[place], cluster.connect_timeout, closing, body, request_bytes).await
     };
     let mut answered = tokio::time::timeout(timeout, sent).await.unwrap_or(Err(Failure::Timeout));
@@ -95,6 +102,10 @@ fn request(call: &Call, edits: &[HeaderEdit], body: RequestBody) -> Request<Requ
     edit(request.headers_mut(), edits);
     let host = HeaderValue::from_str(call.authority().as_str()).expect("a normalized authority is plain ASCII");
     request.headers_mut().insert(header::HOST, host);
+    if let Some(protocol) = call.upgrade() {
+        request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers_mut().insert(header::UPGRADE, protocol.clone());
+    }
     if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
         // hyper would send a GET without its body otherwise.
         request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));

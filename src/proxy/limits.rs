@@ -21,6 +21,13 @@ pub struct Limits {
     /// pause in its body; also how long a client may pause in reading it. Long polls and language models answer
     /// within minutes.
     pub response_timeout: Duration,
+    /// How long a client may take to say what a connection is for: its TLS ClientHello, its SOCKS request. Envoy gives
+    /// 15 s.
+    pub hello_timeout: Duration,
+    /// How long a tunnel may lie idle, as Envoy's default is.
+    pub tunnel_idle_timeout: Duration,
+    /// Most tunnels of a worker at one time. Each keeps room for its report, which short calls need too.
+    pub tunnels: usize,
 }
 
 impl Default for Limits {
@@ -31,6 +38,9 @@ impl Default for Limits {
             head_bytes: MAX_HEAD,
             head_fields: 100,
             response_timeout: Duration::from_secs(300),
+            hello_timeout: Duration::from_secs(15),
+            tunnel_idle_timeout: Duration::from_secs(3600),
+            tunnels: 4_096,
         }
     }
 }

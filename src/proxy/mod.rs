@@ -3,15 +3,23 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod body;
+mod client;
 mod connection;
+mod copy;
+mod direct;
 mod drain;
+mod early;
 mod exchange;
 mod forward;
 mod limits;
 mod listener;
 mod patient;
+mod preface;
 mod report;
 mod respond;
+mod sniff;
+mod socks;
+mod tunnel;
 mod worker;
 
 pub use drain::{Drain, Phase};

@@ -12,7 +12,7 @@ use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::routing::Busy;
 use crate::snapshot::Hop;
-use crate::upstream::Slot;
+use crate::upstream::Room;
 
 use super::exchange::now;
 use super::worker::{Held, Worker};
@@ -34,12 +34,13 @@ impl Judged {
 
 /// What a call takes up at its destination: its place among those that it takes at a time, and an endpoint's time. Both are
 /// given back when this is dropped.
-pub(super) type Load = (Option<Slot>, Option<Busy>);
+pub(super) type Load = (Option<Room>, Option<Busy>);
 
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
     worker: Rc<Worker>,
-    held: Rc<Held>,
+    /// Without one the configuration that is in force at the end makes the report.
+    held: Option<Rc<Held>>,
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
@@ -69,7 +70,7 @@ impl Closing {
             response_time: call.time(),
             duration: 0,
         };
-        let (worker, held) = (Rc::clone(worker), Rc::clone(held));
+        let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
         Self {
             worker,
             held,
@@ -86,6 +87,16 @@ impl Closing {
     /// The call.
     pub(super) fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// Compares the name in a ClientHello with the host that the tunnel was opened for.
+    pub(super) fn confirm(&mut self, name: Option<Box<str>>) -> Result<(), Failure> {
+        self.call.confirm(name)
+    }
+
+    /// Lets go of the configuration, which a call that lasts must not keep.
+    pub(super) fn release(&mut self) {
+        self.held = None;
     }
 
     /// What the policy said of it.
@@ -113,6 +124,11 @@ impl Closing {
     pub(super) fn failed(&mut self, failure: Failure) {
         self.answered(failure.status());
         self.outcome.failure = Some(failure);
+    }
+
+    /// So many bytes were taken from the caller.
+    pub(super) fn received(&self, bytes: usize) {
+        self.request_bytes.set(self.request_bytes.get() + bytes as u64);
     }
 
     /// So many bytes of the body were handed to the caller.
@@ -156,7 +172,8 @@ impl Drop for Closing {
         self.outcome.request_bytes = self.request_bytes.get();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
-        let (snapshot, Judged { checked, message, .. }) = (&self.held.snapshot, &self.judged);
+        let held = self.held.take().unwrap_or_else(|| self.worker.held());
+        let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
         if !message.is_empty() {
             bag = bag.refused(message);

@@ -52,8 +52,7 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
 
 /// The answer when there is no room for a report: nothing is forwarded that could not be recorded.
 pub(super) fn overloaded(worker: &Worker) -> Response<AnswerBody> {
-    worker.shard.count(Counter::Refused);
-    worker.shard.count(Counter::ServerErrors);
+    worker.count_overload();
     answer(Failure::Overload, None)
 }
 

@@ -38,6 +38,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Tells when to stop.
     pub drain: Drain,
+    /// Whether every connection begins with the PROXY protocol.
+    pub proxy_protocol: bool,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -46,10 +48,38 @@ pub struct Worker {
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
+    pub(super) proxy_protocol: bool,
     pub(super) scratch: RefCell<Scratch>,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
+    tunnels: Cell<usize>,
+    /// What the bytes of all tunnels pass through.
+    pub(super) copied: RefCell<Box<[u8]>>,
+}
+
+/// Bytes of a tunnel that are read at once; a TLS record is as large.
+const COPY_BYTES: usize = 16 * 1024;
+
+/// One of the tunnels that a worker may have, to its end.
+pub(super) struct Slot(Rc<Worker>);
+
+impl Slot {
+    /// One more, if there may be.
+    pub(super) fn take(worker: &Rc<Worker>) -> Option<Self> {
+        let open = worker.tunnels.get();
+        if open >= worker.limits.tunnels {
+            return None;
+        }
+        worker.tunnels.set(open + 1);
+        Some(Self(Rc::clone(worker)))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.tunnels.set(self.0.tunnels.get() - 1);
+    }
 }
 
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
@@ -81,11 +111,14 @@ impl Worker {
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             shard,
+            proxy_protocol: shared.proxy_protocol,
             scratch: RefCell::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            tunnels: Cell::new(0),
+            copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
         }
     }
 
@@ -96,6 +129,12 @@ impl Worker {
             *held = Held::of(&self.published);
         }
         Rc::clone(&held)
+    }
+
+    /// Counts a call for which there was no room.
+    pub(super) fn count_overload(&self) {
+        self.shard.count(Counter::Refused);
+        self.shard.count(Counter::ServerErrors);
     }
 
     /// A random number (xorshift64*): good enough to spread weights, and no secret.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::balance::Balance;
 use super::private::{Private, is_public};
+use super::tunnel::Original;
 
 /// A destination: host, port and subset with everything that its DestinationRule says.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub limits: Option<Limits>,
     /// Which endpoint a call goes to.
     pub balance: Balance,
+    /// How tunnels reach it, where that is for the caller to say.
+    pub(super) original: Option<Original>,
 }
 
 /// How many calls a [`Cluster`] takes.

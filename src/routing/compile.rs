@@ -1,5 +1,7 @@
 //! From resources to the route table.
 
+mod tunnels;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text, full};
 use super::route::{Destination, Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
+use super::tunnel::{Servers, Tunnels};
 use super::{PortRoutes, RouteTable, SidecarHost};
 
 /// The namespace of the gateway and of what applies to the whole mesh.
@@ -90,11 +93,18 @@ impl Networking {
 
     /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
     pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels, live: &Kept<Live>) -> RouteTable {
-        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels, live)).collect();
-        RouteTable { sidecars, gateways: self.gateway_ports(gateway_labels, live) }
+        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels, live));
+        let (sidecars, sidecar_tunnels) = sidecars.unzip();
+        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
+        RouteTable { sidecars, gateways, sidecar_tunnels, gateway_tunnels }
     }
 
-    fn sidecar(&self, namespace: &str, gateway_labels: &Labels, live: &Kept<Live>) -> HostTable<Arc<SidecarHost>> {
+    fn sidecar(
+        &self,
+        namespace: &str,
+        gateway_labels: &Labels,
+        live: &Kept<Live>,
+    ) -> (HostTable<Arc<SidecarHost>>, Tunnels) {
         let services = self.services.seen_from(namespace);
         let routing = self.mesh_virtual_services(namespace);
         let mut destinations =
@@ -107,14 +117,17 @@ impl Networking {
                 table.entry(&name).or_insert_with(|| Arc::clone(&ports));
             }
         }
+        let mut only_routed = Vec::new();
         for (host, declared) in unregistered(&routing, &services) {
             let routes = routes(declared, Place::Mesh, HTTP_PORT, &mut destinations);
             if !routes.here.is_empty() {
                 let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
                 table.entry(&host).or_insert_with(|| Arc::new(only));
+                only_routed.push((host, HTTP_PORT));
             }
         }
-        table
+        let tunnels = self.sidecar_tunnels(namespace, &services, only_routed.into_iter(), &mut destinations);
+        (table, tunnels)
     }
 
     /// The VirtualServices that sidecars of a namespace follow, one for each host: the oldest.
@@ -132,7 +145,11 @@ impl Networking {
         table
     }
 
-    fn gateway_ports(&self, labels: &Labels, live: &Kept<Live>) -> HashMap<u16, HostTable<Routes>> {
+    fn gateway_ports(
+        &self,
+        labels: &Labels,
+        live: &Kept<Live>,
+    ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
         let mut destinations =
             Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
@@ -154,7 +171,8 @@ impl Networking {
             // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
             routes.here.sort_by_key(Route::takes_all);
         }
-        table
+        let tunnels = self.gateway_tunnels(labels, &mut destinations);
+        (table, tunnels)
     }
 
     fn add_server(

@@ -18,6 +18,7 @@ use super::hosts::{HostTable, covers, qualify};
 use super::outlier::Outlier;
 use super::private::Private;
 use super::services::{Address, Port, Reach, Service, exported};
+use super::tunnel::Original;
 
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -118,8 +119,9 @@ impl<'a> Destinations<'a> {
         let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
         let limits = policy.as_ref().and_then(limits);
+        let original = original(service, port, policy.as_ref(), host);
         let balance = self.balance(policy.as_ref(), &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance })
+        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
     }
 
     /// How calls are spread over endpoints, going on with what is known of each.
@@ -129,6 +131,8 @@ impl<'a> Destinations<'a> {
         };
         let key: String =
             iter::once(name).chain(endpoints.iter().map(|one| &*one.pool_key)).collect::<Vec<_>>().join("\n");
+        // A service that nothing of ours can reach has a weight, but no endpoint.
+        let weights = &weights[..endpoints.len()];
         let live = self.live.get_or(&key, || Live::new(endpoints.len()));
         let outlier = policy.and_then(|policy| policy.outlier_detection.as_ref()).map(Outlier::new);
         let balancer = policy.and_then(|policy| policy.load_balancer.as_ref());
@@ -292,6 +296,14 @@ fn tls(policy: Option<&TrafficPolicy>, service: &Service, host: &str) -> Result<
         _ if !spec.credential_name.is_empty() => Err(Failure::Tls(TlsFault::Unusable)),
         ClientTlsMode::Simple | ClientTlsMode::Mutual => Ok(Some(Arc::new(settings(spec, service, host)))),
     }
+}
+
+/// How a service is reached that is where the caller wants to go.
+fn original(service: &Service, port: &Port, policy: Option<&TrafficPolicy>, host: &str) -> Option<Original> {
+    let tls = tls(policy, service, host).ok().filter(|_| service.original)?;
+    let named_by_call = policy.and_then(|policy| policy.tls.as_ref()).is_none_or(|tls| tls.sni.is_empty());
+    let (addresses, private) = (service.addresses.clone(), service.private.clone());
+    Some(Original { port: port.target, addresses, private, tls, named_by_call })
 }
 
 fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {

@@ -13,6 +13,8 @@ mod outlier;
 mod private;
 mod route;
 mod services;
+mod subnet;
+mod tunnel;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::call::{Call, Failure};
 
 use hosts::HostTable;
 use route::Routes;
+use tunnel::{Servers, Tunnels};
 
 pub use balance::{Balance, Busy, Live as Endpoints};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
@@ -28,6 +31,8 @@ pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
 pub use private::Private;
 pub use route::{Considered, Forwarding, RouteName};
+pub use subnet::Subnet;
+pub use tunnel::{Carries, Original, Reached};
 
 /// Where calls go, from every place that a snapshot serves.
 #[derive(Debug, Default)]
@@ -36,6 +41,10 @@ pub struct RouteTable {
     sidecars: Vec<HostTable<Arc<SidecarHost>>>,
     /// By server port.
     gateways: HashMap<u16, HostTable<Routes>>,
+    /// What is done with calls whose bytes are passed on unread, in the order of `sidecars`.
+    sidecar_tunnels: Vec<Tunnels>,
+    /// The same, by server port.
+    gateway_tunnels: HashMap<u16, Servers>,
 }
 
 /// What a sidecar does with calls to one host, by port: most hosts have one or two.
@@ -75,6 +84,27 @@ impl RouteTable {
     pub fn gateway(&self, port: u16, call: &Call) -> Result<Forwarding<'_>, Failure> {
         let hosts = self.gateways.get(&port).ok_or(Failure::NoCluster)?;
         route::find(&hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?.here, call)
+    }
+
+    /// What sidecars of a scope can reach at the target of a tunnel.
+    pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
+        self.sidecar_tunnels.get(scope)?.reached(call)
+    }
+
+    /// Where the sidecars of a scope send a tunnel.
+    ///
+    /// # Errors
+    /// As [`RouteTable::sidecar`], and what is wrong with its server name.
+    pub fn tunnel_from_sidecar(&self, scope: usize, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.sidecar_tunnels.get(scope).ok_or(Failure::UnknownHost)?.find(call)
+    }
+
+    /// Where the gateway's servers on a port send a tunnel.
+    ///
+    /// # Errors
+    /// As [`RouteTable::gateway`].
+    pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a

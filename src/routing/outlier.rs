@@ -93,7 +93,8 @@ impl Outlier {
 
     /// Notes what an endpoint answered, `None` where it could not be reached.
     pub(super) fn note(&self, endpoints: &[Health], place: usize, status: Option<u16>, now: i64) {
-        let health = &endpoints[place];
+        // A destination that is reached where the caller wants to go has no endpoints of its own.
+        let Some(health) = endpoints.get(place) else { return };
         let fails = match (status, self.unreached) {
             (None, Some(limit)) => Health::count(&health.unreached, true, limit),
             _ => {

@@ -72,22 +72,22 @@ impl Route {
     pub(super) fn takes_all(&self) -> bool {
         self.matches.is_empty() || self.matches.iter().any(Match::takes_all)
     }
+}
 
-    /// The destination by weight; a single one takes all whatever its weight.
-    fn destination(&self, chance: u64) -> Option<&Destination> {
-        if let [only] = self.destinations.as_slice() {
-            return Some(only);
-        }
-        let total: u64 = self.destinations.iter().map(|destination| destination.weight).sum();
-        let mut left = chance.checked_rem(total)?;
-        self.destinations.iter().find(|destination| match left.checked_sub(destination.weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        })
+/// The destination by weight; a single one takes all whatever its weight.
+pub(super) fn weighted(destinations: &[Destination], chance: u64) -> Option<&Destination> {
+    if let [only] = destinations {
+        return Some(only);
     }
+    let total: u64 = destinations.iter().map(|destination| destination.weight).sum();
+    let mut left = chance.checked_rem(total)?;
+    destinations.iter().find(|destination| match left.checked_sub(destination.weight) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    })
 }
 
 /// The routes that apply at other hops, then the others in the order in which [`find`] looks at them, up to the one that it
@@ -116,7 +116,7 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
 /// [`Failure::NoRoute`] when none holds, [`Failure::NoCluster`] when the destination is not there.
 pub(super) fn find<'t>(routes: &'t [Route], call: &Call) -> Result<Forwarding<'t>, Failure> {
     let route = routes.iter().find(|route| route.holds(call)).ok_or(Failure::NoRoute)?;
-    let destination = route.destination(call.chance()).ok_or(Failure::NoCluster)?;
+    let destination = weighted(&route.destinations, call.chance()).ok_or(Failure::NoCluster)?;
     let cluster = destination.cluster.as_ref().map_err(|failure| *failure)?;
     Ok(Forwarding { cluster, timeout: route.timeout })
 }

@@ -9,6 +9,7 @@ use crate::resource::{Labels, Resource};
 
 use super::hosts::{HostTable, qualify};
 use super::private::Private;
+use super::subnet::{Subnet, subnets};
 
 /// A registered host.
 #[derive(Debug, Clone)]
@@ -19,6 +20,10 @@ pub(super) struct Service {
     pub(super) reach: Reach,
     /// The private addresses that its names may lead to.
     pub(super) private: Private,
+    /// Networks that clients dial for it.
+    pub(super) addresses: Vec<Subnet>,
+    /// Whether it is reached where the caller wanted to go.
+    pub(super) original: bool,
     /// Names that certificates of its endpoints carry, if not its host.
     pub(super) subject_alt_names: Vec<String>,
     export_to: Vec<String>,
@@ -33,6 +38,17 @@ pub(super) struct Port {
     pub(super) target: u16,
     /// Whether HTTP is spoken there, so that routes and policies apply.
     pub(super) http: bool,
+    /// What is spoken there if its bytes are passed on unread.
+    pub(super) bytes: Option<Bytes>,
+}
+
+/// Protocols whose bytes are passed on unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Told apart by server name.
+    Tls,
+    /// Told apart by nothing.
+    Tcp,
 }
 
 /// How a [`Service`] is reached.
@@ -89,8 +105,8 @@ impl Services {
             .filter_map(|port| {
                 let number = u16::try_from(port.number).ok()?;
                 let target = u16::try_from(port.target_port).ok().filter(|target| *target > 0);
-                let http = is_http(&port.protocol);
-                Some(Port { number, name: port.name.clone(), target: target.unwrap_or(number), http })
+                let (http, bytes) = (is_http(&port.protocol), bytes(&port.protocol));
+                Some(Port { number, name: port.name.clone(), target: target.unwrap_or(number), http, bytes })
             })
             .collect();
         let reach = match spec.resolution {
@@ -108,6 +124,8 @@ impl Services {
             ports: ports.clone(),
             reach: reach.clone(),
             private: private.clone(),
+            addresses: subnets(&spec.addresses),
+            original: matches!(spec.resolution, Resolution::None | Resolution::DynamicDns) && spec.endpoints.is_empty(),
             subject_alt_names: spec.subject_alt_names.clone(),
             export_to: spec.export_to.clone(),
         }));
@@ -118,7 +136,7 @@ impl Services {
         let ServiceSpec { ports, selector, .. } = service.spec.clone().unwrap_or_default();
         let ports = ports.unwrap_or_default().into_iter().filter_map(|port| {
             let number = u16::try_from(port.port).ok()?;
-            Some(Port { number, name: port.name.unwrap_or_default(), target: number, http: true })
+            Some(Port { number, name: port.name.unwrap_or_default(), target: number, http: true, bytes: None })
         });
         self.0.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),
@@ -126,6 +144,8 @@ impl Services {
             ports: ports.collect(),
             reach: Reach::Selected(selector.unwrap_or_default().into_iter().collect()),
             private: Private::Any,
+            addresses: Vec::new(),
+            original: false,
             subject_alt_names: Vec::new(),
             export_to: Vec::new(),
         });
@@ -157,4 +177,13 @@ fn address(endpoint: &Endpoint) -> Address {
 /// here.
 fn is_http(protocol: &str) -> bool {
     ["", "HTTP", "HTTP2", "GRPC", "GRPC-WEB"].iter().any(|http| http.eq_ignore_ascii_case(protocol))
+}
+
+/// How the bytes of a protocol are passed on, if they are.
+pub(super) fn bytes(protocol: &str) -> Option<Bytes> {
+    match protocol.to_ascii_uppercase().as_str() {
+        "TLS" | "HTTPS" => Some(Bytes::Tls),
+        "TCP" | "MONGO" | "REDIS" | "MYSQL" => Some(Bytes::Tcp),
+        _ => None,
+    }
 }

@@ -19,8 +19,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&VIRTUAL_SERVICE, "spec.http.*.fault", "no fault is injected"),
     (&VIRTUAL_SERVICE, "spec.http.*.mirror", "calls are not mirrored"),
     (&VIRTUAL_SERVICE, "spec.http.*.mirrors", "calls are not mirrored"),
-    (&VIRTUAL_SERVICE, "spec.tls", "TLS is not passed through"),
-    (&VIRTUAL_SERVICE, "spec.tcp", "plain TCP is not forwarded"),
     (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
     (&SERVICE_ENTRY, "spec.workloadSelector", "no workload of the mesh answers for it"),
     (&DESTINATION_RULE, "spec.workloadSelector", "the rule holds for every caller"),

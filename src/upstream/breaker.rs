@@ -16,7 +16,7 @@ pub(super) struct Breakers(Mutex<HashMap<String, Arc<Breaker>>>);
 
 /// Room for one call; given back when dropped.
 #[derive(Debug)]
-pub struct Slot {
+pub struct Room {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -41,7 +41,7 @@ impl Breakers {
     ///
     /// # Errors
     /// [`Failure::Overflow`] when too many wait already.
-    pub(super) async fn room(&self, cluster: &str, limits: &Limits) -> Result<Slot, Failure> {
+    pub(super) async fn room(&self, cluster: &str, limits: &Limits) -> Result<Room, Failure> {
         self.of(cluster, limits).room().await
     }
 
@@ -68,9 +68,9 @@ impl Breaker {
         self.limits.at_once as usize
     }
 
-    async fn room(&self) -> Result<Slot, Failure> {
+    async fn room(&self) -> Result<Room, Failure> {
         if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
-            return Ok(Slot { _permit: permit });
+            return Ok(Room { _permit: permit });
         }
         if self.waiting.fetch_add(1, Ordering::AcqRel) >= self.limits.waiting.unwrap_or(u32::MAX - 1) {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
@@ -80,7 +80,7 @@ impl Breaker {
         // Never closed.
         let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Failure::Overflow)?;
         drop(waiting);
-        Ok(Slot { _permit: permit })
+        Ok(Room { _permit: permit })
     }
 }
 

@@ -18,8 +18,8 @@ use crate::call::Failure;
 use crate::metrics::{Counter, Shard};
 use crate::routing::{Endpoint, Limits};
 
-use super::breaker::Slot;
-use super::connect::Connector;
+use super::breaker::Room;
+use super::connect::{Connector, Stream};
 use super::pool::{Lendable, Pool};
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
@@ -118,17 +118,26 @@ impl Upstream {
         self.pool.borrow_mut().sweep(Instant::now());
     }
 
-    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
+    /// A connection for one call alone, whose bytes are not looked at.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Failure> {
         let connected = self.connector.connect(endpoint, timeout).await;
         let counter = if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
         self.shard.count(counter);
+        connected
+    }
+
+    async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
+        let stream = self.open(endpoint, timeout).await?;
         let (sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(connected?))
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failure_of(&error))?;
         // Ends with the connection, whose errors reach whoever waits for its answers.
-        tokio::task::spawn_local(connection);
+        tokio::task::spawn_local(connection.with_upgrades());
         Ok(Connection { sender, carried: 0 })
     }
 
@@ -136,7 +145,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Failure::Overflow`] when too many wait already.
-    pub async fn room(&self, cluster: &str, limits: &Limits) -> Result<Slot, Failure> {
+    pub async fn room(&self, cluster: &str, limits: &Limits) -> Result<Room, Failure> {
         self.connector.breakers.room(cluster, limits).await
     }
 

@@ -13,7 +13,7 @@ mod resolve;
 mod tls;
 
 pub use self::http::{RequestBody, ResponseBody, Upstream};
-pub use breaker::Slot;
+pub use breaker::Room;
 pub use connect::{Connector, Stream};
 pub use names::Names;
 pub use resolve::{Override, Overrides};

@@ -45,11 +45,13 @@ impl TlsConfigs {
     /// [`TlsFault::Unusable`] when a file of the settings cannot be used; that is tried anew for the next connection.
     pub(super) fn get(&self, settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFault> {
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = built.get(settings) {
+        // The server name is given with each connection, and callers may choose it.
+        let unnamed = TlsSettings { sni: String::new(), ..settings.clone() };
+        if let Some(config) = built.get(&unnamed) {
             return Ok(config.clone());
         }
         let config = Arc::new(self.build(settings).ok_or(TlsFault::Unusable)?);
-        built.insert(settings.clone(), config.clone());
+        built.insert(unnamed, config.clone());
         Ok(config)
     }
 

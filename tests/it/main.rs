@@ -18,3 +18,5 @@ mod proxy;
 mod recovery;
 mod scenario;
 mod trace;
+mod tunnels;
+mod upgrades;

@@ -338,7 +338,7 @@ fn requests_that_are_no_proper_http_are_refused() {
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nhost: a.example\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
         (b"GET http://a.example/%00 HTTP/1.1\r\nhost: a.example\r\n\r\n", 400),
-        (b"CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n", 405),
+        (b"CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n", 502),
         (huge.as_bytes(), 431),
     ];
     let mut neighbour = proxy.connect();

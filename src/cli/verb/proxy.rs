@@ -57,6 +57,10 @@ Examples:
   # Call through it
   http_proxy=http://127.0.0.1:15001 curl http://edition.cnn.com/sport
 
+  # The same with HTTPS, which is passed through by its server name, and through SOCKS 5
+  https_proxy=http://127.0.0.1:15001 curl https://edition.cnn.com/sport
+  curl --proxy socks5h://127.0.0.1:15001 https://edition.cnn.com/sport
+
   # See how it does, and stop it when its calls are done
   egressctl proxy status
   egressctl proxy metrics
@@ -107,6 +111,12 @@ struct Start {
     /// How long an origin has for the head of its answer where the route says nothing, and may pause in its body
     #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
     response_timeout: Duration,
+    /// How long a tunnel may lie idle
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    tunnel_idle_timeout: Duration,
+    /// Take the caller's address from the PROXY protocol (version 1 or 2), with which every connection then must begin
+    #[arg(long)]
+    proxy_protocol: bool,
     /// Most client connections of one worker
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
@@ -242,9 +252,11 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             report_only: arguments.report_only,
             refuses_faults: arguments.on_check_failure == "deny",
         },
+        proxy_protocol: arguments.proxy_protocol,
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
+            tunnel_idle_timeout: arguments.tunnel_idle_timeout,
             connections: arguments.max_connections,
             ..Limits::default()
         },

@@ -47,6 +47,7 @@ const ROWS: &[(&str, &str)] = &[
     ("destination", "Host:"),
     ("path", "Path:"),
     ("responseCode", "Status:"),
+    ("serverName", "SNI:"),
     ("flag", "Flag:"),
     ("reason", "Reason:"),
     ("rule", "Rule:"),

@@ -1,0 +1,152 @@
+//! Calls whose bytes are passed on unread: what is known of them is where they go, and the name that their TLS asks for.
+
+use std::net::IpAddr;
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
+
+use super::normalize::authority_with_port;
+use super::{Arrival, Authority, Call, Failure, HelloFault, TunnelFault};
+
+/// What is known of a connection whose bytes are passed on unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The address that the caller named instead of a host.
+    address: Option<IpAddr>,
+    /// The name that its ClientHello asks for.
+    server_name: Option<Box<str>>,
+}
+
+impl Tunnel {
+    /// The address that the caller named instead of a host.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The name that its ClientHello asks for; of a tunnel to a named host the host's, which any other would end.
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+}
+
+impl Call {
+    /// A tunnel to `HOST:PORT`, as CONNECT has it (RFC 9110 §9.3.6).
+    ///
+    /// # Errors
+    /// [`Failure::BadRequest`] where host or port is missing or none.
+    pub fn tunnel_to(target: &str, arrival: Arrival) -> Result<Call, Failure> {
+        let authority = authority_with_port(target)?;
+        let address = authority.host().trim_matches(['[', ']']).parse().ok();
+        let Arrival { time, chance, caller, peer } = arrival;
+        Ok(Call {
+            time,
+            chance,
+            caller,
+            peer,
+            method: Method::CONNECT,
+            authority,
+            path: PathAndQuery::from_static("/"),
+            headers: HeaderMap::new(),
+            upgrade: None,
+            tunnel: Some(Tunnel { address, server_name: None }),
+        })
+    }
+
+    /// What is known of it besides its target, if its bytes are passed on unread.
+    pub fn tunnel(&self) -> Option<&Tunnel> {
+        self.tunnel.as_ref()
+    }
+
+    /// Whether the caller named an address, and nothing says yet which host is meant by it.
+    pub fn is_to_address(&self) -> bool {
+        self.tunnel.as_ref().is_some_and(|tunnel| tunnel.address.is_some())
+    }
+
+    /// Takes an address to be the host that it is declared for.
+    pub fn means(&mut self, host: &str) {
+        self.authority = Authority::new(host, self.authority.port());
+    }
+
+    /// Takes the name that its TLS is going to ask for to be its host's; [`Call::confirm`] sees whether it was.
+    pub fn expect_tls(&mut self) {
+        if let Some(tunnel) = self.tunnel.as_mut().filter(|tunnel| tunnel.address.is_none()) {
+            tunnel.server_name = Some(self.authority.host().into());
+        }
+    }
+
+    /// Compares the name in the ClientHello with the host that the tunnel was opened for. A tunnel to an address is from
+    /// here on one to the name: it is the name that is judged, and resolved anew.
+    ///
+    /// # Errors
+    /// [`TunnelFault::OtherName`], or [`TunnelFault::NoName`] where a named host is not confirmed.
+    pub fn confirm(&mut self, name: Option<Box<str>>) -> Result<(), Failure> {
+        let Some(tunnel) = &mut self.tunnel else { return Ok(()) };
+        match (tunnel.address, &name) {
+            (None, None) => return Err(Failure::Tunnel(TunnelFault::NoName)),
+            (None, Some(name)) if **name != *self.authority.host() => {
+                tunnel.server_name = Some(name.clone());
+                return Err(Failure::Tunnel(TunnelFault::OtherName));
+            }
+            (Some(_), Some(name)) => self.authority = Authority::new(name, self.authority.port()),
+            _ => {}
+        }
+        tunnel.server_name = name;
+        Ok(())
+    }
+
+    /// The response flag of a failure of this call.
+    pub fn flag(&self, failure: Failure) -> &'static str {
+        if self.tunnel.is_some() { failure.tunnel_flag() } else { failure.flag() }
+    }
+}
+
+impl From<HelloFault> for Failure {
+    fn from(fault: HelloFault) -> Self {
+        Failure::Tunnel(match fault {
+            HelloFault::NotTls => TunnelFault::NotTls,
+            HelloFault::Malformed => TunnelFault::Malformed,
+            HelloFault::TooLarge => TunnelFault::TooLarge,
+            HelloFault::BadName => TunnelFault::BadName,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::expr::Timestamp;
+
+    fn to(target: &str) -> Result<Call, Failure> {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Call::tunnel_to(target, Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer })
+    }
+
+    #[test]
+    fn a_target_has_a_host_and_a_port() {
+        let call = to("Edition.CNN.com.:443").expect("a target");
+        assert_eq!((call.authority().host(), call.authority().port()), ("edition.cnn.com", 443));
+        assert_eq!(to("[::1]:443").expect("an address").tunnel().and_then(Tunnel::address), "::1".parse().ok());
+        for bad in
+            ["", "a.example", "a.example:", "a.example:0", "a.example:65536", ":443", "a b:443", "u@a.example:443"]
+        {
+            assert!(to(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_named_host_must_be_confirmed_and_an_address_becomes_the_name() {
+        let mut call = to("a.example:443").expect("a target");
+        call.expect_tls();
+        assert_eq!(call.tunnel().and_then(Tunnel::server_name), Some("a.example"));
+        assert_eq!(call.confirm(Some("a.example".into())), Ok(()));
+        assert_eq!(call.confirm(None), Err(Failure::Tunnel(TunnelFault::NoName)));
+        assert_eq!(call.confirm(Some("b.example".into())), Err(Failure::Tunnel(TunnelFault::OtherName)));
+        let mut call = to("192.0.2.1:443").expect("a target");
+        call.expect_tls();
+        assert_eq!(call.tunnel().and_then(Tunnel::server_name), None);
+        assert_eq!(call.confirm(Some("b.example".into())), Ok(()));
+        assert_eq!((call.authority().host(), call.authority().port()), ("b.example", 443));
+    }
+}

@@ -1,0 +1,41 @@
+//! TLS without a proxy's request before it: whoever is sent here by a name server or the network.
+
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+
+use crate::call::{Failure, TunnelFault};
+
+use super::client::Client;
+use super::sniff::{NoHello, server_name};
+use super::tunnel::{open, refuse_tls, report_head, run};
+use super::worker::Worker;
+
+/// The port that such a client meant to reach: the listener's own says nothing.
+const PORT: u16 = 443;
+
+/// Carries the connection to the name that its TLS asks for.
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpStream) {
+    let mut early = Vec::new();
+    let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
+        Ok(Some(name)) => name,
+        Ok(None) => {
+            report_head(worker, Failure::Tunnel(TunnelFault::NoName)).await;
+            return;
+        }
+        Err(NoHello::Refused(failure)) => {
+            report_head(worker, failure).await;
+            return;
+        }
+        Err(NoHello::Left) => return,
+    };
+    match open(worker, client, &format!("{name}:{PORT}")).await {
+        // What begins with TLS never goes to a port of HTTP.
+        Ok(opened) => {
+            if let Some((inside, ..)) = run(worker, client, opened, early, stream).await {
+                refuse_tls(worker, &inside).await;
+            }
+        }
+        Err(refused) => refused.report(),
+    }
+}

@@ -1,0 +1,342 @@
+//! Tunnels: opened for a host and port, judged, and their bytes passed on unread.
+//!
+//! What the ServiceEntry declares at the port decides what may go through. TLS must ask for the very host that the tunnel
+//! was opened for; a tunnel to an address is judged by the name that its TLS asks for. HTTP is served inside the tunnel,
+//! request by request, so that nothing of it escapes a policy. Only ports of TCP carry anything.
+
+use std::rc::Rc;
+
+use http::header;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::accesslog::Permit;
+use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
+use crate::decision::{Decision, Forward, Judgement, judge};
+use crate::policy::Spend;
+use crate::policy::verdict::Checked;
+use crate::routing::{Carries, Target};
+use crate::snapshot::Hop;
+use crate::upstream::{ResponseBody, Stream};
+
+use super::body::AnswerBody;
+use super::client::{Client, Next};
+use super::connection::Inside;
+use super::copy::{Ended, Pair, Way};
+use super::exchange::now;
+use super::report::{Closing, Judged, refused_head};
+use super::respond::answer;
+use super::sniff::{NoHello, server_name};
+use super::worker::{Held, Slot, Worker};
+
+/// A tunnel that may be used.
+pub(super) enum Opened {
+    /// HTTP is spoken in it, with requests for this authority.
+    Http(Authority),
+    /// To a named host, or to an address that is declared for plain TCP.
+    Ready(Box<Ready>),
+    /// To an address: the server name will tell who is meant.
+    Unnamed(Box<Asked>),
+}
+
+/// A tunnel whose origin is connected.
+pub(super) struct Ready {
+    closing: Closing,
+    origin: Stream,
+    tls: bool,
+    slot: Slot,
+}
+
+/// A tunnel that has not been judged.
+pub(super) struct Asked {
+    held: Rc<Held>,
+    permit: Permit,
+    call: Call,
+    slot: Slot,
+}
+
+/// A tunnel that is not opened. Dropping it makes the report.
+pub(super) struct Refused {
+    pub(super) failure: Failure,
+    /// Of a call that could be read.
+    closing: Option<Closing>,
+}
+
+impl Refused {
+    fn of(mut closing: Closing, failure: Failure) -> Self {
+        closing.failed(failure);
+        Self { failure, closing: Some(closing) }
+    }
+
+    /// Reports it, where nobody can be answered.
+    pub(super) fn report(self) {
+        if let Some(closing) = self.closing {
+            closing.complete();
+        }
+    }
+}
+
+/// Answers CONNECT: a tunnel is judged, and its origin connected, before it is opened.
+pub(super) async fn connect(
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    mut request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    if framed.iter().any(|name| request.headers().contains_key(name)) {
+        // A body that some would read and others take for the tunnel's first bytes (RFC 9110 §9.3.6).
+        let failure = Failure::BadRequest("a CONNECT request has no body");
+        report_head(worker, failure).await;
+        return answer(failure, None);
+    }
+    let target = request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
+    match open(worker, client, target).await {
+        Ok(opened) => {
+            client.go_on(Next::Tunnel(opened, upgrade));
+            Response::new(AnswerBody::none())
+        }
+        Err(Refused { failure, closing }) => answer(failure, closing),
+    }
+}
+
+/// Opens a tunnel to `HOST:PORT`, as far as can be told before its first bytes.
+pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Opened, Refused> {
+    let failed = |failure| Refused { failure, closing: None };
+    let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, Slot::take(worker)) else {
+        worker.count_overload();
+        return Err(failed(Failure::Overload));
+    };
+    let held = worker.held();
+    let time = now();
+    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(client.listener), peer: client.peer };
+    let mut call = match Call::tunnel_to(target, arrival) {
+        Ok(call) => call,
+        Err(failure) => {
+            refused_head(worker, permit, time, failure);
+            return Err(failed(failure));
+        }
+    };
+    let reached = held.snapshot.routes.reached(held.snapshot.scope(client.listener), &call);
+    if let Some(host) = reached.and_then(|reached| reached.host) {
+        call.means(host);
+    }
+    let carries = reached.map(|reached| reached.carries);
+    let asked = Asked { held, permit, call, slot };
+    match carries {
+        None => Err(asked.refused(worker, client, Failure::UnknownHost)),
+        Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone())),
+        Some(Carries::Tcp) => asked.decide(worker, client, false).await.map(Opened::Ready),
+        Some(Carries::Tls) if asked.call.is_to_address() => Ok(Opened::Unnamed(Box::new(asked))),
+        Some(Carries::Tls) => {
+            let mut asked = asked;
+            asked.call.expect_tls();
+            asked.decide(worker, client, true).await.map(Opened::Ready)
+        }
+    }
+}
+
+impl Asked {
+    fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
+        let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
+        (closing, self.slot)
+    }
+
+    fn refused(self, worker: &Rc<Worker>, client: &Client, failure: Failure) -> Refused {
+        let judged = Judged::new(Hop::Sidecar(client.listener), Checked::default());
+        Refused::of(self.closing(worker, judged).0, failure)
+    }
+
+    /// Judges the tunnel and connects its origin.
+    async fn decide(self, worker: &Rc<Worker>, client: &Client, tls: bool) -> Result<Box<Ready>, Refused> {
+        let held = Rc::clone(&self.held);
+        let Judgement { hop, decision, checked } = judge(
+            &held.snapshot,
+            client.listener,
+            &self.call,
+            Spend::Take,
+            &mut worker.scratch.borrow_mut(),
+            &mut |_| {},
+        );
+        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked));
+        let connected = match decision {
+            Decision::Forward(way) => dial(worker, way, &closing).await,
+            Decision::Refuse(failure) => Err(failure),
+        };
+        // A tunnel may last for days, in which many configurations come and go.
+        closing.release();
+        match connected {
+            Ok(origin) => {
+                closing.answered(200);
+                Ok(Box::new(Ready { closing, origin, tls, slot }))
+            }
+            Err(failure) => Err(Refused::of(closing, failure)),
+        }
+    }
+}
+
+async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<Stream, Failure> {
+    let (call, cluster) = (closing.call(), way.cluster);
+    if let Some(limits) = &cluster.limits {
+        closing.keep((Some(worker.upstream.room(&cluster.name, limits).await?), None));
+    }
+    if let Some(endpoint) = cluster.original(call) {
+        return worker.upstream.open(&endpoint, cluster.connect_timeout).await;
+    }
+    let Target::Endpoints(endpoints) = &cluster.target else { return Err(Failure::NoEndpoint) };
+    let time = call.time().micros();
+    let place = cluster.balance.pick(call, call.chance(), time, &[]).ok_or(Failure::NoEndpoint)?;
+    let opened = worker.upstream.open(&endpoints[place], cluster.connect_timeout).await;
+    cluster.balance.ended(place, opened.is_ok().then_some(200), time);
+    opened
+}
+
+/// Uses a tunnel that was opened; gives back the inside of one in which HTTP is spoken.
+pub(super) async fn run(
+    worker: &Rc<Worker>,
+    client: &Client,
+    opened: Opened,
+    mut early: Vec<u8>,
+    mut stream: TcpStream,
+) -> Option<Inside> {
+    let (asked, ready) = match opened {
+        Opened::Http(authority) => return Some((client.within(authority), early, stream)),
+        Opened::Ready(ready) if !ready.tls => {
+            ready.carry(worker, early, stream).await;
+            return None;
+        }
+        Opened::Ready(ready) => (None, Some(ready)),
+        Opened::Unnamed(asked) => (Some(asked), None),
+    };
+    let name = server_name(&mut early, &mut stream, worker.limits.hello_timeout).await;
+    let ready = match (asked, ready) {
+        (_, Some(ready)) => ready.confirmed(name),
+        (Some(asked), None) => asked.named(worker, client, name).await,
+        (None, None) => return None,
+    };
+    if let Some(ready) = ready {
+        ready.carry(worker, early, stream).await;
+    }
+    None
+}
+
+type Name = Result<Option<Box<str>>, NoHello>;
+
+impl Asked {
+    /// Judges a tunnel to an address by the name that its TLS asks for.
+    async fn named(mut self, worker: &Rc<Worker>, client: &Client, name: Name) -> Option<Box<Ready>> {
+        let confirmed = match name {
+            Ok(name) => self.call.confirm(name),
+            Err(NoHello::Refused(failure)) => Err(failure),
+            // Nothing was asked.
+            Err(NoHello::Left) => return None,
+        };
+        let decided = match confirmed {
+            Ok(()) => self.decide(worker, client, true).await,
+            Err(failure) => Err(self.refused(worker, client, failure)),
+        };
+        decided.map_err(Refused::report).ok()
+    }
+}
+
+impl Ready {
+    /// The tunnel, if its TLS asks for the host that it was opened for.
+    fn confirmed(mut self: Box<Self>, name: Name) -> Option<Box<Self>> {
+        let confirmed = match name {
+            Ok(name) => self.closing.confirm(name),
+            Err(NoHello::Refused(failure)) => Err(failure),
+            // Dropped, it is reported as one whose client has left.
+            Err(NoHello::Left) => return None,
+        };
+        match confirmed {
+            Ok(()) => Some(self),
+            Err(failure) => {
+                Refused::of(self.closing, failure).report();
+                None
+            }
+        }
+    }
+
+    async fn carry(self, worker: &Worker, early: Vec<u8>, stream: TcpStream) {
+        let Self { closing, origin, slot, .. } = self;
+        pass(worker, closing, slot, Pair { client: stream, origin, early }).await;
+    }
+}
+
+/// Passes bytes to the end of a call.
+async fn pass(
+    worker: &Worker,
+    mut closing: Closing,
+    _slot: Slot,
+    pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
+) {
+    let ended = pair
+        .pass(worker.limits.tunnel_idle_timeout, &worker.copied, |way, bytes| match way {
+            Way::Up => closing.received(bytes),
+            Way::Down => closing.passed(bytes),
+        })
+        .await;
+    // One whose client broke is reported as abandoned, by being dropped.
+    if ended != Ended::ClientBroke {
+        closing.complete();
+    }
+}
+
+/// Reports TLS inside a tunnel to a port of HTTP.
+pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
+    let Ok(permit) = worker.recorder.permit().await else { return worker.count_overload() };
+    let (held, time) = (worker.held(), now());
+    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(inside.listener), peer: inside.peer };
+    if let Some(call) = inside.target().and_then(|target| Call::tunnel_to(&target, arrival).ok()) {
+        let judged = Judged::new(Hop::Sidecar(inside.listener), Checked::default());
+        let closing = Closing::new(worker, &held, permit, call, judged, Rc::default());
+        Refused::of(closing, Failure::Tunnel(TunnelFault::TlsToHttp)).report();
+    }
+}
+
+/// Reports a tunnel that was asked for in a way that cannot be understood.
+pub(super) async fn report_head(worker: &Worker, failure: Failure) {
+    match worker.recorder.permit().await {
+        Ok(permit) => refused_head(worker, permit, now(), failure),
+        Err(_) => worker.count_overload(),
+    }
+}
+
+/// A call that goes on in another protocol (RFC 9110 §7.8), and both connections as soon as HTTP has let go of them.
+pub(super) struct Switched {
+    closing: Closing,
+    client: OnUpgrade,
+    origin: OnUpgrade,
+    slot: Slot,
+}
+
+/// Passes on the answer of an origin that goes on in the protocol that was asked for.
+pub(super) fn switch(
+    worker: &Rc<Worker>,
+    client: &Client,
+    mut response: Response<ResponseBody>,
+    mut closing: Closing,
+    upgrade: OnUpgrade,
+) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
+    let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
+    let origin = hyper::upgrade::on(&mut response);
+    closing.answered(response.status().as_u16());
+    closing.release();
+    client.go_on(Next::Switched(Box::new(Switched { closing, client: upgrade, origin, slot })));
+    Ok(response.map(|_| AnswerBody::none()))
+}
+
+impl Switched {
+    /// Passes the bytes of both on, to the end.
+    pub(super) async fn run(self, worker: &Worker) {
+        let Self { closing, client, origin, slot } = self;
+        if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
+            let io = |upgraded: Upgraded| TokioIo::new(upgraded);
+            pass(worker, closing, slot, Pair { client: io(client), origin: io(origin), early: Vec::new() }).await;
+        }
+    }
+}

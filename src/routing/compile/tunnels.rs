@@ -1,0 +1,312 @@
+//! From resources to the routes of tunnels.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::resource::Labels;
+use crate::resource::kinds::gateway::{Server, ServerTlsMode};
+use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
+
+use super::super::destinations::Destinations;
+use super::super::hosts::{HostTable, covers, qualify};
+use super::super::route::Destination;
+use super::super::services::{self, Bytes, Service};
+use super::super::subnet::{Subnet, subnets};
+use super::super::tunnel::{Port, Route, Servers, Tunnels};
+use super::{Declared, Gateway, Networking, Place, exported, is_bound, names, names_place, serve};
+
+/// What `tls` and `tcp` matches have in common.
+struct Entry<'a> {
+    names: &'a [String],
+    subnets: &'a [String],
+    port: u32,
+    source_subnet: &'a str,
+    source_labels: &'a Labels,
+    source_namespace: &'a str,
+    gateways: &'a [String],
+}
+
+/// The VirtualServices with routes for bytes that sidecars of a namespace see, by host.
+struct Bound<'a> {
+    all: Vec<&'a Declared<VirtualService>>,
+    by_host: HostTable<Vec<usize>>,
+}
+
+impl<'a> Bound<'a> {
+    /// The VirtualServices of which a host has calls in common with a service's, the oldest first. All of them count,
+    /// unlike those with routes of HTTP (Istio's rule).
+    fn of(&self, host: &str) -> Vec<&'a Declared<VirtualService>> {
+        let mut found: Vec<usize> = match host.strip_prefix('*') {
+            Some(_) => {
+                let common = self.by_host.iter().filter(|(pattern, _)| covers(host, pattern) || covers(pattern, host));
+                common.flat_map(|(_, places)| places.iter().copied()).collect()
+            }
+            None => {
+                let wildcards = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..]));
+                let patterns = wildcards.chain([host.to_owned(), "*".to_owned()]);
+                patterns.filter_map(|pattern| self.by_host.pattern(&pattern)).flatten().copied().collect()
+            }
+        };
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|place| self.all[place]).collect()
+    }
+}
+
+impl Networking {
+    /// What sidecars of a namespace do with tunnels; `http` are hosts and ports that only a VirtualService knows.
+    pub(super) fn sidecar_tunnels(
+        &self,
+        namespace: &str,
+        services: &HostTable<Service>,
+        http: impl Iterator<Item = (String, u16)>,
+        destinations: &mut Destinations<'_>,
+    ) -> Tunnels {
+        let bound = self.bound_tunnels(namespace);
+        let mut tunnels = Tunnels::default();
+        for service in services.values() {
+            for port in &service.ports {
+                let compiled = match port.bytes {
+                    None if port.http => Port::Http,
+                    None => continue,
+                    Some(bytes) => {
+                        let routes =
+                            sidecar_routes(&bound.of(&service.host), service, port.number, bytes, destinations);
+                        let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
+                        Port::Bytes { tls: bytes == Bytes::Tls, routes, service }
+                    }
+                };
+                let compiled = Arc::new(compiled);
+                let table = tunnels.ports.entry(port.number).or_default();
+                for name in names(service, namespace) {
+                    table.entry(&name).or_insert_with(|| Arc::clone(&compiled));
+                }
+                let addresses = service.addresses.iter().map(|subnet| (*subnet, service.host.as_str().into()));
+                tunnels.addresses.entry(port.number).or_default().extend(addresses);
+            }
+        }
+        for (host, port) in http {
+            tunnels.ports.entry(port).or_default().entry(&host).or_insert_with(|| Arc::new(Port::Http));
+        }
+        for addresses in tunnels.addresses.values_mut() {
+            addresses.sort_by(|(a, host), (b, other)| (b.prefix(), host).cmp(&(a.prefix(), other)));
+        }
+        tunnels
+    }
+
+    fn bound_tunnels(&self, namespace: &str) -> Bound<'_> {
+        let mut bound = Bound { all: Vec::new(), by_host: HostTable::default() };
+        for declared in &self.virtual_services {
+            let spec = &declared.spec;
+            let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
+            let of_bytes = !spec.tls.is_empty() || !spec.tcp.is_empty();
+            if in_mesh && of_bytes && exported(&spec.export_to, &declared.namespace, namespace) {
+                for host in &spec.hosts {
+                    let places = bound.by_host.entry(&qualify(host, &declared.namespace)).or_default();
+                    places.push(bound.all.len());
+                }
+                bound.all.push(declared);
+            }
+        }
+        bound
+    }
+
+    /// What the gateway's servers do with tunnels, by port.
+    pub(super) fn gateway_tunnels(
+        &self,
+        labels: &Labels,
+        destinations: &mut Destinations<'_>,
+    ) -> HashMap<u16, Servers> {
+        let mut table: HashMap<u16, Servers> = HashMap::new();
+        let selects = |gateway: &&Declared<Gateway>| {
+            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        for gateway in self.gateways.iter().filter(selects) {
+            for server in &gateway.spec.servers {
+                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
+                    continue;
+                };
+                let servers = table.entry(port).or_default();
+                let Some(bytes) = passed_through(server) else { continue };
+                let place = Place::Gateway(&gateway.namespace, &gateway.name);
+                for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+                    let routes = gateway_routes(declared, gateway, server, port, bytes, destinations);
+                    match bytes {
+                        Bytes::Tls => servers.tls.extend(routes),
+                        Bytes::Tcp => servers.tcp.extend(routes),
+                    }
+                }
+            }
+        }
+        table.values_mut().for_each(|servers| most_specific_first(&mut servers.tls));
+        table
+    }
+}
+
+/// What a server passes through, if anything.
+fn passed_through(server: &Server) -> Option<Bytes> {
+    let protocol = server.port.as_ref().map(|port| port.protocol.as_str()).unwrap_or_default();
+    let bytes = services::bytes(protocol)?;
+    let mode = server.tls.as_ref().map(|tls| tls.mode).unwrap_or_default();
+    (bytes == Bytes::Tcp || mode == ServerTlsMode::Passthrough).then_some(bytes)
+}
+
+/// The most specific name is chosen, whatever the order (Istio's rule); of equals the first.
+fn most_specific_first(routes: &mut [Route]) {
+    let specificity = |route: &Route| {
+        let name = route.name.as_deref().unwrap_or_default();
+        (!name.starts_with('*'), name.len())
+    };
+    routes.sort_by_key(|route| std::cmp::Reverse(specificity(route)));
+}
+
+fn sidecar_routes(
+    bound: &[&Declared<VirtualService>],
+    service: &Service,
+    port: u16,
+    bytes: Bytes,
+    destinations: &mut Destinations<'_>,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for declared in bound {
+        for (entry, targets) in entries(&declared.spec, bytes) {
+            if !applies(&entry, &declared.namespace, Place::Mesh, port) {
+                continue;
+            }
+            let targets = resolved(targets, &declared.namespace, port, destinations);
+            // Of plain TCP nothing tells the host but the service itself.
+            let names = match bytes {
+                Bytes::Tls => entry.names.iter().map(|name| Some(name.to_ascii_lowercase())).collect(),
+                Bytes::Tcp => vec![None],
+            };
+            let holds = |subnets: &[Subnet]| {
+                let inside = |address: &Subnet| subnets.iter().any(|subnet| subnet.covers(address));
+                !service.addresses.is_empty() && service.addresses.iter().all(inside)
+            };
+            routes.extend(names.into_iter().map(|name| route(&entry, name, &targets, holds)));
+        }
+    }
+    if bytes == Bytes::Tls {
+        most_specific_first(&mut routes);
+    }
+    routes
+}
+
+fn gateway_routes(
+    declared: &Declared<VirtualService>,
+    gateway: &Declared<Gateway>,
+    server: &Server,
+    port: u16,
+    bytes: Bytes,
+    destinations: &mut Destinations<'_>,
+) -> Vec<Route> {
+    let place = Place::Gateway(&gateway.namespace, &gateway.name);
+    let mut routes = Vec::new();
+    for (entry, targets) in entries(&declared.spec, bytes) {
+        if !applies(&entry, &declared.namespace, place, port) {
+            continue;
+        }
+        let targets = resolved(targets, &declared.namespace, port, destinations);
+        let wanted = if bytes == Bytes::Tls { entry.names } else { &declared.spec.hosts };
+        for name in wanted.iter().map(|name| qualify(name, &declared.namespace)) {
+            let served = server.hosts.iter().filter_map(|host| serve(host, &name, declared, gateway));
+            // What a caller dialled is not seen here: a condition on it holds for nobody who named a host.
+            routes.extend(served.map(|name| route(&entry, Some(name), &targets, |_| false)));
+        }
+    }
+    routes
+}
+
+fn route(
+    entry: &Entry<'_>,
+    name: Option<String>,
+    targets: &Arc<[Destination]>,
+    holds_service: impl Fn(&[Subnet]) -> bool,
+) -> Route {
+    let subnets = subnets(entry.subnets);
+    Route {
+        name: name.map(String::into_boxed_str),
+        holds_service: holds_service(&subnets),
+        subnets,
+        source_subnet: entry.source_subnet.parse().ok(),
+        source_labels: entry.source_labels.clone(),
+        source_namespace: (!entry.source_namespace.is_empty()).then(|| entry.source_namespace.to_owned()),
+        destinations: Arc::clone(targets),
+    }
+}
+
+/// Whether an entry can hold at a place and port.
+fn applies(entry: &Entry<'_>, namespace: &str, place: Place<'_>, port: u16) -> bool {
+    (entry.gateways.is_empty() || names_place(entry.gateways, namespace, place))
+        && (entry.port == 0 || entry.port == u32::from(port))
+}
+
+/// The entries of the routes for TLS or TCP, each with where its route leads.
+fn entries(spec: &VirtualService, bytes: Bytes) -> Vec<(Entry<'_>, &[RouteDestination])> {
+    static EVERYTHING: Labels = Labels::new();
+    match bytes {
+        Bytes::Tls => spec
+            .tls
+            .iter()
+            .flat_map(|route| route.r#match.iter().map(|entry| (entry, route.route.as_slice())))
+            .map(|(entry, targets)| {
+                let entry = Entry {
+                    names: &entry.sni_hosts,
+                    subnets: &entry.destination_subnets,
+                    port: entry.port,
+                    source_subnet: "",
+                    source_labels: &entry.source_labels,
+                    source_namespace: &entry.source_namespace,
+                    gateways: &entry.gateways,
+                };
+                (entry, targets)
+            })
+            .collect(),
+        Bytes::Tcp => {
+            let everything = Entry {
+                names: &[],
+                subnets: &[],
+                port: 0,
+                source_subnet: "",
+                source_labels: &EVERYTHING,
+                source_namespace: "",
+                gateways: &[],
+            };
+            let mut found = Vec::new();
+            for route in &spec.tcp {
+                found.extend(route.r#match.iter().map(|entry| {
+                    let entry = Entry {
+                        names: &[],
+                        subnets: &entry.destination_subnets,
+                        port: entry.port,
+                        source_subnet: &entry.source_subnet,
+                        source_labels: &entry.source_labels,
+                        source_namespace: &entry.source_namespace,
+                        gateways: &entry.gateways,
+                    };
+                    (entry, route.route.as_slice())
+                }));
+                if route.r#match.is_empty() {
+                    found.push((Entry { ..everything }, route.route.as_slice()));
+                    break;
+                }
+            }
+            found
+        }
+    }
+}
+
+fn resolved(
+    targets: &[RouteDestination],
+    namespace: &str,
+    port: u16,
+    destinations: &mut Destinations<'_>,
+) -> Arc<[Destination]> {
+    let resolved = targets.iter().filter_map(|target| {
+        let to = target.destination.as_ref()?;
+        let number = to.port.as_ref().and_then(|selector| u16::try_from(selector.number).ok());
+        let cluster = destinations.cluster(&qualify(&to.host, namespace), number, port, &to.subset);
+        Some(Destination { weight: u64::try_from(target.weight).unwrap_or(0), cluster })
+    });
+    resolved.collect()
+}

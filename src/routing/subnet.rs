@@ -1,0 +1,88 @@
+//! Networks of addresses, as ServiceEntries and matches of `tls` and `tcp` routes name them.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// An address with the length of its prefix: `10.0.0.0/8`; without one it is the address alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subnet {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Subnet {
+    /// Whether an address is in it; an IPv4-mapped one is an address of IPv4.
+    pub fn has(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let shift = 32 - u32::from(self.prefix);
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let shift = 128 - u32::from(self.prefix);
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether all of another network is in it.
+    pub(super) fn covers(&self, other: &Subnet) -> bool {
+        other.prefix >= self.prefix && self.has(other.address)
+    }
+
+    /// Length of the prefix: the longer, the narrower.
+    pub(super) fn prefix(&self) -> u8 {
+        self.prefix
+    }
+}
+
+impl FromStr for Subnet {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, prefix) = match text.split_once('/') {
+            None => (text, None),
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().map_err(|_| ())?)),
+        };
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(longest);
+        if prefix > longest { Err(()) } else { Ok(Self { address, prefix }) }
+    }
+}
+
+/// Those of some texts that are networks. All are: others were refused when they were declared.
+pub(super) fn subnets(texts: &[String]) -> Vec<Subnet> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_its_addresses_of_both_families() {
+        let has = |subnet: &str, address: &str| {
+            subnet.parse::<Subnet>().expect("a network").has(address.parse().expect("an address"))
+        };
+        assert!(has("10.1.0.0/16", "10.1.255.255") && !has("10.1.0.0/16", "10.2.0.0"));
+        assert!(has("10.1.2.3", "10.1.2.3") && !has("10.1.2.3", "10.1.2.4"));
+        assert!(has("0.0.0.0/0", "255.1.2.3") && !has("0.0.0.0/0", "::1"));
+        assert!(has("2001:db8::/32", "2001:db8:1::1") && !has("2001:db8::/32", "2001:db9::1"));
+        assert!(has("10.0.0.0/8", "::ffff:10.1.1.1"));
+        for bad in ["", "10.0.0.0/33", "::/129", "a/8", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Subnet>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_network_covers_narrower_ones() {
+        let covers = |wide: &str, narrow: &str| {
+            let wide = wide.parse::<Subnet>().expect("a network");
+            wide.covers(&narrow.parse().expect("a network"))
+        };
+        assert!(covers("10.0.0.0/8", "10.1.0.0/16") && covers("10.0.0.0/8", "10.0.0.0/8"));
+        assert!(!covers("10.1.0.0/16", "10.0.0.0/8"));
+    }
+}

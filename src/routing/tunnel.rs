@@ -1,0 +1,223 @@
+//! Routes of calls whose bytes are passed on unread: `tls` routes by server name, `tcp` routes by what was dialled.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::call::{Call, Failure, Tunnel, TunnelFault};
+use crate::resource::Labels;
+
+use super::cluster::{Cluster, Endpoint, TlsSettings};
+use super::hosts::{HostTable, covers};
+use super::private::Private;
+use super::route::{Destination, weighted};
+use super::subnet::Subnet;
+
+/// What is spoken at a port, as its ServiceEntry declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// HTTP, whose requests are judged one by one.
+    Http,
+    /// TLS, which is told apart by the server name in its ClientHello.
+    Tls,
+    /// Bytes that nobody looks at.
+    Tcp,
+}
+
+/// A service that a tunnel can be opened to.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached<'t> {
+    /// What is spoken there.
+    pub carries: Carries,
+    /// The host that an address was declared for.
+    pub host: Option<&'t str>,
+}
+
+/// What sidecars of one namespace do with tunnels.
+#[derive(Debug, Default)]
+pub(super) struct Tunnels {
+    /// By port, then by host.
+    pub(super) ports: HashMap<u16, HostTable<Arc<Port>>>,
+    /// By port: the addresses of services, the narrowest first, with their hosts.
+    pub(super) addresses: HashMap<u16, Vec<(Subnet, Box<str>)>>,
+}
+
+/// What a sidecar does with tunnels to one host and port.
+#[derive(Debug)]
+pub(super) enum Port {
+    Http,
+    /// With the cluster of the service, where no route applies.
+    Bytes {
+        tls: bool,
+        routes: Vec<Route>,
+        service: Result<Arc<Cluster>, Failure>,
+    },
+}
+
+/// What the gateway's servers on one port do with tunnels.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    /// Routes of servers that pass TLS through.
+    pub(super) tls: Vec<Route>,
+    /// Routes of servers of TCP.
+    pub(super) tcp: Vec<Route>,
+}
+
+/// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// The server name, or for plain TCP the host.
+    pub(super) name: Option<Box<str>>,
+    /// Networks of which one must have the address that was dialled; all are meant where there are none.
+    pub(super) subnets: Vec<Subnet>,
+    /// Whether those hold every address of the service, so that who names it dials one of them.
+    pub(super) holds_service: bool,
+    pub(super) source_subnet: Option<Subnet>,
+    pub(super) source_labels: Labels,
+    pub(super) source_namespace: Option<String>,
+    pub(super) destinations: Arc<[Destination]>,
+}
+
+impl Tunnels {
+    /// What can be reached at a tunnel's target.
+    pub(super) fn reached(&self, call: &Call) -> Option<Reached<'_>> {
+        let port = call.authority().port();
+        let table = self.ports.get(&port)?;
+        let Some(address) = call.tunnel().and_then(Tunnel::address) else {
+            let carries = table.find(call.authority().host())?.carries();
+            return Some(Reached { carries, host: None });
+        };
+        match self.declared_for(address, port) {
+            Some(host) => match table.pattern(host)?.carries() {
+                // Requests name a host, which an address is not.
+                Carries::Http => None,
+                carries => Some(Reached { carries, host: (!host.starts_with('*')).then_some(host) }),
+            },
+            // Which service is meant, the server name will tell.
+            None => table
+                .values()
+                .any(|port| port.carries() == Carries::Tls)
+                .then_some(Reached { carries: Carries::Tls, host: None }),
+        }
+    }
+
+    fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
+        let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
+        found.map(|(_, host)| &**host)
+    }
+
+    fn port(&self, call: &Call) -> Result<&Port, Failure> {
+        let port = call.authority().port();
+        let table = self.ports.get(&port).ok_or(Failure::UnknownHost)?;
+        let find = |host| table.find(host).map(Arc::as_ref).ok_or(Failure::UnknownHost);
+        let Some(tunnel) = call.tunnel() else { return Err(Failure::UnknownHost) };
+        let Some(address) = tunnel.address() else { return find(call.authority().host()) };
+        match (self.declared_for(address, port), tunnel.server_name()) {
+            (Some(host), None) => table.pattern(host).map(Arc::as_ref).ok_or(Failure::UnknownHost),
+            (Some(host), Some(name)) if covers(host, name) => find(name),
+            (Some(_), Some(_)) => Err(Failure::Tunnel(TunnelFault::OtherName)),
+            (None, Some(name)) => find(name),
+            (None, None) => Err(Failure::Tunnel(TunnelFault::NoName)),
+        }
+    }
+
+    /// Where a tunnel goes.
+    pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        match self.port(call)? {
+            Port::Http => Err(Failure::Tunnel(TunnelFault::TlsToHttp)),
+            Port::Bytes { tls, routes, service } => {
+                // Routes for other callers are as if they were not there (Istio's rule).
+                if routes.iter().any(|route| route.is_for(call)) {
+                    find(routes, name(call, *tls), call)
+                } else {
+                    service.as_ref().map_err(|failure| *failure)
+                }
+            }
+        }
+    }
+}
+
+impl Servers {
+    /// Where a tunnel goes.
+    pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
+        find(if tls { &self.tls } else { &self.tcp }, name(call, tls), call)
+    }
+}
+
+/// What routes of TLS or TCP are told apart by.
+fn name(call: &Call, tls: bool) -> Option<&str> {
+    if tls { call.tunnel()?.server_name() } else { Some(call.authority().host()) }
+}
+
+fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
+    let route = routes.iter().find(|route| route.holds(name, call)).ok_or(Failure::NoRoute)?;
+    let destination = weighted(&route.destinations, call.chance()).ok_or(Failure::NoCluster)?;
+    destination.cluster.as_ref().map_err(|failure| *failure)
+}
+
+impl Port {
+    fn carries(&self) -> Carries {
+        match self {
+            Port::Http => Carries::Http,
+            Port::Bytes { tls: true, .. } => Carries::Tls,
+            Port::Bytes { tls: false, .. } => Carries::Tcp,
+        }
+    }
+}
+
+impl Route {
+    /// Whether the caller is one that it is for.
+    fn is_for(&self, call: &Call) -> bool {
+        let caller = call.caller();
+        self.source_labels.iter().all(|(key, value)| caller.is_some_and(|caller| caller.labels.get(key) == Some(value)))
+            && self.source_namespace.as_ref().is_none_or(|name| caller.is_some_and(|caller| caller.namespace == *name))
+    }
+
+    fn holds(&self, name: Option<&str>, call: &Call) -> bool {
+        self.is_for(call)
+            && self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
+            && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
+            && (self.subnets.is_empty()
+                || match call.tunnel().and_then(Tunnel::address) {
+                    Some(address) => self.subnets.iter().any(|subnet| subnet.has(address)),
+                    None => self.holds_service,
+                })
+    }
+}
+
+/// How a cluster without endpoints of its own is reached: where the caller wanted to go (Istio's resolution NONE).
+#[derive(Debug)]
+pub struct Original {
+    /// The port that is dialled.
+    pub(super) port: u16,
+    /// Addresses that the service is declared for; only to these a caller may be connected by address.
+    pub(super) addresses: Vec<Subnet>,
+    /// The private addresses that a name may lead to.
+    pub(super) private: Private,
+    /// TLS that is originated to it, which no tunnel can take: its bytes are the caller's.
+    pub(super) tls: Option<Arc<TlsSettings>>,
+    /// Whether the server name is that of the call, and not the DestinationRule's.
+    pub(super) named_by_call: bool,
+}
+
+impl Cluster {
+    /// The endpoint of a call into a cluster that is reached where the caller wanted to go; `None` where the cluster has
+    /// its own. An address that is not declared for the service is not dialled: its name is.
+    pub fn original(&self, call: &Call) -> Option<Endpoint> {
+        let original = self.original.as_ref().filter(|one| one.tls.is_none() || call.tunnel().is_none())?;
+        let address = call.tunnel().and_then(Tunnel::address);
+        let declared = address.filter(|address| original.addresses.iter().any(|subnet| subnet.has(*address)));
+        let host = call.authority().host();
+        let address = match declared {
+            Some(address) => address.to_string(),
+            None if self.host.starts_with('*') && covers(&self.host, host) => host.to_owned(),
+            None => return None,
+        };
+        let named = |tls: &Arc<TlsSettings>| match original.named_by_call {
+            true => Arc::new(TlsSettings { sni: host.to_owned(), ..TlsSettings::clone(tls) }),
+            false => Arc::clone(tls),
+        };
+        Some(Endpoint::new(address, original.port, original.tls.as_ref().map(named), original.private.clone()))
+    }
+}

@@ -1,0 +1,127 @@
+//! HTTP that goes on in another protocol: WebSocket, with a real client and server, and what must not be switched to.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use tungstenite::Message;
+
+use crate::proxied::{PATIENCE, Proxied};
+use crate::stage::{Stage, service_entry};
+
+/// What a logentry of HTTP says of a call, whatever it goes on as.
+const MONITORING: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: logentry
+metadata: {name: access, namespace: istio-system}
+spec: {severity: '\"info\"', variables: {path: request.path, code: response.code | 0, sent: response.size | 0, received: request.size | 0}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: stdio
+metadata: {name: out, namespace: istio-system}
+spec: {outputAsJson: true}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: report, namespace: istio-system}
+spec: {match: context.protocol == \"http\", actions: [{handler: out.stdio, instances: [access.logentry]}]}
+";
+
+fn scene(origin: SocketAddr) -> Stage {
+    let scene = Stage::new();
+    scene.ok_with(&["create", "-f", "-"], &format!("{}---\n{MONITORING}", service_entry("a.example", origin)));
+    scene
+}
+
+/// A WebSocket server that sends every message back.
+fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut socket = tungstenite::accept(stream).expect("a handshake");
+                while let Ok(message) = socket.read() {
+                    if message.is_text() && socket.send(message).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// An origin that answers every request with the same bytes; the requests go to the receiver.
+fn answering(answer: &'static str) -> (SocketAddr, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.extend(byte);
+            }
+            let _ = sender.send(String::from_utf8_lossy(&head).to_ascii_lowercase());
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, receiver)
+}
+
+#[test]
+fn web_sockets_pass_both_ways_and_are_recorded_at_their_end() {
+    let scene = scene(echo());
+    let proxy = Proxied::start(&scene, &[]);
+    let stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let (mut socket, answer) = tungstenite::client("ws://a.example/chat", stream).expect("a handshake");
+    assert_eq!(answer.status(), 101);
+    for size in [1, 100, 100_000] {
+        socket.send(Message::text("x".repeat(size))).expect("open");
+        assert_eq!(socket.read().expect("an echo").len(), size);
+    }
+    assert!(scene.ok(&["logs"]).is_empty(), "it goes on");
+    socket.close(None).expect("open");
+    while socket.read().is_ok() {}
+    drop(socket);
+    let entry = scene.wait_for_entry("/chat");
+    assert!(entry.contains("\"code\":101"), "{entry}");
+    let bytes = |name: &str| -> u64 {
+        let at = entry.find(name).expect("a field") + name.len();
+        entry[at..].split([',', '}']).next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    assert!(bytes("\"received\":") > 100_101 && bytes("\"sent\":") > 100_101, "{entry}");
+}
+
+#[test]
+fn an_origin_cannot_switch_to_what_nobody_asked_for() {
+    let (origin, received) =
+        answering("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n");
+    let scene = scene(origin);
+    let proxy = Proxied::start(&scene, &[]);
+    for head in ["connection: upgrade\r\nupgrade: websocket\r\n", ""] {
+        let mut client = proxy.connect();
+        client.send(format!("GET / HTTP/1.1\r\nhost: a.example\r\n{head}\r\n").as_bytes());
+        assert_eq!(client.read().status, 502);
+        assert_eq!(received.recv().expect("a request").contains("upgrade: websocket"), !head.is_empty());
+    }
+}
+
+#[test]
+fn http2_and_tls_are_never_switched_to() {
+    let (origin, received) = answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let scene = scene(origin);
+    let proxy = Proxied::start(&scene, &[]);
+    for protocol in ["h2c", "HTTP/2.0", "TLS/1.2", "websocket, h2c"] {
+        let mut client = proxy.connect();
+        client.send(
+            format!("GET / HTTP/1.1\r\nhost: a.example\r\nconnection: upgrade\r\nupgrade: {protocol}\r\n\r\n")
+                .as_bytes(),
+        );
+        assert_eq!(client.read().text(), "ok");
+        let request = received.recv().expect("a request");
+        assert!(!request.contains("upgrade"), "{request}");
+    }
+}
