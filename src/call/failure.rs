@@ -48,6 +48,11 @@ pub enum Failure {
     Overload,
     /// A check or quota of the policy did not let it go.
     Denied(Code),
+    /// A route answers with this status to see what its callers do then (fault injection).
+    Fault(u16),
+    /// The route makes a request that cannot be sent: a path that is not in canonical form, an expression that does not
+    /// compile.
+    Rewrite,
 }
 
 /// What was wrong with the origin's TLS.
@@ -99,6 +104,8 @@ impl Failure {
             | Failure::Overload => 503,
             Failure::Timeout => 504,
             Failure::Denied(code) => code.status(),
+            Failure::Fault(status) => status,
+            Failure::Rewrite => 500,
         }
     }
 
@@ -106,7 +113,7 @@ impl Failure {
     pub fn flag(self) -> &'static str {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
-            Failure::ConnectNotSupported | Failure::UnknownHost => "-",
+            Failure::ConnectNotSupported | Failure::UnknownHost | Failure::Rewrite => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
@@ -118,6 +125,7 @@ impl Failure {
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
             Failure::Denied(_) => "UAEX",
+            Failure::Fault(_) => "FI",
         }
     }
 
@@ -142,6 +150,8 @@ impl Failure {
             Failure::Timeout => "upstream request timeout",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
+            Failure::Fault(_) => "fault filter abort",
+            Failure::Rewrite => "the route makes a request of this one that cannot be sent",
         }
     }
 
@@ -149,9 +159,13 @@ impl Failure {
     pub fn side(self) -> Side {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::ConnectNotSupported => Side::Client,
-            Failure::UnknownHost | Failure::NoRoute | Failure::NoCluster | Failure::Overload | Failure::Denied(_) => {
-                Side::Us
-            }
+            Failure::UnknownHost
+            | Failure::NoRoute
+            | Failure::NoCluster
+            | Failure::Overload
+            | Failure::Denied(_)
+            | Failure::Fault(_)
+            | Failure::Rewrite => Side::Us,
             Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed

@@ -22,7 +22,7 @@ pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};
-pub use outcome::Outcome;
+pub use outcome::{Marks, Outcome};
 
 /// A request in its one canonical form.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ pub struct Authority {
 }
 
 impl Authority {
+    /// `host` or `host:port` in its one form; `None` for what is no valid host and port.
+    pub fn parse(text: &str) -> Option<Self> {
+        normalize::authority_of(text).ok()
+    }
+
     /// The text as it is sent in Host.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -114,5 +119,41 @@ impl Call {
     /// End-to-end headers; Host is in [`Call::authority`].
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Path with query as it is sent to an origin with another path in its place. Slashes may stand beside each other, as
+    /// replacing `/api` by `/` leaves them in Envoy; else the path must be in canonical form, so that no `..` leads an
+    /// origin elsewhere than the route's author wrote.
+    ///
+    /// # Errors
+    /// [`Failure::Rewrite`].
+    pub fn target_with(&self, path: &str) -> Result<PathAndQuery, Failure> {
+        normalize::rewritten(path, self.path.query())
+    }
+
+    /// The call as one hop of ours hands it to the next: what the first changed is judged there, in canonical form.
+    ///
+    /// # Errors
+    /// [`Failure::Rewrite`] where the path has no canonical form.
+    pub fn handed_on(
+        &self,
+        path: Option<&str>,
+        authority: Option<&Authority>,
+        headers: HeaderMap,
+    ) -> Result<Call, Failure> {
+        let path = match path {
+            Some(path) => normalize::canonical(&self.method, &self.target_with(path)?)?,
+            None => self.path.clone(),
+        };
+        Ok(Call {
+            time: self.time,
+            chance: self.chance,
+            caller: self.caller.clone(),
+            peer: self.peer,
+            method: self.method.clone(),
+            authority: authority.unwrap_or(&self.authority).clone(),
+            path,
+            headers,
+        })
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnostic::Source;
 use crate::expr::Timestamp;
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
+use crate::routing::Target;
 use crate::snapshot::{Compiler, ListenerSpec};
 
 const SLEEP: &str = include_str!("../../fixtures/scenario/sleep.yaml");
@@ -48,6 +49,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
     match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
+        Decision::Answer(answer) => format!("answer {}", answer.status),
         Decision::Forward(way) => match &way.cluster.target {
             Target::Endpoints(endpoints) => match endpoints.first() {
                 None => "no endpoint".into(),
@@ -292,7 +294,7 @@ spec: {value: request.path}
                 }
             });
             let explained = explain(&snapshot, 0, &call);
-            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Refuse(failure) => failure.status() };
+            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
             for step in &explained.rules {

@@ -1,55 +1,224 @@
-//! Carrying out a forward: endpoint, request, answer, in time.
+//! Carrying out a forward: head, endpoint, tries, in time.
 
-use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use http::uri::{Parts, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use smallvec::SmallVec;
 
 use crate::call::{Call, Failure};
-use crate::decision::Forward;
+use crate::decision::{Forward, Outgoing, Way};
+use crate::metrics::Counter;
 use crate::policy::verdict::HeaderEdit;
-use crate::resource::kinds::rule::Operation;
 use crate::routing::{Cluster, Endpoint, Target};
-use crate::upstream::{RequestBody, ResponseBody};
+use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
 
+use super::mirror::mirror;
 use super::report::Closing;
+use super::retry::{Again, Patience};
 use super::worker::Worker;
 
-/// Sends a call to its cluster and waits for the head of the answer.
-pub(super) async fn forward(
-    worker: &Worker,
-    way: Forward<'_>,
-    closing: &Closing,
-    body: Incoming,
-    request_bytes: Rc<Cell<u64>>,
-) -> Result<Response<ResponseBody>, Failure> {
-    let timeout = way.timeout.unwrap_or(worker.limits.response_timeout);
-    let sent = send(worker, way.cluster, closing, body, request_bytes);
-    tokio::time::timeout(timeout, sent).await.unwrap_or(Err(Failure::Timeout))
+/// What came of a forward.
+pub(super) struct Forwarded {
+    pub(super) answer: Result<Response<ResponseBody>, Failure>,
+    /// Whether it was tried as often as its routes allow.
+    pub(super) used_up: bool,
+    /// When the answer has to be there whole, if a route says.
+    pub(super) deadline: Option<Instant>,
 }
 
-async fn send(
-    worker: &Worker,
-    cluster: &Cluster,
+/// Sends a call to its cluster, again if need be, and waits for the head of the answer.
+pub(super) async fn forward(
+    worker: &Rc<Worker>,
+    forward: Forward<'_>,
+    way: Way<'_>,
     closing: &Closing,
     body: Incoming,
-    request_bytes: Rc<Cell<u64>>,
-) -> Result<Response<ResponseBody>, Failure> {
-    let (call, edits) = (closing.call(), &closing.checked().request_edits);
-    let endpoint = choose(cluster, call.chance()).ok_or(Failure::NoEndpoint)?;
-    let repeatable = body.is_end_stream() && is_idempotent(call.method());
-    let request = request(call, edits, RequestBody::new(body, request_bytes));
-    let first = worker.upstream.send(endpoint, cluster.connect_timeout, request).await;
-    match first {
-        // The origin closed a kept connection just then: a request without effects is asked once more.
-        Err(failed) if failed.reused && repeatable && failed.failure == Failure::UpstreamClosed => {
-            let again = self::request(call, edits, RequestBody::empty());
-            worker.upstream.send_anew(endpoint, cluster.connect_timeout, again).await.map_err(|failed| failed.failure)
+    upload: Rc<Upload>,
+) -> Forwarded {
+    let _active = worker.budget.call();
+    let (call, edits) = (closing.call(), closing.checked().request_edits.as_slice());
+    let mut patience = Patience::of(&way);
+    let routes = [way.before, way.last].into_iter().flatten();
+    let mirrors: SmallVec<[_; 1]> = routes.flat_map(|route| route.mirrors(call)).collect();
+    let repeated = patience.repeats_answers() && is_idempotent(call.method());
+    let body = Bodies::new(worker, body, &upload, repeated || !mirrors.is_empty());
+    if !mirrors.is_empty() {
+        match way.outgoing(call, edits) {
+            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, call.method(), &head, body.kept())),
+            Err(failure) => return Forwarded { answer: Err(failure), used_up: false, deadline: None },
         }
-        other => other.map_err(|failed| failed.failure),
+    }
+    let sending = Sending { worker, cluster: forward.cluster, way, call, edits, upload: &upload };
+    let sent = sending.tries(body, &mut patience);
+    let answer = within(forward.timeout, worker.limits.response_timeout, &upload, sent).await;
+    let deadline = forward.timeout.map(|timeout| upload.ended_at().unwrap_or_else(Instant::now) + timeout);
+    Forwarded { answer, used_up: patience.used_up, deadline }
+}
+
+/// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now.
+async fn within(
+    timeout: Option<Duration>,
+    longest: Duration,
+    upload: &Upload,
+    sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
+) -> Result<Response<ResponseBody>, Failure> {
+    let Some(timeout) = timeout else {
+        return tokio::time::timeout(longest, sent).await.unwrap_or(Err(Failure::Timeout));
+    };
+    let too_long = async {
+        // A caller that never ends its request is not waited for either.
+        let _ = tokio::time::timeout(longest, upload.ended()).await;
+        tokio::time::sleep(timeout).await;
+    };
+    tokio::select! {
+        biased;
+        answer = sent => answer,
+        () = too_long => Err(Failure::Timeout),
+    }
+}
+
+/// The bodies of the tries of one call.
+enum Bodies {
+    /// There is none.
+    Empty,
+    /// It can be sent once.
+    Once(Option<RequestBody>),
+    /// It can be sent again while nothing of it is lost.
+    Kept(Rc<Kept>),
+}
+
+impl Bodies {
+    fn new(worker: &Worker, body: Incoming, upload: &Rc<Upload>, keep: bool) -> Self {
+        if body.is_end_stream() {
+            // Tells that the request has ended.
+            drop(RequestBody::new(body, Rc::clone(upload)));
+            Bodies::Empty
+        } else if keep {
+            Bodies::Kept(Kept::new(body, Rc::clone(upload), worker.limits.kept_body))
+        } else {
+            Bodies::Once(Some(RequestBody::new(body, Rc::clone(upload))))
+        }
+    }
+
+    /// The body of the next try; `None` where it is gone.
+    fn next(&mut self) -> Option<RequestBody> {
+        match self {
+            Bodies::Empty => Some(RequestBody::empty()),
+            Bodies::Once(body) => body.take(),
+            Bodies::Kept(kept) => Some(RequestBody::again(kept)),
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Bodies::Empty => true,
+            Bodies::Once(_) => false,
+            Bodies::Kept(kept) => kept.is_repeatable(),
+        }
+    }
+
+    /// For a mirror: `None` where there is no body.
+    fn kept(&self) -> Option<Result<Rc<Kept>, ()>> {
+        match self {
+            Bodies::Empty => None,
+            Bodies::Once(_) => Some(Err(())),
+            Bodies::Kept(kept) => Some(Ok(Rc::clone(kept))),
+        }
+    }
+}
+
+/// What came of one try, and the body, if not a byte was sent.
+struct Tried {
+    answer: Result<Response<ResponseBody>, Failure>,
+    unsent: Option<RequestBody>,
+}
+
+/// A call and where it is sent.
+struct Sending<'a> {
+    worker: &'a Rc<Worker>,
+    cluster: &'a Cluster,
+    way: Way<'a>,
+    call: &'a Call,
+    edits: &'a [HeaderEdit],
+    upload: &'a Upload,
+}
+
+impl Sending<'_> {
+    async fn tries(&self, mut bodies: Bodies, patience: &mut Patience<'_>) -> Result<Response<ResponseBody>, Failure> {
+        let mut tried: SmallVec<[&Endpoint; 4]> = SmallVec::new();
+        let mut body = bodies.next();
+        let mut retrying = None;
+        loop {
+            let known = if self.way.retries().same_endpoint { &[][..] } else { tried.as_slice() };
+            let endpoint = choose(self.cluster, self.call.chance(), known).ok_or(Failure::NoEndpoint)?;
+            tried.push(endpoint);
+            let Tried { answer, unsent } = match patience.per_try() {
+                None => self.once(endpoint, body.take(), bodies.is_repeatable()).await,
+                timeout => {
+                    let mut unsent = None;
+                    let once = async {
+                        let tried = self.once(endpoint, body.take(), bodies.is_repeatable()).await;
+                        unsent = tried.unsent;
+                        tried.answer
+                    };
+                    let answer = within(timeout, self.worker.limits.response_timeout, self.upload, once).await;
+                    Tried { answer, unsent }
+                }
+            };
+            // What may have been acted on is only done again where that changes nothing.
+            let repeatable = unsent.is_some() || (is_idempotent(self.call.method()) && bodies.is_repeatable());
+            let again = if repeatable { patience.again(&answer, self.call.chance()) } else { None };
+            let Some(Again { pause }) = again else { return answer };
+            // The retry before this one is over.
+            drop(retrying.take());
+            retrying = self.worker.budget.retry(&self.cluster.name);
+            if retrying.is_none() {
+                self.worker.shard.count(Counter::RetriesOverBudget);
+                return answer;
+            }
+            drop(answer);
+            self.worker.shard.count(Counter::Retries);
+            tokio::time::sleep(pause).await;
+            body = unsent.or_else(|| bodies.next());
+        }
+    }
+
+    async fn once(&self, endpoint: &Endpoint, body: Option<RequestBody>, repeatable: bool) -> Tried {
+        let head = match self.way.outgoing(self.call, self.edits) {
+            Ok(head) => head,
+            Err(failure) => return Tried { answer: Err(failure), unsent: None },
+        };
+        let Some(body) = body else { return Tried { answer: Err(Failure::UpstreamClosed), unsent: None } };
+        let without_body = body.is_end_stream();
+        let request = request(self.call.method(), head, body);
+        let timeout = self.cluster.connect_timeout;
+        let failed = match self.worker.upstream.send(endpoint, timeout, request).await {
+            Ok(answer) => return Tried { answer: Ok(answer), unsent: None },
+            Err(failed) => failed,
+        };
+        let closed = failed.reused && failed.unsent.is_none() && failed.failure == Failure::UpstreamClosed;
+        if !(closed && without_body && repeatable && is_idempotent(self.call.method())) {
+            let unsent = failed.unsent.map(|request| request.into_body());
+            return Tried { answer: Err(failed.failure), unsent };
+        }
+        // The origin closed a kept connection just then: a request without effects is asked once more.
+        let again = self.way.outgoing(self.call, self.edits);
+        let request = again.map(|head| self::request(self.call.method(), head, RequestBody::empty()));
+        let answer = match request {
+            Ok(request) => self.worker.upstream.send_anew(endpoint, timeout, request).await,
+            Err(failure) => return Tried { answer: Err(failure), unsent: None },
+        };
+        match answer {
+            Ok(answer) => Tried { answer: Ok(answer), unsent: None },
+            Err(failed) => {
+                let unsent = failed.unsent.map(|request| request.into_body());
+                Tried { answer: Err(failed.failure), unsent }
+            }
+        }
     }
 }
 
@@ -58,41 +227,39 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE)
 }
 
-fn choose(cluster: &Cluster, chance: u64) -> Option<&Endpoint> {
+/// An endpoint by the call's chance; one that was tried only where there is no other.
+pub(super) fn choose<'c>(cluster: &'c Cluster, chance: u64, tried: &[&Endpoint]) -> Option<&'c Endpoint> {
     let Target::Endpoints(endpoints) = &cluster.target else { return None };
-    match endpoints.as_slice() {
-        [] => None,
-        [only] => Some(only),
-        several => Some(&several[usize::try_from(chance % several.len() as u64).ok()?]),
+    let first = usize::try_from(chance.checked_rem(endpoints.len() as u64)?).ok()?;
+    if tried.is_empty() {
+        return endpoints.get(first);
     }
+    // A weight is as many entries, so equal ones are told apart by where they lead.
+    let is_new = |endpoint: &&Endpoint| !tried.iter().any(|other| other.pool_key == endpoint.pool_key);
+    let in_turn = || endpoints.iter().cycle().skip(first).take(endpoints.len());
+    in_turn().find(is_new).or_else(|| in_turn().cycle().nth(tried.len()))
 }
 
-/// The request as it is sent: written from the call, and what rules change of its headers.
-fn request(call: &Call, edits: &[HeaderEdit], body: RequestBody) -> Request<RequestBody> {
+/// The request as it is sent.
+pub(super) fn request(method: &Method, head: Outgoing, body: RequestBody) -> Request<RequestBody> {
+    let Outgoing { target, authority, headers } = head;
     let mut request = Request::new(body);
-    *request.method_mut() = call.method().clone();
+    *request.method_mut() = method.clone();
     let mut uri = Parts::default();
-    uri.path_and_query = Some(call.path_and_query().clone());
+    uri.path_and_query = Some(target);
     *request.uri_mut() = Uri::from_parts(uri).expect("a path alone is a valid URI");
-    *request.headers_mut() = call.headers().clone();
-    edit(request.headers_mut(), edits);
-    let host = HeaderValue::from_str(call.authority().as_str()).expect("a normalized authority is plain ASCII");
+    *request.headers_mut() = headers;
+    let host = HeaderValue::from_str(&authority).expect("a normalized authority is plain ASCII");
     request.headers_mut().insert(header::HOST, host);
-    if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
-        // hyper would send a GET without its body otherwise.
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
+    frame(&mut request);
     request
 }
 
-/// Makes the changes that rules ask for.
-pub(super) fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
-    for HeaderEdit { name, operation, values } in edits {
-        if *operation != Operation::Append {
-            headers.remove(name);
-        }
-        for value in values {
-            headers.append(name, value.clone());
-        }
+fn frame(request: &mut Request<RequestBody>) {
+    let unsized_body = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+    let headers: &mut HeaderMap = request.headers_mut();
+    if unsized_body {
+        // hyper would send a GET without its body otherwise.
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }

@@ -3,15 +3,18 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod body;
+mod budget;
 mod connection;
 mod drain;
 mod exchange;
 mod forward;
 mod limits;
 mod listener;
+mod mirror;
 mod patient;
 mod report;
 mod respond;
+mod retry;
 mod worker;
 
 pub use drain::{Drain, Phase};

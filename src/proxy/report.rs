@@ -1,16 +1,16 @@
 //! The end of a call: its outcome, its entries, exactly once.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Failure, Outcome};
+use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::refusal;
 use crate::policy::verdict::Checked;
 use crate::snapshot::Hop;
+use crate::upstream::Upload;
 
 use super::exchange::now;
 use super::worker::{Held, Worker};
@@ -39,7 +39,7 @@ pub(super) struct Closing {
     call: Call,
     judged: Judged,
     started: Instant,
-    request_bytes: Rc<Cell<u64>>,
+    upload: Rc<Upload>,
     outcome: Outcome,
 }
 
@@ -51,7 +51,7 @@ impl Closing {
         permit: Permit,
         call: Call,
         judged: Judged,
-        request_bytes: Rc<Cell<u64>>,
+        upload: Rc<Upload>,
     ) -> Self {
         let outcome = Outcome {
             status: 0,
@@ -61,9 +61,10 @@ impl Closing {
             response_bytes: 0,
             response_time: call.time(),
             duration: 0,
+            marks: Marks::default(),
         };
         let (worker, held) = (Rc::clone(worker), Rc::clone(held));
-        Self { worker, held, permit: Some(permit), call, judged, started: Instant::now(), request_bytes, outcome }
+        Self { worker, held, permit: Some(permit), call, judged, started: Instant::now(), upload, outcome }
     }
 
     /// The call.
@@ -91,6 +92,16 @@ impl Closing {
     pub(super) fn failed(&mut self, failure: Failure) {
         self.answered(failure.status());
         self.outcome.failure = Some(failure);
+    }
+
+    /// The call is held back on purpose.
+    pub(super) fn delayed(&mut self) {
+        self.outcome.marks.delayed = true;
+    }
+
+    /// The call was tried as often as its routes allow.
+    pub(super) fn used_up(&mut self) {
+        self.outcome.marks.retries_used_up = true;
     }
 
     /// So many bytes of the body were handed to the caller.
@@ -131,7 +142,7 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.outcome.request_bytes = self.request_bytes.get();
+        self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
         let (snapshot, Judged { checked, message, .. }) = (&self.held.snapshot, &self.judged);
@@ -144,7 +155,7 @@ impl Drop for Closing {
         self.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         if let Some(failure) = self.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.call, failure, self.outcome.status, checked, message));
+            report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
         }
         if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
             self.worker.shard.count(Counter::WouldDeny);

@@ -15,6 +15,7 @@ use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
+use super::budget::Budget;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::limits::Limits;
@@ -47,9 +48,29 @@ pub struct Worker {
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Calls and retries on their way.
+    pub(super) budget: Rc<Budget>,
+    /// Copies on their way to mirrors.
+    pub(super) mirrors: Counted,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
+}
+
+/// Counts what is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Counted(Rc<()>);
+
+impl Counted {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        Rc::strong_count(&self.0) - 1
+    }
+
+    /// One more, until it is dropped.
+    pub(super) fn one(&self) -> Rc<()> {
+        Rc::clone(&self.0)
+    }
 }
 
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
@@ -82,6 +103,8 @@ impl Worker {
             limits: shared.limits.clone(),
             shard,
             scratch: RefCell::default(),
+            budget: Rc::default(),
+            mirrors: Counted::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.

@@ -27,6 +27,16 @@ pub enum Target {
     Endpoints(Vec<Endpoint>),
 }
 
+impl Target {
+    /// The port of the gateway's server, if that is the next hop.
+    pub fn gateway(&self) -> Option<u16> {
+        match self {
+            Target::Gateway(port) => Some(*port),
+            Target::Endpoints(_) => None,
+        }
+    }
+}
+
 /// One address of a [`Cluster`].
 #[derive(Debug)]
 pub struct Endpoint {

@@ -8,17 +8,6 @@ use crate::resource::{Kind, Resource};
 
 /// Paths of such fields, `*` for every item of a list, with what happens instead.
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
-    (&VIRTUAL_SERVICE, "spec.http.*.redirect", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.directResponse", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.delegate", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.rewrite", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.headers", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.route.*.headers", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.corsPolicy", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.retries", "calls are not retried"),
-    (&VIRTUAL_SERVICE, "spec.http.*.fault", "no fault is injected"),
-    (&VIRTUAL_SERVICE, "spec.http.*.mirror", "calls are not mirrored"),
-    (&VIRTUAL_SERVICE, "spec.http.*.mirrors", "calls are not mirrored"),
     (&VIRTUAL_SERVICE, "spec.tls", "TLS is not passed through"),
     (&VIRTUAL_SERVICE, "spec.tcp", "plain TCP is not forwarded"),
     (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
@@ -38,8 +27,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.tls.caCrl", "revocation lists are not read"),
 ];
 
-const UNANSWERED: &str = "calls that only this could answer get 503";
-const UNCHANGED: &str = "requests and answers pass unchanged";
 const NOT_LIMITED: &str = "nothing is limited or ejected";
 const EVENLY: &str = "endpoints are chosen evenly";
 const UNREACHABLE: &str = "calls get 503; name files instead";

@@ -6,10 +6,12 @@
 mod connect;
 mod http;
 mod pool;
+mod request_body;
 mod resolve;
 mod tls;
 
-pub use self::http::{RequestBody, ResponseBody, Upstream};
+pub use self::http::{ResponseBody, SendFailure, Upstream};
 pub use connect::Connector;
+pub use request_body::{Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};
 pub use tls::TlsConfigs;
