@@ -1,5 +1,7 @@
 //! Tables of resources and calls: where each call goes.
 
+mod routes;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
