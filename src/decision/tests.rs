@@ -208,6 +208,55 @@ fn a_gateway_that_routes_to_itself_is_a_loop_that_ends() {
     table(&looping, &[("GET http://edition.cnn.com/", "NoCluster")]);
 }
 
+#[test]
+fn a_scheme_is_that_of_the_listener_or_server() {
+    let by_scheme = |protocol: &str, tls: &str| {
+        format!(
+            "{SITE}---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: out}}
+spec:
+  selector: {{istio: egressgateway}}
+  servers: [{{port: {{number: 443, name: x, protocol: {protocol}}}, hosts: ['*'], {tls}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: site}}
+spec:
+  hosts: [site.example]
+  gateways: [mesh, out]
+  http:
+  - match: [{{scheme: {{exact: http}}, gateways: [mesh]}}]
+    route: [{{destination: {{host: istio-egressgateway.istio-system.svc.cluster.local, port: {{number: 443}}}}}}]
+  - match: [{{scheme: {{exact: https}}}}]
+    redirect: {{uri: /}}
+  - directResponse: {{status: 201}}
+"
+        )
+    };
+    table(&by_scheme("HTTP", ""), &[("GET http://site.example/", "answer 201")]);
+    table(&by_scheme("HTTPS", "tls: {mode: ISTIO_MUTUAL}"), &[("GET http://site.example/", "answer 301")]);
+}
+
+#[test]
+fn a_virtual_service_for_few_namespaces_comes_before_one_for_all() {
+    let service = |name: &str, namespace: &str, to: &str, status: u16| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: \
+             {namespace}}}\nspec: {{hosts: [site.example], exportTo: [{to}], http: [{{directResponse: {{status: \
+             {status}}}}}]}}\n"
+        )
+    };
+    let public = service("a", "default", "'*'", 201);
+    let given = service("b", "istio-system", "default", 202);
+    let own = service("c", "default", ".", 203);
+    let request = "GET http://site.example/";
+    table(&format!("{SITE}{public}"), &[(request, "answer 201")]);
+    table(&format!("{SITE}{public}{given}"), &[(request, "answer 202")]);
+    table(&format!("{SITE}{public}{given}{own}"), &[(request, "answer 203")]);
+}
+
 mod explained {
     use proptest::prelude::*;
 

@@ -131,6 +131,14 @@ impl Bodies {
     }
 }
 
+impl Drop for Bodies {
+    fn drop(&mut self) {
+        if let Bodies::Kept(kept) = self {
+            kept.no_more();
+        }
+    }
+}
+
 /// What came of one try, and the body, if not a byte was sent.
 struct Tried {
     answer: Result<Response<ResponseBody>, Failure>,

@@ -119,6 +119,37 @@ impl Act {
     }
 }
 
+/// What of a route cannot be carried out: the field below the route, and why. Its calls are answered 500.
+pub fn impossible(route: &HttpRoute) -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    if route.rewrite.as_ref().is_some_and(|rewrite| PathRewrite::compile(rewrite).is_err()) {
+        found.push((
+            "rewrite.uriRegexRewrite",
+            "names a group that match does not have, or has an escape but \\0 to \\9",
+        ));
+    }
+    let host = route.rewrite.as_ref().map_or("", |rewrite| rewrite.authority.as_str());
+    if !host.is_empty() && Authority::parse(host).is_none() {
+        found.push(("rewrite.authority", NO_HOST));
+    }
+    if authority(route.headers.as_ref()).is_err() {
+        found.push(("headers.request", NO_HOST));
+    }
+    if route.route.iter().any(|weighted| authority(weighted.headers.as_ref()).is_err()) {
+        found.push(("route", NO_HOST));
+    }
+    if route.cors_policy.as_ref().is_some_and(|cors| Cors::compile(cors).is_none()) {
+        found.push(("corsPolicy", "has an origin that says more or less than one thing"));
+    }
+    if route.direct_response.as_ref().is_some_and(|response| Reply::fixed(response).is_none()) {
+        found.push(("directResponse.body.bytes", "is no base64"));
+    }
+    found
+}
+
+/// What is wrong with an authority.
+const NO_HOST: &str = "sets a Host that is no name or address with an optional port";
+
 impl Purpose {
     /// `None` for what cannot be carried out.
     fn compile(route: &HttpRoute, port: u16, clusters: &mut Clusters<'_>) -> Option<Self> {

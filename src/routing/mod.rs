@@ -24,7 +24,7 @@ use crate::call::{Call, Failure};
 use hosts::HostTable;
 use route::Routes;
 
-pub use act::{End, Found, Taken};
+pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use cluster::{Cluster, Endpoint, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};

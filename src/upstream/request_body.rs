@@ -44,8 +44,6 @@ impl Upload {
         if self.ended.get().is_none() {
             self.ended.set(Some(Instant::now()));
             self.waiting.notify_waiters();
-            // Also whoever begins to wait only now.
-            self.waiting.notify_one();
         }
     }
 
@@ -64,8 +62,22 @@ pub struct RequestBody(Content);
 enum Content {
     None,
     Passing(Passing),
+    Kept(Reader),
+}
+
+/// One passage of a kept body.
+#[derive(Debug)]
+struct Reader {
+    kept: Rc<Kept>,
     /// The next piece to be sent.
-    Kept(Rc<Kept>, usize),
+    next: usize,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.kept.readers.set(self.kept.readers.get() - 1);
+        self.kept.end_if_unread();
+    }
 }
 
 /// A body that goes through once.
@@ -99,7 +111,8 @@ impl RequestBody {
 
     /// A body from its beginning, which must not be lost.
     pub fn again(kept: &Rc<Kept>) -> Self {
-        Self(Content::Kept(Rc::clone(kept), 0))
+        kept.readers.set(kept.readers.get() + 1);
+        Self(Content::Kept(Reader { kept: Rc::clone(kept), next: 0 }))
     }
 }
 
@@ -109,6 +122,10 @@ pub struct Kept {
     state: RefCell<State>,
     upload: Rc<Upload>,
     size: SizeHint,
+    /// Passages that are under way.
+    readers: Cell<usize>,
+    /// Whether no further one will begin before the body has passed whole.
+    last: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -126,7 +143,19 @@ impl Kept {
         let size = body.size_hint();
         let room = (size.lower() <= limit as u64).then_some(limit);
         let state = RefCell::new(State { rest: Some(body), pieces: Vec::new(), room });
-        Rc::new(Self { state, upload, size })
+        Rc::new(Self { state, upload, size, readers: Cell::new(0), last: Cell::new(false) })
+    }
+
+    /// Says that the passage that is under way, if any, is the last: when it ends, nobody reads the rest.
+    pub fn no_more(&self) {
+        self.last.set(true);
+        self.end_if_unread();
+    }
+
+    fn end_if_unread(&self) {
+        if self.last.get() && self.readers.get() == 0 {
+            self.upload.end();
+        }
     }
 
     /// Whether it can be sent from its beginning: nothing of it is lost.
@@ -167,12 +196,6 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.upload.end();
-    }
-}
-
 impl State {
     fn keep(&mut self, frame: &Frame<Bytes>) {
         let Some(room) = self.room else { return };
@@ -203,7 +226,7 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         match &mut self.0 {
             Content::None => Poll::Ready(None),
-            Content::Kept(kept, next) => kept.poll_piece(next, cx),
+            Content::Kept(reader) => reader.kept.poll_piece(&mut reader.next, cx),
             Content::Passing(Passing { body, upload }) => {
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 upload.pass(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
@@ -219,9 +242,9 @@ impl Body for RequestBody {
         match &self.0 {
             Content::None => true,
             Content::Passing(Passing { body, .. }) => body.is_end_stream(),
-            Content::Kept(kept, next) => {
-                let state = kept.state.borrow();
-                state.rest.is_none() && *next >= state.pieces.len()
+            Content::Kept(reader) => {
+                let state = reader.kept.state.borrow();
+                state.rest.is_none() && reader.next >= state.pieces.len()
             }
         }
     }
@@ -231,7 +254,7 @@ impl Body for RequestBody {
             Content::None => SizeHint::with_exact(0),
             Content::Passing(Passing { body, .. }) => body.size_hint(),
             // Only asked for before anything was sent.
-            Content::Kept(kept, _) => kept.size,
+            Content::Kept(reader) => reader.kept.size,
         }
     }
 }

@@ -537,3 +537,24 @@ fn what_trace_says_of_actions_is_what_the_proxy_does() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_carried_out_is_said_when_it_is_declared() {
+    let scene = Stage::new();
+    let problems = |http: &str| scene.told_with(&["create", "--dry-run=server", "-f", "-"], &routes("a.example", http));
+    for (http, told) in [
+        (
+            format!("- {TO}\n  rewrite: {{uriRegexRewrite: {{match: '/(a)', rewrite: '/\\2'}}}}"),
+            "rewrite.uriRegexRewrite: names a group that match does not have",
+        ),
+        (format!("- {TO}\n  rewrite: {{authority: 'a b'}}"), "rewrite.authority: sets a Host that is no name"),
+        ("- directResponse: {status: 200, body: {bytes: '%'}}".to_owned(), "body.bytes: is no base64"),
+        (format!("- {TO}\n  headers: {{request: {{set: {{x: '%NOPE%'}}}}}}"), "%NOPE% is empty here"),
+        (format!("- {TO}\n  headers: {{response: {{remove: [Connection]}}}}"), "Connection frames the message"),
+        ("- delegate: {name: leaf}".to_owned(), "no VirtualService leaf without hosts in namespace default"),
+        (format!("- {TO}\n  mirror: {{host: m.example}}"), "no Service or ServiceEntry has the host m.example"),
+    ] {
+        let said = problems(&http);
+        assert!(said.contains(told), "{told} in\n{said}");
+    }
+}
