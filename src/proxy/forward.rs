@@ -48,7 +48,7 @@ pub(super) async fn forward(
     let body = Bodies::new(worker, body, &upload, repeated || !mirrors.is_empty());
     if !mirrors.is_empty() {
         match way.outgoing(call, edits) {
-            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, call.method(), &head, body.kept())),
+            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, call, &head, body.kept())),
             Err(failure) => return Forwarded { answer: Err(failure), used_up: false, deadline: None },
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use http_body::Body as _;
 
-use crate::call::Authority;
+use crate::call::{Authority, Call};
 use crate::decision::Outgoing;
 use crate::metrics::Counter;
 use crate::routing::Cluster;
@@ -26,7 +26,7 @@ const ANSWER_BYTES: u64 = 64 * 1024;
 pub(super) fn mirror(
     worker: &Rc<Worker>,
     cluster: &Arc<Cluster>,
-    method: &Method,
+    call: &Call,
     head: &Outgoing,
     body: Option<Result<Rc<Kept>, ()>>,
 ) {
@@ -34,12 +34,13 @@ pub(super) fn mirror(
     let (Ok(body), true) = (body.transpose(), room) else {
         return worker.shard.count(Counter::NotMirrored);
     };
-    let (worker, cluster, method) = (Rc::clone(worker), Arc::clone(cluster), method.clone());
+    let (worker, cluster, method) = (Rc::clone(worker), Arc::clone(cluster), call.method().clone());
+    let chance = call.chance();
     let head = Outgoing { authority: shadow(&head.authority), ..head.clone() };
     let on_its_way = worker.mirrors.one();
     tokio::task::spawn_local(async move {
         let limit = worker.limits.response_timeout;
-        let sent = tokio::time::timeout(limit, copy(&worker, &cluster, &method, head, body)).await;
+        let sent = tokio::time::timeout(limit, copy(&worker, (&cluster, chance), &method, head, body)).await;
         let counter = if sent == Ok(Some(())) { Counter::Mirrored } else { Counter::NotMirrored };
         worker.shard.count(counter);
         drop(on_its_way);
@@ -49,7 +50,7 @@ pub(super) fn mirror(
 /// `None` where nothing was sent, or nobody answered.
 async fn copy(
     worker: &Worker,
-    cluster: &Cluster,
+    (cluster, chance): (&Cluster, u64),
     method: &Method,
     head: Outgoing,
     body: Option<Rc<Kept>>,
@@ -60,7 +61,7 @@ async fn copy(
         Some(_) => return None,
     };
     // Also where the cluster is the gateway: its routes would not know the host.
-    let endpoint = choose(cluster, 0, &[])?;
+    let endpoint = choose(cluster, chance, &[])?;
     let answer = worker.upstream.send(endpoint, cluster.connect_timeout, request(method, head, body)).await.ok()?;
     discard(answer.into_body()).await;
     Some(())

@@ -19,6 +19,9 @@ use super::world::World;
 /// Rules that do not match and are shown; the others are counted.
 const MAX_OTHERS: usize = 20;
 
+/// Bytes of a fixed answer's body that are shown.
+const SHOWN_BODY: usize = 200;
+
 /// The whole tree.
 pub(super) fn text(call: &Call, world: &World, explained: &Explained<'_>, color: bool) -> String {
     let mut out = String::new();
@@ -182,7 +185,10 @@ fn answered(answer: &Answer, headers: &HeaderMap) -> String {
     let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     match location {
         Some(location) => format!("answered: {} to {}", answer.status, visible(location)),
-        None => format!("answered: {}, {} bytes of body", answer.status, answer.body.len()),
+        None => {
+            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(SHOWN_BODY)]);
+            format!("answered: {}, {} bytes of body: {}", answer.status, answer.body.len(), visible(&body))
+        }
     }
 }
 
