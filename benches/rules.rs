@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egressctl::accesslog::Report;
-use egressctl::call::{Arrival, Call, CallBag, Outcome, normalize};
+use egressctl::call::{Arrival, Call, CallBag, Marks, Outcome, normalize};
 use egressctl::decision::judge;
 use egressctl::diagnostic::Source;
 use egressctl::expr::{Scratch, Timestamp};
@@ -133,6 +133,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
         response_bytes: 150_448,
         response_time: call.time(),
         duration: 1_000_000,
+        marks: Marks::default(),
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judged.hop));
     let mut report = Report::new();

@@ -37,6 +37,14 @@ pub enum Counter {
     UpstreamConnections,
     /// Connections to upstreams that failed.
     UpstreamConnectFailures,
+    /// Tries after the first.
+    Retries,
+    /// Tries that were not made again because too many others were.
+    RetriesOverBudget,
+    /// Copies sent to mirrors.
+    Mirrored,
+    /// Copies that were not sent: too large a body, too many at once, no endpoint.
+    NotMirrored,
     /// Body bytes received from clients.
     RequestBytes,
     /// Body bytes sent to clients.
@@ -74,6 +82,15 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
         "",
         "Connections to upstreams that failed.",
     ),
+    (Counter::Retries, "egressctl_upstream_retries_total", "", "Tries after the first."),
+    (
+        Counter::RetriesOverBudget,
+        "egressctl_upstream_retries_over_budget_total",
+        "",
+        "Tries not made again because too many others were.",
+    ),
+    (Counter::Mirrored, "egressctl_mirrored_total", "", "Copies of calls sent to mirrors."),
+    (Counter::NotMirrored, "egressctl_not_mirrored_total", "", "Copies of calls that mirrors could not be sent."),
     (Counter::RequestBytes, "egressctl_request_bytes_total", "", "Body bytes received from clients."),
     (Counter::ResponseBytes, "egressctl_response_bytes_total", "", "Body bytes sent to clients."),
 ];

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use egressctl::accesslog::Report;
-use egressctl::call::{Arrival, Call, CallBag, Outcome, normalize};
+use egressctl::call::{Arrival, Call, CallBag, Marks, Outcome, normalize};
 use egressctl::decision::{Decision, judge};
 use egressctl::diagnostic::Source;
 use egressctl::expr::{Bag, Program, Scratch, Slot, Timestamp, ValueRef, Vocabulary, slot};
@@ -73,6 +73,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<St
         response_bytes: 150_448,
         response_time: call.time(),
         duration: 1_000_000,
+        marks: Marks::default(),
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
     let mut report = Report::new();

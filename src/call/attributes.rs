@@ -1,5 +1,6 @@
 //! The attributes of a call: what expressions read of it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub struct CallBag<'a> {
     refusal: Option<&'a str>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
+    /// Made only when it is asked for.
+    flags: OnceCell<Cow<'static, str>>,
 }
 
 impl<'a> CallBag<'a> {
@@ -39,6 +42,7 @@ impl<'a> CallBag<'a> {
             refusal: None,
             headers: RequestHeaders { call, joined: OnceCell::new() },
             query,
+            flags: OnceCell::new(),
         }
     }
 
@@ -149,11 +153,7 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
-            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.failure {
-                Some(failure) => self.call.flag(failure),
-                None if outcome.abandoned => "DC",
-                None => "-",
-            }),
+            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(self.flags.get_or_init(|| outcome.flags(self.call))),
             _ => return None,
         })
     }
@@ -281,7 +281,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::call::{Arrival, Code, normalize};
+    use crate::call::{Arrival, Code, Marks, normalize};
     use crate::expr::{Timestamp, Vocabulary};
 
     fn call(head: http::request::Builder) -> Call {
@@ -316,6 +316,7 @@ mod tests {
             response_bytes: 0,
             response_time: Timestamp::ZERO,
             duration: 0,
+            marks: Marks::default(),
         };
         let reporter = Reporter { uid: String::new() };
         let before = CallBag::new(&call, None, &reporter);
@@ -343,6 +344,7 @@ mod tests {
             response_bytes: 11,
             response_time: Timestamp::ZERO,
             duration: 13,
+            marks: Marks::default(),
         };
         let reporter = Reporter { uid: String::new() };
         let before = CallBag::new(&call, None, &reporter);

@@ -54,6 +54,11 @@ pub enum Failure {
     Overload,
     /// A check or quota of the policy did not let it go.
     Denied(Code),
+    /// A route answers with this status to see what its callers do then (fault injection).
+    Fault(u16),
+    /// The route makes a request that cannot be sent: a path that is not in canonical form, an expression that does not
+    /// compile.
+    Rewrite,
 }
 
 /// What was wrong with the origin's TLS.
@@ -153,6 +158,8 @@ impl Failure {
             | Failure::Overload => 503,
             Failure::Timeout => 504,
             Failure::Denied(code) => code.status(),
+            Failure::Fault(status) => status,
+            Failure::Rewrite => 500,
         }
     }
 
@@ -162,7 +169,7 @@ impl Failure {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
-            Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress => "-",
+            Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
@@ -175,6 +182,7 @@ impl Failure {
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
             Failure::Denied(_) => "UAEX",
+            Failure::Fault(_) => "FI",
         }
     }
 
@@ -210,6 +218,8 @@ impl Failure {
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
+            Failure::Fault(_) => "fault filter abort",
+            Failure::Rewrite => "the route makes a request of this one that cannot be sent",
         }
     }
 
@@ -225,7 +235,9 @@ impl Failure {
             | Failure::PrivateAddress
             | Failure::Overflow
             | Failure::Overload
-            | Failure::Denied(_) => Side::Us,
+            | Failure::Denied(_)
+            | Failure::Fault(_)
+            | Failure::Rewrite => Side::Us,
             Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed

@@ -25,7 +25,7 @@ pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE,
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault, TunnelFault};
 pub use normalize::{Arrival, MAX_HEAD, normalize};
-pub use outcome::Outcome;
+pub use outcome::{Marks, Outcome};
 pub use tunnel::Tunnel;
 
 /// A request in its one canonical form.
@@ -55,6 +55,11 @@ pub struct Authority {
 }
 
 impl Authority {
+    /// `host` or `host:port` in its one form; `None` for what is no valid host and port.
+    pub fn parse(text: &str) -> Option<Self> {
+        normalize::authority_of(text).ok()
+    }
+
     /// The text as it is sent in Host.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -125,5 +130,43 @@ impl Call {
     /// The protocol that the caller asks to go on with after the answer, if any.
     pub fn upgrade(&self) -> Option<&HeaderValue> {
         self.upgrade.as_ref()
+    }
+
+    /// Path with query as it is sent to an origin with another path in its place. Slashes may stand beside each other, as
+    /// replacing `/api` by `/` leaves them in Envoy; else the path must be in canonical form, so that no `..` leads an
+    /// origin elsewhere than the route's author wrote.
+    ///
+    /// # Errors
+    /// [`Failure::Rewrite`].
+    pub fn target_with(&self, path: &str) -> Result<PathAndQuery, Failure> {
+        normalize::rewritten(path, self.path.query())
+    }
+
+    /// The call as one hop of ours hands it to the next: what the first changed is judged there, in canonical form.
+    ///
+    /// # Errors
+    /// [`Failure::Rewrite`] where the path has no canonical form.
+    pub fn handed_on(
+        &self,
+        path: Option<&str>,
+        authority: Option<&Authority>,
+        headers: HeaderMap,
+    ) -> Result<Call, Failure> {
+        let path = match path {
+            Some(path) => normalize::canonical(&self.method, &self.target_with(path)?)?,
+            None => self.path.clone(),
+        };
+        Ok(Call {
+            time: self.time,
+            chance: self.chance,
+            caller: self.caller.clone(),
+            peer: self.peer,
+            method: self.method.clone(),
+            authority: authority.unwrap_or(&self.authority).clone(),
+            path,
+            headers,
+            upgrade: self.upgrade.clone(),
+            tunnel: self.tunnel.clone(),
+        })
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn server_name(text: &str) -> Option<Box<str>> {
 }
 
 /// Lower case, no trailing dot, no default port: so that `EDITION.cnn.com.:80` is judged as `edition.cnn.com`.
-fn authority_of(text: &str) -> Result<Authority, Failure> {
+pub(super) fn authority_of(text: &str) -> Result<Authority, Failure> {
     let (host, port) = split_port(text).ok_or(BAD_HOST)?;
     authority(host, port.filter(|port| !port.is_empty()))
 }
@@ -207,6 +207,38 @@ fn canonical_path(method: &Method, path: Option<&PathAndQuery>) -> Result<PathAn
             PathAndQuery::try_from(path).map_err(|_| BAD)
         }
     }
+}
+
+/// [`canonical_path`] of a target that a route made.
+pub(super) fn canonical(method: &Method, target: &PathAndQuery) -> Result<PathAndQuery, Failure> {
+    canonical_path(method, Some(target)).map_err(|_| Failure::Rewrite)
+}
+
+/// A path that a route made, with the query of the call; refused unless merging slashes alone makes it canonical.
+pub(super) fn rewritten(path: &str, query: Option<&str>) -> Result<PathAndQuery, Failure> {
+    let alone = path.split_once('?').map_or(path, |(path, _)| path);
+    if !alone.starts_with('/') || path.contains('#') {
+        return Err(Failure::Rewrite);
+    }
+    let merged = merge_slashes(alone);
+    if !matches!(normalize_path(&merged), Some(Cow::Borrowed(_))) {
+        return Err(Failure::Rewrite);
+    }
+    let target = match query {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    target.map_err(|_| Failure::Rewrite)
+}
+
+fn merge_slashes(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !merged.ends_with('/') {
+            merged.push(letter);
+        }
+    }
+    merged
 }
 
 /// Decodes escaped unreserved characters, takes `\` for `/`, removes dot segments, merges slashes: Istio's

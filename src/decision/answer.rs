@@ -1,7 +1,9 @@
 //! An explained decision as JSON, for scripts.
 
+use http::{HeaderMap, header};
 use serde_json::{Value as Json, json};
 
+use super::Decision;
 use crate::call::{Call, Code, Failure};
 use crate::policy::verdict::Verdict;
 
@@ -14,17 +16,47 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         _ => explained.failure.map(|failure| failure.reason().to_owned()),
     };
     let last = explained.hops.last();
-    json!({
+    let seen = explained.judgement.edited.as_deref().unwrap_or(call);
+    let mut answer = json!({
         "verdict": if explained.failure.is_some() { "deny" } else { "allow" },
         "status": explained.status,
+        "flags": explained.flags,
         "reason": reason,
-        "destination": destination(call, last),
-        "path": call.path_and_query().as_str(),
+        "destination": destination(seen, last),
+        "subset": last.and_then(subset),
         "route": last.and_then(taken),
         "checks": explained.rules.iter().flat_map(|step| &step.checks).map(check).collect::<Vec<_>>(),
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
-    })
+    });
+    add_messages(&mut answer, seen, explained);
+    answer
+}
+
+/// What the origin would be sent, and the caller answered.
+fn add_messages(answer: &mut Json, seen: &Call, explained: &Explained<'_>) {
+    let sent = explained.sent.as_ref();
+    answer["path"] = json!(sent.map_or(seen.path_and_query(), |sent| &sent.target).as_str());
+    answer["authority"] = json!(sent.map_or(seen.authority().as_str(), |sent| &*sent.authority));
+    answer["headers"] = json!(sent.map(|sent| headers(&sent.headers)));
+    answer["responseHeaders"] = headers(&explained.response_headers);
+    let location = explained.response_headers.get(header::LOCATION);
+    answer["location"] = json!(location.map(|value| String::from_utf8_lossy(value.as_bytes())));
+    answer["body"] = match (&explained.judgement.decision, explained.failure) {
+        (Decision::Answer(answer), _) => json!(String::from_utf8_lossy(&answer.body)),
+        (_, Some(failure @ Failure::Fault(_))) => json!(failure.reason()),
+        _ => Json::Null,
+    };
+}
+
+/// Header names with their values; of a repeated header joined by `,` (RFC 9110 section 5.3).
+fn headers(headers: &HeaderMap) -> Json {
+    let mut object = serde_json::Map::new();
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        object.insert(name.as_str().to_owned(), json!(values.collect::<Vec<_>>().join(",")));
+    }
+    Json::Object(object)
 }
 
 /// The answer about a request whose head is refused, so that nothing is judged.
@@ -32,9 +64,16 @@ pub(super) fn refused_head(url: &str, failure: Failure) -> Json {
     json!({
         "verdict": "deny",
         "status": failure.status(),
+        "flags": failure.flag(),
         "reason": failure.reason(),
         "destination": null,
+        "subset": null,
         "path": url,
+        "authority": null,
+        "headers": null,
+        "responseHeaders": {},
+        "location": null,
+        "body": null,
         "route": null,
         "checks": [],
         "wouldDeny": false,
@@ -42,10 +81,17 @@ pub(super) fn refused_head(url: &str, failure: Failure) -> Json {
     })
 }
 
+/// The subset of the cluster that a call is sent to, if it has one.
+fn subset(hop: &HopStep<'_>) -> Option<String> {
+    let cluster = hop.found.as_ref().ok()?.as_ref()?;
+    // `outbound|443|v2|edition.cnn.com`
+    cluster.name.split('|').nth(2).filter(|subset| !subset.is_empty()).map(str::to_owned)
+}
+
 /// Where the call is sent, or would be if it were let go.
 fn destination(call: &Call, last: Option<&HopStep<'_>>) -> String {
     match last.map(|hop| &hop.found) {
-        Some(Ok(cluster)) => format!("{}:{}", cluster.host, cluster.port),
+        Some(Ok(Some(cluster))) => format!("{}:{}", cluster.host, cluster.port),
         _ => format!("{}:{}", call.authority().host(), call.authority().port()),
     }
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use crate::accesslog::Report;
-use crate::call::{Call, CallBag, Failure, Outcome};
+use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::verdict::Verdict;
 use crate::policy::{Rule, Seen, Spend};
-use crate::routing::{Cluster, Considered, Target};
+use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
-use super::{Decision, Judgement, follow, judge};
+use super::{Decision, Judgement, Outgoing, Step, follow, judge};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -28,6 +30,12 @@ pub struct Explained<'s> {
     pub failure: Option<Failure>,
     /// What the caller would be answered; for a call that goes, what its origin is assumed to answer.
     pub status: u16,
+    /// Envoy's response flags; `-` where there are none.
+    pub flags: String,
+    /// What would be sent to the origin of a call that goes.
+    pub sent: Option<Outgoing>,
+    /// Headers of an answer of our own, or those that routes and rules make of an origin's without any.
+    pub response_headers: HeaderMap,
     /// The lines that rules would make.
     pub lines: Vec<String>,
 }
@@ -39,8 +47,8 @@ pub struct HopStep<'s> {
     pub hop: Hop,
     /// The routes that it looked at, up to the one that it took.
     pub routes: Vec<Considered>,
-    /// Where it sends the call.
-    pub found: Result<&'s Arc<Cluster>, Failure>,
+    /// Where it sends the call; `None` where it answers it itself.
+    pub found: Result<Option<&'s Arc<Cluster>>, Failure>,
 }
 
 /// What a rule says.
@@ -71,7 +79,6 @@ pub struct CheckStep {
 
 /// Judges a call as the proxy does, and tells everything that was looked at.
 pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Explained<'s> {
-    let hops = hops(snapshot, listener, call);
     let mut scratch = Scratch::new();
     let mut checks = Vec::new();
     let judgement = judge(snapshot, listener, call, Spend::Peek, &mut scratch, &mut |seen| {
@@ -89,23 +96,10 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
         let (rule, handler) = (Arc::clone(&refusal.rule), refusal.handler.to_string());
         CheckStep { rule, handler, instance: String::new(), verdict: Err(refusal.message.clone()) }
     }));
-    let failure = match &judgement.decision {
-        Decision::Refuse(failure) => Some(*failure),
-        Decision::Forward(way) => match &way.cluster.target {
-            Target::Endpoints(endpoints) if endpoints.is_empty() => Some(Failure::NoEndpoint),
-            Target::Endpoints(_) | Target::Gateway(_) => None,
-        },
-    };
-    let status = failure.map_or(ASSUMED_STATUS, Failure::status);
-    let outcome = Outcome {
-        status,
-        failure,
-        abandoned: false,
-        request_bytes: 0,
-        response_bytes: 0,
-        response_time: call.time(),
-        duration: 0,
-    };
+    let asked = call;
+    let call = judgement.edited.as_deref().unwrap_or(call);
+    let (failure, sent) = outcome_of(&judgement, call);
+    let outcome = outcome(&judgement, failure, call);
     let message = judgement.checked.message();
     let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
     if !message.is_empty() {
@@ -115,19 +109,73 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
     let mut report = Report::new();
     snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut report);
     let lines = report.into_iter().map(|entry| entry.line).collect();
-    Explained { hops, rules, judgement, failure, status, lines }
+    let (status, flags) = (outcome.status, outcome.flags(call).into_owned());
+    let hops = hops(snapshot, listener, asked);
+    let response_headers = response_headers(&judgement, call);
+    Explained { hops, rules, failure, status, flags, sent, response_headers, lines, judgement }
+}
+
+/// Why a call would not get its origin's answer, or what its origin would be sent.
+fn outcome_of(judgement: &Judgement<'_>, call: &Call) -> (Option<Failure>, Option<Outgoing>) {
+    match &judgement.decision {
+        Decision::Refuse(failure) => (Some(*failure), None),
+        Decision::Answer(_) => (None, None),
+        Decision::Forward(forward) => match &forward.cluster.target {
+            Target::Endpoints(endpoints) if endpoints.is_empty() && forward.cluster.original(call).is_none() => {
+                (Some(Failure::NoEndpoint), None)
+            }
+            Target::Endpoints(_) | Target::Gateway(_) => {
+                match judgement.way.outgoing(call, &judgement.checked.request_edits) {
+                    Ok(sent) => (None, Some(sent)),
+                    Err(failure) => (Some(failure), None),
+                }
+            }
+        },
+    }
+}
+
+fn outcome(judgement: &Judgement<'_>, failure: Option<Failure>, call: &Call) -> Outcome {
+    let status = match (failure, &judgement.decision) {
+        (Some(failure), _) => failure.status(),
+        (None, Decision::Answer(answer)) => answer.status,
+        (None, _) => ASSUMED_STATUS,
+    };
+    Outcome {
+        status,
+        failure,
+        abandoned: false,
+        request_bytes: 0,
+        response_bytes: 0,
+        response_time: call.time(),
+        duration: 0,
+        marks: Marks { delayed: !judgement.way.delay.is_zero(), retries_used_up: false },
+    }
+}
+
+fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    match &judgement.decision {
+        Decision::Forward(_) => judgement.way.edit_answer(call, &judgement.checked, &mut headers),
+        Decision::Answer(answer) => {
+            headers.clone_from(&answer.headers);
+            judgement.way.edit_own_answer(call, &judgement.checked, &mut headers);
+        }
+        Decision::Refuse(_) => judgement.way.edit_before(call, &mut headers),
+    }
+    headers
 }
 
 fn hops<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Vec<HopStep<'s>> {
     let mut hops = Vec::new();
-    follow(snapshot, listener, call, &mut |hop, decision| {
+    follow(snapshot, listener, call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
             Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call),
         };
-        let found = match decision {
-            Decision::Forward(way) => Ok(way.cluster),
-            Decision::Refuse(failure) => Err(*failure),
+        let found = match end {
+            Ok(End::Cluster(cluster)) => Ok(Some(*cluster)),
+            Ok(End::Answer(_)) => Ok(None),
+            Err(failure) => Err(*failure),
         };
         hops.push(HopStep { hop, routes, found });
     });

@@ -7,6 +7,7 @@ mod asked;
 mod explain;
 mod tree;
 mod tunnel;
+mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,14 @@ use crate::call::{Call, CallBag, Failure};
 use crate::expr::Scratch;
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
-use crate::routing::{Cluster, Target};
+use crate::routing::{Answer, Cluster, End, Found};
 use crate::snapshot::{Hop, Snapshot};
+
+use way::handed_on;
 
 pub use asked::{Asked, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
+pub use way::{Outgoing, Way};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway again is a loop.
 const MAX_HOPS: usize = 2;
@@ -29,7 +33,9 @@ const MAX_HOPS: usize = 2;
 pub enum Decision<'s> {
     /// Send it to a cluster.
     Forward(Forward<'s>),
-    /// Answer it ourselves.
+    /// Answer it ourselves, because its route says so.
+    Answer(Answer),
+    /// Answer it ourselves, because it has failed.
     Refuse(Failure),
 }
 
@@ -38,7 +44,7 @@ pub enum Decision<'s> {
 pub struct Forward<'s> {
     /// The cluster.
     pub cluster: &'s Arc<Cluster>,
-    /// How long the origin has for the head of its answer, if the route says.
+    /// How long the whole answer may take from the end of the request, if a route says.
     pub timeout: Option<Duration>,
 }
 
@@ -51,11 +57,15 @@ pub struct Judgement<'s> {
     pub decision: Decision<'s>,
     /// What the policy said, of a call that has a way.
     pub checked: Checked,
+    /// The call as the last hop saw it and the policy judged it, where the route of the one before changed it.
+    pub edited: Option<Box<Call>>,
+    /// The routes that led there.
+    pub way: Way<'s>,
 }
 
-/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Where that
-/// is to forward it, the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what it
-/// looks at.
+/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Unless it
+/// has failed by then the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what
+/// it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     listener: usize,
@@ -64,58 +74,102 @@ pub fn judge<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let (hop, decision) = follow(snapshot, listener, call, &mut |_, _| {});
-    let Decision::Forward(way) = decision else { return Judgement { hop, decision, checked: Checked::default() } };
-    let bag = CallBag::new(call, None, snapshot.reporter(hop));
+    let mut judgement = follow(snapshot, listener, call, &mut |_| {});
+    if let Decision::Refuse(failure) = judgement.decision
+        && !matches!(failure, Failure::Fault(_))
+    {
+        return judgement;
+    }
+    let judged = judgement.edited.as_deref().unwrap_or(call);
+    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
     let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
     if checked.refused().is_none() {
-        snapshot.policy.quota(&bag, &way.cluster.host, spend, scratch, &mut checked, see);
+        let service = match &judgement.decision {
+            Decision::Forward(way) => &way.cluster.host,
+            Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
+        };
+        snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
     }
-    let decision = match checked.refused() {
-        Some(code) => Decision::Refuse(Failure::Denied(code)),
-        None => decision,
-    };
-    Judgement { hop, decision, checked }
+    if let Some(code) = checked.refused() {
+        judgement.decision = Decision::Refuse(Failure::Denied(code));
+        // Who is refused is not held back besides.
+        judgement.way.delay = Duration::ZERO;
+    }
+    judgement.checked = checked;
+    judgement
 }
 
-/// The way of a call through our hops; `see` is told of each and of what it decides.
+/// What one hop did with a call.
+struct Step<'a, 's> {
+    hop: Hop,
+    call: &'a Call,
+    end: &'a Result<End<'s>, Failure>,
+}
+
+/// The way of a call through our hops, without the policy; `see` is told of each.
 fn follow<'s>(
     snapshot: &'s Snapshot,
     listener: usize,
     call: &Call,
-    see: &mut impl FnMut(Hop, &Decision<'s>),
-) -> (Hop, Decision<'s>) {
+    see: &mut impl FnMut(Step<'_, 's>),
+) -> Judgement<'s> {
     let mut hop = Hop::Sidecar(listener);
-    for _ in 0..MAX_HOPS {
-        let decision = decide(snapshot, hop, call);
-        see(hop, &decision);
-        match decision {
-            Decision::Forward(Forward { cluster, .. }) if matches!(cluster.target, Target::Gateway(_)) => {
-                let Target::Gateway(port) = cluster.target else { continue };
-                hop = Hop::Gateway(port);
-            }
-            decision => return (hop, decision),
+    let (mut way, mut edited) = (Way::default(), None);
+    let mut delays = [None; MAX_HOPS];
+    for position in 0..MAX_HOPS {
+        let seen = edited.as_deref().unwrap_or(call);
+        let Found { taken, end } = found(snapshot, hop, seen);
+        see(Step { hop, call: seen, end: &end });
+        way.last = taken;
+        delays[position] = taken.and_then(|route| route.delay(seen));
+        let next = match &end {
+            Ok(End::Cluster(cluster)) => cluster.target.gateway(),
+            _ => None,
+        };
+        let Some(port) = next else { return ended(hop, end, way, delays, position, edited) };
+        match handed_on(taken, seen) {
+            Ok(None) => {}
+            Ok(changed) => edited = changed,
+            Err(failure) => return ended(hop, Err(failure), way, delays, position, edited),
         }
+        way.before = way.last.take();
+        hop = Hop::Gateway(port);
     }
-    (hop, Decision::Refuse(Failure::NoCluster))
+    ended(hop, Err(Failure::NoCluster), way, delays, MAX_HOPS - 1, edited)
 }
 
-/// What one hop does with a call.
-pub fn decide<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Decision<'s> {
+/// What one hop finds for a call.
+fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Found<'s> {
     if call.tunnel().is_some() {
-        return match tunnel::decide(snapshot, hop, call) {
-            Ok(cluster) => Decision::Forward(Forward { cluster, timeout: None }),
-            Err(failure) => Decision::Refuse(failure),
-        };
+        return Found { taken: None, end: tunnel::decide(snapshot, hop, call).map(End::Cluster) };
     }
-    let found = match hop {
+    match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),
-    };
-    match found {
-        Ok(forward) => Decision::Forward(Forward { cluster: forward.cluster, timeout: forward.timeout }),
-        Err(failure) => Decision::Refuse(failure),
     }
+}
+
+/// The judgement of a call whose way has ended at a hop.
+fn ended<'s>(
+    hop: Hop,
+    end: Result<End<'s>, Failure>,
+    mut way: Way<'s>,
+    delays: [Option<Duration>; MAX_HOPS],
+    position: usize,
+    edited: Option<Box<Call>>,
+) -> Judgement<'s> {
+    // The delay of the only hop is that of the last one.
+    let delays = if position == 0 { [None, delays[0]] } else { delays };
+    let (timeout, delay) = way.times(delays);
+    way.delay = delay;
+    let decision = match end {
+        // The hop before has given up while the last one held the call back.
+        Ok(_) if timeout.is_some_and(|timeout| timeout.is_zero()) => Decision::Refuse(Failure::Timeout),
+        Ok(End::Cluster(cluster)) => Decision::Forward(Forward { cluster, timeout }),
+        Ok(End::Answer(answer)) => Decision::Answer(answer),
+        Err(failure) => Decision::Refuse(failure),
+    };
+    Judgement { hop, decision, checked: Checked::default(), edited, way }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Tables of resources and calls: where each call goes.
 
+mod routes;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use crate::diagnostic::Source;
 use crate::expr::Timestamp;
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
+use crate::routing::Target;
 use crate::snapshot::{Compiler, ListenerSpec};
 
 const SLEEP: &str = include_str!("../../fixtures/scenario/sleep.yaml");
@@ -48,6 +51,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
     match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
+        Decision::Answer(answer) => format!("answer {}", answer.status),
         Decision::Forward(way) => match &way.cluster.target {
             Target::Endpoints(endpoints) => match endpoints.first() {
                 None => "no endpoint".into(),
@@ -204,6 +208,55 @@ fn a_gateway_that_routes_to_itself_is_a_loop_that_ends() {
     table(&looping, &[("GET http://edition.cnn.com/", "NoCluster")]);
 }
 
+#[test]
+fn a_scheme_is_that_of_the_listener_or_server() {
+    let by_scheme = |protocol: &str, tls: &str| {
+        format!(
+            "{SITE}---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: out}}
+spec:
+  selector: {{istio: egressgateway}}
+  servers: [{{port: {{number: 443, name: x, protocol: {protocol}}}, hosts: ['*'], {tls}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: site}}
+spec:
+  hosts: [site.example]
+  gateways: [mesh, out]
+  http:
+  - match: [{{scheme: {{exact: http}}, gateways: [mesh]}}]
+    route: [{{destination: {{host: istio-egressgateway.istio-system.svc.cluster.local, port: {{number: 443}}}}}}]
+  - match: [{{scheme: {{exact: https}}}}]
+    redirect: {{uri: /}}
+  - directResponse: {{status: 201}}
+"
+        )
+    };
+    table(&by_scheme("HTTP", ""), &[("GET http://site.example/", "answer 201")]);
+    table(&by_scheme("HTTPS", "tls: {mode: ISTIO_MUTUAL}"), &[("GET http://site.example/", "answer 301")]);
+}
+
+#[test]
+fn a_virtual_service_for_few_namespaces_comes_before_one_for_all() {
+    let service = |name: &str, namespace: &str, to: &str, status: u16| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: \
+             {namespace}}}\nspec: {{hosts: [site.example], exportTo: [{to}], http: [{{directResponse: {{status: \
+             {status}}}}}]}}\n"
+        )
+    };
+    let public = service("a", "default", "'*'", 201);
+    let given = service("b", "istio-system", "default", 202);
+    let own = service("c", "default", ".", 203);
+    let request = "GET http://site.example/";
+    table(&format!("{SITE}{public}"), &[(request, "answer 201")]);
+    table(&format!("{SITE}{public}{given}"), &[(request, "answer 202")]);
+    table(&format!("{SITE}{public}{given}{own}"), &[(request, "answer 203")]);
+}
+
 mod explained {
     use proptest::prelude::*;
 
@@ -292,7 +345,7 @@ spec: {value: request.path}
                 }
             });
             let explained = explain(&snapshot, 0, &call);
-            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Refuse(failure) => failure.status() };
+            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
             for step in &explained.rules {
@@ -328,6 +381,7 @@ fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
         return format!("{failure:?}");
     }
     match judge(snapshot, 0, &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
+        Decision::Answer(answer) => format!("{answer:?}"),
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
             (Some(endpoint), _) => format!("{} at {}:{}", way.cluster.name, endpoint.address, endpoint.port),

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use http::{HeaderMap, header};
+
 use crate::call::{Call, Failure};
 use crate::diagnostic::{style, visible};
 use crate::expr::Explanation;
 use crate::policy::verdict::Verdict;
 use crate::resource::Origin;
-use crate::routing::{Cluster, Considered, Target};
+use crate::routing::{Answer, Cluster, Considered, Target};
 use crate::snapshot::Hop;
 
 use super::{CheckStep, Decision, Explained, HopStep, RuleStep};
@@ -17,6 +19,8 @@ const MAX_OTHERS: usize = 20;
 
 /// Name and namespace of the workload that calls.
 type Caller<'c> = Option<(&'c str, &'c str)>;
+/// Bytes of a fixed answer's body that are shown.
+const SHOWN_BODY: usize = 200;
 
 /// The whole tree.
 pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, color: bool) -> String {
@@ -31,6 +35,7 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
         hop(&mut out, step, caller);
     }
     rules(&mut out, &explained.rules);
+    changes(&mut out, call, explained);
     verdict(&mut out, explained, color);
     for line in &explained.lines {
         let _ = writeln!(out, "  logged: {}", visible(line));
@@ -51,14 +56,22 @@ fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>) {
         (Hop::Gateway(port), _) => writeln!(out, "gateway istio-egressgateway.istio-system, port {port}"),
     };
     for Considered { route, passed_over } in &step.routes {
-        let name = format!("VirtualService {} http[{}]{}", route.virtual_service, route.index, place(&route.origin));
+        let delegate = route.delegate.as_ref().map(|(name, index)| format!(", delegate {name} http[{index}]"));
+        let name = format!(
+            "VirtualService {} http[{}]{}{}",
+            route.virtual_service,
+            route.index,
+            delegate.unwrap_or_default(),
+            place(&route.origin)
+        );
         let _ = match passed_over {
             Some(why) => writeln!(out, "  passed over: {name}: {}", visible(why)),
             None => writeln!(out, "  route: {name}"),
         };
     }
     let _ = match &step.found {
-        Ok(cluster) => writeln!(out, "  to: {}\n", destination(cluster)),
+        Ok(Some(cluster)) => writeln!(out, "  to: {}\n", destination(cluster)),
+        Ok(None) => writeln!(out, "  answers by itself\n"),
         Err(failure) => writeln!(out, "  stops here: {}\n", failure.reason()),
     };
 }
@@ -145,6 +158,7 @@ fn verdict(out: &mut String, explained: &Explained<'_>, color: bool) {
         (None, Decision::Forward(way)) => format!("allow: sent to {}:{}", way.cluster.host, way.cluster.port),
         (Some(_), _) if !message.is_empty() => format!("deny: {} {}", explained.status, visible(&message)),
         (Some(failure), _) => format!("deny: {} {}", explained.status, failure.reason()),
+        (None, Decision::Answer(answer)) => answered(answer, &explained.response_headers),
         (None, Decision::Refuse(failure)) => format!("deny: {}", failure.reason()),
     };
     let _ = match (color, explained.failure.is_some()) {
@@ -155,6 +169,31 @@ fn verdict(out: &mut String, explained: &Explained<'_>, color: bool) {
     for refusal in explained.judgement.checked.refusals.iter().filter(|refusal| !refusal.enforced) {
         let said = format!("{}:{}:{}", refusal.code, refusal.handler, refusal.message);
         let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&said));
+    }
+}
+
+/// What routes make of the call on its way, and of the answer.
+fn changes(out: &mut String, call: &Call, explained: &Explained<'_>) {
+    let delay = explained.judgement.way.delay;
+    if !delay.is_zero() {
+        let _ = writeln!(out, "held back on purpose for {delay:?}");
+    }
+    let Some(sent) = &explained.sent else { return };
+    let (target, authority) = (sent.target.as_str(), &*sent.authority);
+    if target != call.path_and_query().as_str() || authority != call.authority().as_str() {
+        let _ = writeln!(out, "sent as: {} {} with Host {authority}", call.method(), visible(target));
+    }
+}
+
+/// What a route answers instead of an origin.
+fn answered(answer: &Answer, headers: &HeaderMap) -> String {
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    match location {
+        Some(location) => format!("answered: {} to {}", answer.status, visible(location)),
+        None => {
+            let body = String::from_utf8_lossy(&answer.body[..answer.body.len().min(SHOWN_BODY)]);
+            format!("answered: {}, {} bytes of body: {}", answer.status, answer.body.len(), visible(&body))
+        }
     }
 }
 

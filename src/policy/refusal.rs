@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure, Tunnel, TunnelFault};
+use crate::call::{Call, Failure, Outcome, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -21,13 +21,13 @@ static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
     })
 });
 
-/// The entry of a call that was refused or failed; `status` is what the caller got, which is the origin's where it failed
-/// in its body, and `message` what [`Checked::message`] says.
-pub fn entry(call: &Call, failure: Failure, status: u16, checked: &Checked, message: &str) -> Entry {
+/// The entry of a call that was refused or failed; the outcome's status is what the caller got, which is the origin's
+/// where it failed in its body, and `message` what [`Checked::message`] says.
+pub fn entry(call: &Call, failure: Failure, outcome: &Outcome, checked: &Checked, message: &str) -> Entry {
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
     let reason = if message.is_empty() { failure.reason() } else { message };
     let way = remedy(call, failure);
-    of_call(call, Level::Error, (call.flag(failure), reason, status), counted, &way)
+    of_call(call, Level::Error, (&*outcome.flags(call), reason, outcome.status), counted, &way)
 }
 
 /// The entry of a call that only went because its refusals were not to count.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::call::Code;
@@ -67,6 +67,20 @@ pub struct HeaderEdit {
     pub operation: Operation,
     /// The values; none for a removal.
     pub values: SmallVec<[HeaderValue; 1]>,
+}
+
+impl HeaderEdit {
+    /// Makes changes, in their order.
+    pub fn apply(edits: &[Self], headers: &mut HeaderMap) {
+        for HeaderEdit { name, operation, values } in edits {
+            if *operation != Operation::Append {
+                headers.remove(name);
+            }
+            for value in values {
+                headers.append(name, value.clone());
+            }
+        }
+    }
 }
 
 /// What all checks of a call said. Empty for most calls, and then without any memory of its own.

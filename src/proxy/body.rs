@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -29,33 +29,42 @@ enum Content {
 struct Streamed {
     body: ResponseBody,
     patience: Duration,
+    /// When all of it has to be there, if a route says.
+    deadline: Option<Instant>,
     /// Runs while the origin is waited for; most bodies are there before anybody has to wait.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streamed {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
         }
-        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
+        let (patience, deadline) = (self.patience, self.deadline);
+        let pause = self.pause.get_or_insert_with(|| {
+            let end = Instant::now() + patience;
+            Box::pin(tokio::time::sleep_until(deadline.map_or(end, |deadline| end.min(deadline)).into()))
+        });
         ready!(pause.as_mut().poll(cx));
         Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
     }
 }
 
 impl AnswerBody {
-    /// The origin's body, which may pause for so long; `ends_here` where the caller gets the head only.
-    pub(super) fn upstream(body: ResponseBody, patience: Duration, closing: Closing, ends_here: bool) -> Self {
-        let content = Content::Upstream(Streamed { body, patience, pause: None });
-        let mut answer = Self { closing: Some(closing), content };
-        if ends_here {
-            answer.close();
-        } else {
-            answer.close_at_end();
-        }
-        answer
+    /// The origin's body, which may pause for so long and has to be there by its deadline; `ends_here` where the caller
+    /// gets the head only.
+    pub(super) fn upstream(
+        body: ResponseBody,
+        (patience, deadline): (Duration, Option<Instant>),
+        closing: Closing,
+        ends_here: bool,
+    ) -> Self {
+        let content = Content::Upstream(Streamed { body, patience, deadline, pause: None });
+        Self { closing: Some(closing), content }.closed_if(ends_here)
     }
 
     /// No body at all.
@@ -63,9 +72,19 @@ impl AnswerBody {
         Self { content: Content::Text(None), closing: None }
     }
 
-    /// A text of ours.
-    pub(super) fn text(text: Bytes, closing: Option<Closing>) -> Self {
-        Self { content: Content::Text(Some(text)), closing }
+    /// A text of ours; `ends_here` where the caller gets the head only.
+    pub(super) fn text(text: Bytes, closing: Option<Closing>, ends_here: bool) -> Self {
+        let content = Content::Text(Some(text).filter(|text| !text.is_empty()));
+        Self { content, closing }.closed_if(ends_here)
+    }
+
+    fn closed_if(mut self, ends_here: bool) -> Self {
+        if ends_here {
+            self.close();
+        } else {
+            self.close_at_end();
+        }
+        self
     }
 
     fn close_at_end(&mut self) {

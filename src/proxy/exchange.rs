@@ -1,23 +1,22 @@
 //! One call from head to report.
 
-use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize};
-use crate::decision::{Decision, Judgement, judge};
+use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
-use crate::upstream::ResponseBody;
+use crate::upstream::{ResponseBody, Upload};
 
 use super::body::AnswerBody;
 use super::client::Client;
-use super::forward::{edit, forward};
+use super::forward::{Forwarded, forward};
 use super::report::{Closing, Judged, refused_head};
-use super::respond::{answer, overloaded, strip};
+use super::respond::{answer, overloaded, own, strip};
 use super::tunnel;
 use super::worker::Worker;
 
@@ -48,24 +47,49 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision, checked } =
+    let Judgement { hop, decision, checked, edited, way } =
         judge(&held.snapshot, listener, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
-    let request_bytes = Rc::new(Cell::new(0));
-    let closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&request_bytes));
-    let answered = match decision {
-        Decision::Forward(way) => forward(&worker, way, &closing, body, request_bytes).await,
-        Decision::Refuse(failure) => Err(failure),
-    };
-    match answered.and_then(|response| well_framed(response, closing.call())) {
-        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            match tunnel::switch(&worker, &client, switched(response, &closing), closing, upgrade) {
-                Ok(response) => response,
-                Err(refused) => answer(refused.0, Some(refused.1)),
+    // From here on it is what the last hop saw.
+    let call = edited.map_or(call, |edited| *edited);
+    let upload = Rc::<Upload>::default();
+    let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
+    if !way.delay.is_zero() {
+        closing.delayed();
+        tokio::time::sleep(way.delay).await;
+    }
+    match decision {
+        Decision::Forward(to) => {
+            let Forwarded { answer, used_up, deadline } = forward(&worker, to, way, &closing, body, upload).await;
+            if used_up {
+                closing.used_up();
+            }
+            match answer.and_then(|response| well_framed(response, closing.call())) {
+                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    let response = switched(response, way, &closing);
+                    match tunnel::switch(&worker, &client, response, closing, upgrade) {
+                        Ok(response) => response,
+                        Err(refused) => failed(refused.0, way, refused.1),
+                    }
+                }
+                Ok(response) => pass_on(response, (worker.limits.response_timeout, deadline), way, closing),
+                Err(failure) => failed(failure, way, closing),
             }
         }
-        Ok(response) => pass_on(response, worker.limits.response_timeout, closing),
-        Err(failure) => answer(failure, Some(closing)),
+        Decision::Answer(mut answer) => {
+            way.edit_own_answer(closing.call(), closing.checked(), &mut answer.headers);
+            own(answer, closing)
+        }
+        Decision::Refuse(failure) => failed(failure, way, closing),
     }
+}
+
+/// The answer to a call that failed, as the hop before the one that failed it passes it on.
+fn failed(failure: Failure, way: Way<'_>, closing: Closing) -> Response<AnswerBody> {
+    let mut headers = HeaderMap::new();
+    way.edit_before(closing.call(), &mut headers);
+    let mut response = answer(failure, Some(closing));
+    response.headers_mut().extend(headers);
+    response
 }
 
 /// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
@@ -94,21 +118,26 @@ fn switches_to(headers: &HeaderMap, asked: Option<&HeaderValue>) -> bool {
 }
 
 /// The head of an answer that goes on in another protocol, as it is passed on.
-fn switched(mut response: Response<ResponseBody>, closing: &Closing) -> Response<ResponseBody> {
+fn switched(mut response: Response<ResponseBody>, way: Way<'_>, closing: &Closing) -> Response<ResponseBody> {
     let headers = response.headers_mut();
     strip(headers);
-    edit(headers, &closing.checked().response_edits);
+    way.edit_answer(closing.call(), closing.checked(), headers);
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.extend(closing.call().upgrade().map(|protocol| (header::UPGRADE, protocol.clone())));
     response
 }
 
-fn pass_on(response: Response<ResponseBody>, patience: Duration, mut closing: Closing) -> Response<AnswerBody> {
+fn pass_on(
+    response: Response<ResponseBody>,
+    patience: (Duration, Option<Instant>),
+    way: Way<'_>,
+    mut closing: Closing,
+) -> Response<AnswerBody> {
     let (mut head, body) = response.into_parts();
     strip(&mut head.headers);
     // The version is the connection's, not the answer's (RFC 9110 §2.5); hyper lowers it for clients of HTTP/1.0.
     head.version = Version::HTTP_11;
-    edit(&mut head.headers, &closing.checked().response_edits);
+    way.edit_answer(closing.call(), closing.checked(), &mut head.headers);
     closing.answered(head.status.as_u16());
     let ends_here = closing.call().method() == Method::HEAD;
     Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))

@@ -1,88 +1,265 @@
-//! Carrying out a forward: endpoint, request, answer, in time.
+//! Carrying out a forward: head, endpoint, tries, in time.
 
-use std::cell::Cell;
+use std::borrow::Cow;
 use std::rc::Rc;
-use std::slice;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::uri::{Parts, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use smallvec::SmallVec;
 
 use crate::call::{Call, Failure, Side};
-use crate::decision::Forward;
-use crate::policy::verdict::HeaderEdit;
-use crate::resource::kinds::rule::Operation;
-use crate::routing::{Endpoint, Target};
-use crate::upstream::{RequestBody, ResponseBody};
+use crate::decision::{Forward, Outgoing, Way};
+use crate::metrics::Counter;
+use crate::routing::{Cluster, Endpoint, Target};
+use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
 
 use super::exchange::now;
+use super::mirror::mirror;
 use super::report::Closing;
+use super::retry::{Again, Patience};
 use super::worker::Worker;
 
-/// Sends a call to its cluster and waits for the head of the answer.
-pub(super) async fn forward(
-    worker: &Worker,
-    way: Forward<'_>,
-    closing: &Closing,
-    body: Incoming,
-    request_bytes: Rc<Cell<u64>>,
-) -> Result<Response<ResponseBody>, Failure> {
-    let (cluster, call) = (way.cluster, closing.call());
-    let original = cluster.original(call);
-    let (endpoints, place) = match (&original, &cluster.target) {
-        (Some(original), _) => (slice::from_ref(original), 0),
-        (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
-        (None, Target::Endpoints(endpoints)) => {
-            let place = cluster.balance.pick(call, call.chance(), call.time().micros(), &[]);
-            (endpoints.as_slice(), place.ok_or(Failure::NoEndpoint)?)
-        }
-    };
-    let timeout = way.timeout.unwrap_or(worker.limits.response_timeout);
-    let sent = async {
-        let room = match &cluster.limits {
-            Some(limits) => Some(worker.upstream.room(&cluster.name, limits).await?),
-            None => None,
-        };
-        let busy = (endpoints.len() > 1).then(|| cluster.balance.enter(place));
-        closing.keep((room, busy));
-        send(worker, &endpoints[place], cluster.connect_timeout, closing, body, request_bytes).await
-    };
-    let mut answered = tokio::time::timeout(timeout, sent).await.unwrap_or(Err(Failure::Timeout));
-    match &mut answered {
-        Ok(response) => {
-            cluster.balance.ended(place, Some(response.status().as_u16()), now().micros());
-            let cookie = cluster.balance.cookie(call).and_then(|cookie| HeaderValue::try_from(cookie).ok());
-            if let Some(cookie) = cookie {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-        }
-        Err(failure) if failure.side() == Side::Upstream => cluster.balance.ended(place, None, now().micros()),
-        Err(_) => {}
-    }
-    answered
+/// What came of a forward.
+pub(super) struct Forwarded {
+    pub(super) answer: Result<Response<ResponseBody>, Failure>,
+    /// Whether it was tried as often as its routes allow.
+    pub(super) used_up: bool,
+    /// When the answer has to be there whole, if a route says.
+    pub(super) deadline: Option<Instant>,
 }
 
-async fn send(
-    worker: &Worker,
-    endpoint: &Endpoint,
-    connect_timeout: Duration,
+/// Sends a call to its cluster, again if need be, and waits for the head of the answer.
+pub(super) async fn forward(
+    worker: &Rc<Worker>,
+    forward: Forward<'_>,
+    way: Way<'_>,
     closing: &Closing,
     body: Incoming,
-    request_bytes: Rc<Cell<u64>>,
-) -> Result<Response<ResponseBody>, Failure> {
-    let (call, edits) = (closing.call(), &closing.checked().request_edits);
-    let repeatable = body.is_end_stream() && is_idempotent(call.method());
-    let request = request(call, edits, RequestBody::new(body, request_bytes));
-    let first = worker.upstream.send(endpoint, connect_timeout, request).await;
-    match first {
-        // The origin closed a kept connection just then: a request without effects is asked once more.
-        Err(failed) if failed.reused && repeatable && failed.failure == Failure::UpstreamClosed => {
-            let again = self::request(call, edits, RequestBody::empty());
-            worker.upstream.send_anew(endpoint, connect_timeout, again).await.map_err(|failed| failed.failure)
+    upload: Rc<Upload>,
+) -> Forwarded {
+    let _active = worker.budget.call();
+    let (call, edits) = (closing.call(), closing.checked().request_edits.as_slice());
+    let mut patience = Patience::of(&way);
+    let routes = [way.before, way.last].into_iter().flatten();
+    let mirrors: SmallVec<[_; 1]> = routes.flat_map(|route| route.mirrors(call)).collect();
+    let repeated = patience.repeats_answers() && is_idempotent(call.method());
+    let body = Bodies::new(worker, body, &upload, repeated || !mirrors.is_empty());
+    if !mirrors.is_empty() {
+        match way.outgoing(call, edits) {
+            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, call, &head, body.kept())),
+            Err(failure) => return Forwarded { answer: Err(failure), used_up: false, deadline: None },
         }
-        other => other.map_err(|failed| failed.failure),
+    }
+    let sending = Sending { worker, cluster: forward.cluster, way, closing, upload: &upload };
+    let sent = sending.tries(body, &mut patience);
+    let mut answer = within(forward.timeout, worker.limits.response_timeout, &upload, sent).await;
+    if let (Ok(answer), Some(cookie)) = (&mut answer, forward.cluster.balance.cookie(call))
+        && let Ok(cookie) = HeaderValue::try_from(cookie)
+    {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    let deadline = forward.timeout.map(|timeout| upload.ended_at().unwrap_or_else(Instant::now) + timeout);
+    Forwarded { answer, used_up: patience.used_up, deadline }
+}
+
+/// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now.
+async fn within(
+    timeout: Option<Duration>,
+    longest: Duration,
+    upload: &Upload,
+    sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
+) -> Result<Response<ResponseBody>, Failure> {
+    let Some(timeout) = timeout else {
+        return tokio::time::timeout(longest, sent).await.unwrap_or(Err(Failure::Timeout));
+    };
+    let too_long = async {
+        // A caller that never ends its request is not waited for either.
+        let _ = tokio::time::timeout(longest, upload.ended()).await;
+        tokio::time::sleep(timeout).await;
+    };
+    tokio::select! {
+        biased;
+        answer = sent => answer,
+        () = too_long => Err(Failure::Timeout),
+    }
+}
+
+/// The bodies of the tries of one call.
+enum Bodies {
+    /// There is none.
+    Empty,
+    /// It can be sent once.
+    Once(Option<RequestBody>),
+    /// It can be sent again while nothing of it is lost.
+    Kept(Rc<Kept>),
+}
+
+impl Bodies {
+    fn new(worker: &Worker, body: Incoming, upload: &Rc<Upload>, keep: bool) -> Self {
+        if body.is_end_stream() {
+            // Tells that the request has ended.
+            drop(RequestBody::new(body, Rc::clone(upload)));
+            Bodies::Empty
+        } else if keep {
+            Bodies::Kept(Kept::new(body, Rc::clone(upload), worker.limits.kept_body))
+        } else {
+            Bodies::Once(Some(RequestBody::new(body, Rc::clone(upload))))
+        }
+    }
+
+    /// The body of the next try; `None` where it is gone.
+    fn next(&mut self) -> Option<RequestBody> {
+        match self {
+            Bodies::Empty => Some(RequestBody::empty()),
+            Bodies::Once(body) => body.take(),
+            Bodies::Kept(kept) => Some(RequestBody::again(kept)),
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Bodies::Empty => true,
+            Bodies::Once(_) => false,
+            Bodies::Kept(kept) => kept.is_repeatable(),
+        }
+    }
+
+    /// For a mirror: `None` where there is no body.
+    fn kept(&self) -> Option<Result<Rc<Kept>, ()>> {
+        match self {
+            Bodies::Empty => None,
+            Bodies::Once(_) => Some(Err(())),
+            Bodies::Kept(kept) => Some(Ok(Rc::clone(kept))),
+        }
+    }
+}
+
+impl Drop for Bodies {
+    fn drop(&mut self) {
+        if let Bodies::Kept(kept) = self {
+            kept.no_more();
+        }
+    }
+}
+
+/// What came of one try, and the body, if not a byte was sent.
+struct Tried {
+    answer: Result<Response<ResponseBody>, Failure>,
+    unsent: Option<RequestBody>,
+}
+
+/// A call and where it is sent.
+struct Sending<'a> {
+    worker: &'a Rc<Worker>,
+    cluster: &'a Cluster,
+    way: Way<'a>,
+    closing: &'a Closing,
+    upload: &'a Upload,
+}
+
+impl Sending<'_> {
+    async fn tries(&self, mut bodies: Bodies, patience: &mut Patience<'_>) -> Result<Response<ResponseBody>, Failure> {
+        let call = self.closing.call();
+        let mut tried: SmallVec<[usize; 4]> = SmallVec::new();
+        let mut body = bodies.next();
+        let mut retrying = None;
+        loop {
+            let known = if self.way.retries().same_endpoint { &[][..] } else { tried.as_slice() };
+            // Each try draws anew.
+            let draw = call.chance().rotate_left(11 * u32::try_from(tried.len()).unwrap_or_default());
+            let (endpoint, place) = endpoint(self.cluster, call, draw, known).ok_or(Failure::NoEndpoint)?;
+            tried.push(place);
+            self.take_up(place).await?;
+            let Tried { answer, unsent } = match patience.per_try() {
+                None => self.once(&endpoint, body.take(), bodies.is_repeatable()).await,
+                timeout => {
+                    let mut unsent = None;
+                    let once = async {
+                        let tried = self.once(&endpoint, body.take(), bodies.is_repeatable()).await;
+                        unsent = tried.unsent;
+                        tried.answer
+                    };
+                    let answer = within(timeout, self.worker.limits.response_timeout, self.upload, once).await;
+                    Tried { answer, unsent }
+                }
+            };
+            self.note(place, &answer);
+            // What may have been acted on is only done again where that changes nothing.
+            let repeatable = unsent.is_some() || (is_idempotent(call.method()) && bodies.is_repeatable());
+            let again = if repeatable { patience.again(&answer, call.chance()) } else { None };
+            let Some(Again { pause }) = again else { return answer };
+            // The retry before this one is over.
+            drop(retrying.take());
+            retrying = self.worker.budget.retry(&self.cluster.name);
+            if retrying.is_none() {
+                self.worker.shard.count(Counter::RetriesOverBudget);
+                return answer;
+            }
+            drop(answer);
+            self.worker.shard.count(Counter::Retries);
+            tokio::time::sleep(pause).await;
+            body = unsent.or_else(|| bodies.next());
+        }
+    }
+
+    /// Takes up what the destination gives to one call; what the try before had is given back first.
+    async fn take_up(&self, place: usize) -> Result<(), Failure> {
+        self.closing.keep((None, None));
+        let room = match &self.cluster.limits {
+            Some(limits) => Some(self.worker.upstream.room(&self.cluster.name, limits).await?),
+            None => None,
+        };
+        self.closing.keep((room, self.cluster.balance.enter(place)));
+        Ok(())
+    }
+
+    /// Tells the balance how an endpoint did.
+    fn note(&self, place: usize, answer: &Result<Response<ResponseBody>, Failure>) {
+        let balance = &self.cluster.balance;
+        match answer {
+            _ if !balance.watches() => {}
+            Ok(answer) => balance.ended(place, Some(answer.status().as_u16()), now().micros()),
+            Err(failure) if failure.side() == Side::Upstream => balance.ended(place, None, now().micros()),
+            Err(_) => {}
+        }
+    }
+
+    async fn once(&self, endpoint: &Endpoint, body: Option<RequestBody>, repeatable: bool) -> Tried {
+        let (call, edits) = (self.closing.call(), self.closing.checked().request_edits.as_slice());
+        let head = match self.way.outgoing(call, edits) {
+            Ok(head) => head,
+            Err(failure) => return Tried { answer: Err(failure), unsent: None },
+        };
+        let Some(body) = body else { return Tried { answer: Err(Failure::UpstreamClosed), unsent: None } };
+        let without_body = body.is_end_stream();
+        let request = request(call.method(), head, body);
+        let timeout = self.cluster.connect_timeout;
+        let failed = match self.worker.upstream.send(endpoint, timeout, request).await {
+            Ok(answer) => return Tried { answer: Ok(answer), unsent: None },
+            Err(failed) => failed,
+        };
+        let closed = failed.reused && failed.unsent.is_none() && failed.failure == Failure::UpstreamClosed;
+        if !(closed && without_body && repeatable && is_idempotent(call.method())) {
+            let unsent = failed.unsent.map(|request| request.into_body());
+            return Tried { answer: Err(failed.failure), unsent };
+        }
+        // The origin closed a kept connection just then: a request without effects is asked once more.
+        let again = self.way.outgoing(call, edits);
+        let request = again.map(|head| self::request(call.method(), head, RequestBody::empty()));
+        let answer = match request {
+            Ok(request) => self.worker.upstream.send_anew(endpoint, timeout, request).await,
+            Err(failure) => return Tried { answer: Err(failure), unsent: None },
+        };
+        match answer {
+            Ok(answer) => Tried { answer: Ok(answer), unsent: None },
+            Err(failed) => {
+                let unsent = failed.unsent.map(|request| request.into_body());
+                Tried { answer: Err(failed.failure), unsent }
+            }
+        }
     }
 }
 
@@ -91,36 +268,46 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE)
 }
 
-/// The request as it is sent: written from the call, and what rules change of its headers.
-fn request(call: &Call, edits: &[HeaderEdit], body: RequestBody) -> Request<RequestBody> {
+/// The endpoint of a call and its place: where the call wants to go, or one of several that has not been tried, as long as
+/// there is one.
+pub(super) fn endpoint<'c>(
+    cluster: &'c Cluster,
+    call: &Call,
+    draw: u64,
+    tried: &[usize],
+) -> Option<(Cow<'c, Endpoint>, usize)> {
+    if let Some(original) = cluster.original(call) {
+        return Some((Cow::Owned(original), 0));
+    }
+    let Target::Endpoints(endpoints) = &cluster.target else { return None };
+    let place = cluster.balance.pick(call, draw, call.time().micros(), tried)?;
+    Some((Cow::Borrowed(endpoints.get(place)?), place))
+}
+
+/// The request as it is sent.
+pub(super) fn request(method: &Method, head: Outgoing, body: RequestBody) -> Request<RequestBody> {
+    let Outgoing { target, authority, headers, upgrade } = head;
     let mut request = Request::new(body);
-    *request.method_mut() = call.method().clone();
+    *request.method_mut() = method.clone();
     let mut uri = Parts::default();
-    uri.path_and_query = Some(call.path_and_query().clone());
+    uri.path_and_query = Some(target);
     *request.uri_mut() = Uri::from_parts(uri).expect("a path alone is a valid URI");
-    *request.headers_mut() = call.headers().clone();
-    edit(request.headers_mut(), edits);
-    let host = HeaderValue::from_str(call.authority().as_str()).expect("a normalized authority is plain ASCII");
+    *request.headers_mut() = headers;
+    let host = HeaderValue::from_str(&authority).expect("a normalized authority is plain ASCII");
     request.headers_mut().insert(header::HOST, host);
-    if let Some(protocol) = call.upgrade() {
+    if let Some(protocol) = upgrade {
         request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        request.headers_mut().insert(header::UPGRADE, protocol.clone());
+        request.headers_mut().insert(header::UPGRADE, protocol);
     }
-    if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
-        // hyper would send a GET without its body otherwise.
-        request.headers_mut().insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
+    frame(&mut request);
     request
 }
 
-/// Makes the changes that rules ask for.
-pub(super) fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit]) {
-    for HeaderEdit { name, operation, values } in edits {
-        if *operation != Operation::Append {
-            headers.remove(name);
-        }
-        for value in values {
-            headers.append(name, value.clone());
-        }
+fn frame(request: &mut Request<RequestBody>) {
+    let unsized_body = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+    let headers: &mut HeaderMap = request.headers_mut();
+    if unsized_body {
+        // hyper would send a GET without its body otherwise.
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }

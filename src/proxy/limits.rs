@@ -17,6 +17,11 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Most header fields of a request.
     pub head_fields: usize,
+    /// Bytes of a request's body that are kept so that it can be sent again: to the same origin by a retry, or to a
+    /// mirror. Larger ones are sent once. Forms and JSON of APIs fit.
+    pub kept_body: usize,
+    /// Most copies on their way to mirrors, of a worker: a mirror that does not answer must not pile up memory.
+    pub mirrors: usize,
     /// How long an origin may take to send the head of its answer where the route says nothing, and how long it may
     /// pause in its body; also how long a client may pause in reading it. Long polls and language models answer
     /// within minutes.
@@ -37,6 +42,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(120),
             head_bytes: MAX_HEAD,
             head_fields: 100,
+            kept_body: 64 * 1024,
+            mirrors: 128,
             response_timeout: Duration::from_secs(300),
             hello_timeout: Duration::from_secs(15),
             tunnel_idle_timeout: Duration::from_secs(3600),

@@ -3,6 +3,7 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod body;
+mod budget;
 mod client;
 mod connection;
 mod copy;
@@ -13,10 +14,12 @@ mod exchange;
 mod forward;
 mod limits;
 mod listener;
+mod mirror;
 mod patient;
 mod preface;
 mod report;
 mod respond;
+mod retry;
 mod sniff;
 mod socks;
 mod tunnel;

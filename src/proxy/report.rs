@@ -1,18 +1,18 @@
 //! The end of a call: its outcome, its entries, exactly once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Failure, Outcome};
+use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::routing::Busy;
 use crate::snapshot::Hop;
-use crate::upstream::Room;
+use crate::upstream::{Room, Upload};
 
 use super::exchange::now;
 use super::worker::{Held, Worker};
@@ -47,7 +47,7 @@ pub(super) struct Closing {
     judged: Judged,
     started: Instant,
     load: RefCell<Load>,
-    request_bytes: Rc<Cell<u64>>,
+    upload: Rc<Upload>,
     outcome: Outcome,
 }
 
@@ -59,7 +59,7 @@ impl Closing {
         permit: Permit,
         call: Call,
         judged: Judged,
-        request_bytes: Rc<Cell<u64>>,
+        upload: Rc<Upload>,
     ) -> Self {
         let outcome = Outcome {
             status: 0,
@@ -69,6 +69,7 @@ impl Closing {
             response_bytes: 0,
             response_time: call.time(),
             duration: 0,
+            marks: Marks::default(),
         };
         let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
         Self {
@@ -79,7 +80,7 @@ impl Closing {
             judged,
             started: Instant::now(),
             load: RefCell::default(),
-            request_bytes,
+            upload,
             outcome,
         }
     }
@@ -128,7 +129,17 @@ impl Closing {
 
     /// So many bytes were taken from the caller.
     pub(super) fn received(&self, bytes: usize) {
-        self.request_bytes.set(self.request_bytes.get() + bytes as u64);
+        self.upload.passed(bytes as u64);
+    }
+
+    /// The call is held back on purpose.
+    pub(super) fn delayed(&mut self) {
+        self.outcome.marks.delayed = true;
+    }
+
+    /// The call was tried as often as its routes allow.
+    pub(super) fn used_up(&mut self) {
+        self.outcome.marks.retries_used_up = true;
     }
 
     /// So many bytes of the body were handed to the caller.
@@ -169,7 +180,7 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.outcome.request_bytes = self.request_bytes.get();
+        self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
         let held = self.held.take().unwrap_or_else(|| self.worker.held());
@@ -187,7 +198,7 @@ impl Drop for Closing {
         }
         if let Some(failure) = self.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.call, failure, self.outcome.status, checked, message));
+            report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
         }
         if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
             self.worker.shard.count(Counter::WouldDeny);

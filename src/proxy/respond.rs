@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use tokio::net::TcpStream;
 
 use crate::call::Failure;
 use crate::metrics::Counter;
+use crate::routing::Answer;
 
 use super::body::AnswerBody;
 use super::report::Closing;
@@ -35,7 +36,12 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     if let Some(id) = &id {
         text.push_str(&format!("egressctl why {id}\n"));
     }
-    let mut response = Response::new(AnswerBody::text(Bytes::from(text), closing));
+    if let Failure::Fault(_) = failure {
+        // To the letter what Envoy says: tests of clients look for it.
+        failure.reason().clone_into(&mut text);
+    }
+    let ends_here = gets_head_only(closing.as_ref());
+    let mut response = Response::new(AnswerBody::text(Bytes::from(text), closing, ends_here));
     *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("egressctl"));
@@ -48,6 +54,27 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// The answer that a route gives instead of an origin.
+pub(super) fn own(answer: Answer, mut closing: Closing) -> Response<AnswerBody> {
+    let Answer { status, headers, body } = answer;
+    closing.answered(status);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    // RFC 9110 sections 15.3.5 and 15.4.5: these have no body.
+    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let body = if bare { Bytes::new() } else { body };
+    let ends_here = gets_head_only(Some(&closing));
+    let mut response = Response::new(AnswerBody::text(body, Some(closing), ends_here));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response.headers_mut().entry(header::SERVER).or_insert(HeaderValue::from_static("egressctl"));
+    response
+}
+
+/// Whether the caller asked for a head alone, so that nobody reads the body to its end.
+fn gets_head_only(closing: Option<&Closing>) -> bool {
+    closing.is_some_and(|closing| closing.call().method() == Method::HEAD)
 }
 
 /// The answer when there is no room for a report: nothing is forwarded that could not be recorded.

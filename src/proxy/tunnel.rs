@@ -19,7 +19,7 @@ use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
-use crate::routing::{Carries, Target};
+use crate::routing::Carries;
 use crate::snapshot::Hop;
 use crate::upstream::{ResponseBody, Stream};
 
@@ -28,6 +28,7 @@ use super::client::{Client, Next};
 use super::connection::Inside;
 use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
+use super::forward::endpoint;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
@@ -154,7 +155,7 @@ impl Asked {
     /// Judges the tunnel and connects its origin.
     async fn decide(self, worker: &Rc<Worker>, client: &Client, tls: bool) -> Result<Box<Ready>, Refused> {
         let held = Rc::clone(&self.held);
-        let Judgement { hop, decision, checked } = judge(
+        let Judgement { hop, decision, checked, .. } = judge(
             &held.snapshot,
             client.listener,
             &self.call,
@@ -165,6 +166,8 @@ impl Asked {
         let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked));
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
+            // No route of HTTP answers it.
+            Decision::Answer(_) => Err(Failure::NoRoute),
             Decision::Refuse(failure) => Err(failure),
         };
         // A tunnel may last for days, in which many configurations come and go.
@@ -184,14 +187,9 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<St
     if let Some(limits) = &cluster.limits {
         closing.keep((Some(worker.upstream.room(&cluster.name, limits).await?), None));
     }
-    if let Some(endpoint) = cluster.original(call) {
-        return worker.upstream.open(&endpoint, cluster.connect_timeout).await;
-    }
-    let Target::Endpoints(endpoints) = &cluster.target else { return Err(Failure::NoEndpoint) };
-    let time = call.time().micros();
-    let place = cluster.balance.pick(call, call.chance(), time, &[]).ok_or(Failure::NoEndpoint)?;
-    let opened = worker.upstream.open(&endpoints[place], cluster.connect_timeout).await;
-    cluster.balance.ended(place, opened.is_ok().then_some(200), time);
+    let (endpoint, place) = endpoint(cluster, call, call.chance(), &[]).ok_or(Failure::NoEndpoint)?;
+    let opened = worker.upstream.open(&endpoint, cluster.connect_timeout).await;
+    cluster.balance.ended(place, opened.is_ok().then_some(200), call.time().micros());
     opened
 }
 

@@ -15,6 +15,7 @@ use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
+use super::budget::Budget;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::limits::Limits;
@@ -50,6 +51,10 @@ pub struct Worker {
     pub(super) shard: Arc<Shard>,
     pub(super) proxy_protocol: bool,
     pub(super) scratch: RefCell<Scratch>,
+    /// Calls and retries on their way.
+    pub(super) budget: Rc<Budget>,
+    /// Copies on their way to mirrors.
+    pub(super) mirrors: Counted,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
@@ -79,6 +84,22 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.tunnels.set(self.0.tunnels.get() - 1);
+    }
+}
+
+/// Counts what is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Counted(Rc<()>);
+
+impl Counted {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        Rc::strong_count(&self.0) - 1
+    }
+
+    /// One more, until it is dropped.
+    pub(super) fn one(&self) -> Rc<()> {
+        Rc::clone(&self.0)
     }
 }
 
@@ -113,6 +134,8 @@ impl Worker {
             shard,
             proxy_protocol: shared.proxy_protocol,
             scratch: RefCell::default(),
+            budget: Rc::default(),
+            mirrors: Counted::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.

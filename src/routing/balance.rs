@@ -130,10 +130,17 @@ impl Balance {
         untried.or(first)
     }
 
-    /// Counts a call as under way to an endpoint, until what comes back is dropped.
-    pub fn enter(&self, place: usize) -> Busy {
-        self.live.endpoints[place].enter();
-        Busy { live: Arc::clone(&self.live), place }
+    /// Counts a call as under way to an endpoint, until what comes back is dropped; nothing is counted where there is
+    /// nothing to choose.
+    pub fn enter(&self, place: usize) -> Option<Busy> {
+        let health = self.live.endpoints.get(place).filter(|_| self.schedule.len() > 1)?;
+        health.enter();
+        Some(Busy { live: Arc::clone(&self.live), place })
+    }
+
+    /// Whether endpoints that fail are left out.
+    pub fn watches(&self) -> bool {
+        self.outlier.is_some()
     }
 
     /// Notes what an endpoint answered, `None` where it could not be reached or broke off; one that fails again and again
@@ -283,7 +290,7 @@ mod tests {
     fn of_two_the_less_busy_takes_the_call() {
         let balance = balance(Choice::LeastRequest, &[1, 1]);
         let call = call(0, &[]);
-        let busy = balance.enter(0);
+        let busy = balance.enter(0).expect("there are two");
         for (one, other) in [(0u64, 1u64), (1, 0)] {
             assert_eq!(balance.pick(&call, other << 32 | one, 0, &[]), Some(1));
         }

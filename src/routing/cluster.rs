@@ -46,8 +46,18 @@ pub enum Target {
     Endpoints(Vec<Endpoint>),
 }
 
+impl Target {
+    /// The port of the gateway's server, if that is the next hop.
+    pub fn gateway(&self) -> Option<u16> {
+        match self {
+            Target::Gateway(port) => Some(*port),
+            Target::Endpoints(_) => None,
+        }
+    }
+}
+
 /// One address of a [`Cluster`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Endpoint {
     /// IP address, `unix:///PATH`, `unix://@NAME`, or a name that is resolved when a connection is made.
     pub address: String,

@@ -2,25 +2,27 @@
 
 mod tunnels;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http::HeaderName;
 use k8s_openapi::api::core::v1::Service as CoreService;
-use regex::RegexBuilder;
 
 use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
-use crate::resource::kinds::gateway::Gateway;
+use crate::resource::kinds::gateway::{Gateway, Server, ServerTlsMode};
 use crate::resource::kinds::service_entry::ServiceEntry;
-use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, StringMatch, VirtualService};
+use crate::resource::kinds::virtual_service::{self, HttpMatch, HttpRoute, StringMatch, VirtualService};
 use crate::resource::{Labels, Origin, Resource};
 
+use super::act::Act;
 use super::balance::Live;
+use super::delegate;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
-use super::matching::{Match, Text, full};
-use super::route::{Destination, Route, RouteName, Routes};
+use super::matching::{Match, Text};
+use super::route::{Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
 use super::tunnel::{Servers, Tunnels};
 use super::{PortRoutes, RouteTable, SidecarHost};
@@ -30,9 +32,6 @@ pub const GATEWAY_NAMESPACE: &str = "istio-system";
 
 /// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
 const HTTP_PORT: u16 = 80;
-
-/// Most bytes that one route's regex may compile to.
-const REGEX_SIZE: usize = 1 << 20;
 
 /// All networking resources, decoded, oldest first.
 #[derive(Debug, Default)]
@@ -63,6 +62,21 @@ impl<T> Declared<T> {
 enum Place<'a> {
     Mesh,
     Gateway(&'a str, &'a str),
+}
+
+/// A place, the port there, and how calls come to it: `http` or `https`.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    place: Place<'a>,
+    port: u16,
+    scheme: &'static str,
+}
+
+impl Spot<'_> {
+    /// A port of all sidecars, to whom workloads speak plain text.
+    fn mesh(port: u16) -> Self {
+        Self { place: Place::Mesh, port, scheme: "http" }
+    }
 }
 
 impl Networking {
@@ -111,7 +125,8 @@ impl Networking {
             Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, gateway_labels, live);
         let mut table = HostTable::default();
         for service in services.values() {
-            let ports = SidecarHost(ports(service, routing.covering(&service.host).copied(), &mut destinations));
+            let routed = routing.covering(&service.host).copied();
+            let ports = SidecarHost(self.ports(service, routed, &mut destinations));
             let ports = Arc::new(ports);
             for name in names(service, namespace) {
                 table.entry(&name).or_insert_with(|| Arc::clone(&ports));
@@ -119,7 +134,7 @@ impl Networking {
         }
         let mut only_routed = Vec::new();
         for (host, declared) in unregistered(&routing, &services) {
-            let routes = routes(declared, Place::Mesh, HTTP_PORT, &mut destinations);
+            let routes = self.routes(declared, Spot::mesh(HTTP_PORT), &mut destinations);
             if !routes.here.is_empty() {
                 let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
                 table.entry(&host).or_insert_with(|| Arc::new(only));
@@ -130,16 +145,27 @@ impl Networking {
         (table, tunnels)
     }
 
-    /// The VirtualServices that sidecars of a namespace follow, one for each host: the oldest.
+    /// The VirtualServices that sidecars of a namespace follow, one for each host: those that only the namespace itself
+    /// sees first, then those that are exported to it by name, then the public ones, and of equals the oldest.
     fn mesh_virtual_services(&self, namespace: &str) -> HostTable<&Declared<VirtualService>> {
-        let mut table = HostTable::default();
-        for declared in &self.virtual_services {
+        let publicity = |declared: &Declared<VirtualService>| {
+            let to = &declared.spec.export_to;
+            match to.is_empty() || to.iter().any(|name| name == "*") {
+                true => 2,
+                false => u8::from(declared.namespace != namespace),
+            }
+        };
+        let followed = self.virtual_services.iter().filter(|declared| {
             let spec = &declared.spec;
             let bound = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
-            if bound && exported(&spec.export_to, &declared.namespace, namespace) {
-                for host in &spec.hosts {
-                    table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
-                }
+            bound && exported(&spec.export_to, &declared.namespace, namespace)
+        });
+        let mut followed: Vec<_> = followed.collect();
+        followed.sort_by_key(|declared| publicity(declared));
+        let mut table = HostTable::default();
+        for declared in followed {
+            for host in &declared.spec.hosts {
+                table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
             }
         }
         table
@@ -164,11 +190,14 @@ impl Networking {
                     continue;
                 };
                 let hosts = table.entry(port).or_default();
-                self.add_server(gateway, &server.hosts, port, hosts, &mut destinations);
+                let scheme = if ends_tls(server) { "https" } else { "http" };
+                let spot = Spot { place: Place::Gateway(&gateway.namespace, &gateway.name), port, scheme };
+                self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
             }
         }
         for routes in table.values_mut().flat_map(HostTable::values_mut) {
             // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
+            routes.here = std::mem::take(&mut routes.here).into_iter().flat_map(Route::split).collect();
             routes.here.sort_by_key(Route::takes_all);
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
@@ -179,26 +208,132 @@ impl Networking {
         &self,
         gateway: &Declared<Gateway>,
         server_hosts: &[String],
-        port: u16,
+        spot: Spot<'_>,
         table: &mut HostTable<Routes>,
         destinations: &mut Destinations<'_>,
     ) {
-        let place = Place::Gateway(&gateway.namespace, &gateway.name);
-        for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+        for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, spot.place)) {
             for pattern in &declared.spec.hosts {
                 let pattern = qualify(pattern, &declared.namespace);
                 let served = server_hosts.iter().filter_map(|host| serve(host, &pattern, declared, gateway));
                 // The same host by two server patterns is still one.
                 let served: BTreeSet<String> = served.collect();
                 for host in served {
-                    let routes = routes(declared, place, port, destinations);
-                    let known = table.entry(&host).or_default();
+                    let routes = self.routes(declared, spot, destinations);
+                    let known = table.entry(&host).or_insert_with(|| Routes::new(spot.scheme));
                     known.here.extend(routes.here);
                     known.elsewhere.extend(routes.elsewhere);
                 }
             }
         }
     }
+
+    /// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call.
+    fn routes(
+        &self,
+        declared: &Declared<VirtualService>,
+        spot: Spot<'_>,
+        destinations: &mut Destinations<'_>,
+    ) -> Routes {
+        let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
+        let mut routes = Routes::new(spot.scheme);
+        for (index, route) in declared.spec.http.iter().enumerate() {
+            let (virtual_service, origin) = (Arc::clone(&virtual_service), declared.origin.clone());
+            let name = RouteName { virtual_service, index, delegate: None, origin };
+            let leaves = match &route.delegate {
+                None => vec![Leaf { name, namespace: &declared.namespace, route: Cow::Borrowed(route) }],
+                Some(_) => self.leaves(declared, route, name, &mut routes),
+            };
+            for leaf in leaves {
+                add_leaf(leaf, &declared.namespace, spot, destinations, &mut routes);
+                if routes.here.last().is_some_and(Route::takes_all) {
+                    return routes;
+                }
+            }
+        }
+        routes
+    }
+
+    /// The routes of the VirtualService that a route delegates to. Where it is not there or not to be seen, only this
+    /// route is lost.
+    fn leaves<'n>(
+        &'n self,
+        root: &Declared<VirtualService>,
+        route: &HttpRoute,
+        name: RouteName,
+        routes: &mut Routes,
+    ) -> Vec<Leaf<'n>> {
+        let wanted = route.delegate.clone().unwrap_or_default();
+        let namespace = if wanted.namespace.is_empty() { &root.namespace } else { &wanted.namespace };
+        let found = self.virtual_services.iter().find(|other| {
+            other.name == wanted.name
+                && other.namespace == *namespace
+                && other.spec.hosts.is_empty()
+                && exported(&other.spec.export_to, &other.namespace, &root.namespace)
+        });
+        let Some(found) = found else {
+            routes.elsewhere.push((name, "the VirtualService that it delegates to is not there"));
+            return Vec::new();
+        };
+        let full: Arc<str> = format!("{}/{}", found.namespace, found.name).into();
+        let merged = delegate::merged(route, &found.spec.http, &root.namespace).into_iter();
+        let leaf = |(index, route)| Leaf {
+            name: RouteName { delegate: Some((Arc::clone(&full), index)), ..name.clone() },
+            namespace: &found.namespace,
+            route: Cow::Owned(route),
+        };
+        merged.map(leaf).collect()
+    }
+
+    fn ports(
+        &self,
+        service: &Service,
+        routed: Option<&Declared<VirtualService>>,
+        destinations: &mut Destinations<'_>,
+    ) -> Vec<(u16, PortRoutes)> {
+        let mut ports = Vec::with_capacity(service.ports.len());
+        for port in service.ports.iter().filter(|port| port.http) {
+            let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port.number), destinations));
+            let routes = match routes.filter(|routes| !routes.here.is_empty()) {
+                Some(routes) => PortRoutes::Routes(routes),
+                None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
+            };
+            ports.push((port.number, routes));
+        }
+        ports
+    }
+}
+
+/// A route as it is compiled: of the VirtualService itself, or of one that it delegates to.
+struct Leaf<'r> {
+    name: RouteName,
+    /// In which its destinations are written.
+    namespace: &'r str,
+    route: Cow<'r, HttpRoute>,
+}
+
+/// Adds a route to those of a place, or says why it cannot apply there; `root` is the namespace in which its VirtualService
+/// names gateways.
+fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Destinations<'_>, routes: &mut Routes) {
+    let Leaf { name, namespace, route } = leaf;
+    let matches = match matches(&route, root, spot) {
+        Ok(matches) => matches,
+        Err(why) => return routes.elsewhere.push((name, why)),
+    };
+    let known_as = format!("{} {} {:?} {}", name.virtual_service, name.index, name.delegate, spot.port);
+    let mut clusters = |to: &virtual_service::Destination| {
+        let number = to.port.as_ref().and_then(|selector| u16::try_from(selector.number).ok());
+        destinations.cluster(&qualify(&to.host, namespace), number, spot.port, &to.subset)
+    };
+    let act = Act::compile(&route, &known_as, (spot.scheme, spot.port), &mut clusters);
+    routes.here.push(Route { name, matches, act: Arc::new(act) });
+}
+
+/// Whether calls come to a server over TLS that ends there.
+fn ends_tls(server: &Server) -> bool {
+    server.tls.as_ref().is_some_and(|tls| {
+        !tls.https_redirect && !matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough)
+    })
 }
 
 /// The names by which sidecars of a namespace know a service: of a Service of the mesh also the short ones.
@@ -223,23 +358,6 @@ fn unregistered<'v>(
     };
     let patterns = routing.iter().filter(|(pattern, _)| !known(pattern));
     patterns.map(|(pattern, declared)| (pattern, *declared)).collect()
-}
-
-fn ports(
-    service: &Service,
-    routed: Option<&Declared<VirtualService>>,
-    destinations: &mut Destinations<'_>,
-) -> Vec<(u16, PortRoutes)> {
-    let mut ports = Vec::with_capacity(service.ports.len());
-    for port in service.ports.iter().filter(|port| port.http) {
-        let routes = routed.map(|declared| routes(declared, Place::Mesh, port.number, destinations));
-        let routes = match routes.filter(|routes| !routes.here.is_empty()) {
-            Some(routes) => PortRoutes::Routes(routes),
-            None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
-        };
-        ports.push((port.number, routes));
-    }
-    ports
 }
 
 /// Whether a VirtualService names a gateway.
@@ -287,47 +405,15 @@ fn serve(
     }
 }
 
-/// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call.
-fn routes(
-    declared: &Declared<VirtualService>,
-    place: Place<'_>,
-    port: u16,
-    destinations: &mut Destinations<'_>,
-) -> Routes {
-    let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
-    let mut routes = Routes::default();
-    for (index, route) in declared.spec.http.iter().enumerate() {
-        let name = RouteName { virtual_service: Arc::clone(&virtual_service), index, origin: declared.origin.clone() };
-        let matches = match matches(route, &declared.namespace, place, port) {
-            Ok(matches) => matches,
-            Err(why) => {
-                routes.elsewhere.push((name, why));
-                continue;
-            }
-        };
-        let compiled = Route {
-            name,
-            matches,
-            destinations: self::destinations(route, &declared.namespace, port, destinations),
-            timeout: route.timeout.map(crate::resource::Duration::to_std),
-        };
-        let last = compiled.takes_all();
-        routes.here.push(compiled);
-        if last {
-            break;
-        }
-    }
-    routes
-}
-
 /// The entries of a route's `match` that can hold at a place and port.
 ///
 /// # Errors
 /// Why not, if it has entries, but none of them can.
-fn matches(route: &HttpRoute, namespace: &str, place: Place<'_>, port: u16) -> Result<Vec<Match>, &'static str> {
+fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Match>, &'static str> {
     if route.r#match.is_empty() {
         return Ok(Vec::new());
     }
+    let Spot { place, port, .. } = spot;
     let at_place = |entry: &&HttpMatch| entry.gateways.is_empty() || names_place(&entry.gateways, namespace, place);
     let mut at_place = route.r#match.iter().filter(at_place).peekable();
     if at_place.peek().is_none() {
@@ -376,7 +462,7 @@ fn headers(conditions: &BTreeMap<String, Option<StringMatch>>) -> Option<Vec<(He
 fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Text>> {
     match condition {
         None => Some(None),
-        Some(condition) => compile_text(condition, ignore_case).map(Some),
+        Some(condition) => Text::compile(condition, ignore_case).map(Some),
     }
 }
 
@@ -384,33 +470,5 @@ fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Tex
 fn present_or(condition: Option<&StringMatch>) -> Option<Text> {
     let Some(condition) = condition else { return Some(Text::Present) };
     let empty = condition.exact.is_none() && condition.prefix.is_none() && condition.regex.is_none();
-    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { compile_text(condition, false) }
-}
-
-fn compile_text(condition: &StringMatch, ignore_case: bool) -> Option<Text> {
-    match (&condition.exact, &condition.prefix, &condition.regex) {
-        (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
-        (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
-        (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
-        (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
-        (None, None, Some(pattern)) => {
-            RegexBuilder::new(&full(pattern)).size_limit(REGEX_SIZE).build().ok().map(Text::Regex)
-        }
-        _ => None,
-    }
-}
-
-fn destinations(
-    route: &HttpRoute,
-    namespace: &str,
-    port: u16,
-    destinations: &mut Destinations<'_>,
-) -> Vec<Destination> {
-    let weighted = route.route.iter().filter_map(|weighted| {
-        let to = weighted.destination.as_ref()?;
-        let number = to.port.as_ref().and_then(|selector| u16::try_from(selector.number).ok());
-        let cluster = destinations.cluster(&qualify(&to.host, namespace), number, port, &to.subset);
-        Some(Destination { weight: u64::try_from(weighted.weight).unwrap_or(0), cluster })
-    });
-    weighted.collect()
+    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { Text::compile(condition, false) }
 }

@@ -3,13 +3,17 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::call::Call;
 use crate::resource::Labels;
+use crate::resource::kinds::virtual_service::StringMatch;
+
+/// Most bytes that one route's expression may compile to: the bound by which it was accepted.
+pub(super) const REGEX_SIZE: usize = 10 << 20;
 
 /// A condition on a text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Text {
     Exact(Box<str>),
     Prefix(Box<str>),
@@ -22,6 +26,20 @@ pub(super) enum Text {
 }
 
 impl Text {
+    /// `None` for what does not say exactly one thing, or does not compile.
+    pub(super) fn compile(condition: &StringMatch, ignore_case: bool) -> Option<Self> {
+        match (&condition.exact, &condition.prefix, &condition.regex) {
+            (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
+            (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
+            (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
+            (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
+            (None, None, Some(pattern)) => {
+                RegexBuilder::new(&full(pattern)).size_limit(REGEX_SIZE).build().ok().map(Text::Regex)
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn holds(&self, value: &str) -> bool {
         match self {
             Text::Exact(text) => value == &**text,
@@ -66,7 +84,7 @@ pub(super) fn full(pattern: &str) -> String {
 }
 
 /// The conditions of one entry of `match` that depend on the call; all must hold.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Match {
     pub(super) uri: Option<Text>,
     pub(super) scheme: Option<Text>,
@@ -80,11 +98,11 @@ pub(super) struct Match {
 }
 
 impl Match {
-    /// Whether all conditions hold of a call.
-    pub(super) fn holds(&self, call: &Call) -> bool {
+    /// Whether all conditions hold of a call that came by `http` or `https`.
+    pub(super) fn holds(&self, call: &Call, scheme: &str) -> bool {
         let text = |condition: &Option<Text>, value: &str| condition.as_ref().is_none_or(|text| text.holds(value));
         text(&self.uri, call.path())
-            && text(&self.scheme, "http")
+            && text(&self.scheme, scheme)
             && text(&self.method, call.method().as_str())
             && text(&self.authority, call.authority().as_str())
             && self.headers.iter().all(|(name, text)| has(call.headers(), name, text))
@@ -94,7 +112,7 @@ impl Match {
     }
 
     /// The first condition that does not hold of a call, in words; `None` where all do.
-    pub(super) fn why_not(&self, call: &Call) -> Option<String> {
+    pub(super) fn why_not(&self, call: &Call, scheme: &str) -> Option<String> {
         let text = |what: &str, condition: &Option<Text>, value: &str| {
             let wanted = condition.as_ref().filter(|text| !text.holds(value))?;
             Some(format!("{what} {value:?} {wanted}"))
@@ -110,7 +128,7 @@ impl Match {
             (!holds).then(|| format!("query parameter {name} {text}"))
         };
         text("path", &self.uri, call.path())
-            .or_else(|| text("scheme", &self.scheme, "http"))
+            .or_else(|| text("scheme", &self.scheme, scheme))
             .or_else(|| text("method", &self.method, call.method().as_str()))
             .or_else(|| text("authority", &self.authority, call.authority().as_str()))
             .or_else(|| self.headers.iter().find_map(header))

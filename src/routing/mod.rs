@@ -3,9 +3,12 @@
 //! A sidecar sees a *scope*: the services and VirtualServices visible from its namespace. The gateway has one table for
 //! each server port. Both are looked up by host first ([`HostTable`]), then route by route.
 
+mod act;
+mod action;
 mod balance;
 mod cluster;
 mod compile;
+mod delegate;
 mod destinations;
 mod hosts;
 mod matching;
@@ -14,6 +17,8 @@ mod private;
 mod route;
 mod services;
 mod subnet;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 
 use std::collections::HashMap;
@@ -25,12 +30,14 @@ use hosts::HostTable;
 use route::Routes;
 use tunnel::{Servers, Tunnels};
 
+pub use act::{End, Found, Taken, impossible};
+pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
 pub use private::Private;
-pub use route::{Considered, Forwarding, RouteName};
+pub use route::{Considered, RouteName};
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 
@@ -61,29 +68,27 @@ enum PortRoutes {
 }
 
 impl RouteTable {
-    /// What the sidecars of a scope do with a call.
-    ///
-    /// # Errors
-    /// [`Failure::UnknownHost`] for what is not registered, or why no route leads anywhere.
-    pub fn sidecar(&self, scope: usize, call: &Call) -> Result<Forwarding<'_>, Failure> {
+    /// What the sidecars of a scope do with a call; [`Failure::UnknownHost`] for what is not registered.
+    pub fn sidecar(&self, scope: usize, call: &Call) -> Found<'_> {
         let authority = call.authority();
-        let host =
-            self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host())).ok_or(Failure::UnknownHost)?;
-        let routes = host.0.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes);
-        match routes.ok_or(Failure::UnknownHost)? {
-            PortRoutes::Routes(routes) => route::find(&routes.here, call),
-            PortRoutes::Service(Ok(cluster)) => Ok(Forwarding { cluster, timeout: None }),
-            PortRoutes::Service(Err(failure)) => Err(*failure),
+        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host()));
+        let ports = host.map_or(&[][..], |host| host.0.as_slice());
+        match ports.iter().find(|(port, _)| *port == authority.port()) {
+            None => Found::nowhere(Failure::UnknownHost),
+            Some((_, PortRoutes::Routes(routes))) => route::find(routes, call),
+            Some((_, PortRoutes::Service(cluster))) => {
+                Found { taken: None, end: cluster.as_ref().map(End::Cluster).map_err(|failure| *failure) }
+            }
         }
     }
 
-    /// What the gateway's server on a port does with a call.
-    ///
-    /// # Errors
-    /// [`Failure::NoRoute`] for hosts without routes, or why no route leads anywhere.
-    pub fn gateway(&self, port: u16, call: &Call) -> Result<Forwarding<'_>, Failure> {
-        let hosts = self.gateways.get(&port).ok_or(Failure::NoCluster)?;
-        route::find(&hosts.find(call.authority().host()).ok_or(Failure::NoRoute)?.here, call)
+    /// What the gateway's server on a port does with a call; [`Failure::NoRoute`] for hosts without routes.
+    pub fn gateway(&self, port: u16, call: &Call) -> Found<'_> {
+        let Some(hosts) = self.gateways.get(&port) else { return Found::nowhere(Failure::NoCluster) };
+        match hosts.find(call.authority().host()) {
+            Some(routes) => route::find(routes, call),
+            None => Found::nowhere(Failure::NoRoute),
+        }
     }
 
     /// What sidecars of a scope can reach at the target of a tunnel.

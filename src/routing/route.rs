@@ -1,22 +1,12 @@
 //! HTTP routes of one host at one hop, first match wins.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::call::{Call, Failure};
 use crate::resource::Origin;
 
-use super::cluster::Cluster;
+use super::act::{Act, Found};
 use super::matching::Match;
-
-/// Where a route sends a call.
-#[derive(Debug, Clone, Copy)]
-pub struct Forwarding<'t> {
-    /// The cluster.
-    pub cluster: &'t Arc<Cluster>,
-    /// How long the origin has for the head of its answer, if the route says.
-    pub timeout: Option<Duration>,
-}
 
 /// Which route of which VirtualService.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +15,8 @@ pub struct RouteName {
     pub virtual_service: Arc<str>,
     /// Its place among the `http` routes.
     pub index: usize,
+    /// The VirtualService that it delegates to, as `NAMESPACE/NAME`, and the place among the routes of that.
+    pub delegate: Option<(Arc<str>, usize)>,
     /// Where the VirtualService was declared, if known.
     pub origin: Option<Origin>,
 }
@@ -39,49 +31,62 @@ pub struct Considered {
 }
 
 /// The routes of a host at one hop.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Routes {
+    /// `http` or `https`, as calls come to the place.
+    pub(super) scheme: &'static str,
     pub(super) here: Vec<Route>,
     /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
     pub(super) elsewhere: Vec<(RouteName, &'static str)>,
 }
 
 /// One HTTP route.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) name: RouteName,
     /// Any of these must hold; none given means every call.
     pub(super) matches: Vec<Match>,
-    pub(super) destinations: Vec<Destination>,
-    pub(super) timeout: Option<Duration>,
-}
-
-/// One weighted destination; a destination that is not registered fails the calls that fall to it.
-#[derive(Debug)]
-pub(super) struct Destination {
-    pub(super) weight: u64,
-    pub(super) cluster: Result<Arc<Cluster>, Failure>,
+    pub(super) act: Arc<Act>,
 }
 
 impl Route {
-    fn holds(&self, call: &Call) -> bool {
-        self.matches.is_empty() || self.matches.iter().any(|condition| condition.holds(call))
+    /// The entry of its `match` that holds; `Some(None)` where it has no entries.
+    #[expect(clippy::option_option, reason = "not taken, and taken without a condition, are different answers")]
+    fn holds(&self, call: &Call, scheme: &str) -> Option<Option<&Match>> {
+        if self.matches.is_empty() {
+            return Some(None);
+        }
+        self.matches.iter().find(|condition| condition.holds(call, scheme)).map(Some)
     }
 
     /// Whether no later route can be reached.
     pub(super) fn takes_all(&self) -> bool {
         self.matches.is_empty() || self.matches.iter().any(Match::takes_all)
     }
+
+    /// The route by what some calls meet only, and by what every call meets: Istio makes a route of each entry.
+    pub(super) fn split(mut self) -> impl Iterator<Item = Self> {
+        let all = self.matches.iter().position(Match::takes_all).filter(|position| *position > 0);
+        let rest = all.map(|position| Self { matches: self.matches.split_off(position), ..self.clone() });
+        [Some(self), rest].into_iter().flatten()
+    }
 }
 
-/// The destination by weight; a single one takes all whatever its weight.
-pub(super) fn weighted(destinations: &[Destination], chance: u64) -> Option<&Destination> {
-    if let [only] = destinations {
+impl Routes {
+    /// None yet, at a place where calls come by `http` or `https`.
+    pub(super) fn new(scheme: &'static str) -> Self {
+        Self { scheme, here: Vec::new(), elsewhere: Vec::new() }
+    }
+}
+
+/// One of several by weight; a single one takes all whatever its weight.
+pub(super) fn by_weight<T>(several: &[T], weight: impl Fn(&T) -> u64, chance: u64) -> Option<&T> {
+    if let [only] = several {
         return Some(only);
     }
-    let total: u64 = destinations.iter().map(|destination| destination.weight).sum();
+    let total: u64 = several.iter().map(&weight).sum();
     let mut left = chance.checked_rem(total)?;
-    destinations.iter().find(|destination| match left.checked_sub(destination.weight) {
+    several.iter().find(|one| match left.checked_sub(weight(one)) {
         Some(rest) => {
             left = rest;
             false
@@ -99,8 +104,9 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
     };
     let mut considered: Vec<_> = routes.elsewhere.iter().map(elsewhere).collect();
     for route in &routes.here {
-        let holds = route.holds(call);
-        let reasons = || route.matches.iter().filter_map(|condition| condition.why_not(call)).collect::<Vec<_>>();
+        let holds = route.holds(call, routes.scheme).is_some();
+        let why_not = |condition: &Match| condition.why_not(call, routes.scheme);
+        let reasons = || route.matches.iter().filter_map(why_not).collect::<Vec<_>>();
         let passed_over = (!holds).then(|| reasons().join("; "));
         considered.push(Considered { route: route.name.clone(), passed_over });
         if holds {
@@ -110,13 +116,11 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
     considered
 }
 
-/// The first route that holds, and its destination.
-///
-/// # Errors
-/// [`Failure::NoRoute`] when none holds, [`Failure::NoCluster`] when the destination is not there.
-pub(super) fn find<'t>(routes: &'t [Route], call: &Call) -> Result<Forwarding<'t>, Failure> {
-    let route = routes.iter().find(|route| route.holds(call)).ok_or(Failure::NoRoute)?;
-    let destination = weighted(&route.destinations, call.chance()).ok_or(Failure::NoCluster)?;
-    let cluster = destination.cluster.as_ref().map_err(|failure| *failure)?;
-    Ok(Forwarding { cluster, timeout: route.timeout })
+/// What the first route that holds does; [`Failure::NoRoute`] when none holds.
+pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
+    let taken = |route: &'t Route| route.holds(call, routes.scheme).map(|condition| (route, condition));
+    match routes.here.iter().find_map(taken) {
+        Some((route, condition)) => route.act.on(call, condition),
+        None => Found::nowhere(Failure::NoRoute),
+    }
 }

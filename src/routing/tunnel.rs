@@ -10,7 +10,7 @@ use crate::resource::Labels;
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::hosts::{HostTable, covers};
 use super::private::Private;
-use super::route::{Destination, weighted};
+use super::route::by_weight;
 use super::subnet::Subnet;
 
 /// What is spoken at a port, as its ServiceEntry declares it.
@@ -61,6 +61,13 @@ pub(super) struct Servers {
     pub(super) tls: Vec<Route>,
     /// Routes of servers of TCP.
     pub(super) tcp: Vec<Route>,
+}
+
+/// One weighted destination; a destination that is not registered fails the calls that fall to it.
+#[derive(Debug)]
+pub(super) struct Destination {
+    pub(super) weight: u64,
+    pub(super) cluster: Result<Arc<Cluster>, Failure>,
 }
 
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
@@ -152,7 +159,8 @@ fn name(call: &Call, tls: bool) -> Option<&str> {
 
 fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
     let route = routes.iter().find(|route| route.holds(name, call)).ok_or(Failure::NoRoute)?;
-    let destination = weighted(&route.destinations, call.chance()).ok_or(Failure::NoCluster)?;
+    let destination =
+        by_weight(&route.destinations, |destination| destination.weight, call.chance()).ok_or(Failure::NoCluster)?;
     destination.cluster.as_ref().map_err(|failure| *failure)
 }
 

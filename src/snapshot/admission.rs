@@ -12,13 +12,13 @@ use crate::registry::{ListQuery, LoadError, Result, View};
 use crate::resource::kinds::quota_spec_binding::QuotaSpecBinding;
 use crate::resource::kinds::rule::Rule as RuleSpec;
 use crate::resource::kinds::service_entry::ServiceEntry;
-use crate::resource::kinds::virtual_service::{HttpRoute, VirtualService};
+use crate::resource::kinds::virtual_service::{Delegate, HttpRoute, VirtualService};
 use crate::resource::kinds::{
     ATTRIBUTEMANIFEST, GATEWAY, HANDLER, INSTANCE, KINDS, QUOTA_SPEC, QUOTA_SPEC_BINDING, RULE, SERVICE, SERVICE_ENTRY,
     VIRTUAL_SERVICE,
 };
 use crate::resource::{Key, Resource, Role};
-use crate::routing::{covers, qualify};
+use crate::routing::{covers, impossible, qualify};
 
 use super::effects::without_effect;
 
@@ -140,11 +140,29 @@ impl<'v> Reviewer<'v> {
         }
         let hosts = read_once(&self.hosts, || Hosts::of(self.view))?;
         for (position, route) in spec.http.iter().enumerate() {
-            let at = FieldPath::of("spec.http").index(position).field("route");
-            for (position, host) in destinations(route) {
-                let at = at.index(position).field("destination").field("host");
-                problems.extend(hosts.missing(host, resource.namespace(), at));
+            let at = FieldPath::of("spec.http").index(position);
+            for (field, why) in impossible(route) {
+                let field = field.split('.').fold(at.clone(), |at, field| at.field(field));
+                problems.error(Code::Invalid, field, why);
             }
+            self.delegate(resource, route, &at.field("delegate"), problems)?;
+            for (field, host) in destinations(route, &at) {
+                problems.extend(hosts.missing(host, resource.namespace(), field));
+            }
+        }
+        Ok(())
+    }
+
+    /// Warns where a route delegates to a VirtualService that is not there, or has hosts of its own.
+    fn delegate(&self, resource: &Resource, route: &HttpRoute, at: &FieldPath, problems: &mut Problems) -> Result<()> {
+        let Some(Delegate { name, namespace }) = &route.delegate else { return Ok(()) };
+        let namespace = if namespace.is_empty() { resource.namespace() } else { namespace };
+        let found = self.view.get(&Key::new(&VIRTUAL_SERVICE, namespace, name))?;
+        let usable =
+            found.is_some_and(|found| found.typed::<VirtualService>().is_ok_and(|delegate| delegate.hosts.is_empty()));
+        if !usable {
+            let message = format!("no VirtualService {name} without hosts in namespace {namespace}");
+            problems.warning(Code::NotFound, at.clone(), message);
         }
         Ok(())
     }
@@ -176,9 +194,19 @@ fn unless_broken<T>(loaded: std::result::Result<T, LoadError>) -> Result<Option<
     }
 }
 
-fn destinations(route: &HttpRoute) -> impl Iterator<Item = (usize, &str)> {
-    let hosts = route.route.iter().map(|target| target.destination.as_ref().map(|destination| &*destination.host));
-    hosts.enumerate().filter_map(|(position, host)| Some((position, host?)))
+/// The hosts that a route leads to, and those that it sends copies to, with where they are written.
+fn destinations<'r>(route: &'r HttpRoute, at: &FieldPath) -> Vec<(FieldPath, &'r str)> {
+    let routes = route.route.iter().map(|target| target.destination.as_ref());
+    let mirrors = route.mirrors.iter().map(|mirror| mirror.destination.as_ref());
+    let mut found = Vec::new();
+    for (list, destinations) in [("route", routes.collect::<Vec<_>>()), ("mirrors", mirrors.collect())] {
+        for (position, destination) in destinations.into_iter().enumerate() {
+            let at = at.field(list).index(position).field("destination").field("host");
+            found.extend(destination.map(|destination| (at, &*destination.host)));
+        }
+    }
+    found.extend(route.mirror.as_ref().map(|mirror| (at.field("mirror").field("host"), &*mirror.host)));
+    found
 }
 
 /// Hosts that routes can lead to.

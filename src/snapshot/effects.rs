@@ -3,22 +3,11 @@
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY, VIRTUAL_SERVICE};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY};
 use crate::resource::{Kind, Resource};
 
 /// Paths of such fields, `*` for every item of a list, with what happens instead.
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
-    (&VIRTUAL_SERVICE, "spec.http.*.redirect", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.directResponse", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.delegate", UNANSWERED),
-    (&VIRTUAL_SERVICE, "spec.http.*.rewrite", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.headers", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.route.*.headers", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.corsPolicy", UNCHANGED),
-    (&VIRTUAL_SERVICE, "spec.http.*.retries", "calls are not retried"),
-    (&VIRTUAL_SERVICE, "spec.http.*.fault", "no fault is injected"),
-    (&VIRTUAL_SERVICE, "spec.http.*.mirror", "calls are not mirrored"),
-    (&VIRTUAL_SERVICE, "spec.http.*.mirrors", "calls are not mirrored"),
     (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
     (&SERVICE_ENTRY, "spec.workloadSelector", "no workload of the mesh answers for it"),
     (&DESTINATION_RULE, "spec.workloadSelector", "the rule holds for every caller"),
@@ -57,8 +46,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
 const KEPT_SHORT: &str = "idle connections are closed after 50 s, those in use live as long as their calls";
 const ONE_PROTOCOL: &str = "calls go over HTTP/1.1";
 const ALIKE: &str = "endpoints are alike wherever they are, from the start";
-const UNANSWERED: &str = "calls that only this could answer get 503";
-const UNCHANGED: &str = "requests and answers pass unchanged";
 const UNREACHABLE: &str = "calls get 503; name files instead";
 
 /// Warns of every such field that a resource uses.

@@ -1,6 +1,6 @@
 //! HTTP/1.1 to origins: the only file with hyper's client.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::routing::{Endpoint, Limits};
 use super::breaker::Room;
 use super::connect::{Connector, Stream};
 use super::pool::{Lendable, Pool};
+use super::request_body::RequestBody;
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
 const MAX_HEADERS: usize = 100;
@@ -52,14 +53,16 @@ pub struct Upstream {
     shard: Arc<Shard>,
 }
 
-/// A failure, and whether the connection had been used before: then the origin may just have closed it, and a request
-/// that may be repeated can be tried on a new one.
-#[derive(Debug, Clone, Copy)]
+/// A try that got no answer.
+#[derive(Debug)]
 pub struct SendFailure {
     /// What failed.
     pub failure: Failure,
-    /// Whether the connection had been used before.
+    /// Whether the connection had been used before: then the origin may just have closed it, and a request that may be
+    /// repeated can be tried on a new one.
     pub reused: bool,
+    /// The request, if not a byte of it was sent: it can be sent elsewhere, whatever it asks for.
+    pub unsent: Option<Box<Request<RequestBody>>>,
 }
 
 impl Upstream {
@@ -84,7 +87,10 @@ impl Upstream {
                 Err(mut failed) => match failed.take_message() {
                     // Not a byte was sent: the connection was closed while it lay idle.
                     Some(unsent) => request = unsent,
-                    None => return Err(SendFailure { failure: failure_of(failed.error()), reused: true }),
+                    None => {
+                        let failure = failure_of(failed.error());
+                        return Err(SendFailure { failure, reused: true, unsent: None });
+                    }
                 },
             }
         }
@@ -101,12 +107,22 @@ impl Upstream {
         connect_timeout: Duration,
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
-        let failed = |failure| SendFailure { failure, reused: false };
-        let mut connection = self.connect(endpoint, connect_timeout).await.map_err(failed)?;
-        let answered = connection.sender.send_request(request).await;
-        answered
-            .map(|response| response.map(|body| self.lend(body, connection, endpoint)))
-            .map_err(|e| failed(failure_of(&e)))
+        let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
+            failure,
+            reused: false,
+            unsent: unsent.map(Box::new),
+        };
+        let mut connection = match self.connect(endpoint, connect_timeout).await {
+            Ok(connection) => connection,
+            Err(failure) => return Err(failed(failure, Some(request))),
+        };
+        match connection.sender.try_send_request(request).await {
+            Ok(response) => Ok(response.map(|body| self.lend(body, connection, endpoint))),
+            Err(mut broken) => {
+                let unsent = broken.take_message();
+                Err(failed(failure_of(broken.error()), unsent))
+            }
+        }
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
@@ -168,51 +184,6 @@ fn failure_of(error: &hyper::Error) -> Failure {
         Failure::UpstreamProtocol
     } else {
         Failure::UpstreamClosed
-    }
-}
-
-/// The body of a request, counted as it passes.
-#[derive(Debug)]
-pub struct RequestBody {
-    /// `None` for a request that has no body, or is repeated and has none.
-    body: Option<Incoming>,
-    count: Rc<Cell<u64>>,
-}
-
-impl RequestBody {
-    /// Counts into a cell while it passes.
-    pub fn new(body: Incoming, count: Rc<Cell<u64>>) -> Self {
-        Self { body: (!body.is_end_stream()).then_some(body), count }
-    }
-
-    /// No body.
-    pub fn empty() -> Self {
-        Self { body: None, count: Rc::default() }
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
-        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            self.count.set(self.count.get() + data.len() as u64);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

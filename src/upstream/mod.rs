@@ -9,12 +9,14 @@ mod dial;
 mod http;
 mod names;
 mod pool;
+mod request_body;
 mod resolve;
 mod tls;
 
-pub use self::http::{RequestBody, ResponseBody, Upstream};
+pub use self::http::{ResponseBody, SendFailure, Upstream};
 pub use breaker::Room;
 pub use connect::{Connector, Stream};
 pub use names::Names;
+pub use request_body::{Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};
 pub use tls::TlsConfigs;

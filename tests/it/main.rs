@@ -3,6 +3,7 @@
 mod harness;
 mod stage;
 
+mod actions;
 mod balance;
 mod cli;
 mod eval;

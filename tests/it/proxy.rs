@@ -230,14 +230,14 @@ fn every_way_an_origin_can_fail_has_its_status_and_its_entry() {
     let serve = |identity: &Identity| Origin::start(Some(identity), page).expect("an origin");
     let (expired, foreign, other_name) = (serve(&expired), serve(&foreign), serve(&other_name));
     let cases = [
-        ("refused.example", refused, false, 503, "UF", "could not be reached"),
+        ("refused.example", refused, false, 503, "URX,UF", "could not be reached"),
         ("hangs.example", hangs.address, false, 504, "UT", "timeout"),
         ("closes.example", closes.address, false, 503, "UC", "closed the connection"),
         ("garbage.example", garbage.address, false, 502, "UPE", "no HTTP"),
-        ("plain.example", plain, true, 503, "UF", "no TLS"),
-        ("expired.example", expired.address, true, 503, "UF", "expired"),
-        ("foreign.example", foreign.address, true, 503, "UF", "unknown issuer"),
-        ("wrong-name.example", other_name.address, true, 503, "UF", "another name"),
+        ("plain.example", plain, true, 503, "URX,UF", "no TLS"),
+        ("expired.example", expired.address, true, 503, "URX,UF", "expired"),
+        ("foreign.example", foreign.address, true, 503, "URX,UF", "unknown issuer"),
+        ("wrong-name.example", other_name.address, true, 503, "URX,UF", "another name"),
     ];
     let manifests: Vec<String> = cases
         .iter()

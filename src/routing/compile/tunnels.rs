@@ -9,10 +9,9 @@ use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
 
 use super::super::destinations::Destinations;
 use super::super::hosts::{HostTable, covers, qualify};
-use super::super::route::Destination;
 use super::super::services::{self, Bytes, Service};
 use super::super::subnet::{Subnet, subnets};
-use super::super::tunnel::{Port, Route, Servers, Tunnels};
+use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
 use super::{Declared, Gateway, Networking, Place, exported, is_bound, names, names_place, serve};
 
 /// What `tls` and `tcp` matches have in common.

@@ -6,6 +6,7 @@ use super::{
     CorsPolicy, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRetry,
     HttpRewrite, HttpRoute, Percent,
 };
+use super::{FormatPart, format_parts};
 use crate::resource::kinds::check::{self, At};
 
 /// Longest body of a fixed response, in bytes (Istio's bound).
@@ -35,8 +36,8 @@ const RETRY_ON: &[&str] = &[
     "unavailable",
 ];
 
-/// Names of gRPC's status codes.
-const GRPC_STATUS: &[&str] = &[
+/// Names of gRPC's status codes, in their order from 0.
+pub const GRPC_STATUS: &[&str] = &[
     "OK",
     "CANCELLED",
     "UNKNOWN",
@@ -321,7 +322,8 @@ fn header_operations(at: &mut At<'_>, operations: &HeaderOperations, request: bo
     at.each("remove", &operations.remove, |at, name| changeable(at, name));
 }
 
-fn is_authority(name: &str) -> bool {
+/// Whether an operation on this header is a change of the authority.
+pub fn is_authority(name: &str) -> bool {
     name == ":authority" || name.eq_ignore_ascii_case("host")
 }
 
@@ -330,7 +332,25 @@ fn changeable(at: &mut At<'_>, name: &str) {
         at.invalid(format!("invalid header \"{name}\": header cannot be set, added or removed here"));
     } else if !is_token(name) {
         at.invalid(format!("header name {name:?} is not a valid header name"));
+    } else if frames_message(name) {
+        at.ignored(format!("{name} frames the message, and stays what it is"));
     }
+}
+
+/// Whether a header says where a message ends or belongs to one connection (RFC 9110 section 7.6.1, RFC 9112 section 6):
+/// no route may change it.
+pub fn frames_message(name: &str) -> bool {
+    const FRAMING: [&str; 8] = [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name))
 }
 
 /// Checks a header's value, which is a format string of Envoy's: `%START_TIME%`, `100%%`.
@@ -343,6 +363,11 @@ fn header_value(at: &mut At<'_>, name: &str, value: &str) {
             format!("header value for \"{name}\" has a single %"),
             "a header's value is a format string: write %% for the sign, %NAME% for a value",
         );
+    }
+    for part in format_parts(value) {
+        if let FormatPart::Unknown(variable) = part {
+            at.ignored(format!("%{variable}% is empty here: this version does not have its value"));
+        }
     }
 }
 

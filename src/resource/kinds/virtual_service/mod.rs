@@ -1,6 +1,7 @@
 //! VirtualService: where requests to a host go, and what happens to them on the way.
 
 mod actions;
+mod format;
 mod http_rules;
 mod match_rules;
 mod routes;
@@ -15,6 +16,8 @@ pub use actions::{
     CorsPolicy, Delegate, DerivePort, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, HttpDirectResponse,
     HttpRedirect, HttpRetry, HttpRewrite, Mirror, Percent, RegexRewrite, ResponseBody, UnmatchedPreflights,
 };
+pub use format::{FormatPart, Variable, format_parts};
+pub use http_rules::{GRPC_STATUS, frames_message, is_authority};
 pub use routes::{
     Destination, HttpMatch, HttpRoute, HttpRouteDestination, L4Match, PortSelector, RouteDestination, StringMatch,
     TcpRoute, TlsMatch, TlsRoute,

@@ -1,0 +1,114 @@
+//! Header values as Envoy's format strings: `100%%`, `from %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%`.
+
+/// A part of a format string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormatPart {
+    /// Text as it stands, `%%` already one sign.
+    Text(String),
+    /// A value of the call.
+    Value(Variable),
+    /// A value that is not known here, by its name: it is empty.
+    Unknown(String),
+}
+
+/// A value of the call that header values can have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// `START_TIME`: when the call arrived, in UTC with three decimals.
+    StartTime,
+    /// `PROTOCOL`: `HTTP/1.1`.
+    Protocol,
+    /// `DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT` and `DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT`.
+    RemoteAddress,
+    /// `REQ(name?other):limit`: a header of the request, else another; at most so many bytes of it.
+    RequestHeader {
+        /// Which.
+        name: String,
+        /// The other.
+        otherwise: Option<String>,
+        /// Most bytes.
+        limit: Option<usize>,
+    },
+}
+
+/// The parts of a value, in order; signs that have no partner stay as they are.
+pub fn format_parts(value: &str) -> Vec<FormatPart> {
+    let mut parts = Vec::new();
+    let mut text = String::new();
+    let mut rest = value;
+    while let Some(start) = rest.find('%') {
+        text.push_str(&rest[..start]);
+        rest = &rest[start + 1..];
+        match rest.split_once('%') {
+            Some(("", after)) => {
+                text.push('%');
+                rest = after;
+            }
+            Some((name, after)) => {
+                if !text.is_empty() {
+                    parts.push(FormatPart::Text(std::mem::take(&mut text)));
+                }
+                parts.push(variable(name).map_or_else(|| FormatPart::Unknown(name.to_owned()), FormatPart::Value));
+                rest = after;
+            }
+            None => text.push('%'),
+        }
+    }
+    text.push_str(rest);
+    if !text.is_empty() {
+        parts.push(FormatPart::Text(text));
+    }
+    parts
+}
+
+fn variable(name: &str) -> Option<Variable> {
+    match name {
+        "START_TIME" => Some(Variable::StartTime),
+        "PROTOCOL" => Some(Variable::Protocol),
+        "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT" => {
+            Some(Variable::RemoteAddress)
+        }
+        _ => request_header(name.strip_prefix("REQ(")?),
+    }
+}
+
+/// `name?other):limit`, the last two parts optional.
+fn request_header(text: &str) -> Option<Variable> {
+    let (names, limit) = text.split_once(')')?;
+    let limit = match limit.strip_prefix(':') {
+        Some(digits) => Some(digits.parse().ok()?),
+        None if limit.is_empty() => None,
+        None => return None,
+    };
+    let (name, otherwise) = match names.split_once('?') {
+        Some((name, otherwise)) => (name, Some(otherwise.to_ascii_lowercase())),
+        None => (names, None),
+    };
+    Some(Variable::RequestHeader { name: name.to_ascii_lowercase(), otherwise, limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_text_and_variables() {
+        let text = |text: &str| FormatPart::Text(text.to_owned());
+        assert_eq!(format_parts("100%% a"), [text("100% a")]);
+        let header = Variable::RequestHeader { name: "x-a".into(), otherwise: Some(":path".into()), limit: Some(5) };
+        assert_eq!(
+            format_parts("<%REQ(X-A?:path):5%|%START_TIME%|%NOPE%>"),
+            [
+                text("<"),
+                FormatPart::Value(header),
+                text("|"),
+                FormatPart::Value(Variable::StartTime),
+                text("|"),
+                FormatPart::Unknown("NOPE".into()),
+                text(">"),
+            ]
+        );
+        assert_eq!(format_parts(""), []);
+        assert_eq!(format_parts("5%"), [text("5%")]);
+    }
+}

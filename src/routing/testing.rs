@@ -1,0 +1,22 @@
+//! Calls for tests of routes.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::call::{Arrival, Call, normalize};
+use crate::expr::Timestamp;
+
+/// A GET of a URL.
+pub(super) fn call_to(url: &str) -> Call {
+    call(url, 0)
+}
+
+/// A call with this chance.
+pub(super) fn call_with_chance(chance: u64) -> Call {
+    call("http://a.example/", chance)
+}
+
+fn call(url: &str, chance: u64) -> Call {
+    let head = http::Request::builder().uri(url).header("host", "x").body(()).expect("a head").into_parts().0;
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer }).expect("a call")
+}
