@@ -27,8 +27,8 @@ pub struct CallBag<'a> {
     refusal: Option<&'a str>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
-    /// Made only when it is asked for.
-    flags: OnceCell<Cow<'static, str>>,
+    /// Made only where there are several.
+    flags: OnceCell<Box<str>>,
 }
 
 impl<'a> CallBag<'a> {
@@ -132,7 +132,10 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
-            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(self.flags.get_or_init(|| outcome.flags())),
+            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags() {
+                Cow::Borrowed(flag) => flag,
+                Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
+            }),
             _ => return None,
         })
     }
