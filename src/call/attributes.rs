@@ -27,8 +27,8 @@ pub struct CallBag<'a> {
     refusal: Option<&'a str>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
-    /// Made only when it is asked for.
-    flags: OnceCell<Cow<'static, str>>,
+    /// Made only where there are several.
+    flags: OnceCell<Box<str>>,
 }
 
 impl<'a> CallBag<'a> {
@@ -153,7 +153,10 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
-            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(self.flags.get_or_init(|| outcome.flags(self.call))),
+            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
+                Cow::Borrowed(flag) => flag,
+                Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
+            }),
             _ => return None,
         })
     }

@@ -34,7 +34,7 @@ pub enum Decision<'s> {
     /// Send it to a cluster.
     Forward(Forward<'s>),
     /// Answer it ourselves, because its route says so.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// Answer it ourselves, because it has failed.
     Refuse(Failure),
 }

@@ -77,7 +77,7 @@ pub(super) async fn exchange(
         }
         Decision::Answer(mut answer) => {
             way.edit_own_answer(closing.call(), closing.checked(), &mut answer.headers);
-            own(answer, closing)
+            own(*answer, closing)
         }
         Decision::Refuse(failure) => failed(failure, way, closing),
     }

@@ -102,14 +102,14 @@ impl Act {
                 return Err(Failure::Fault(status));
             }
             if let Some(answer) = more.cors.as_ref().and_then(|cors| cors.preflight(call)) {
-                return Ok(End::Answer(answer));
+                return Ok(End::Answer(Box::new(answer)));
             }
         }
         match &self.purpose {
             Purpose::Answer(reply) => {
                 let mut answer = reply.answer(call, self.scheme, taken.condition)?;
                 taken.edit_response(call, &mut answer.headers);
-                Ok(End::Answer(answer))
+                Ok(End::Answer(Box::new(answer)))
             }
             Purpose::Impossible => Err(Failure::Rewrite),
             Purpose::Forward(_) => {
@@ -258,8 +258,8 @@ pub struct Found<'t> {
 pub enum End<'t> {
     /// On to a cluster.
     Cluster(&'t Arc<Cluster>),
-    /// To an answer of our own.
-    Answer(Answer),
+    /// To an answer of our own; boxed, because most calls have none, and what every call hands around stays small.
+    Answer(Box<Answer>),
 }
 
 impl Found<'_> {
