@@ -63,6 +63,10 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         return Err(Failure::HeadTooLarge);
     }
     check_framing(&headers)?;
+    // Its value could be compared with nothing, and would hide others of its name.
+    if headers.values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+        return Err(Failure::BadRequest("the value of a header is no text in UTF-8"));
+    }
     let host = host_header(&headers, version)?;
     let authority = match (uri.scheme(), uri.authority()) {
         (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP => authority_of(authority.as_str())?,
@@ -241,16 +245,16 @@ fn merge_slashes(path: &str) -> String {
     merged
 }
 
-/// Decodes escaped unreserved characters, takes `\` for `/`, removes dot segments, merges slashes: Istio's
-/// `MERGE_SLASHES`. `None` for an escaped NUL. `%2F` stays, because origins tell it from `/` (npm's scoped packages).
+/// Decodes escapes of characters that mean the same without, writes the others in capitals, escapes what is no ASCII, takes
+/// `\` for `/`, removes dot segments, merges slashes: Istio's `MERGE_SLASHES`, and more. `None` for an escaped NUL. `%2F` stays, because origins tell it from `/` (npm's scoped packages).
 fn normalize_path(path: &str) -> Option<Cow<'_, str>> {
     let bytes = path.as_bytes();
-    let plain = !bytes.iter().any(|b| matches!(b, b'%' | b'\\'))
+    let plain = !bytes.iter().any(|b| matches!(b, b'%' | b'\\') || !b.is_ascii())
         && !bytes.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
     if plain {
         return Some(Cow::Borrowed(path));
     }
-    let decoded = decode_unreserved(path)?;
+    let decoded = one_spelling(path)?;
     let mut segments: Vec<&str> = Vec::new();
     let mut last_is_directory = false;
     for segment in decoded.split('/').skip(1) {
@@ -281,25 +285,37 @@ fn escaped(text: &str) -> Option<u8> {
     u8::from_str_radix(hex, 16).ok()
 }
 
-fn decode_unreserved(path: &str) -> Option<String> {
+/// Characters that stand for themselves in a segment, escaped or not: the unreserved ones, and of those that RFC 3986 §3.3
+/// allows there besides all but `;`, `=`, `&` and `+`, which some origins tell apart.
+fn means_itself(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$'()*,:@".contains(&byte)
+}
+
+/// The path with each character written in one way.
+fn one_spelling(path: &str) -> Option<String> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some(position) = rest.find(['%', '\\']) {
+    while let Some(position) = rest.find(|letter: char| matches!(letter, '%' | '\\') || !letter.is_ascii()) {
         out.push_str(&rest[..position]);
         rest = &rest[position..];
         let taken = match escaped(rest) {
             Some(0) => return None,
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+            Some(byte) if means_itself(byte) => {
                 out.push(char::from(byte));
                 3
             }
             Some(_) => {
-                out.push_str(&rest[..3]);
+                out.push_str(&rest[..3].to_ascii_uppercase());
                 3
             }
             None if rest.starts_with('\\') => {
                 out.push('/');
                 1
+            }
+            None if !rest.starts_with('%') => {
+                let letter = rest.chars().next()?;
+                letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| out.push_str(&format!("%{byte:02X}")));
+                letter.len_utf8()
             }
             // A lone `%` is written as what it means: with what is decoded behind it, it must not become an escape.
             None => {

@@ -9,8 +9,8 @@ use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
 use super::output::{FormatParser, Objects, Output};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
-use crate::resource::kinds::ATTRIBUTEMANIFEST;
-use crate::resource::{Key, Meta, Resource};
+use crate::resource::kinds::{ATTRIBUTEMANIFEST, HANDLER, INSTANCE};
+use crate::resource::{Key, Kind, Meta, Resource};
 use crate::snapshot::Compiler;
 use crate::snapshot::admission::Reviewer;
 
@@ -143,15 +143,15 @@ pub(crate) fn review(steps: &[Step], registry: &dyn Registry, context: &mut Cont
     failures.into_outcome()
 }
 
-/// Refuses to take attributes away that expressions name: the configuration would compile no more.
+/// Refuses a change by which something else would no longer compile, and with it the whole configuration: one of what rules
+/// are put together of, or of the attributes that expressions name.
 fn in_use(steps: &[Step], before: &dyn View, after: &dyn View) -> Option<Failure> {
-    let is_taken = |step: &&Step| {
-        *step.resource.kind == ATTRIBUTEMANIFEST && !matches!(step.operation, None | Some(Operation::Create(_)))
-    };
-    let taken = steps.iter().find(is_taken)?;
+    let others_need = |kind: &Kind| kind.part.is_some() || [&HANDLER, &INSTANCE, &ATTRIBUTEMANIFEST].contains(&kind);
+    let changed = steps.iter().find(|step| step.operation.is_some() && others_need(step.resource.kind))?;
     let why = Compiler::default().compile(after).err().filter(|_| Compiler::default().compile(before).is_ok())?;
-    let (kind, name) = (taken.resource.kind.qualified_plural(), &taken.resource.meta.name);
-    let message = format!("{kind} \"{name}\" is forbidden: its attributes are in use: {why}");
+    let (kind, name) = (changed.resource.kind.qualified_plural(), &changed.resource.meta.name);
+    let message =
+        format!("{kind} \"{name}\" is forbidden: it is in use, and then there would be a fault elsewhere: {why}");
     Some(Failure::Server { reason: "Forbidden", message })
 }
 

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Whether a character can drive a terminal or make a line look like another one: control characters (C0, DEL, C1),
-/// U+2028 and U+2029, which some readers take for a line's end, and the marks that change the direction of writing
-/// (Unicode Standard Annex #9, section 2).
+/// U+2028 and U+2029, which some readers take for a line's end, the marks that change the direction of writing (Unicode
+/// Standard Annex #9, section 2), and what is not seen at all.
 pub fn is_unsafe(c: char) -> bool {
     matches!(c, '\0'..='\x1f' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+        || matches!(c, '\u{ad}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// `text` with every unsafe character spelled out: `^[` for escape, as kubectl has it, and `^A` to `^_` and `^?` for the

@@ -123,12 +123,14 @@ impl Counters {
     ) -> Result<bool, TooMany> {
         let now = nanos(now);
         let mut shard = self.shard(key);
+        if spend == Spend::Peek {
+            // Nothing is changed, whatever time is asked about.
+            let used = shard.used.get(key).map_or(0, |used| used.total_at(now, limit.window));
+            return Ok(used.checked_add(amount).is_some_and(|total| total <= limit.max));
+        }
         if !shard.used.contains_key(key) {
             if !shard.has_room(now) {
                 return Err(TooMany);
-            }
-            if spend == Spend::Peek {
-                return Ok(amount <= limit.max);
             }
             shard.used.insert(key.to_owned(), Used::default());
         }
@@ -136,7 +138,7 @@ impl Counters {
         let now = now.max(used.newest);
         used.give_back(now, limit.window);
         let fits = used.total().checked_add(amount).is_some_and(|total| total <= limit.max);
-        if fits && spend == Spend::Take && amount > 0 {
+        if fits && amount > 0 {
             used.add(now, amount, limit.window);
             self.changed.store(true, Ordering::Relaxed);
         }
@@ -174,6 +176,16 @@ impl Shard {
 impl Used {
     fn total(&self) -> i64 {
         self.taken.iter().fold(0, |total: i64, (_, amount)| total.saturating_add(*amount))
+    }
+
+    /// What counts at a time.
+    fn total_at(&self, now: i64, window: Window) -> i64 {
+        let counts = |since: i64| match window {
+            Window::Forever => true,
+            Window::Fixed(length) | Window::Rolling { length, .. } => now.saturating_sub(since) < length,
+        };
+        let counted = self.taken.iter().filter(|(since, _)| counts(*since));
+        counted.fold(0, |total: i64, (_, amount)| total.saturating_add(*amount))
     }
 
     fn give_back(&mut self, now: i64, window: Window) {
@@ -286,6 +298,9 @@ mod tests {
         }
         assert!(!counters.changed());
         assert!(take(&counters, limit, 0));
+        assert_eq!(counters.take("k", 1, limit, at(5), Spend::Peek), Ok(false));
+        assert_eq!(counters.take("k", 1, limit, at(1_000), Spend::Peek), Ok(true), "by then it is given back");
+        assert!(!take(&counters, limit, 5), "asking about the future gives nothing back");
         assert!(counters.changed() && !counters.changed());
         let restored = Counters::new(counters.all());
         assert!(!take(&restored, limit, 5));

@@ -7,8 +7,12 @@ use crate::call::CallBag;
 use crate::expr::{Program, Scratch, ValueRef, ValueType, Vocabulary, reads};
 
 /// Parts of names of headers, parameters and attributes whose values are credentials.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 16] = [
     "authorization",
+    "-auth",
+    "auth-",
+    "-key",
+    "referer",
     "cookie",
     "token",
     "secret",
@@ -24,6 +28,9 @@ const SECRET: [&str; 12] = [
 
 /// What stands in place of a credential.
 const MASKED: &str = "(masked)";
+
+/// What is told in place of a message that may hold a credential.
+const MASKED_TEXT: &str = "(the message is masked, because what was compared may be a credential)";
 
 /// Longest value that is recorded, in characters: callers decide how long their paths and headers are, and the start of a
 /// long one tells enough.
@@ -72,6 +79,9 @@ impl Hints {
             match program.eval(bag, &scratch) {
                 Err(_) => json.push_str("null"),
                 Ok(_) if *secret => ValueRef::String(MASKED).write_json(&mut json),
+                Ok(ValueRef::String(text)) if holds_query(text, bag) => {
+                    ValueRef::String(&without_query(text, bag)).write_json(&mut json);
+                }
                 Ok(ValueRef::String(text)) if text.chars().nth(MAX_VALUE).is_some() => {
                     let start: String = text.chars().take(MAX_VALUE).chain(['…']).collect();
                     ValueRef::String(&start).write_json(&mut json);
@@ -82,13 +92,13 @@ impl Hints {
         }
     }
 
-    /// A text without the credentials of a call that were read.
+    /// A text that may hold values that were read: nothing of it where one of them is a credential, for it may be spelled in
+    /// another way there, and never the call's query.
     pub(super) fn masked(&self, text: String, bag: &CallBag<'_>) -> String {
-        let scratch = Scratch::new();
-        self.reads.iter().filter(|read| read.secret).fold(text, |text, read| match read.program.eval(bag, &scratch) {
-            Ok(ValueRef::String(secret)) if !secret.is_empty() => text.replace(secret, MASKED),
-            _ => text,
-        })
+        if self.have_secrets() {
+            return MASKED_TEXT.to_owned();
+        }
+        if holds_query(&text, bag) { without_query(&text, bag) } else { text }
     }
 
     /// Whether credentials were read.
@@ -98,8 +108,20 @@ impl Hints {
 
     /// What would have to be otherwise for the rule not to match.
     pub(super) fn remedy(&self, rule: &str) -> String {
-        format!("a match of {rule} that does not hold, as when this is false: {}", self.last)
+        match self.have_secrets() {
+            true => format!("a match of {rule} that does not hold"),
+            false => format!("a match of {rule} that does not hold, as when this is false: {}", self.last),
+        }
     }
+}
+
+/// Whether a text has the call's query, in which credentials are often sent.
+fn holds_query(text: &str, bag: &CallBag<'_>) -> bool {
+    bag.call().path_and_query().query().is_some_and(|query| !query.is_empty() && text.contains(query))
+}
+
+fn without_query(text: &str, bag: &CallBag<'_>) -> String {
+    bag.call().path_and_query().query().map_or_else(|| text.to_owned(), |query| text.replace(query, MASKED))
 }
 
 /// Values by name as a JSON object.

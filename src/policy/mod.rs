@@ -184,6 +184,13 @@ impl Rules {
         self.reporting.seal();
     }
 
+    /// The rules that give a quota, with the places of their actions: those that only report, or the others.
+    fn giving(&self, quota: &str, trials: bool) -> impl Iterator<Item = (&Rule, usize)> + use<'_> {
+        let places = self.quotas.get(quota).into_iter().flatten();
+        let given = places.map(|(rule, action)| (&self.all[*rule], *action));
+        given.filter(move |(rule, _)| rule.report_only == trials)
+    }
+
     /// The rules of an index that may match a call.
     fn candidates(&self, index: &Index, bag: &CallBag<'_>) -> impl Iterator<Item = &Rule> + use<'_> {
         // Of a tunnel less is known than of the requests that the index was made for.
@@ -223,7 +230,7 @@ impl Policy {
     }
 
     /// Charges a call that its checks let go to a service. The first rule that gives a quota and matches decides about it; a quota that
-    /// no rule gives is granted (Mixer's rule).
+    /// no rule gives is granted (Mixer's rule). Rules that only report are asked besides.
     pub fn quota(
         &self,
         bag: &CallBag<'_>,
@@ -236,13 +243,20 @@ impl Policy {
         scratch.reset();
         let enforcement = self.enforcement_for(bag);
         for (quota, amount) in self.charges.of(bag, service, scratch) {
-            let mut given = self.scopes(bag).flat_map(|rules| {
-                let places = rules.quotas.get(quota).into_iter().flatten();
-                places.map(|(rule, action)| (&rules.all[*rule], *action))
-            });
+            let given = |trials: bool| self.scopes(bag).flat_map(move |rules| rules.giving(quota, trials));
             let charge = Charge { quota, amount, spend };
             // A rule that does not match has no say.
-            given.any(|(rule, action)| rule.charge(action, &charge, bag, scratch, &enforcement, checked, see));
+            let decides = |(rule, action): &(&Rule, usize)| {
+                rule.charge(*action, &charge, bag, scratch, &enforcement, checked, see)
+            };
+            let decided = given(false).find(decides);
+            // One that is only tried decides nothing, and takes nothing from what another one counts.
+            let taken_from = decided.map(|(rule, action)| &*rule.quotas[action].handler);
+            for (rule, action) in given(true) {
+                let shared = taken_from == Some(&*rule.quotas[action].handler);
+                let charge = Charge { spend: if shared { Spend::Peek } else { spend }, ..charge };
+                rule.charge(action, &charge, bag, scratch, &enforcement, checked, see);
+            }
         }
     }
 

@@ -131,14 +131,15 @@ impl Rule {
                     }
                     _ => String::new(),
                 };
-                let message = format!("the match of {} cannot be decided: {error}", self.name);
+                let message = self.undecidable(&error, bag);
                 let refusal = self.fault(None, message, enforcement, bag);
                 return checked.refusals.push(Refusal { remedy, ..refusal });
             }
         }
         for action in &self.checks {
             scratch.reset();
-            let verdict = action.check(bag, scratch).map(|verdict| match verdict {
+            let checked_now = action.check(bag, scratch).map_err(|why| action.masked(why, bag));
+            let verdict = checked_now.map(|verdict| match verdict {
                 Verdict::Ok => Verdict::Ok,
                 Verdict::Refused { code, message } => Verdict::Refused { code, message: action.masked(message, bag) },
             });
@@ -180,10 +181,11 @@ impl Rule {
             Ok(false) => return false,
             Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return false,
             Ok(true) => Ok(()),
-            Err(error) => Err(format!("the match of {} cannot be decided: {error}", self.name)),
+            Err(error) => Err(self.undecidable(&error, bag)),
         };
         scratch.reset();
-        let granted = matched.and_then(|()| action.charge(charge, bag, scratch));
+        let asked = || action.charge(charge, bag, scratch).map_err(|why| action.masked(why, bag));
+        let granted = matched.and_then(|()| asked());
         let verdict = granted.map(|granted| match granted {
             true => Verdict::Ok,
             false => {
@@ -234,6 +236,16 @@ impl Rule {
             remedy: hints.map_or_else(always, |hints| hints.remedy(&self.name)),
             enforced: enforcement.refuses_faults && !(self.report_only || enforcement.report_only),
         }
+    }
+
+    /// Why the match cannot be decided, without credentials.
+    fn undecidable(&self, error: &EvalError<'_>, bag: &CallBag<'_>) -> String {
+        let why = match (error, self.hints()) {
+            // It names an attribute, and no value.
+            (EvalError::Absent(_), _) | (_, None) => error.to_string(),
+            (_, Some(hints)) => hints.masked(error.to_string(), bag),
+        };
+        format!("the match of {} cannot be decided: {why}", self.name)
     }
 
     fn count_undecided(&self, spend: Spend) {
@@ -293,7 +305,11 @@ impl Action {
     fn remedy(&self, bag: &CallBag<'_>, scratch: &Scratch) -> Option<String> {
         let ready = self.ready.as_ref().ok()?;
         // It would name the value.
-        if ready.instance.hints().have_secrets() { None } else { ready.handler.remedy(&ready.values(bag, scratch)) }
+        let hints = ready.instance.hints();
+        if hints.have_secrets() {
+            return None;
+        }
+        ready.handler.remedy(&ready.values(bag, scratch)).map(|remedy| hints.masked(remedy, bag))
     }
 
     /// A refusal's message without the credentials that the instance read.

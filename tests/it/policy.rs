@@ -268,3 +268,33 @@ fn what_was_counted_for_a_handler_outlasts_a_run_without_it() {
     scene.ok_with(&["apply", "-f", "-"], &manifest);
     assert_eq!(run(1), [429]);
 }
+
+#[test]
+fn a_change_that_would_break_another_resource_is_refused() {
+    let (scene, _origin) =
+        with_origin(&std::fs::read_to_string(Stage::new().fixture("policy/quota.yaml")).expect("a fixture"));
+    let other = "apiVersion: config.istio.io/v1alpha2\nkind: memquota\nmetadata: {name: limits, namespace: istio-system}\n\
+                 spec: {quotas: [{name: other.quota.istio-system, maxAmount: 5, validDuration: 1h}]}\n";
+    let told = scene.told_with(&["apply", "-f", "-"], other);
+    let why = "fault elsewhere: rule/count-calls.istio-system: ";
+    assert!(told.contains(why) && told.contains("no limit for requestcount.quota.istio-system"), "{told}");
+    assert!(scene.ok(&["get", "memquota", "limits", "-n", "istio-system", "-o", "yaml"]).contains("requestcount"));
+}
+
+#[test]
+fn a_quota_rule_that_only_reports_switches_no_other_one_off() {
+    let trial = "\n---\napiVersion: config.istio.io/v1alpha2\nkind: memquota\nmetadata: {name: strict, namespace: \
+                 istio-system}\nspec: {quotas: [{name: requestcount.quota.istio-system, maxAmount: 1, validDuration: 1h}]}\n\
+                 ---\napiVersion: config.istio.io/v1alpha2\nkind: rule\nmetadata: {name: a-trial, namespace: istio-system, \
+                 annotations: {egressctl.io/mode: report}}\nspec: {actions: [{handler: strict.memquota, instances: \
+                 [requestcount.quota]}]}\n";
+    let quota = std::fs::read_to_string(Stage::new().fixture("policy/quota.yaml")).expect("a fixture");
+    let (scene, _origin) = with_origin(&(quota + trial));
+    let proxy = Proxied::start(&scene, &[]);
+    let statuses: Vec<u16> = (0..4).map(|_| proxy.get("http://a.example/").status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    scene.wait_for_entry("would deny: RESOURCE_EXHAUSTED:strict.memquota.istio-system");
+    // Asking about another time changes nothing.
+    scene.ok(&["trace", "--from", "sleep", "--at", "2100-01-01T00:00:00Z", "http://a.example/"]);
+    assert_eq!(proxy.get("http://a.example/").status, 429);
+}

@@ -51,13 +51,47 @@ fn credentials_that_were_compared_are_told_to_nobody() {
     );
     let refused = client.read();
     assert_eq!(refused.status, 403);
-    assert!(refused.text().contains("(masked) is not whitelisted"), "{}", refused.text());
+    assert!(refused.text().contains("the message is masked"), "{}", refused.text());
     let told = why(&scene, &refused);
     assert_eq!(told["values"]["request.headers[\"authorization\"]"], "(masked)", "{told}");
     assert_eq!(told["values"]["request.headers[\"x-session-id\"]"], "(masked)", "{told}");
     assert_eq!(told["values"]["request.host"], "a.example", "{told}");
     let log = scene.ok(&["logs"]);
     assert!(!log.contains("hunter2") && !log.contains("s3ssion"), "{log}");
+}
+
+#[test]
+fn credentials_are_told_to_nobody_however_they_are_spelled_or_computed() {
+    for (value, condition) in [
+        ("toLower(request.headers[\"authorization\"])", "true"),
+        ("request.headers[\"x-\" + \"api-key\"] | \"\"", "true"),
+        ("request.path", "ip(request.headers[\"x-auth\"]) == ip(\"10.0.0.1\")"),
+        ("request.referer", "true"),
+        ("request.path", "request.method == \"GET\""),
+    ] {
+        let scene = Stage::new();
+        let _origin = declared(&scene, &whitelist(value, condition));
+        let proxy = Proxied::start(&scene, &[]);
+        let mut client = proxy.connect();
+        client.send(
+            b"GET http://a.example/x?token=hunter2 HTTP/1.1\r\nhost: a.example\r\nauthorization: HUNTER2\r\n\
+              x-api-key: hunter2\r\nx-auth: hunter2\r\nreferer: http://u:hunter2@b.example/\r\n\r\n",
+        );
+        let refused = client.read();
+        assert!(refused.status >= 400, "{value}: {}", refused.status);
+        let told = why(&scene, &refused).to_string() + &refused.text() + &scene.ok(&["logs"]);
+        assert!(!told.to_lowercase().contains("hunter2"), "{value} {condition}: {told}");
+    }
+}
+
+#[test]
+fn a_header_that_is_no_text_is_refused_and_hides_no_other() {
+    let scene = Stage::new();
+    let _origin = declared(&scene, &whitelist("request.path", "request.host == \"none.example\""));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\nx-team: bad\r\nx-team: \xff\r\n\r\n");
+    assert_eq!(client.read().status, 400);
 }
 
 #[test]

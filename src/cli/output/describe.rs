@@ -1,5 +1,6 @@
 //! One resource in full, as `describe` shows it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value as Json;
@@ -7,6 +8,7 @@ use serde_json::Value as Json;
 use super::cell::{visible, width};
 use super::go;
 use crate::diagnostic::Problems;
+use crate::policy::feed::shown_url;
 use crate::registry::merge::LAST_APPLIED;
 use crate::resource::{Labels, Resource};
 
@@ -52,6 +54,15 @@ pub(crate) fn describe(resource: &Resource) -> Description {
     description
 }
 
+/// A URL without user, password and query; any other value as it is.
+fn without_credentials(value: &str) -> Cow<'_, str> {
+    let is_url = ["http://", "https://"].iter().any(|scheme| value.starts_with(scheme));
+    match is_url && (value.contains('@') || value.contains('?')) && !value.contains(char::is_whitespace) {
+        true => Cow::Owned(shown_url(value)),
+        false => Cow::Borrowed(value),
+    }
+}
+
 fn namespace(resource: &Resource, description: &mut Description) {
     let phase = resource.body.get("status").and_then(|status| status.get("phase"));
     description.pair(0, "Status", phase.and_then(Json::as_str).unwrap_or("Active"));
@@ -73,9 +84,10 @@ impl Description {
         }
     }
 
-    /// A label with a value; further lines of the value stand below it as they are.
+    /// A label with a value, the credentials of a URL left out; further lines of the value stand below it as they are.
     pub(crate) fn pair(&mut self, depth: usize, label: &str, value: &str) {
-        let mut lines = value.split('\n');
+        let shown = without_credentials(value);
+        let mut lines = shown.split('\n');
         let first = lines.next().unwrap_or_default();
         self.line(depth, format!("{label}:"), Some(visible(first).into_owned()));
         lines.for_each(|line| self.plain(line));
@@ -291,6 +303,12 @@ mod tests {
         for (key, expected) in table {
             assert_eq!(label(key), expected);
         }
+    }
+
+    #[test]
+    fn credentials_of_urls_are_left_out() {
+        assert!(text(&resource(json!({"u": "http://user:pw@h.example/l?token=1"}))).contains("http://h.example/l\n"));
+        assert!(text(&resource(json!({"u": "ask http://h.example/?x"}))).contains("ask http://h.example/?x"));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const MAX_STEPS: usize = 25_000;
 const REFUSED_FUNCTIONS: &[&str] =
     &["rand.intn", "print", "numbers.range", "numbers.range_step", "bits.lsh", "net.cidr_expand", "test.sleep"];
 
+/// Most brackets that may be open at one place: with each the library's parser takes twice as long.
+const MAX_OPEN: usize = 10;
+
 /// A rule that can be asked, from any thread.
 #[derive(Debug)]
 pub(super) struct Rule(Arc<Program>);
@@ -69,6 +72,12 @@ fn add(engine: &mut Engine, position: usize, module: &str, at: FieldPath) -> Res
     if let Some((name, start)) = REFUSED_FUNCTIONS.iter().find_map(|name| Some((name, call_of(&code, name)?))) {
         let message = format!("the function {name} is not available here");
         return Err(Problem::error(Code::NotSupported, at, message).within(start..start + name.len()));
+    }
+    if let Some(place) = too_deep(&code) {
+        let message = format!("brackets are nested more than {MAX_OPEN} deep");
+        return Err(Problem::error(Code::Invalid, at, message)
+            .within(place..place + 1)
+            .help("name what is inside in a rule of its own"));
     }
     let mut add = |old: bool| {
         engine.set_rego_v0(old);
@@ -151,6 +160,19 @@ fn code_of(module: &str) -> String {
         };
     }
     String::from_utf8(code).unwrap_or_default()
+}
+
+/// Where the first bracket is opened that is one too many.
+fn too_deep(code: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    code.bytes().enumerate().find_map(|(place, byte)| {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        (open > MAX_OPEN).then_some(place)
+    })
 }
 
 /// Where a function is called.
