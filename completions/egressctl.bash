@@ -1391,7 +1391,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__stop)
-            opts="-n -h --node --namespace --state-dir --color --help"
+            opts="-n -h --node --no-wait --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -322,6 +322,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand --no-wait 'Return at once, while running calls are finished'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -68,6 +68,9 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         return Err(Failure::BadRequest("the value of a header is no text in UTF-8"));
     }
     let host = host_header(&headers, version)?;
+    if version == Version::HTTP_2 {
+        check_authority(host, &uri)?;
+    }
     let authority = match (uri.scheme(), uri.authority()) {
         (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP => authority_of(authority.as_str())?,
         (Some(_), _) => return Err(Failure::BadRequest("only http:// requests are forwarded in absolute form")),
@@ -107,8 +110,18 @@ fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Fa
     }
     match host {
         Some(host) => host.to_str().map(Some).map_err(|_| Failure::BadRequest("Host is not plain ASCII")),
-        None if version >= Version::HTTP_11 => Err(Failure::BadRequest("no Host header")),
+        None if version == Version::HTTP_11 => Err(Failure::BadRequest("no Host header")),
         None => Ok(None),
+    }
+}
+
+/// RFC 9113 §8.3.1: in HTTP/2 the target has the host, and a Host beside it must say the same.
+fn check_authority(host: Option<&str>, uri: &Uri) -> Result<(), Failure> {
+    match (host, uri.authority()) {
+        (Some(host), Some(authority)) if authority_of(host)? != authority_of(authority.as_str())? => {
+            Err(Failure::BadRequest("the Host header and :authority differ"))
+        }
+        _ => Ok(()),
     }
 }
 

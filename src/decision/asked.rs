@@ -63,7 +63,8 @@ fn call(snapshot: &Snapshot, listener: usize, asked: &Asked) -> Result<Result<Ca
         has_host |= name.eq_ignore_ascii_case("host");
         head = head.header(name, value);
     }
-    let mut head = head.body(()).map_err(|error| format!("not a request: {error}"))?.into_parts().0;
+    let hint = if asked.url.contains("://") { "" } else { "; write the URL with http:// in front" };
+    let mut head = head.body(()).map_err(|error| format!("not a request: {error}{hint}"))?.into_parts().0;
     if !has_host && let Some(authority) = head.uri.authority() {
         let value = authority.as_str().parse().map_err(|_| "the URL's host is no header value".to_owned())?;
         head.headers.insert(HOST, value);

@@ -144,6 +144,10 @@ fn leaf(out: &mut String, leaf: &Explanation) {
 }
 
 fn check(out: &mut String, step: &CheckStep) {
+    if step.instance.is_empty() {
+        // The match itself could not be decided, which is told above.
+        return;
+    }
     let asked = format!("check {} by {}", step.instance, step.handler);
     let _ = match &step.verdict {
         Ok(Verdict::Ok) => writeln!(out, "  {asked}: OK"),

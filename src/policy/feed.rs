@@ -155,7 +155,7 @@ impl Feed {
     pub fn list_at(&self, time: Timestamp) -> Result<Guard<Option<Arc<List>>>, Cow<'static, str>> {
         let list = self.list.load();
         if list.is_none() {
-            return Err(format!("no list has been fetched from {}", self.source.shown_url()).into());
+            return Err(format!("no list from {} serves", self.source.shown_url()).into());
         }
         if self.expired(time) {
             return Err(format!("the list from {} is older than its ttl", self.source.shown_url()).into());
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn the_last_good_list_serves_until_its_ttl() {
         let feed = feed("http://lists.example/a");
-        assert_eq!(entries(&feed, at(0)).unwrap_err(), "no list has been fetched from http://lists.example/a");
+        assert_eq!(entries(&feed, at(0)).unwrap_err(), "no list from http://lists.example/a serves");
         assert_eq!(feed.accept(b"/a\n/b", at(0)), Ok(Fetched::Replaced));
         assert!(feed.accept(b"\xff", at(MINUTE)).is_err());
         feed.fail("down".into(), at(2 * MINUTE));

@@ -323,7 +323,10 @@ impl Action {
     /// What a check needs that could not be carried out.
     fn missing(&self) -> String {
         match &self.ready {
-            Ok(_) => format!("a default for what has no value in {}, or a handler that works", self.instance),
+            Ok(_) => format!(
+                "a default for what has no value in {}, or a {} that works: see `proxy status`",
+                self.instance, self.handler
+            ),
             Err(_) => format!("both {} and {} declared", self.handler, self.instance),
         }
     }

@@ -23,7 +23,7 @@ use super::report::refused_head;
 use super::sniff::first_byte;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, preface, socks};
+use super::{direct, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
 type Io = TokioIo<Patient<Early<TcpStream>>>;
@@ -46,12 +46,23 @@ pub(super) async fn serve(
         None => return,
         Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(&worker, &client, stream)).await,
         Some(socks::VERSION) => Box::pin(socks::serve(&worker, &client, stream)).await,
+        Some(b'P') => Box::pin(serve_either(&worker, client, stream, &mut drain)).await,
         Some(_) => serve_http(&worker, client, Vec::new(), stream, &mut drain).await,
     };
     // Inside a tunnel no tunnel is opened, so this is at most one more.
     if let Some(inside) = served {
         Box::pin(serve_inside(&worker, inside, drain)).await;
     }
+}
+
+/// Serves HTTP of the version that the client begins to speak.
+async fn serve_either(worker: &Rc<Worker>, client: Client, mut stream: TcpStream, drain: &mut Drain) -> Option<Inside> {
+    let mut early = Vec::new();
+    if multiplexed::begins(&mut early, &mut stream, worker.limits.head_timeout).await? {
+        multiplexed::serve(worker, client, early, stream, drain).await;
+        return None;
+    }
+    serve_http(worker, client, early, stream, drain).await
 }
 
 /// The first byte of a connection; none where it does not come in time, or before the proxy stops.

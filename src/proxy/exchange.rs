@@ -29,7 +29,9 @@ pub(super) async fn exchange(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    if request.method() == Method::CONNECT && client.opens_tunnels() {
+    // One call of many cannot become the whole connection, which a tunnel needs here.
+    let alone = request.version() < Version::HTTP_2;
+    if request.method() == Method::CONNECT && client.opens_tunnels() && alone {
         return tunnel::connect(&worker, &client, request).await;
     }
     let time = now();

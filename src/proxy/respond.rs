@@ -10,6 +10,7 @@ use crate::metrics::Counter;
 use crate::routing::Answer;
 
 use super::body::AnswerBody;
+use super::grpc;
 use super::report::Closing;
 use super::worker::Worker;
 
@@ -41,6 +42,14 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
         failure.reason().clone_into(&mut text);
     }
     let ends_here = gets_head_only(closing.as_ref());
+    let grpc = closing.as_ref().and_then(|closing| grpc::status(closing.call(), failure));
+    if let Some(status) = grpc {
+        let headers = grpc::headers(status, text.lines().next().unwrap_or_default());
+        let mut response = Response::new(AnswerBody::text(Bytes::new(), closing, ends_here));
+        *response.headers_mut() = headers;
+        response.headers_mut().extend(id.and_then(|id| HeaderValue::try_from(id).ok()).map(|id| (DECISION_ID, id)));
+        return response;
+    }
     let mut response = Response::new(AnswerBody::text(Bytes::from(text), closing, ends_here));
     *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();

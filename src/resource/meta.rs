@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The annotation that says whether what a rule or a workload is refused for counts.
 pub(super) const MODE: &str = "egressctl.io/mode";
 
+/// How the annotations begin that mean something to this program.
+pub(super) const OURS: &str = "egressctl.io/";
+
 /// Its values: refusals are only reported, or enforced as without it.
 pub(super) const MODES: [&str; 2] = ["report", "enforce"];
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
 use super::decode::{Spelling, decode_all};
-use super::meta::{MODE, MODES};
+use super::meta::{MODE, MODES, OURS};
 use super::{Kind, Meta, name};
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
@@ -44,6 +44,10 @@ pub fn read(tree: &Json, kind: &Kind, problems: &mut Problems) -> Meta {
 
 /// A mode that is misspelled would enforce what its author wants to try first.
 fn mode(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
+    for (key, at) in misplaced(meta, annotations) {
+        let message = format!("{key} has no effect");
+        problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help(format!("the annotation is {MODE}")));
+    }
     if let Some(mode) = meta.annotations.get(MODE)
         && !MODES.contains(&mode.as_str())
     {
@@ -51,6 +55,15 @@ fn mode(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
             Problem::error(Code::NotSupported, annotations.field(MODE), format!("Unsupported value: \"{mode}\""));
         problems.push(problem.expected(MODES));
     }
+}
+
+/// Keys of ours that are no annotation of ours: misspelled, or a label.
+fn misplaced<'m>(meta: &'m Meta, annotations: &FieldPath) -> Vec<(&'m str, FieldPath)> {
+    let ours = |key: &&String| key.starts_with(OURS);
+    let labels = FieldPath::of("metadata.labels");
+    let wrong = meta.annotations.keys().filter(ours).filter(|key| *key != MODE).map(|key| (key, annotations));
+    let wrong = wrong.chain(meta.labels.keys().filter(ours).map(|key| (key, &labels)));
+    wrong.map(|(key, at)| (key.as_str(), at.field(key))).collect()
 }
 
 fn from_kubernetes(meta: ObjectMeta, kind: &Kind) -> Meta {
@@ -105,6 +118,20 @@ mod tests {
               alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
               'example.com', regex used for validation is \
               '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"]
+        );
+    }
+
+    #[test]
+    fn a_mode_in_another_place_or_spelling_is_warned_of() {
+        let (_, problems) = found(json!({
+            "name": "x", "annotations": {"egressctl.io/mod": "report"}, "labels": {"egressctl.io/mode": "report"},
+        }));
+        assert_eq!(
+            problems,
+            [
+                "metadata.annotations[egressctl.io/mod]: egressctl.io/mod has no effect",
+                "metadata.labels[egressctl.io/mode]: egressctl.io/mode has no effect",
+            ]
         );
     }
 

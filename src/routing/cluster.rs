@@ -69,6 +69,8 @@ pub struct Endpoint {
     pub private: Private,
     /// Calls after which a connection to it is closed, if they are limited.
     pub calls_per_connection: Option<u32>,
+    /// Whether HTTP/2 is spoken there.
+    pub multiplexed: bool,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
     pub pool_key: Arc<str>,
 }
@@ -86,9 +88,22 @@ pub struct TlsSettings {
     pub client_certificate: Option<(String, String)>,
     /// Whether nothing is verified, because the rule says so.
     pub insecure: bool,
+    /// Whether HTTP/2 is agreed upon in the handshake (ALPN).
+    pub multiplexed: bool,
 }
 
 impl Endpoint {
+    /// The same, spoken to in HTTP/2 or not.
+    #[must_use]
+    pub fn speaking(mut self, multiplexed: bool) -> Self {
+        if multiplexed && !self.multiplexed {
+            self.pool_key = format!("{} h2", self.pool_key).into();
+            self.multiplexed = true;
+            self.tls = self.tls.map(|tls| Arc::new(TlsSettings { multiplexed: true, ..TlsSettings::clone(&tls) }));
+        }
+        self
+    }
+
     /// An address with the TLS that is spoken there.
     pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
         let private = if is_public(&address) { private } else { Private::Any };
@@ -97,7 +112,7 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        Self { address, port, tls, private, calls_per_connection: None, pool_key: pool_key.into() }
+        Self { address, port, tls, private, calls_per_connection: None, multiplexed: false, pool_key: pool_key.into() }
     }
 }
 
@@ -113,6 +128,7 @@ mod tests {
             ca_certificates: None,
             client_certificate: None,
             insecure: false,
+            multiplexed: false,
         };
         let variants = [
             base.clone(),
@@ -120,7 +136,8 @@ mod tests {
             TlsSettings { subject_alt_names: vec!["b.example".into()], ..base.clone() },
             TlsSettings { ca_certificates: Some("ca.pem".into()), ..base.clone() },
             TlsSettings { client_certificate: Some(("c.pem".into(), "k.pem".into())), ..base.clone() },
-            TlsSettings { insecure: true, ..base },
+            TlsSettings { insecure: true, ..base.clone() },
+            TlsSettings { multiplexed: true, ..base },
         ];
         let mut keys: Vec<_> = variants
             .into_iter()

@@ -9,7 +9,7 @@ use crate::call::{Failure, TlsFault};
 use crate::policy::Kept;
 use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{
-    ClientTls, ClientTlsMode, ConsistentHash, DestinationRule, SimpleLb, TrafficPolicy,
+    ClientTls, ClientTlsMode, ConsistentHash, DestinationRule, H2UpgradePolicy, SimpleLb, TrafficPolicy,
 };
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
@@ -115,11 +115,12 @@ impl<'a> Destinations<'a> {
                 Target::Endpoints(vec![Endpoint::new(host.to_owned(), port.target, tls, service.private.clone())])
             }
         };
-        let target = with_calls_per_connection(target, policy.as_ref());
+        let multiplexed = port.multiplexed || policy.as_ref().is_some_and(upgrades);
+        let target = spoken_to(target, policy.as_ref(), multiplexed);
         let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
         let limits = policy.as_ref().and_then(limits);
-        let original = original(service, port, policy.as_ref(), host);
+        let original = original(service, port, policy.as_ref(), host, multiplexed);
         let balance = self.balance(policy.as_ref(), &name, &target, &weights);
         Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
     }
@@ -242,14 +243,23 @@ fn limits(policy: &TrafficPolicy) -> Option<Limits> {
     Some(Limits { at_once, waiting: http.and_then(|http| given(http.http1_max_pending_requests)) })
 }
 
-fn with_calls_per_connection(target: Target, policy: Option<&TrafficPolicy>) -> Target {
+/// Whether HTTP/2 is spoken to a port that is declared for HTTP/1.1.
+fn upgrades(policy: &TrafficPolicy) -> bool {
+    let http = policy.connection_pool.as_ref().and_then(|pool| pool.http.as_ref());
+    http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade)
+}
+
+/// The endpoints of a target with what connections to them are like.
+fn spoken_to(target: Target, policy: Option<&TrafficPolicy>, multiplexed: bool) -> Target {
     let http = policy.and_then(|policy| policy.connection_pool.as_ref()?.http.as_ref());
     let most = http.and_then(|http| u32::try_from(http.max_requests_per_connection).ok()).filter(|most| *most > 0);
     match target {
-        Target::Endpoints(mut endpoints) => {
-            endpoints.iter_mut().for_each(|endpoint| endpoint.calls_per_connection = most);
-            Target::Endpoints(endpoints)
-        }
+        Target::Endpoints(endpoints) => Target::Endpoints(
+            endpoints
+                .into_iter()
+                .map(|endpoint| Endpoint { calls_per_connection: most, ..endpoint.speaking(multiplexed) })
+                .collect(),
+        ),
         gateway @ Target::Gateway(_) => gateway,
     }
 }
@@ -299,11 +309,17 @@ fn tls(policy: Option<&TrafficPolicy>, service: &Service, host: &str) -> Result<
 }
 
 /// How a service is reached that is where the caller wants to go.
-fn original(service: &Service, port: &Port, policy: Option<&TrafficPolicy>, host: &str) -> Option<Original> {
+fn original(
+    service: &Service,
+    port: &Port,
+    policy: Option<&TrafficPolicy>,
+    host: &str,
+    multiplexed: bool,
+) -> Option<Original> {
     let tls = tls(policy, service, host).ok().filter(|_| service.original)?;
     let named_by_call = policy.and_then(|policy| policy.tls.as_ref()).is_none_or(|tls| tls.sni.is_empty());
     let (addresses, private) = (service.addresses.clone(), service.private.clone());
-    Some(Original { port: port.target, addresses, private, tls, named_by_call })
+    Some(Original { port: port.target, addresses, private, tls, named_by_call, multiplexed })
 }
 
 fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {
@@ -316,5 +332,6 @@ fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {
         ca_certificates: given(&spec.ca_certificates),
         client_certificate: mutual.then(|| (spec.client_certificate.clone(), spec.private_key.clone())),
         insecure: spec.insecure_skip_verify.unwrap_or(false),
+        multiplexed: false,
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Port {
     pub(super) target: u16,
     /// Whether HTTP is spoken there, so that routes and policies apply.
     pub(super) http: bool,
+    /// Whether that is HTTP/2.
+    pub(super) multiplexed: bool,
     /// What is spoken there if its bytes are passed on unread.
     pub(super) bytes: Option<Bytes>,
 }
@@ -106,7 +108,9 @@ impl Services {
                 let number = u16::try_from(port.number).ok()?;
                 let target = u16::try_from(port.target_port).ok().filter(|target| *target > 0);
                 let (http, bytes) = (is_http(&port.protocol), bytes(&port.protocol));
-                Some(Port { number, name: port.name.clone(), target: target.unwrap_or(number), http, bytes })
+                let multiplexed = ["HTTP2", "GRPC"].iter().any(|name| port.protocol.eq_ignore_ascii_case(name));
+                let (name, target) = (port.name.clone(), target.unwrap_or(number));
+                Some(Port { number, name, target, http, multiplexed, bytes })
             })
             .collect();
         let reach = match spec.resolution {
@@ -136,7 +140,14 @@ impl Services {
         let ServiceSpec { ports, selector, .. } = service.spec.clone().unwrap_or_default();
         let ports = ports.unwrap_or_default().into_iter().filter_map(|port| {
             let number = u16::try_from(port.port).ok()?;
-            Some(Port { number, name: port.name.unwrap_or_default(), target: number, http: true, bytes: None })
+            Some(Port {
+                number,
+                name: port.name.unwrap_or_default(),
+                target: number,
+                http: true,
+                multiplexed: false,
+                bytes: None,
+            })
         });
         self.0.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),

@@ -207,6 +207,8 @@ pub struct Original {
     pub(super) tls: Option<Arc<TlsSettings>>,
     /// Whether the server name is that of the call, and not the DestinationRule's.
     pub(super) named_by_call: bool,
+    /// Whether HTTP/2 is spoken to it.
+    pub(super) multiplexed: bool,
 }
 
 impl Cluster {
@@ -226,6 +228,8 @@ impl Cluster {
             true => Arc::new(TlsSettings { sni: host.to_owned(), ..TlsSettings::clone(tls) }),
             false => Arc::clone(tls),
         };
-        Some(Endpoint::new(address, original.port, original.tls.as_ref().map(named), original.private.clone()))
+        let endpoint =
+            Endpoint::new(address, original.port, original.tls.as_ref().map(named), original.private.clone());
+        Some(endpoint.speaking(original.multiplexed))
     }
 }

@@ -21,7 +21,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.tcp.maxConnectionDuration", KEPT_SHORT),
     (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.tcp.idleTimeout", KEPT_SHORT),
     (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.idleTimeout", KEPT_SHORT),
-    (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.h2UpgradePolicy", ONE_PROTOCOL),
     (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.useClientProtocol", ONE_PROTOCOL),
     (&DESTINATION_RULE, "spec.trafficPolicy.connectionPool.http.maxConcurrentStreams", ONE_PROTOCOL),
     (&DESTINATION_RULE, "spec.trafficPolicy.loadBalancer.localityLbSetting", ALIKE),
@@ -31,7 +30,6 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.tcp.maxConnectionDuration", KEPT_SHORT),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.tcp.idleTimeout", KEPT_SHORT),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.idleTimeout", KEPT_SHORT),
-    (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.h2UpgradePolicy", ONE_PROTOCOL),
     (&DESTINATION_RULE, "spec.trafficPolicy.portLevelSettings.*.connectionPool.http.useClientProtocol", ONE_PROTOCOL),
     (
         &DESTINATION_RULE,
@@ -44,7 +42,7 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
 ];
 
 const KEPT_SHORT: &str = "idle connections are closed after 50 s, those in use live as long as their calls";
-const ONE_PROTOCOL: &str = "calls go over HTTP/1.1";
+const ONE_PROTOCOL: &str = "the port's protocol, or h2UpgradePolicy, says what is spoken";
 const ALIKE: &str = "endpoints are alike wherever they are, from the start";
 const UNREACHABLE: &str = "calls get 503; name files instead";
 

@@ -19,7 +19,7 @@ use super::breaker::Breakers;
 use super::dial::dial;
 use super::names::Names;
 use super::resolve::Overrides;
-use super::tls::{TlsConfigs, fault_of};
+use super::tls::{HTTP_2, TlsConfigs, fault_of};
 
 /// Makes connections for all workers.
 #[derive(Debug)]
@@ -80,7 +80,11 @@ impl Connector {
         let config = self.tls.get(settings)?;
         let name = ServerName::try_from(settings.sni.clone()).map_err(|_| TlsFault::Unusable)?;
         let stream = TlsConnector::from(Arc::clone(&config)).connect(name, socket).await;
-        stream.map(|tls| Either::Right(Box::new(tls))).map_err(|error| fault_of(&error))
+        let stream = stream.map_err(|error| fault_of(&error))?;
+        if settings.multiplexed && stream.get_ref().1.alpn_protocol() != Some(HTTP_2) {
+            return Err(TlsFault::Handshake);
+        }
+        Ok(Either::Right(Box::new(stream)))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
 use super::connect::{Connector, Stream};
+use super::multiplexed::{self, Multiplexed};
 use super::pool::{Lendable, Pool};
 use super::request_body::RequestBody;
 
@@ -50,6 +51,7 @@ type SharedPool = Rc<RefCell<Pool<Connection>>>;
 pub struct Upstream {
     connector: Arc<Connector>,
     pool: SharedPool,
+    multiplexed: Multiplexed,
     shard: Arc<Shard>,
 }
 
@@ -68,7 +70,7 @@ pub struct SendFailure {
 impl Upstream {
     /// A worker's way out, counting into its shard.
     pub fn new(connector: Arc<Connector>, shard: Arc<Shard>) -> Self {
-        Self { connector, pool: SharedPool::default(), shard }
+        Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), shard }
     }
 
     /// Sends a request to an endpoint and waits for the head of the answer.
@@ -81,6 +83,9 @@ impl Upstream {
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
+        if endpoint.multiplexed {
+            return self.send_beside(endpoint, connect_timeout, request).await;
+        }
         while let Some(mut connection) = self.take(endpoint) {
             match connection.sender.try_send_request(request).await {
                 Ok(response) => return Ok(response.map(|body| self.lend(body, connection, endpoint))),
@@ -95,6 +100,40 @@ impl Upstream {
             }
         }
         self.send_anew(endpoint, connect_timeout, request).await
+    }
+
+    /// [`Upstream::send`] beside other calls, on the one connection of HTTP/2.
+    async fn send_beside(
+        &self,
+        endpoint: &Endpoint,
+        connect_timeout: Duration,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, SendFailure> {
+        multiplexed::target(&mut request, endpoint.tls.is_some());
+        if let Some(mut sender) = self.multiplexed.get(&endpoint.pool_key) {
+            match multiplexed::send(&mut sender, request).await {
+                Ok(response) => return Ok(response.map(ResponseBody::unlent)),
+                // Not a byte was sent: the connection was on its way to its end.
+                Err((_, Some(unsent))) => request = unsent,
+                Err((failure, None)) => return Err(SendFailure { failure, reused: true, unsent: None }),
+            }
+        }
+        let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
+            failure,
+            reused: false,
+            unsent: unsent.map(Box::new),
+        };
+        let begun = match self.open(endpoint, connect_timeout).await {
+            Ok(stream) => multiplexed::begin(stream).await,
+            Err(failure) => Err(failure),
+        };
+        let mut sender = match begun {
+            Ok(sender) => sender,
+            Err(failure) => return Err(failed(failure, Some(request))),
+        };
+        self.multiplexed.keep(&endpoint.pool_key, &sender);
+        let answered = multiplexed::send(&mut sender, request).await;
+        answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| failed(failure, unsent))
     }
 
     /// [`Upstream::send`] on a connection made for it.
@@ -132,6 +171,7 @@ impl Upstream {
     /// Drops connections that have been idle for too long.
     pub fn sweep(&self) {
         self.pool.borrow_mut().sweep(Instant::now());
+        self.multiplexed.sweep(Instant::now());
     }
 
     /// A connection for one call alone, whose bytes are not looked at.
@@ -203,6 +243,11 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
+    /// Of a call that had no connection of its own.
+    fn unlent(body: Incoming) -> Self {
+        Self { body, lent: None }
+    }
+
     fn return_if_ended(&mut self) {
         if self.body.is_end_stream()
             && let Some(lent) = self.lent.take()

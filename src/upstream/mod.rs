@@ -7,6 +7,7 @@ mod breaker;
 mod connect;
 mod dial;
 mod http;
+mod multiplexed;
 mod names;
 mod pool;
 mod request_body;

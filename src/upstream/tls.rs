@@ -14,6 +14,9 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use crate::call::TlsFault;
 use crate::routing::TlsSettings;
 
+/// The name of HTTP/2 in a handshake (RFC 9113 §3.2).
+pub(super) const HTTP_2: &[u8] = b"h2";
+
 /// The client configurations of a process.
 #[derive(Debug)]
 pub struct TlsConfigs {
@@ -59,13 +62,17 @@ impl TlsConfigs {
         let builder =
             ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
         let builder = builder.dangerous().with_custom_certificate_verifier(self.verifier(settings)?);
-        match &settings.client_certificate {
-            None => Some(builder.with_no_client_auth()),
+        let mut config = match &settings.client_certificate {
+            None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = CertificateDer::pem_file_iter(certificate).ok()?.collect::<Result<Vec<_>, _>>().ok()?;
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).ok()?).ok()
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).ok()?).ok()?
             }
+        };
+        if settings.multiplexed {
+            config.alpn_protocols = vec![HTTP_2.to_vec()];
         }
+        Some(config)
     }
 
     fn verifier(&self, settings: &TlsSettings) -> Option<Arc<dyn ServerCertVerifier>> {

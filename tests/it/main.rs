@@ -9,6 +9,7 @@ mod cli;
 mod eval;
 mod layering;
 mod logs;
+mod multiplexed;
 mod names;
 mod policy;
 mod policy_lists;

@@ -137,8 +137,7 @@ fn without_any_good_list_calls_are_refused_until_there_is_one() {
     create_with_provider(&site.scene, &origin);
     until("the rule is in force", || got("/sport").status == 500);
     let told = got("/sport").text();
-    let expected =
-        format!("INTERNAL:pathlist.istio-system:no list has been fetched from http://{}/paths", origin.address);
+    let expected = format!("INTERNAL:pathlist.istio-system:no list from http://{}/paths serves", origin.address);
     assert!(told.starts_with(&expected), "{told}");
     say(&answer, "200 OK", b"/sport\n");
     until("the list is there", || got("/sport").status == 200);

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,6 +23,9 @@ use crate::proxy::Limits;
 use crate::registry::{ListQuery, Selector, View};
 use crate::resource::kinds::{DEPLOYMENT, POD};
 use crate::upstream::Override;
+
+/// Pause between two looks whether a proxy has stopped.
+const STOP_PAUSE: Duration = Duration::from_millis(10);
 
 /// Name of a node that is given none.
 const DEFAULT_NODE: &str = "egressgateway";
@@ -76,7 +80,7 @@ enum Action {
     /// Print a proxy's counters, and the metrics of its prometheus handlers, in Prometheus' text form
     Metrics(Node),
     /// Let a proxy finish its calls and end
-    Stop(Node),
+    Stop(StopArgs),
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +141,15 @@ struct Node {
     /// Name of the proxy
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE, value_parser = node_name)]
     node: String,
+}
+
+#[derive(Debug, Args)]
+struct StopArgs {
+    #[command(flatten)]
+    node: Node,
+    /// Return at once, while running calls are finished
+    #[arg(long)]
+    no_wait: bool,
 }
 
 /// What `--listen` says.
@@ -370,9 +383,19 @@ fn metrics(arguments: &Node, context: &mut Context) -> Outcome {
     Ok(context.out.write_all(&metrics)?)
 }
 
-fn stop(arguments: &Node, context: &mut Context) -> Outcome {
-    admin_client::drain(&context.state_dir()?, &arguments.node)?;
-    Ok(writeln!(context.out, "proxy {} draining", arguments.node)?)
+fn stop(arguments: &StopArgs, context: &mut Context) -> Outcome {
+    let (state, node) = (context.state_dir()?, &arguments.node.node);
+    admin_client::drain(&state, node)?;
+    writeln!(context.out, "proxy {node} draining").map_err(Failure::from)?;
+    if arguments.no_wait {
+        return Ok(());
+    }
+    context.out.flush().map_err(Failure::from)?;
+    // Its socket goes with it. How long that takes is for its own drain timeout to say.
+    while UnixStream::connect(state.node_socket(node)).is_ok() {
+        std::thread::sleep(STOP_PAUSE);
+    }
+    Ok(writeln!(context.out, "proxy {node} stopped")?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `why`: the recorded decision about one call.
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::Value as Json;
@@ -10,6 +11,10 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::diagnostic::visible;
 use crate::policy::refusal;
+
+/// How long a decision may take to be stored, and the pause between two looks.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(20);
 
 const EXAMPLES: &str = "Examples:
   # The header x-egress-decision-id of a refused answer, and its body, name the decision
@@ -59,18 +64,13 @@ impl Arguments {
     /// Finds the decision and shows it.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
         let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
-        let query = Query {
-            instance: Some(refusal::INSTANCE.to_owned()),
-            patterns: vec![Pattern::fixed(format!("\"decision\":\"{}\"", self.id))],
-            ..Query::default()
-        };
-        let mut found = Vec::new();
-        store
-            .query(&query, &mut |row: &Row<'_>| {
-                found.push(row.line.to_owned());
-                true
-            })
-            .map_err(Failure::from)?;
+        let mut found = self.recorded(&store)?;
+        // It is stored a moment after the caller has read its answer.
+        let deadline = Instant::now() + PATIENCE;
+        while found.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(PAUSE);
+            found = self.recorded(&store)?;
+        }
         if found.is_empty() {
             return Err(Failure::client(format!(
                 "no decision {} in the log\nhint: only refusals are recorded; was it another state directory?",
@@ -87,6 +87,23 @@ impl Arguments {
             }
         }
         Ok(())
+    }
+
+    /// The entries of the decision.
+    fn recorded(&self, store: &LogStore) -> Result<Vec<String>, Failure> {
+        let query = Query {
+            instance: Some(refusal::INSTANCE.to_owned()),
+            patterns: vec![Pattern::fixed(format!("\"decision\":\"{}\"", self.id))],
+            ..Query::default()
+        };
+        let mut found = Vec::new();
+        store
+            .query(&query, &mut |row: &Row<'_>| {
+                found.push(row.line.to_owned());
+                true
+            })
+            .map_err(Failure::from)?;
+        Ok(found)
     }
 }
 

@@ -64,7 +64,10 @@ impl Handler for Listchecker {
         let mut text = String::new();
         values.field(listentry::VALUE).ok()??.write_text(&mut text);
         let on = if self.blacklist { "not on" } else { "on" };
-        Some(format!("{text:?} {on} the list of {}", self.name))
+        Some(match self.entry_type {
+            EntryType::Regex => format!("a pattern that matches {text:?} {on} the list of {}", self.name),
+            _ => format!("{text:?} {on} the list of {}", self.name),
+        })
     }
 }
 
@@ -121,7 +124,7 @@ mod tests {
     fn without_its_providers_list_a_check_cannot_be_carried_out() {
         let list = "providerUrl: http://u:p@lists.example/a\noverrides: [/sport]";
         let bench = Trial::new(&LISTCHECKER, list, &listentry::LISTENTRY, PATH);
-        assert_eq!(bench.check("/sport"), "fault: no list has been fetched from http://lists.example/a");
+        assert_eq!(bench.check("/sport"), "fault: no list from http://lists.example/a serves");
         let (_, feed) = bench.live.feeds.all().pop().expect("building makes it");
         feed.accept(b"/health\n", Trial::TIME).unwrap();
         assert_eq!(bench.check("/sport"), "OK");
@@ -139,7 +142,7 @@ mod tests {
         feed.accept(b"/a\n", Trial::TIME).unwrap();
         assert_eq!(bench.rebuilt("providerUrl: http://lists.example/a\noverrides: [/b]").check("/a"), "OK");
         let other = bench.rebuilt("providerUrl: http://lists.example/b");
-        assert_eq!(other.check("/a"), "fault: no list has been fetched from http://lists.example/b");
+        assert_eq!(other.check("/a"), "fault: no list from http://lists.example/b serves");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A set of texts that lie one behind the other in one piece of memory.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
 
 use super::sought::fold;
 
@@ -86,7 +88,7 @@ impl Texts {
         }
         all.shrink_to_fit();
         let slots = vec![Slot::FREE; (starts.len() * 2).next_power_of_two()];
-        let mut texts = Self { all, slots, entries: 0, hasher: RandomState::new() };
+        let mut texts = Self { all, slots, entries: 0, hasher: RandomState::default() };
         starts.into_iter().for_each(|start| texts.insert(start));
         Ok(texts)
     }

@@ -1,0 +1,129 @@
+//! HTTP/2 on either side, and gRPC through it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+
+use crate::proxied::{Proxied, with_origin};
+use crate::stage::{SCENARIO, Stage};
+
+const DENY: &str = "apiVersion: config.istio.io/v1alpha2\nkind: denier\nmetadata: {name: blocker, namespace: istio-system}\n\
+                    spec: {status: {code: 7, message: not this one}}\n---\napiVersion: config.istio.io/v1alpha2\nkind: \
+                    checknothing\nmetadata: {name: any, namespace: istio-system}\nspec: {}\n---\napiVersion: \
+                    config.istio.io/v1alpha2\nkind: rule\nmetadata: {name: deny, namespace: istio-system}\nspec:\n  match: \
+                    request.path.startsWith(\"/shop.Cart/Delete\")\n  actions: [{handler: blocker.denier, instances: \
+                    [any.checknothing]}]\n";
+
+/// An origin of gRPC: answers each call with what it was sent, and a status behind it.
+async fn grpc_origin() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
+                let te = request.headers().get("te").and_then(|te| te.to_str().ok()).unwrap_or("nothing");
+                let told = format!("{} {te}", request.uri());
+                let body = request.into_body().collect().await.expect("a body").to_bytes();
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", HeaderValue::from_static("0"));
+                let body = Full::new(body).with_trailers(std::future::ready(Some(Ok(trailers))));
+                let mut response = Response::new(body);
+                response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+                response.headers_mut().insert("x-told", told.parse().expect("a value"));
+                Ok::<_, Infallible>(response)
+            });
+            tokio::spawn(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    address
+}
+
+type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+
+async fn connect(address: SocketAddr) -> Sender {
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .expect("it speaks HTTP/2");
+    tokio::spawn(connection);
+    sender
+}
+
+async fn call(sender: &mut Sender, uri: &str, body: &'static [u8]) -> (Response<()>, Bytes, Option<HeaderMap>) {
+    let request = Request::post(uri)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(Full::new(Bytes::from_static(body)))
+        .expect("a request");
+    let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
+    let whole = body.collect().await.expect("a body");
+    let trailers = whole.trailers().cloned();
+    (Response::from_parts(head, ()), whole.to_bytes(), trailers)
+}
+
+#[test]
+fn calls_of_grpc_pass_with_their_trailers_and_refusals_are_theirs() {
+    let runtime = Runtime::new().expect("a runtime");
+    let origin = runtime.block_on(grpc_origin());
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    let entry = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: shop}}\nspec:\n  hosts: [shop.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: grpc, protocol: GRPC, targetPort: {}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n---\n{DENY}",
+        origin.port()
+    );
+    scene.ok_with(&["create", "-f", "-"], &entry);
+    let proxy = Proxied::start(&scene, &["--workers", "1"]);
+    runtime.block_on(async {
+        let mut sender = connect(proxy.address).await;
+        for _ in 0..3 {
+            let (head, body, trailers) =
+                call(&mut sender, "http://shop.example/shop.Cart/Add", b"\0\0\0\0\x02hi").await;
+            assert_eq!(head.status(), 200);
+            assert_eq!(head.headers()["x-told"], "http://shop.example/shop.Cart/Add trailers");
+            assert_eq!(&body[..], b"\0\0\0\0\x02hi");
+            assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
+        }
+        let (head, body, _) = call(&mut sender, "http://shop.example/shop.Cart/Delete", b"").await;
+        assert_eq!((head.status().as_u16(), body.len()), (200, 0));
+        assert_eq!(head.headers()["grpc-status"], "7");
+        let message = "PERMISSION_DENIED:blocker.denier.istio-system:not this one";
+        assert_eq!(head.headers()["grpc-message"], message);
+        assert!(head.headers().contains_key("x-egress-decision-id"));
+    });
+    assert!(scene.metrics().contains("egressctl_upstream_connections_total 1\n"), "{}", scene.metrics());
+}
+
+#[test]
+fn callers_of_http_2_reach_origins_of_http_1_and_others_those_of_http_2() {
+    let (scene, origin) = with_origin(DENY);
+    let proxy = Proxied::start(&scene, &[]);
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut sender = connect(proxy.address).await;
+        let get =
+            |path: &str| Request::get(format!("http://a.example{path}")).body(Full::default()).expect("a request");
+        let answers = tokio::join!(
+            sender.clone().send_request(get("/1")),
+            sender.clone().send_request(get("/2")),
+            sender.clone().send_request(get("/shop.Cart/Delete")),
+        );
+        let status = |answer: Result<Response<Incoming>, _>| answer.map(|answer| answer.status().as_u16()).ok();
+        assert_eq!([status(answers.0), status(answers.1), status(answers.2)], [Some(200), Some(200), Some(403)]);
+        let mut differs = get("/");
+        differs.headers_mut().insert("host", HeaderValue::from_static("b.example"));
+        assert_eq!(status(sender.send_request(differs).await), Some(400));
+    });
+    assert_eq!(origin.requests(), 2);
+}
