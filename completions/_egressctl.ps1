@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
             [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
@@ -279,6 +280,21 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;validate' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'egressctl;proxy' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -441,6 +457,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
             [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
@@ -483,6 +500,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;why' {
+            break
+        }
+        'egressctl;help;validate' {
             break
         }
         'egressctl;help;proxy' {

@@ -58,6 +58,9 @@ _egressctl() {
             egressctl,trace)
                 cmd="egressctl__subcmd__trace"
                 ;;
+            egressctl,validate)
+                cmd="egressctl__subcmd__validate"
+                ;;
             egressctl,version)
                 cmd="egressctl__subcmd__version"
                 ;;
@@ -117,6 +120,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,trace)
                 cmd="egressctl__subcmd__help__subcmd__trace"
+                ;;
+            egressctl__subcmd__help,validate)
+                cmd="egressctl__subcmd__help__subcmd__validate"
                 ;;
             egressctl__subcmd__help,version)
                 cmd="egressctl__subcmd__help__subcmd__version"
@@ -179,7 +185,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -719,7 +725,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete logs trace why proxy demo eval api-resources completion version help"
+            opts="create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -999,6 +1005,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__trace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__validate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1514,6 +1534,52 @@ _egressctl() {
                     return 0
                     ;;
                 --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__validate)
+            opts="-f -R -o -n -h --filename --recursive --output --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -35,6 +35,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
@@ -262,6 +263,20 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;validate'= {
+            cand -f 'File, directory or URL with the resources; - reads standard input'
+            cand --filename 'File, directory or URL with the resources; - reads standard input'
+            cand -o 'json for scripts'
+            cand --output 'json for scripts'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -R 'Read the directories below those named by -f, too'
+            cand --recursive 'Read the directories below those named by -f, too'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -408,6 +423,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
@@ -439,6 +455,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;trace'= {
         }
         &'egressctl;help;why'= {
+        }
+        &'egressctl;help;validate'= {
         }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

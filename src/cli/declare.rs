@@ -46,9 +46,7 @@ pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Resu
     let mut failures = Failures::default();
     let mut declared = Vec::new();
     for source in files.read()? {
-        let mut parsed = parse(&source);
-        expressions::add_faults(&mut parsed);
-        let Parsed { resources, places, findings } = parsed;
+        let Parsed { resources, places, findings } = read(&source);
         failures.extend(told(&source, findings, verb, context)?);
         for (mut resource, place) in resources.into_iter().zip(places) {
             if let Err(failure) = settle_namespace(&mut resource, context) {
@@ -62,6 +60,13 @@ pub(crate) fn declared(files: &Files, verb: &str, context: &mut Context) -> Resu
         return Err(Failure::client(format!("no objects passed to {verb}")).into());
     }
     Ok(declared)
+}
+
+/// A text with all that is wrong with it, its expressions included.
+pub(crate) fn read(source: &Source) -> Parsed {
+    let mut parsed = parse(source);
+    expressions::add_faults(&mut parsed);
+    parsed
 }
 
 /// Shows what is to be warned of in a resource, and gives back what refuses it; `text` is where it is declared.
@@ -122,7 +127,10 @@ pub(crate) fn mentioned(files: &Files, context: &mut Context) -> Result<Vec<(Key
 }
 
 /// Gives a resource the namespace of the command where it has none itself; two that differ are refused.
-fn settle_namespace(resource: &mut Resource, context: &Context) -> Result<(), Failure> {
+///
+/// # Errors
+/// What kubectl says of two that differ.
+pub(crate) fn settle_namespace(resource: &mut Resource, context: &Context) -> Result<(), Failure> {
     if !resource.kind.namespaced {
         resource.meta.namespace = None;
         return Ok(());

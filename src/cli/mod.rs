@@ -13,6 +13,7 @@ mod failure;
 mod find;
 mod http;
 mod input;
+mod offline;
 mod output;
 mod selector;
 mod style;

@@ -22,3 +22,4 @@ mod scenario;
 mod trace;
 mod tunnels;
 mod upgrades;
+mod validate;

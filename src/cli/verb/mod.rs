@@ -15,6 +15,7 @@ mod logs;
 mod proxy;
 mod replace;
 mod trace;
+mod validate;
 mod version;
 mod why;
 

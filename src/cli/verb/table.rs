@@ -40,6 +40,7 @@ verbs! {
     logs Logs
     trace Trace
     why Why
+    validate Validate
     proxy Proxy
     demo Demo
     eval Eval

@@ -7,12 +7,13 @@ use crate::cli::context::Context;
 use crate::cli::declare::{Declared, declared};
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::input::Files;
+use crate::cli::offline::{ensure, imply_namespaces};
 use crate::diagnostic::Source;
 use crate::identity::Workload;
 use crate::manifest::parse;
 use crate::registry::{self, MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction, View};
+use crate::resource::Key;
 use crate::resource::kinds::{DEPLOYMENT, NAMESPACE, SERVICE_ACCOUNT};
-use crate::resource::{Key, Kind, Meta, Resource};
 use crate::snapshot::admission::Reviewer;
 use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
 
@@ -105,15 +106,6 @@ pub(super) fn named(from: &str, namespace: &str) -> (String, String) {
     (name.to_owned(), namespace.to_owned())
 }
 
-/// Creates the namespaces that resources stand in and that nothing declares.
-fn imply_namespaces(registry: &MemoryRegistry, resources: &[Resource]) -> Result<(), String> {
-    let declared = |name: &str| resources.iter().any(|one| *one.kind == NAMESPACE && one.meta.name == name);
-    for name in resources.iter().map(Resource::namespace).filter(|name| !name.is_empty() && !declared(name)) {
-        ensure(registry, &NAMESPACE, None, name, serde_json::Map::new())?;
-    }
-    Ok(())
-}
-
 /// Makes up the workload that is said to call, where nothing declares it; says so.
 fn make_up(registry: &MemoryRegistry, (name, namespace): &(String, String)) -> Result<Option<String>, String> {
     if Workload::find(registry, name, namespace).map_err(|error| error.to_string())?.is_some() {
@@ -136,22 +128,4 @@ fn make_up(registry: &MemoryRegistry, (name, namespace): &(String, String)) -> R
         "nothing declares the workload {name} in namespace {namespace}; taken for one with label app={name} and service \
          account {account}"
     )))
-}
-
-fn ensure(
-    registry: &MemoryRegistry,
-    kind: &'static Kind,
-    namespace: Option<&str>,
-    name: &str,
-    body: serde_json::Map<String, serde_json::Value>,
-) -> Result<(), String> {
-    if registry.get(&Key::new(kind, namespace.unwrap_or_default(), name)).map_err(|error| error.to_string())?.is_some()
-    {
-        return Ok(());
-    }
-    crate::resource::name::dns_label(name).map_err(|why| format!("\"{name}\": {why}"))?;
-    let meta = Meta { name: name.to_owned(), namespace: namespace.map(str::to_owned), ..Meta::default() };
-    let resource = Resource { kind, version: kind.versions[0].to_owned(), meta, body, origin: None };
-    let operations = vec![Operation::Create(resource)];
-    registry.commit(Transaction { operations }).map(drop).map_err(|error| error.to_string())
 }

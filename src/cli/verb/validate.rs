@@ -1,0 +1,173 @@
+//! `validate`: what is wrong with files, without a registry and without a proxy.
+
+use std::io::Write as _;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use crate::cli::context::Context;
+use crate::cli::declare::{read, settle_namespace};
+use crate::cli::failure::{Failure, Failures, Outcome};
+use crate::cli::input::Files;
+use crate::cli::offline::imply_namespaces;
+use crate::diagnostic::{Code, FieldPath, Problem, Severity, Source};
+use crate::manifest::{Finding, Locator, Place};
+use crate::registry::{self, MemoryRegistry, Operation, Registry as _, Transaction};
+use crate::resource::Resource;
+use crate::snapshot::Compiler;
+use crate::snapshot::admission::Reviewer;
+
+const EXAMPLES: &str = "Examples:
+  # All that a directory declares, as one whole
+  egressctl validate -f fixtures/scenario
+
+  # Single files; - is standard input
+  egressctl validate -f sleep.yaml -f -
+
+  # For a script: {\"valid\":false,\"problems\":[{\"severity\",\"code\",\"file\",\"line\",\"column\",\"field\",\"message\"}]}
+  egressctl validate -f rules.yaml -o json";
+
+/// Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    files: Files,
+    /// json for scripts
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+    output: Option<String>,
+}
+
+/// What a file declares, and what was found in it.
+struct File {
+    source: Source,
+    declared: Vec<(Resource, Place)>,
+    findings: Vec<Finding>,
+}
+
+impl Arguments {
+    /// Reads all, reviews all together, shows what was found.
+    pub(crate) fn run(self, context: &mut Context) -> Outcome {
+        if self.files.names.is_empty() {
+            return Err(Failure::client("must specify -f").into());
+        }
+        let mut files = Vec::new();
+        for source in self.files.read()? {
+            let parsed = read(&source);
+            let mut failures = Failures::default();
+            let mut declared: Vec<_> = parsed.resources.into_iter().zip(parsed.places).collect();
+            failures.extend(declared.iter_mut().filter_map(|(resource, _)| settle_namespace(resource, context).err()));
+            failures.into_outcome()?;
+            files.push(File { source, declared, findings: parsed.findings });
+        }
+        review(&mut files).map_err(Failure::client)?;
+        match self.output {
+            Some(_) => told_to_scripts(&files, context)?,
+            None => told_to_people(&files, context)?,
+        }
+        let invalid = files.iter().filter(|file| file.count(Severity::Error) > 0).count();
+        if invalid == 0 {
+            return Ok(());
+        }
+        Err(Failure::client(format!("{invalid} of {} files are invalid", files.len())).into())
+    }
+}
+
+impl File {
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.problem.severity == severity).count()
+    }
+
+    fn is_faulty(&self, place: &Place) -> bool {
+        self.findings.iter().any(|finding| finding.problem.is_error() && finding.document == place.document)
+    }
+}
+
+/// Adds what is wrong with the resources of all files together.
+fn review(files: &mut [File]) -> Result<(), String> {
+    let registry = MemoryRegistry::new();
+    let all: Vec<Resource> = files.iter().flat_map(|file| &file.declared).map(|(one, _)| one.clone()).collect();
+    imply_namespaces(&registry, &all)?;
+    for file in files.iter_mut() {
+        for (resource, place) in &file.declared {
+            let created = registry.commit(Transaction { operations: vec![Operation::Create(resource.clone())] });
+            // Two of one name in one file were found when it was read.
+            let fault = created.err().filter(|_| !file.is_faulty(place));
+            file.findings.extend(fault.map(|error| place.finding(refused(&error))));
+        }
+    }
+    let reviewer = Reviewer::new(&registry);
+    for file in files.iter_mut() {
+        let mut found = Vec::new();
+        for (resource, place) in file.declared.iter().filter(|(_, place)| !file.is_faulty(place)) {
+            let problems = reviewer.review(resource).map_err(|error| error.to_string())?;
+            found.extend(problems.into_iter().map(|problem| place.finding(problem)));
+        }
+        file.findings.append(&mut found);
+        file.findings.sort_by_key(|finding| finding.document.start);
+    }
+    if files.iter().all(|file| file.count(Severity::Error) == 0) {
+        // Whatever no resource is at fault for alone.
+        Compiler::default().compile(&registry).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// Why the registry does not take a resource: commonly there is another one of its name.
+fn refused(error: &registry::Error) -> Problem {
+    let (code, at) = match error {
+        registry::Error::AlreadyExists(_) => (Code::Duplicate, FieldPath::of("metadata.name")),
+        _ => (Code::Invalid, FieldPath::of("metadata")),
+    };
+    Problem::error(code, at, error.to_string())
+}
+
+fn told_to_people(files: &[File], context: &mut Context) -> Result<(), Failure> {
+    for file in files {
+        let mut locator = Locator::new(&file.source);
+        for finding in &file.findings {
+            let picture = locator.render(finding, context.color_err);
+            context.say(&picture)?;
+        }
+    }
+    for file in files {
+        let several = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
+        let verdict = match (errors, warnings) {
+            (0, 0) => "valid".to_owned(),
+            (0, warnings) => format!("valid, {}", several(warnings, "warning")),
+            (errors, 0) => format!("invalid, {}", several(errors, "error")),
+            (errors, warnings) => format!("invalid, {}, {}", several(errors, "error"), several(warnings, "warning")),
+        };
+        writeln!(context.out, "{}: {verdict}", crate::diagnostic::visible(&file.source.name))?;
+    }
+    Ok(())
+}
+
+fn told_to_scripts(files: &[File], context: &mut Context) -> Result<(), Failure> {
+    let problems: Vec<Json> = files.iter().flat_map(problems).collect();
+    let valid = files.iter().all(|file| file.count(Severity::Error) == 0);
+    let answer = json!({"valid": valid, "problems": problems});
+    let text = serde_json::to_string_pretty(&answer).map_err(|error| Failure::client(error.to_string()))?;
+    Ok(writeln!(context.out, "{text}")?)
+}
+
+fn problems(file: &File) -> Vec<Json> {
+    let mut locator = Locator::new(&file.source);
+    let one = |finding: &Finding| {
+        let span = locator.span(finding);
+        let (line, column) = file.source.line_column(span.start);
+        let Problem { code, severity, at, message, help, .. } = &finding.problem;
+        json!({
+            "severity": match severity { Severity::Error => "error", Severity::Warning => "warning" },
+            "code": code.name(),
+            "file": &*file.source.name,
+            "line": line,
+            "column": column,
+            "field": at.to_string(),
+            "message": message,
+            "help": help,
+        })
+    };
+    file.findings.iter().map(one).collect()
+}
