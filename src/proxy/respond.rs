@@ -18,6 +18,9 @@ use super::worker::Worker;
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
 content-length: 38\r\nconnection: close\r\n\r\negressctl: too many client connections";
 
+/// Tells that a destination takes no more calls (Envoy's name).
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
+
 /// Names the decision in an answer of ours.
 const DECISION_ID: HeaderName = HeaderName::from_static("x-egress-decision-id");
 
@@ -57,6 +60,9 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
         headers.insert(DECISION_ID, id);
+    }
+    if failure == Failure::Overflow {
+        headers.insert(OVERLOADED, HeaderValue::from_static("true"));
     }
     if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge) {
         // What follows on the connection may be the rest of what could not be understood.
