@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
@@ -19,7 +19,7 @@ use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View a
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
-use super::admin::Answers;
+use super::admin::{Admin, Answers};
 use super::api::{Answer, ListenerStatus, Question, Status, Undecided};
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
@@ -68,7 +68,6 @@ pub(super) async fn serve(running: Running) {
         mut signals,
         ..
     } = running;
-    let drain_timeout = config.drain_timeout;
     let control = Rc::new(Control {
         config,
         addresses,
@@ -96,28 +95,10 @@ pub(super) async fn serve(running: Running) {
                 let answers = Rc::clone(&admin_control);
                 tokio::task::spawn_local(async move { scrapes.serve(answers).await });
             }
-            let asked = async {
-                tokio::select! {
-                    () = signals.next() => {}
-                    () = control.stop.notified() => {}
-                    () = admin.serve(Rc::clone(&admin_control)) => {}
-                }
-            };
-            asked.await;
+            let mut watched = Watched { control: &control, admin: &admin, signals: &mut signals };
+            watched.told_to_stop().await;
             watching.store(false, Ordering::Relaxed);
-            control.draining.store(true, Ordering::Relaxed);
-            let _ = phase.send(Phase::Draining);
-            messages.say(&format!("draining, for at most {} s", drain_timeout.as_secs()));
-            let joined = join(workers, messages.clone());
-            tokio::pin!(joined);
-            tokio::select! {
-                () = &mut joined => return,
-                () = tokio::time::sleep(drain_timeout) => {}
-                () = signals.next() => {}
-                () = admin.serve(admin_control) => {}
-            }
-            let _ = phase.send(Phase::Stopping);
-            joined.await;
+            watched.drain(&phase, workers).await;
         })
         .await;
     keeper.save();
@@ -125,6 +106,48 @@ pub(super) async fn serve(running: Running) {
         messages.say(&unstored.to_string());
     }
     messages.say(&format!("stopped; {} entries recorded", control.recorder.health().entries()));
+}
+
+/// Who may tell a running proxy something: signals, and clients of its admin endpoint.
+struct Watched<'r> {
+    control: &'r Rc<Control>,
+    admin: &'r Admin,
+    signals: &'r mut StopSignals,
+}
+
+impl Watched<'_> {
+    fn answers(&self) -> Rc<dyn Answers> {
+        Rc::<Control>::clone(self.control)
+    }
+
+    /// Until somebody wants the proxy to stop.
+    async fn told_to_stop(&mut self) {
+        let answers = self.answers();
+        tokio::select! {
+            () = self.signals.next() => {}
+            () = self.control.stop.notified() => {}
+            () = self.admin.serve(answers) => {}
+        }
+    }
+
+    /// Lets running calls end, for a while or until a second signal; what runs then is cut off.
+    async fn drain(&mut self, phase: &watch::Sender<Phase>, workers: Vec<std::thread::JoinHandle<()>>) {
+        let (timeout, messages) = (self.control.config.drain_timeout, &self.control.messages);
+        self.control.draining.store(true, Ordering::Relaxed);
+        let _ = phase.send(Phase::Draining);
+        messages.say(&format!("draining, for at most {} s", timeout.as_secs()));
+        let joined = join(workers, messages.clone());
+        tokio::pin!(joined);
+        let answers = self.answers();
+        tokio::select! {
+            () = &mut joined => return,
+            () = tokio::time::sleep(timeout) => {}
+            () = self.signals.next() => {}
+            () = self.admin.serve(answers) => {}
+        }
+        let _ = phase.send(Phase::Stopping);
+        joined.await;
+    }
 }
 
 /// SIGTERM and SIGINT, caught from the moment this is made.

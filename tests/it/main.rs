@@ -1,5 +1,6 @@
 //! Tests that drive the real binary.
 
+mod failures;
 mod harness;
 mod stage;
 
