@@ -32,7 +32,8 @@ pub(super) async fn exchange(
     // One call of many cannot become the whole connection, which a tunnel needs here.
     let alone = request.version() < Version::HTTP_2;
     if request.method() == Method::CONNECT && client.opens_tunnels() && alone {
-        return tunnel::connect(&worker, &client, request).await;
+        // Boxed, so that other calls, which are most, do not carry its room around.
+        return Box::pin(tunnel::connect(&worker, &client, request)).await;
     }
     let time = now();
     // Before anything is done: a call that could not be recorded is not made.

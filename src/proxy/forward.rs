@@ -182,7 +182,8 @@ impl Sending<'_> {
                         unsent = tried.unsent;
                         tried.answer
                     };
-                    let answer = within(timeout, self.worker.limits.response_timeout, self.upload, once).await;
+                    let answer =
+                        Box::pin(within(timeout, self.worker.limits.response_timeout, self.upload, once)).await;
                     Tried { answer, unsent }
                 }
             };
@@ -209,7 +210,7 @@ impl Sending<'_> {
     async fn take_up(&self, place: usize) -> Result<(), Failure> {
         self.closing.keep((None, None));
         let room = match &self.cluster.limits {
-            Some(limits) => Some(self.worker.upstream.room(&self.cluster.name, limits).await?),
+            Some(limits) => Some(Box::pin(self.worker.upstream.room(&self.cluster.name, limits)).await?),
             None => None,
         };
         self.closing.keep((room, self.cluster.balance.enter(place)));

@@ -84,7 +84,7 @@ impl Upstream {
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.multiplexed {
-            return self.send_beside(endpoint, connect_timeout, request).await;
+            return Box::pin(self.send_beside(endpoint, connect_timeout, request)).await;
         }
         while let Some(mut connection) = self.take(endpoint) {
             match connection.sender.try_send_request(request).await {
@@ -186,7 +186,8 @@ impl Upstream {
     }
 
     async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
-        let stream = self.open(endpoint, timeout).await?;
+        // Boxed, so that calls that find a connection, which are most, do not carry its room around.
+        let stream = Box::pin(self.open(endpoint, timeout)).await?;
         let (sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
             .handshake(TokioIo::new(stream))

@@ -69,9 +69,7 @@ fn routes() -> String {
     let route = |path: &str, what: &str| format!("  - {{match: [{{uri: {{exact: {path}}}}}], {what}}}\n");
     let to = |host: &str, more: &str| format!("route: [{{destination: {{host: {host}, port: {{number: 80}}{more}}}}}]");
     let origin = to("origin.example", "");
-    let retried = |on: &str| {
-        format!("{origin}, retries: {{attempts: 1, perTryTimeout: 300ms, retryOn: {on}}}")
-    };
+    let retried = |on: &str| format!("{origin}, retries: {{attempts: 1, perTryTimeout: 300ms, retryOn: {on}}}");
     let mut text = String::from(
         "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: t}\nspec:\n  hosts: [t.example]\n  http:\n",
     );
