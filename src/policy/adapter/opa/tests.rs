@@ -131,3 +131,14 @@ fn what_would_read_the_system_or_the_clock_is_unknown() {
         assert!(told.contains("Unknown function") || told.contains("not available"), "{call}: {told}");
     }
 }
+
+#[test]
+fn brackets_that_would_hold_the_parser_up_are_refused_before_it_sees_them() {
+    let nested = |depth: usize| format!("package p\nallow {{ x := {}1{} }}", "[".repeat(depth), "]".repeat(depth));
+    for depth in [10, 200, 100_000] {
+        let (told, at) = wrong(&nested(depth));
+        assert_eq!(told, "spec.policy[1]: brackets are nested more than 10 deep");
+        assert_eq!(at, "[");
+    }
+    assert_eq!(allow("allow { x := [[[[[1]]]]] }"), "OK");
+}
