@@ -19,6 +19,7 @@ mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;
+mod routing;
 mod scenario;
 mod trace;
 mod tunnels;
