@@ -21,8 +21,8 @@ use super::balance::Live;
 use super::delegate;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
-use super::outbound::{OutboundPolicy, Unregistered};
 use super::matching::{Match, Text};
+use super::outbound::{OutboundPolicy, Unregistered};
 use super::route::{Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
 use super::subnet::Subnet;
@@ -121,13 +121,7 @@ impl Networking {
         RouteTable { sidecars, gateways, gateway_tunnels }
     }
 
-    fn sidecar(
-        &self,
-        namespace: &str,
-        outbound: OutboundPolicy,
-        gateway_labels: &Labels,
-        live: &Kept<Live>,
-    ) -> Scope {
+    fn sidecar(&self, namespace: &str, outbound: OutboundPolicy, gateway_labels: &Labels, live: &Kept<Live>) -> Scope {
         let services = self.services.seen_from(namespace);
         let routing = self.mesh_virtual_services(namespace);
         let mut destinations =

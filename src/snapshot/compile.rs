@@ -67,7 +67,9 @@ impl Compiler {
         load(view, &DESTINATION_RULE)?
             .into_iter()
             .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
-        load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
+        load(view, &VIRTUAL_SERVICE)?
+            .into_iter()
+            .for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
         load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
         let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
         let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
