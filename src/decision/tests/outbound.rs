@@ -65,7 +65,8 @@ fn names_that_nobody_registered_never_lead_to_private_addresses() {
     let open = compiled(SERVICES, OutboundPolicy::AllowAny);
     for request in ["GET http://localhost/", "GET http://db.internal/", "GET http://other.example/"] {
         let call = call(&open, request);
-        let Decision::Forward(way) = judge(&open, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision
+        let Decision::Forward(way) =
+            judge(&open, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision
         else {
             panic!("{request} is passed through");
         };
