@@ -11,6 +11,7 @@ use egressctl::node::{ListenerConfig, NodeConfig, Running, start};
 use egressctl::policy::Enforcement;
 use egressctl::proxy::Limits;
 use egressctl::registry::{Operation, Registry, SqliteRegistry, Transaction};
+use egressctl::routing::OutboundPolicy;
 use egressctl::state::StateDir;
 use tempfile::TempDir;
 
@@ -63,6 +64,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         overrides: Vec::new(),
         name_servers: vec!["127.0.0.1:9".parse().expect("an address")],
         ca_file: None,
+        outbound: OutboundPolicy::default(),
         enforcement: Enforcement::default(),
         proxy_protocol: false,
         drain_timeout: Duration::ZERO,
