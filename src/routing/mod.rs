@@ -11,6 +11,7 @@ mod compile;
 mod delegate;
 mod destinations;
 mod hosts;
+mod index;
 mod matching;
 mod outbound;
 mod outlier;

@@ -6,6 +6,7 @@ use crate::call::{Call, Failure};
 use crate::resource::Origin;
 
 use super::act::{Act, Found};
+use super::index::Index;
 use super::matching::Match;
 
 /// Which route of which VirtualService.
@@ -38,6 +39,8 @@ pub(super) struct Routes {
     pub(super) here: Vec<Route>,
     /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
     pub(super) elsewhere: Vec<(RouteName, &'static str)>,
+    /// Over `here`, where that is many.
+    index: Option<Box<Index>>,
 }
 
 /// One HTTP route.
@@ -75,8 +78,27 @@ impl Route {
 impl Routes {
     /// None yet, at a place where calls come by `http` or `https`.
     pub(super) fn new(scheme: &'static str) -> Self {
-        Self { scheme, here: Vec::new(), elsewhere: Vec::new() }
+        Self { scheme, here: Vec::new(), elsewhere: Vec::new(), index: None }
     }
+
+    /// Makes many routes quick to search, when all are there.
+    pub(super) fn sealed(mut self) -> Self {
+        self.index = Index::of(&self.here).map(Box::new);
+        self
+    }
+
+    /// The first route that holds, with the entry of its `match` that does.
+    fn first(&self, call: &Call) -> Option<(&Route, Option<&Match>)> {
+        match &self.index {
+            Some(index) => index.first(&self.here, call, self.scheme),
+            None => first(&self.here, call, self.scheme),
+        }
+    }
+}
+
+/// The first route that holds, found by asking one after the other.
+pub(super) fn first<'r>(routes: &'r [Route], call: &Call, scheme: &str) -> Option<(&'r Route, Option<&'r Match>)> {
+    routes.iter().find_map(|route| route.holds(call, scheme).map(|condition| (route, condition)))
 }
 
 /// One of several by weight; a single one takes all whatever its weight.
@@ -118,8 +140,7 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
 
 /// What the first route that holds does; [`Failure::NoRoute`] when none holds.
 pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
-    let taken = |route: &'t Route| route.holds(call, routes.scheme).map(|condition| (route, condition));
-    match routes.here.iter().find_map(taken) {
+    match routes.first(call) {
         Some((route, condition)) => route.act.on(call, condition),
         None => Found::nowhere(Failure::NoRoute),
     }
