@@ -63,18 +63,18 @@ pub struct Judgement<'s> {
     pub way: Way<'s>,
 }
 
-/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Unless it
+/// Follows a call from the hop that it came to, a sidecar or the gateway itself, to the last decision. Unless it
 /// has failed by then the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what
 /// it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
-    listener: usize,
+    from: Hop,
     call: &Call,
     spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let mut judgement = follow(snapshot, listener, call, &mut |_| {});
+    let mut judgement = follow(snapshot, from, call, &mut |_| {});
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
     {
@@ -107,18 +107,17 @@ struct Step<'a, 's> {
 }
 
 /// The way of a call through our hops, without the policy; `see` is told of each.
-fn follow<'s>(
-    snapshot: &'s Snapshot,
-    listener: usize,
-    call: &Call,
-    see: &mut impl FnMut(Step<'_, 's>),
-) -> Judgement<'s> {
-    let mut hop = Hop::Sidecar(listener);
+fn follow<'s>(snapshot: &'s Snapshot, from: Hop, call: &Call, see: &mut impl FnMut(Step<'_, 's>)) -> Judgement<'s> {
+    let mut hop = from;
+    let most = match from {
+        Hop::Sidecar(_) => MAX_HOPS,
+        Hop::Gateway(_) => 1,
+    };
     let (mut way, mut edited) = (Way::default(), None);
     let mut delays = [None; MAX_HOPS];
-    for position in 0..MAX_HOPS {
+    for position in 0..most {
         let seen = edited.as_deref().unwrap_or(call);
-        let Found { taken, end } = found(snapshot, hop, seen);
+        let Found { taken, end } = found(snapshot, hop, seen, position == 0);
         see(Step { hop, call: seen, end: &end });
         way.last = taken;
         delays[position] = taken.and_then(|route| route.delay(seen));
@@ -135,16 +134,17 @@ fn follow<'s>(
         way.before = way.last.take();
         hop = Hop::Gateway(port);
     }
-    ended(hop, Err(Failure::NoCluster), way, delays, MAX_HOPS - 1, edited)
+    ended(hop, Err(Failure::NoCluster), way, delays, most - 1, edited)
 }
 
-/// What one hop finds for a call.
-fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Found<'s> {
+/// What one hop finds for a call; `first` where the call came to it from outside.
+fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call, first: bool) -> Found<'s> {
     if call.tunnel().is_some() {
-        return Found { taken: None, end: tunnel::decide(snapshot, hop, call).map(End::Cluster) };
+        return Found { taken: None, end: tunnel::decide(snapshot, hop, call, first).map(End::Cluster) };
     }
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
+        Hop::Gateway(port) if first => snapshot.routes.gateway_from_outside(port, call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),
     }
 }

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure};
+use crate::snapshot::Hop;
 
 use super::tunnel::{Opened, Switched};
 
 /// A client connection of HTTP, or the inside of a tunnel.
 pub(super) struct Client {
-    /// Number of the listener that it came to.
-    pub(super) listener: usize,
+    /// Where it came in: whose calls are judged there first.
+    pub(super) hop: Hop,
     /// The address of its other end.
     pub(super) peer: IpAddr,
     /// Inside a tunnel: what it was opened for.
@@ -29,13 +30,13 @@ pub(super) enum Next {
 }
 
 impl Client {
-    pub(super) fn new(listener: usize, peer: IpAddr) -> Self {
-        Self { listener, peer, within: None, next: RefCell::default() }
+    pub(super) fn new(hop: Hop, peer: IpAddr) -> Self {
+        Self { hop, peer, within: None, next: RefCell::default() }
     }
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority) -> Self {
-        Self { within: Some(authority), ..Self::new(self.listener, self.peer) }
+        Self { within: Some(authority), ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

@@ -41,8 +41,8 @@ pub(super) async fn exchange(
     let held = worker.held();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let listener = client.listener;
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(listener), peer: client.peer };
+    let arrival =
+        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
     let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
         Ok(call) => call,
         Err(failure) => {
@@ -51,7 +51,7 @@ pub(super) async fn exchange(
         }
     };
     let Judgement { hop, decision, checked, edited, way } =
-        judge(&held.snapshot, listener, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+        judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = Rc::<Upload>::default();
