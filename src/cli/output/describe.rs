@@ -10,6 +10,7 @@ use super::go;
 use crate::diagnostic::Problems;
 use crate::policy::feed::shown_url;
 use crate::registry::merge::LAST_APPLIED;
+use crate::resource::kinds::secret::sizes;
 use crate::resource::{Labels, Resource};
 
 /// Blanks between a label and its value.
@@ -37,7 +38,8 @@ struct Section {
 }
 
 /// The kinds that have a layout of their own; all others show every field.
-const SECTIONS: &[Section] = &[Section { kind: ("Namespace", ""), write: namespace }];
+const SECTIONS: &[Section] =
+    &[Section { kind: ("Namespace", ""), write: namespace }, Section { kind: ("Secret", ""), write: secret }];
 
 /// Describes a resource.
 pub(crate) fn describe(resource: &Resource) -> Description {
@@ -68,6 +70,18 @@ fn namespace(resource: &Resource, description: &mut Description) {
     description.pair(0, "Status", phase.and_then(Json::as_str).unwrap_or("Active"));
     for line in ["", "No resource quota.", "", "No LimitRange resource."] {
         description.plain(line);
+    }
+}
+
+/// Keys and lengths; the values are nobody's business.
+fn secret(resource: &Resource, description: &mut Description) {
+    description.plain("");
+    description.pair(0, "Type", resource.body.get("type").and_then(Json::as_str).unwrap_or_default());
+    for line in ["", "Data", "===="] {
+        description.plain(line);
+    }
+    for (key, bytes) in sizes(&resource.body) {
+        description.pair(0, key, &format!("{bytes} bytes"));
     }
 }
 
