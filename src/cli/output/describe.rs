@@ -241,7 +241,7 @@ fn capital(word: String) -> String {
 mod tests {
     use super::*;
     use crate::resource::Meta;
-    use crate::resource::kinds::STDIO;
+    use crate::resource::kinds::{SECRET, STDIO};
     use serde_json::json;
 
     fn resource(spec: Json) -> Resource {
@@ -317,6 +317,27 @@ mod tests {
         for (key, expected) in table {
             assert_eq!(label(key), expected);
         }
+    }
+
+    #[test]
+    fn of_a_secret_only_keys_and_lengths_are_shown() {
+        let meta = Meta { name: "certs".into(), namespace: Some("istio-system".into()), ..Meta::default() };
+        let body = json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "Y2VydA==", "tls.key": "a2V5"}});
+        let body = body.as_object().expect("a map").clone();
+        let secret = Resource { kind: &SECRET, version: "v1".into(), meta, body, origin: None };
+        insta::assert_snapshot!(text(&secret), @r"
+        Name:         certs
+        Namespace:    istio-system
+        Labels:       <none>
+        Annotations:  <none>
+
+        Type:  kubernetes.io/tls
+
+        Data
+        ====
+        tls.crt:  4 bytes
+        tls.key:  3 bytes
+        ");
     }
 
     #[test]
