@@ -18,7 +18,7 @@ use egressctl::expr::{Scratch, Timestamp};
 use egressctl::manifest::parse;
 use egressctl::policy::Spend;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
+use egressctl::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
 const SCENARIO: [&str; 3] = [
     include_str!("../fixtures/scenario/sleep.yaml"),
@@ -124,7 +124,7 @@ fn run(scene: &Scene, calls: u32) {
 }
 
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
-    let judged = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
+    let judged = judge(snapshot, Hop::Sidecar(0), call, Spend::Take, scratch, &mut |_| {});
     let outcome = Outcome {
         status: 200,
         failure: None,
@@ -188,7 +188,8 @@ fn scenario() -> f64 {
     let snapshot = compiler().compile(&registry).expect("it compiles");
     let call = call(&snapshot, "/sport");
     let mut scratch = Scratch::new();
-    let reporter = snapshot.reporter(judge(&snapshot, 0, &call, Spend::Take, &mut scratch, &mut |_| {}).hop);
+    let reporter =
+        snapshot.reporter(judge(&snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut scratch, &mut |_| {}).hop);
     let bag = CallBag::new(&call, None, reporter);
     let mut best = Duration::MAX;
     for _ in 0..ROUNDS {

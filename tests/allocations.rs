@@ -13,7 +13,7 @@ use egressctl::policy::Spend;
 use egressctl::policy::list::{List, Sought};
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
 use egressctl::resource::kinds::listchecker::EntryType;
-use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
+use egressctl::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -63,7 +63,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
 /// Allocations of judging and reporting one call, and the lines it makes.
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
     let before = dhat::HeapStats::get().total_blocks;
-    let judgement = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
+    let judgement = judge(snapshot, Hop::Sidecar(0), call, Spend::Take, scratch, &mut |_| {});
     assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
     let outcome = Outcome {
         status: 200,

@@ -25,7 +25,7 @@ pub use asked::{Asked, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
 pub use way::{Outgoing, Way};
 
-/// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway again is a loop.
+/// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
 const MAX_HOPS: usize = 2;
 
 /// What shall be done with a call.
@@ -63,18 +63,18 @@ pub struct Judgement<'s> {
     pub way: Way<'s>,
 }
 
-/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Unless it
-/// has failed by then the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what
-/// it looks at.
+/// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
+/// decision. Unless it has failed by then the policy is asked: checks, then quotas, which are taken or only looked at.
+/// `see` is told of what it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
-    listener: usize,
+    hop: Hop,
     call: &Call,
     spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let mut judgement = follow(snapshot, listener, call, &mut |_| {});
+    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
     {
@@ -107,16 +107,14 @@ struct Step<'a, 's> {
 }
 
 /// The way of a call through our hops, without the policy; `see` is told of each.
-fn follow<'s>(
-    snapshot: &'s Snapshot,
-    listener: usize,
-    call: &Call,
-    see: &mut impl FnMut(Step<'_, 's>),
-) -> Judgement<'s> {
-    let mut hop = Hop::Sidecar(listener);
+fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl FnMut(Step<'_, 's>)) -> Judgement<'s> {
+    let hops = match hop {
+        Hop::Sidecar(_) => MAX_HOPS,
+        Hop::Gateway(_) => 1,
+    };
     let (mut way, mut edited) = (Way::default(), None);
     let mut delays = [None; MAX_HOPS];
-    for position in 0..MAX_HOPS {
+    for position in 0..hops {
         let seen = edited.as_deref().unwrap_or(call);
         let Found { taken, end } = found(snapshot, hop, seen);
         see(Step { hop, call: seen, end: &end });
@@ -135,7 +133,7 @@ fn follow<'s>(
         way.before = way.last.take();
         hop = Hop::Gateway(port);
     }
-    ended(hop, Err(Failure::NoCluster), way, delays, MAX_HOPS - 1, edited)
+    ended(hop, Err(Failure::NoCluster), way, delays, hops - 1, edited)
 }
 
 /// What one hop finds for a call.

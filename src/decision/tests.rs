@@ -49,7 +49,9 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
+    match judge(snapshot, Hop::Sidecar(0), &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {})
+        .decision
+    {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Answer(answer) => format!("answer {}", answer.status),
         Decision::Forward(way) => match &way.cluster.target {
@@ -89,7 +91,7 @@ fn the_scenario_leaves_through_the_gateway_over_tls() {
     assert_eq!(outcome(&snapshot, "GET http://edition.cnn.com/politics"), "edition.cnn.com:443 tls edition.cnn.com");
     let judged = judge(
         &snapshot,
-        0,
+        Hop::Sidecar(0),
         &call(&snapshot, "GET http://edition.cnn.com/politics"),
         Spend::Take,
         &mut Scratch::new(),
@@ -339,12 +341,12 @@ spec: {value: request.path}
             let snapshot = snapshot(&format!("{SITE}{PARTS}{}", rules(&conditions)));
             let call = call(&snapshot, &format!("GET http://site.example{path}{header}"));
             let mut asked = std::collections::HashMap::new();
-            let judgement = judge(&snapshot, 0, &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
+            let judgement = judge(&snapshot, Hop::Sidecar(0), &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
                 if let policy::Seen::Rule { rule, matched } = seen {
                     asked.insert(rule.name.to_string(), matched.map_err(|error| error.to_string()));
                 }
             });
-            let explained = explain(&snapshot, 0, &call);
+            let explained = explain(&snapshot, Hop::Sidecar(0), &call);
             let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
@@ -380,7 +382,7 @@ fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
     {
         return format!("{failure:?}");
     }
-    match judge(snapshot, 0, &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
+    match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Answer(answer) => format!("{answer:?}"),
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {

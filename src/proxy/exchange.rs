@@ -10,6 +10,7 @@ use crate::call::{Arrival, Call, Failure, normalize};
 use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
+use crate::snapshot::Hop;
 use crate::upstream::{ResponseBody, Upload};
 
 use super::body::AnswerBody;
@@ -50,8 +51,14 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision, checked, edited, way } =
-        judge(&held.snapshot, listener, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+    let Judgement { hop, decision, checked, edited, way } = judge(
+        &held.snapshot,
+        Hop::Sidecar(listener),
+        &call,
+        Spend::Take,
+        &mut worker.scratch.borrow_mut(),
+        &mut |_| {},
+    );
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = Rc::<Upload>::default();

@@ -157,7 +157,7 @@ impl Asked {
         let held = Rc::clone(&self.held);
         let Judgement { hop, decision, checked, .. } = judge(
             &held.snapshot,
-            client.listener,
+            Hop::Sidecar(client.listener),
             &self.call,
             Spend::Take,
             &mut worker.scratch.borrow_mut(),
