@@ -85,7 +85,7 @@ pub fn judge<'s>(
     let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
     if checked.refused().is_none() {
         let service = match &judgement.decision {
-            Decision::Forward(way) => &way.cluster.host,
+            Decision::Forward(way) => way.cluster.service(judged).0,
             Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);

@@ -1,5 +1,6 @@
 //! Tables of resources and calls: where each call goes.
 
+mod outbound;
 mod routes;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +12,7 @@ use crate::diagnostic::Source;
 use crate::expr::Timestamp;
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use crate::routing::Target;
+use crate::routing::{Carries, Endpoint, OutboundPolicy, Target};
 use crate::snapshot::{Compiler, ListenerSpec};
 
 const SLEEP: &str = include_str!("../../fixtures/scenario/sleep.yaml");
@@ -19,6 +20,10 @@ const SCENARIO: &str = include_str!("../../fixtures/scenario/01-egress-gateway.y
 
 /// The snapshot of some manifests, for a sidecar of sleep in namespace default.
 fn snapshot(manifests: &str) -> Snapshot {
+    compiled(manifests, OutboundPolicy::RegistryOnly)
+}
+
+fn compiled(manifests: &str, outbound: OutboundPolicy) -> Snapshot {
     let registry = MemoryRegistry::new();
     let parsed = parse(&Source::new("test", format!("{SLEEP}\n---\n{manifests}")));
     let errors: Vec<_> = parsed.findings.iter().filter(|finding| finding.problem.is_error()).collect();
@@ -30,7 +35,7 @@ fn snapshot(manifests: &str) -> Snapshot {
     }
     registry.commit(Transaction { operations }).expect("a valid change");
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Compiler { listeners: vec![listener], ..Compiler::default() }.compile(&registry).expect("it compiles")
+    Compiler { listeners: vec![listener], outbound, ..Compiler::default() }.compile(&registry).expect("it compiles")
 }
 
 fn call(snapshot: &Snapshot, request: &str) -> Call {
@@ -49,22 +54,21 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, Hop::Sidecar(0), &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {})
-        .decision
-    {
+    let call = call(snapshot, request);
+    match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Answer(answer) => format!("answer {}", answer.status),
-        Decision::Forward(way) => match &way.cluster.target {
-            Target::Endpoints(endpoints) => match endpoints.first() {
-                None => "no endpoint".into(),
-                Some(endpoint) => {
-                    let tls = endpoint.tls.as_ref().map(|tls| format!(" tls {}", tls.sni)).unwrap_or_default();
-                    format!("{}:{}{tls}", endpoint.address, endpoint.port)
-                }
-            },
-            Target::Gateway(port) => format!("gateway {port}"),
+        Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
+            (Some(endpoint), _) => at(&endpoint),
+            (None, Target::Endpoints(endpoints)) => endpoints.first().map_or_else(|| "no endpoint".into(), at),
+            (None, Target::Gateway(port)) => format!("gateway {port}"),
         },
     }
+}
+
+fn at(endpoint: &Endpoint) -> String {
+    let tls = endpoint.tls.as_ref().map(|tls| format!(" tls {}", tls.sni)).unwrap_or_default();
+    format!("{}:{}{tls}", endpoint.address, endpoint.port)
 }
 
 #[track_caller]
@@ -377,7 +381,7 @@ fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
     if let Some(host) = reached.host {
         call.means(host);
     }
-    if reached.carries == crate::routing::Carries::Tls
+    if reached.carries == Carries::Tls
         && let Err(failure) = call.confirm(name.map(Into::into))
     {
         return format!("{failure:?}");

@@ -22,10 +22,12 @@ use super::delegate;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text};
+use super::outbound::{OutboundPolicy, Unregistered};
 use super::route::{Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
-use super::tunnel::{Servers, Tunnels};
-use super::{PortRoutes, RouteTable, SidecarHost};
+use super::subnet::Subnet;
+use super::tunnel::Servers;
+use super::{PortRoutes, RouteTable, Scope, SidecarHost};
 
 /// The namespace of the gateway and of what applies to the whole mesh.
 pub const GATEWAY_NAMESPACE: &str = "istio-system";
@@ -106,19 +108,20 @@ impl Networking {
     }
 
     /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
-    pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels, live: &Kept<Live>) -> RouteTable {
-        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels, live));
-        let (sidecars, sidecar_tunnels) = sidecars.unzip();
-        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
-        RouteTable { sidecars, gateways, sidecar_tunnels, gateway_tunnels }
-    }
-
-    fn sidecar(
+    pub fn compile(
         &self,
-        namespace: &str,
+        namespaces: &[&str],
+        outbound: OutboundPolicy,
         gateway_labels: &Labels,
         live: &Kept<Live>,
-    ) -> (HostTable<Arc<SidecarHost>>, Tunnels) {
+    ) -> RouteTable {
+        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, outbound, gateway_labels, live));
+        let sidecars = sidecars.collect();
+        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
+        RouteTable { sidecars, gateways, gateway_tunnels }
+    }
+
+    fn sidecar(&self, namespace: &str, outbound: OutboundPolicy, gateway_labels: &Labels, live: &Kept<Live>) -> Scope {
         let services = self.services.seen_from(namespace);
         let routing = self.mesh_virtual_services(namespace);
         let mut destinations =
@@ -142,7 +145,7 @@ impl Networking {
             }
         }
         let tunnels = self.sidecar_tunnels(namespace, &services, only_routed.into_iter(), &mut destinations);
-        (table, tunnels)
+        Scope { hosts: table, tunnels, unregistered: Unregistered::new(outbound) }
     }
 
     /// The VirtualServices that sidecars of a namespace follow, one for each host: those that only the namespace itself
@@ -336,9 +339,11 @@ fn ends_tls(server: &Server) -> bool {
     })
 }
 
-/// The names by which sidecars of a namespace know a service: of a Service of the mesh also the short ones.
+/// The names by which sidecars of a namespace know a service: also its addresses, and of a Service of the mesh the short
+/// ones.
 fn names(service: &Service, namespace: &str) -> Vec<String> {
     let mut names = vec![service.host.clone()];
+    names.extend(service.addresses.iter().filter_map(Subnet::as_host));
     if let Some(short) = service.host.strip_suffix(".svc.cluster.local") {
         names.push(format!("{short}.svc"));
         names.push(short.to_owned());

@@ -101,14 +101,17 @@ impl Tunnels {
                 carries => Some(Reached { carries, host: (!host.starts_with('*')).then_some(host) }),
             },
             // Which service is meant, the server name will tell.
-            None => table
-                .values()
-                .any(|port| port.carries() == Carries::Tls)
-                .then_some(Reached { carries: Carries::Tls, host: None }),
+            None => self.has(port, Carries::Tls).then_some(Reached { carries: Carries::Tls, host: None }),
         }
     }
 
-    fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
+    /// Whether anything on a port carries this.
+    pub(super) fn has(&self, port: u16, carries: Carries) -> bool {
+        self.ports.get(&port).is_some_and(|table| table.values().any(|port| port.carries() == carries))
+    }
+
+    /// The host that an address is declared for.
+    pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
         let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
         found.map(|(_, host)| &**host)
     }
@@ -197,8 +200,8 @@ impl Route {
 /// How a cluster without endpoints of its own is reached: where the caller wanted to go (Istio's resolution NONE).
 #[derive(Debug)]
 pub struct Original {
-    /// The port that is dialled.
-    pub(super) port: u16,
+    /// The port that is dialled; the caller's, if none is given.
+    pub(super) port: Option<u16>,
     /// Addresses that the service is declared for; only to these a caller may be connected by address.
     pub(super) addresses: Vec<Subnet>,
     /// The private addresses that a name may lead to.
@@ -212,6 +215,14 @@ pub struct Original {
 }
 
 impl Cluster {
+    /// Host and port of the service; of what is passed through, those of the call.
+    pub fn service<'c>(&'c self, call: &'c Call) -> (&'c str, u16) {
+        match self.port {
+            0 => (call.authority().host(), call.authority().port()),
+            port => (&self.host, port),
+        }
+    }
+
     /// The endpoint of a call into a cluster that is reached where the caller wanted to go; `None` where the cluster has
     /// its own. An address that is not declared for the service is not dialled: its name is.
     pub fn original(&self, call: &Call) -> Option<Endpoint> {
@@ -228,8 +239,8 @@ impl Cluster {
             true => Arc::new(TlsSettings { sni: host.to_owned(), ..TlsSettings::clone(tls) }),
             false => Arc::clone(tls),
         };
-        let endpoint =
-            Endpoint::new(address, original.port, original.tls.as_ref().map(named), original.private.clone());
+        let port = original.port.unwrap_or(call.authority().port());
+        let endpoint = Endpoint::new(address, port, original.tls.as_ref().map(named), original.private.clone());
         Some(endpoint.speaking(original.multiplexed))
     }
 }
