@@ -11,7 +11,7 @@ use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Upload};
+use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
@@ -61,7 +61,7 @@ pub(super) async fn exchange(
     );
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
-    let upload = Rc::<Upload>::default();
+    let upload = client.upload();
     let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
     if !way.delay.is_zero() {
         closing.delayed();
