@@ -10,7 +10,7 @@ use crate::call::{Arrival, Call, Failure, normalize};
 use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
-use crate::upstream::{ResponseBody, Upload};
+use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
@@ -54,7 +54,7 @@ pub(super) async fn exchange(
         judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
-    let upload = Rc::<Upload>::default();
+    let upload = client.upload();
     let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
     if !way.delay.is_zero() {
         closing.delayed();
