@@ -27,5 +27,5 @@ fn call(url: &str, chance: u64) -> Call {
 fn arrived(head: http::request::Builder, chance: u64) -> Call {
     let head = head.body(()).expect("a head").into_parts().0;
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer }).expect("a call")
+    normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer, tls: None }).expect("a call")
 }
