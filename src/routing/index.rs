@@ -198,7 +198,8 @@ mod tests {
 
     fn path() -> impl Strategy<Value = Text> {
         let text = "/[ab]{0,3}".prop_map(String::into_boxed_str);
-        let regex = prop::sample::select(vec!["/a.*", "/a|/b", "(?i)/ab?", ".*b", "/(a|b)+", "/a{0,2}b?", "[/][ab]a", ""]);
+        let regex =
+            prop::sample::select(vec!["/a.*", "/a|/b", "(?i)/ab?", ".*b", "/(a|b)+", "/a{0,2}b?", "[/][ab]a", ""]);
         prop_oneof![
             text.clone().prop_map(Text::Exact),
             text.clone().prop_map(Text::Prefix),
