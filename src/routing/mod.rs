@@ -38,6 +38,7 @@ pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
 pub use private::Private;
 pub use route::{Considered, RouteName};
+pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 

@@ -5,6 +5,7 @@ mod harness;
 mod stage;
 
 mod actions;
+mod analyze;
 mod balance;
 mod cli;
 mod eval;
