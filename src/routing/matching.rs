@@ -72,7 +72,12 @@ impl fmt::Display for Text {
             Text::ExactIgnoringCase(text) => write!(f, "is not {text:?} in any letter case"),
             Text::Prefix(text) => write!(f, "does not begin with {text:?}"),
             Text::PrefixIgnoringCase(text) => write!(f, "does not begin with {text:?} in any letter case"),
-            Text::Regex(regex) => write!(f, "does not match {}", regex.as_str()),
+            Text::Regex(regex) => {
+                let whole = regex.as_str();
+                // As its author wrote it, without the anchors of `full`.
+                let written = whole.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(whole);
+                write!(f, "does not match the regex {written:?}")
+            }
             Text::Present => f.write_str("is missing"),
         }
     }
