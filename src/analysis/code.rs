@@ -65,6 +65,8 @@ codes! {
     NOT_FOUND IST0101 Error "Something that is referred to does not exist";
     INVALID IST0106 Error "A resource breaks the rules of its kind";
     MESH_HOST_CONFLICT IST0109 Error "VirtualServices of the sidecars define the same host";
+    SIDECARS_OF_ONE_POD IST0110 Error "Several Sidecars select the same workload";
+    SIDECARS_WITHOUT_SELECTOR IST0111 Error "Several Sidecars of a namespace have no selector";
     PORT_REQUIRED IST0112 Error "A destination has several ports, and none is named";
     PORT_NAME IST0118 Info "A port's name does not tell its protocol";
     NO_WORKLOAD IST0127 Warning "No workload has the labels that are asked for";
@@ -79,6 +81,7 @@ codes! {
     SUBSET_WITHOUT_EFFECT IST0140 Warning "A subset has no effect at a gateway";
     GATEWAY_CONFLICT IST0145 Error "Gateways have selector, port and hosts in common";
     CLAIMS_WITHOUT_AUTHENTICATION IST0149 Error "Routes look at JWT claims, but nothing verifies tokens";
+    INVALID_CREDENTIAL IST0161 Error "A Gateway's credential holds no certificate and key";
     PORT_NOT_ON_SERVICE IST0162 Warning "A Gateway's port is not one of its workload's Service";
     SUBSET_WITHOUT_PODS IST0173 Error "A subset selects nothing";
     UNKNOWN_HOST IST0174 Warning "A DestinationRule's host is not registered";

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::FieldPath;
 use crate::resource::kinds::gateway::{Gateway, ServerTls};
+use crate::resource::kinds::secret::Secret;
 use crate::routing::covers;
 
-use super::code::{DUPLICATE_CERTIFICATE, GATEWAY_CONFLICT, NOT_FOUND, PORT_NOT_ON_SERVICE};
+use super::code::{DUPLICATE_CERTIFICATE, GATEWAY_CONFLICT, INVALID_CREDENTIAL, NOT_FOUND, PORT_NOT_ON_SERVICE};
 use super::model::{Item, go_list, has, selector_text};
 use super::{Findings, Model};
 
@@ -17,6 +18,7 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
             found.add(&NOT_FOUND, &item.resource, FieldPath::of("spec.selector"), message);
         } else {
             ports(model, item, found);
+            credentials(model, item, found);
         }
         conflicts(model, item, found);
         certificates(model, item, found);
@@ -49,6 +51,44 @@ fn ports(model: &Model<'_>, item: &Item<Gateway>, found: &mut Findings) {
         );
         found.add(&PORT_NOT_ON_SERVICE, &item.resource, at, message);
     }
+}
+
+/// Secrets that are not there, in the namespace of the gateway's workload, or hold no certificate.
+fn credentials(model: &Model<'_>, item: &Item<Gateway>, found: &mut Findings) {
+    let Some(pod) = model.pods_with(&item.spec.selector).next() else { return };
+    for (index, server) in item.spec.servers.iter().enumerate() {
+        let Some(tls) = server.tls.as_ref().filter(|tls| !tls.credential_name.is_empty()) else { continue };
+        let at = FieldPath::of("spec.servers").index(index).field("tls").field("credentialName");
+        let secret = model
+            .secrets
+            .iter()
+            .find(|secret| secret.namespace() == pod.namespace() && secret.resource.meta.name == tls.credential_name);
+        match secret {
+            None => {
+                let message = format!("Referenced credentialName not found: {:?}", tls.credential_name);
+                found.add(&NOT_FOUND, &item.resource, at, message);
+            }
+            Some(secret) if !holds_certificate(&secret.spec) => {
+                let message = format!(
+                    "The credential referenced by the Gateway {} in namespace {} is invalid, which can cause the traffic not \
+                     to work as expected.",
+                    item.resource.meta.name,
+                    item.namespace()
+                );
+                found.add(&INVALID_CREDENTIAL, &item.resource, at, message);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whether a Secret has a certificate and a key in PEM, under either of the names that Istio reads.
+fn holds_certificate(secret: &Secret) -> bool {
+    let pem = |names: [&str; 2], what: &str| {
+        let value = names.iter().find_map(|name| secret.get(name)).unwrap_or_default();
+        String::from_utf8_lossy(&value).contains(&format!("{what}-----"))
+    };
+    pem(["tls.crt", "cert"], "-----BEGIN CERTIFICATE") && pem(["tls.key", "key"], "PRIVATE KEY")
 }
 
 /// Other Gateways of the same workload with a server on the same port for hosts of this one.

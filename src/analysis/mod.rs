@@ -12,6 +12,7 @@ mod model;
 mod schema;
 mod service_entries;
 mod services;
+mod sidecars;
 mod virtual_services;
 
 #[cfg(test)]
@@ -67,6 +68,7 @@ static ANALYZERS: &[Analyzer] = &[
     Analyzer { run: destination_rules::analyze },
     Analyzer { run: service_entries::analyze },
     Analyzer { run: services::analyze },
+    Analyzer { run: sidecars::analyze },
 ];
 
 /// A fault of a resource that was found before it could be looked at together with others.

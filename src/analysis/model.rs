@@ -6,9 +6,13 @@ use crate::identity::Cluster;
 use crate::registry::{ListQuery, Result, View};
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
-use crate::resource::kinds::service_entry::{Endpoint, ServiceEntry};
+use crate::resource::kinds::secret::Secret;
+use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::{MESH, VirtualService};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, POD, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
+use crate::resource::kinds::{
+    DESTINATION_RULE, GATEWAY, POD, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
+};
 use crate::resource::{Kind, Labels, Resource, Typed};
 use crate::routing::{covers, exported, qualify};
 
@@ -65,6 +69,8 @@ pub(super) struct Model<'v> {
     pub(super) destination_rules: Vec<Item<DestinationRule>>,
     pub(super) service_entries: Vec<Item<ServiceEntry>>,
     pub(super) services: Vec<Item<Service>>,
+    pub(super) sidecars: Vec<Item<Sidecar>>,
+    pub(super) secrets: Vec<Item<Secret>>,
     /// Stored ones and those that Deployments stand for.
     pub(super) pods: Vec<Resource>,
     /// Services of the mesh come before ServiceEntries.
@@ -83,6 +89,8 @@ impl<'v> Model<'v> {
             destination_rules: items(view, &DESTINATION_RULE)?,
             service_entries,
             services,
+            sidecars: items(view, &SIDECAR)?,
+            secrets: items(view, &SECRET)?,
             pods: Cluster::new(view).list(&ListQuery::all(&POD))?,
             hosts,
         })
@@ -193,7 +201,7 @@ fn of_entry(entry: &Item<ServiceEntry>) -> impl Iterator<Item = Registered> {
         namespace: namespace.to_owned(),
         ports: spec.ports.iter().map(|port| RegisteredPort { number: port.number }).collect(),
         selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()),
-        endpoints: spec.endpoints.iter().map(|Endpoint { labels, .. }| labels.clone()).collect(),
+        endpoints: spec.endpoints.iter().map(|endpoint| endpoint.labels.clone()).collect(),
         export_to: spec.export_to.clone(),
     })
 }

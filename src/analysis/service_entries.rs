@@ -41,9 +41,12 @@ fn workloads(model: &Model<'_>, item: &Item<ServiceEntry>, found: &mut Findings)
     }
 }
 
+/// A ServiceEntry and the place of one of its ports.
+type Entry<'m> = (&'m Item<ServiceEntry>, usize);
+
 /// Entries that some namespace sees together, with different protocols for one host and port: the older decides.
 fn protocols(model: &Model<'_>, found: &mut Findings) {
-    let mut by_place: BTreeMap<(&str, u32), Vec<(&Item<ServiceEntry>, usize)>> = BTreeMap::new();
+    let mut by_place: BTreeMap<(&str, u32), Vec<Entry<'_>>> = BTreeMap::new();
     for item in &model.service_entries {
         for (index, port) in item.spec.ports.iter().enumerate() {
             for host in &item.spec.hosts {
@@ -52,8 +55,7 @@ fn protocols(model: &Model<'_>, found: &mut Findings) {
         }
     }
     for ((host, number), entries) in by_place {
-        let protocol =
-            |(item, index): &(&Item<ServiceEntry>, usize)| item.spec.ports[*index].protocol.to_ascii_uppercase();
+        let protocol = |(item, index): &Entry<'_>| item.spec.ports[*index].protocol.to_ascii_uppercase();
         for one in &entries {
             let together: Vec<_> = entries.iter().filter(|other| see_each_other(one.0, other.0)).collect();
             let protocols: BTreeSet<_> = together.iter().map(|entry| protocol(entry)).collect();

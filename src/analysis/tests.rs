@@ -410,3 +410,54 @@ fn the_scenario_has_nothing_but_what_istioctl_says_of_it() {
           edition.cnn.com at port number:443"]
     );
 }
+
+#[test]
+fn credentials_of_gateways_are_certificates_with_keys() {
+    let tls = "tls: {mode: SIMPLE, credentialName: cert}";
+    let server = format!("[{{port: {{number: 443, name: https, protocol: HTTPS}}, hosts: [a.com], {tls}}}]");
+    let secret = |data: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: cert, namespace: istio-system}}\nstringData: {data}\n---\n"
+        )
+    };
+    let at = "Gateway default/out spec.servers[0].tls.credentialName";
+    assert_eq!(
+        of("IST01", &gateway("out", &server)),
+        [format!("IST0101 {at}: Referenced credentialName not found: \"cert\"")]
+    );
+    assert_eq!(
+        of("IST01", &(gateway("out", &server) + &secret("{tls.crt: a, tls.key: b}"))),
+        [format!(
+            "IST0161 {at}: The credential referenced by the Gateway out in namespace default is invalid, which can cause the \
+             traffic not to work as expected."
+        )]
+    );
+    let good = "{tls.crt: '-----BEGIN CERTIFICATE-----', tls.key: '-----BEGIN PRIVATE KEY-----'}";
+    assert_eq!(of("IST01", &(gateway("out", &server) + &secret(good))), [""; 0]);
+}
+
+#[test]
+fn one_sidecar_is_for_a_workload() {
+    let sidecar = |name: &str, selector: &str| {
+        networking("Sidecar", name, &format!("{{{selector}egress: [{{hosts: ['./*']}}]}}"))
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: sleep, labels: {app: sleep}}\nspec: {containers: [{name: c, image: \
+               c}]}\n---\n";
+    let of_sleep = "workloadSelector: {labels: {app: sleep}}, ";
+    assert_eq!(
+        of("IST01", &sidecar("a", of_sleep)),
+        ["IST0101 Sidecar default/a spec.workloadSelector.labels: Referenced selector not found: \"app=sleep\""]
+    );
+    let message = "The Sidecars [a b] in namespace \"default\" select the same workload pod \"sleep\", which can lead to \
+                   undefined behavior.";
+    assert_eq!(
+        of("IST01", &(pod.to_owned() + &sidecar("a", of_sleep) + &sidecar("b", of_sleep))),
+        ["a", "b"].map(|name| format!("IST0110 Sidecar default/{name} metadata.name: {message}"))
+    );
+    let message =
+        "The Sidecars [a b] in namespace \"default\" have no workload selector, which can lead to undefined behavior.";
+    assert_eq!(
+        of("IST01", &(sidecar("a", "") + &sidecar("b", ""))),
+        ["a", "b"].map(|name| format!("IST0111 Sidecar default/{name} metadata.name: {message}"))
+    );
+}

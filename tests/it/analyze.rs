@@ -49,7 +49,10 @@ fn thresholds_decide_what_is_shown_and_what_fails() {
     let line = "analyze --use-kube=false -A";
     let scenario = fixture("scenario");
     let warned = scene.run(&format!("{line} {scenario}")).output();
-    assert!(warned.starts_with("Warning [IST0129] (DestinationRule default/originate-tls-for-edition-cnn-com "), "{warned}");
+    assert!(
+        warned.starts_with("Warning [IST0129] (DestinationRule default/originate-tls-for-edition-cnn-com "),
+        "{warned}"
+    );
     assert!(warned.contains("01-egress-gateway.yaml:77) DestinationRule"), "{warned}");
     let failed = scene.run(&format!("{line} --failure-threshold warning {scenario}")).finish();
     assert_eq!((failed.code, failed.stdout.as_str()), (Some(79), warned.as_str()));
