@@ -420,20 +420,24 @@ fn credentials_of_gateways_are_certificates_with_keys() {
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: cert, namespace: istio-system}}\nstringData: {data}\n---\n"
         )
     };
+    let credentials = |text: &str| {
+        let other = |line: &String| !line.starts_with("IST0133");
+        of("IST01", text).into_iter().filter(other).collect::<Vec<_>>()
+    };
     let at = "Gateway default/out spec.servers[0].tls.credentialName";
     assert_eq!(
-        of("IST01", &gateway("out", &server)),
+        credentials(&gateway("out", &server)),
         [format!("IST0101 {at}: Referenced credentialName not found: \"cert\"")]
     );
     assert_eq!(
-        of("IST01", &(gateway("out", &server) + &secret("{tls.crt: a, tls.key: b}"))),
+        credentials(&(gateway("out", &server) + &secret("{tls.crt: a, tls.key: b}"))),
         [format!(
             "IST0161 {at}: The credential referenced by the Gateway out in namespace default is invalid, which can cause the \
              traffic not to work as expected."
         )]
     );
     let good = "{tls.crt: '-----BEGIN CERTIFICATE-----', tls.key: '-----BEGIN PRIVATE KEY-----'}";
-    assert_eq!(of("IST01", &(gateway("out", &server) + &secret(good))), [""; 0]);
+    assert_eq!(credentials(&(gateway("out", &server) + &secret(good))), [""; 0]);
 }
 
 #[test]

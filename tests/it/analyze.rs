@@ -53,7 +53,7 @@ fn thresholds_decide_what_is_shown_and_what_fails() {
         warned.starts_with("Warning [IST0129] (DestinationRule default/originate-tls-for-edition-cnn-com "),
         "{warned}"
     );
-    assert!(warned.contains("01-egress-gateway.yaml:77) DestinationRule"), "{warned}");
+    assert!(warned.contains("01-egress-gateway.yaml:75) DestinationRule"), "{warned}");
     let failed = scene.run(&format!("{line} --failure-threshold warning {scenario}")).finish();
     assert_eq!((failed.code, failed.stdout.as_str()), (Some(79), warned.as_str()));
     let silent = scene.run(&format!("{line} --output-threshold Error {scenario}")).finish();
