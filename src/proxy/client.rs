@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure};
 
+use super::strict::Turns;
 use super::tunnel::{Opened, Switched};
 
 /// A client connection of HTTP, or the inside of a tunnel.
@@ -18,6 +20,8 @@ pub(super) struct Client {
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
+    /// What was read and answered of its requests.
+    pub(super) turns: Arc<Turns>,
 }
 
 /// What a connection goes on with when HTTP has let go of it.
@@ -30,7 +34,7 @@ pub(super) enum Next {
 
 impl Client {
     pub(super) fn new(listener: usize, peer: IpAddr) -> Self {
-        Self { listener, peer, within: None, next: RefCell::default() }
+        Self { listener, peer, within: None, next: RefCell::default(), turns: Arc::default() }
     }
 
     /// The inside of a tunnel.
@@ -61,6 +65,7 @@ impl Client {
     /// Says what comes when HTTP has let go of the connection.
     pub(super) fn go_on(&self, next: Next) {
         *self.next.borrow_mut() = Some(next);
+        self.turns.switch();
     }
 
     /// What comes now.

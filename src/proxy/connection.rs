@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -21,12 +22,13 @@ use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
 use super::sniff::first_byte;
+use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
 use super::{direct, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
-type Io = TokioIo<Patient<Early<TcpStream>>>;
+type Io = TokioIo<Patient<Strict<TcpStream>>>;
 
 /// Serves one client connection to its end.
 pub(super) async fn serve(
@@ -127,7 +129,7 @@ async fn serve_http(
 /// The connection that HTTP has let go of, with what it has read already.
 async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, TcpStream)> {
     let parts = upgrade.await.ok()?.downcast::<Io>().ok()?;
-    let (early, stream) = parts.io.into_inner().into_inner().into_parts();
+    let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
     // Hyper reads whatever early bytes there are before it answers.
     Some(([parts.read_buf.to_vec(), early].concat(), stream))
 }
@@ -143,9 +145,14 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stre
         .max_headers(limits.head_fields);
     let service = service_fn(|request| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(client));
-        async move { Ok::<_, Infallible>(exchange(worker, client, request).await) }
+        async move {
+            let answer = exchange(worker, Rc::clone(&client), request).await;
+            client.turns.answered();
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let io: Io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
+    let stream = Strict::new(Early::new(early, stream), Arc::clone(&client.turns));
+    let io: Io = TokioIo::new(Patient::new(stream, limits.response_timeout));
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -154,7 +161,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stre
             connection.await
         }
     };
-    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error)) {
+    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error, client)) {
         worker.shard.count(Counter::BadConnections);
         if let Ok(permit) = worker.recorder.permit().await {
             refused_head(worker, permit, now(), failure);
@@ -163,10 +170,12 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stre
 }
 
 /// What hyper has refused, and answered 400 or 431, before it became a request.
-fn refusal_of(error: &hyper::Error) -> Option<Failure> {
+fn refusal_of(error: &hyper::Error, client: &Client) -> Option<Failure> {
     if error.is_parse_too_large() {
         Some(Failure::HeadTooLarge)
+    } else if error.is_parse() {
+        Some(client.turns.fault().unwrap_or(Failure::BadRequest("what was sent is no HTTP/1.1 request")))
     } else {
-        error.is_parse().then_some(Failure::BadRequest("what was sent is no HTTP/1.1 request"))
+        None
     }
 }
