@@ -1295,7 +1295,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --resolve --dns-server --ca-file --metrics-listen --workers --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1323,6 +1323,10 @@ _egressctl() {
                     ;;
                 --workers)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbound-traffic-policy)
+                    COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
                     return 0
                     ;;
                 --on-check-failure)

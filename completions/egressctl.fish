@@ -298,6 +298,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l ca-file -d 'Trust the authorities in this PEM file instead of the system\'s' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l metrics-listen -d 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l outbound-traffic-policy -d 'Which hosts may be called where no Sidecar says so: registered ones, or any' -r -f -a "REGISTRY_ONLY\t''
+ALLOW_ANY\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l on-check-failure -d 'What to do with a call when a check that applies to it cannot be carried out' -r -f -a "deny\t''
 allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r

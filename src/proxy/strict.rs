@@ -24,6 +24,12 @@ pub(super) struct Turns {
 }
 
 impl Turns {
+    /// All that was read is answered; what of a head was read will be read again.
+    fn restart(&self) {
+        self.heads.store(0, Relaxed);
+        self.answered.store(0, Relaxed);
+    }
+
     fn head(&self, fault: Option<&'static str>) {
         self.heads.fetch_add(1, Relaxed);
         if let Some(fault) = fault {
@@ -76,6 +82,7 @@ enum Now {
 impl<S> Strict<S> {
     /// The stream of a client, which tells what is read on it.
     pub(super) fn new(stream: Early<S>, turns: Arc<Turns>) -> Self {
+        turns.restart();
         Self { stream, framing: Framing::default(), turns, now: Now::Follow }
     }
 

@@ -178,16 +178,18 @@ fn heads_that_break_the_rules_are_refused_and_the_connection_is_over() {
 fn heads_have_a_most_of_fields_and_of_bytes() {
     let site = Site::new(&[]);
     let fields = |count: usize| (0..count).map(|number| format!("x-{number}: y\r\n")).collect::<String>();
-    for (head, status) in [
-        (format!("GET / HTTP/1.1\r\nhost: a.example\r\n{}\r\n", fields(99)), 200),
-        (format!("GET / HTTP/1.1\r\nhost: a.example\r\n{}\r\n", fields(100)), 431),
-        (format!("GET / HTTP/1.1\r\nhost: a.example\r\nx: {}\r\n\r\n", "y".repeat(60_000)), 200),
-        (format!("GET / HTTP/1.1\r\nhost: a.example\r\nx: {}\r\n\r\n", "y".repeat(66_000)), 431),
-        (format!("GET /{} HTTP/1.1\r\nhost: a.example\r\n\r\n", "y".repeat(66_000)), 431),
+    for (head, statuses) in [
+        (format!("GET / HTTP/1.1\r\nhost: a.example\r\n{}\r\n", fields(99)), &[200][..]),
+        (format!("GET / HTTP/1.1\r\nhost: a.example\r\n{}\r\n", fields(100)), &[431]),
+        (format!("GET / HTTP/1.1\r\nhost: a.example\r\nx: {}\r\n\r\n", "y".repeat(60_000)), &[200]),
+        (format!("GET / HTTP/1.1\r\nhost: a.example\r\nx: {}\r\n\r\n", "y".repeat(66_000)), &[431]),
+        // Which of them depends on whether its end has been seen.
+        (format!("GET /{} HTTP/1.1\r\nhost: a.example\r\n\r\n", "y".repeat(66_000)), &[414, 431]),
     ] {
         let mut client = site.connect();
         client.send(head.as_bytes());
-        assert_eq!(client.read().status, status, "{} bytes", head.len());
+        let status = client.read().status;
+        assert!(statuses.contains(&status), "{} bytes: {status}", head.len());
     }
 }
 
