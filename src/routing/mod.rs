@@ -12,6 +12,7 @@ mod compile;
 mod delegate;
 mod destinations;
 mod hosts;
+mod index;
 mod matching;
 mod outbound;
 mod outlier;
