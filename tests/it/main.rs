@@ -2,6 +2,7 @@
 
 mod failures;
 mod harness;
+mod raw;
 mod stage;
 
 mod actions;
@@ -21,6 +22,7 @@ mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;
+mod rfc9112;
 mod routing;
 mod scenario;
 mod trace;
