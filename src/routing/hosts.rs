@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Values under host patterns: `edition.cnn.com`, `*.cnn.com`, `*`.
+/// Values under host patterns: `edition.cnn.com`, `*.cnn.com`, `*-cnn.com`, `*`.
 ///
 /// A lookup costs one hash of the name, and one of each of its parents only if there are wildcards. Patterns and names
 /// must be in lower case.
@@ -11,11 +11,13 @@ pub(super) struct HostTable<T> {
     exact: HashMap<Box<str>, T>,
     /// Under the part after `*`: `.cnn.com`; the pattern `*` under the empty text.
     suffix: HashMap<Box<str>, T>,
+    /// The same of wildcards that end within a label, which are rare: `-cnn.com`.
+    partial: HashMap<Box<str>, T>,
 }
 
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), suffix: HashMap::new() }
+        Self { exact: HashMap::new(), suffix: HashMap::new(), partial: HashMap::new() }
     }
 }
 
@@ -23,6 +25,7 @@ impl<T> HostTable<T> {
     /// The value of exactly this pattern, made if it is not there.
     pub(super) fn entry(&mut self, pattern: &str) -> std::collections::hash_map::Entry<'_, Box<str>, T> {
         match pattern.strip_prefix('*') {
+            Some(suffix) if is_partial(suffix) => self.partial.entry(suffix.into()),
             Some(suffix) => self.suffix.entry(suffix.into()),
             None => self.exact.entry(pattern.into()),
         }
@@ -31,6 +34,7 @@ impl<T> HostTable<T> {
     /// The value of exactly this pattern.
     pub(super) fn pattern(&self, pattern: &str) -> Option<&T> {
         match pattern.strip_prefix('*') {
+            Some(suffix) if is_partial(suffix) => self.partial.get(suffix),
             Some(suffix) => self.suffix.get(suffix),
             None => self.exact.get(pattern),
         }
@@ -43,6 +47,9 @@ impl<T> HostTable<T> {
     }
 
     fn find_wildcard(&self, host: &str) -> Option<&T> {
+        if !self.partial.is_empty() {
+            return self.all_covering(host).next();
+        }
         if self.suffix.is_empty() {
             return None;
         }
@@ -53,28 +60,38 @@ impl<T> HostTable<T> {
     /// The value of the most specific pattern that covers a name or a whole pattern: `*.a.com` is covered by itself, by
     /// `*.com` and by `*`.
     pub(super) fn covering(&self, pattern: &str) -> Option<&T> {
-        match pattern.strip_prefix('*') {
-            Some(suffix) => {
-                self.suffix.get(suffix).or_else(|| parents(suffix).find_map(|parent| self.suffix.get(parent)))
-            }
-            None => self.find(pattern),
-        }
+        self.all_covering(pattern).next()
+    }
+
+    /// The values of all patterns that cover a name or a whole pattern, the most specific first.
+    pub(super) fn all_covering<'t, 'p>(&'t self, pattern: &'p str) -> impl Iterator<Item = &'t T> + use<'t, 'p, T> {
+        // Of a name a wildcard covers all but at least one letter, of a pattern all.
+        let (name, from) = pattern.strip_prefix('*').map_or((pattern, 1), |suffix| (suffix, 0));
+        let exact = (from == 1).then(|| self.exact.get(pattern)).flatten();
+        let ends = name.char_indices().filter(move |(at, _)| *at >= from);
+        let wildcards = ends.filter_map(move |(at, letter)| match letter {
+            '.' => self.suffix.get(&name[at..]),
+            _ if self.partial.is_empty() => None,
+            _ => self.partial.get(&name[at..]),
+        });
+        exact.into_iter().chain(wildcards).chain(self.suffix.get(""))
     }
 
     /// All patterns with their values, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (String, &T)> {
         let exact = self.exact.iter().map(|(pattern, value)| (pattern.to_string(), value));
-        exact.chain(self.suffix.iter().map(|(suffix, value)| (format!("*{suffix}"), value)))
+        let wildcards = self.suffix.iter().chain(&self.partial);
+        exact.chain(wildcards.map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.exact.values().chain(self.suffix.values())
+        self.exact.values().chain(self.suffix.values()).chain(self.partial.values())
     }
 
     /// All values, in no order.
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.exact.values_mut().chain(self.suffix.values_mut())
+        self.exact.values_mut().chain(self.suffix.values_mut()).chain(self.partial.values_mut())
     }
 }
 
@@ -83,14 +100,18 @@ fn parents(host: &str) -> impl Iterator<Item = &str> {
     host.match_indices('.').map(|(at, _)| &host[at..]).chain([""])
 }
 
-/// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`.
+/// Whether the part of a pattern after `*` begins within a label.
+fn is_partial(suffix: &str) -> bool {
+    !suffix.is_empty() && !suffix.starts_with('.')
+}
+
+/// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`. A wildcard stands for
+/// at least one letter.
 pub fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        None => pattern == name,
-        Some(suffix) => {
-            let name = name.strip_prefix('*').unwrap_or(name);
-            name.len() >= suffix.len() && name.ends_with(suffix) && (suffix.is_empty() || name != &suffix[1..])
-        }
+    match (pattern.strip_prefix('*'), name.strip_prefix('*')) {
+        (None, _) => pattern == name,
+        (Some(suffix), Some(narrower)) => narrower.ends_with(suffix),
+        (Some(suffix), None) => name.len() > suffix.len() && name.ends_with(suffix),
     }
 }
 
@@ -141,6 +162,26 @@ mod tests {
         assert_eq!(table(&["*.com"]).covering("*.cnn.com"), Some(&"*.com"));
         assert_eq!(table(&["edition.cnn.com"]).covering("*.cnn.com"), None);
         assert!(!covers("edition.cnn.com", "*.cnn.com"));
+    }
+
+    #[test]
+    fn a_wildcard_may_end_within_a_label() {
+        let table = table(&["*", "*.com", "*-cnn.com", "*.a-cnn.com", "*nn.com"]);
+        for (host, pattern) in [
+            ("my-cnn.com", "*-cnn.com"),
+            ("x.my-cnn.com", "*-cnn.com"),
+            ("x.a-cnn.com", "*.a-cnn.com"),
+            ("a-cnn.com", "*-cnn.com"),
+            ("cnn.com", "*nn.com"),
+            ("nn.com", "*.com"),
+            ("*.a-cnn.com", "*.a-cnn.com"),
+            ("*.my-cnn.com", "*-cnn.com"),
+        ] {
+            assert_eq!(table.covering(host), Some(&pattern), "{host}");
+            assert!(covers(pattern, host), "{host}");
+        }
+        assert!(!covers("*-cnn.com", "-cnn.com") && !covers("*nn.com", "nn.com"));
+        assert_eq!(table.all_covering("x.a-cnn.com").count(), 5);
     }
 
     #[test]
