@@ -71,7 +71,7 @@ fn call(snapshot: &Snapshot, listener: usize, asked: &Asked) -> Result<Result<Ca
     }
     let caller = snapshot.callers().nth(listener).flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(asked.at);
-    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     // A client of the proxy would ask for a tunnel instead.
     let absolute_elsewhere = head.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP);
     match normalize(head, arrival) {

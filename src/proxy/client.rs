@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure};
+use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
 use super::tunnel::{Opened, Switched};
@@ -14,8 +15,8 @@ use super::worker::Counted;
 
 /// A client connection of HTTP, or the inside of a tunnel.
 pub(super) struct Client {
-    /// Number of the listener that it came to.
-    pub(super) listener: usize,
+    /// Where it came in: whose calls are judged there first.
+    pub(super) hop: Hop,
     /// The address of its other end.
     pub(super) peer: IpAddr,
     /// Inside a tunnel: what it was opened for.
@@ -38,9 +39,9 @@ pub(super) enum Next {
 }
 
 impl Client {
-    pub(super) fn new(listener: usize, peer: IpAddr) -> Self {
+    pub(super) fn new(hop: Hop, peer: IpAddr) -> Self {
         Self {
-            listener,
+            hop,
             peer,
             within: None,
             next: RefCell::default(),
@@ -75,7 +76,7 @@ impl Client {
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority) -> Self {
-        Self { within: Some(authority), ..Self::new(self.listener, self.peer) }
+        Self { within: Some(authority), ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
 use crate::metrics::Counter;
+use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
 use super::drain::{Drain, Phase};
@@ -30,18 +31,12 @@ use super::{direct, multiplexed, preface, socks};
 type Io = TokioIo<Patient<Early<TcpStream>>>;
 
 /// Serves one client connection to its end.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    listener: usize,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    mut drain: Drain,
-) {
+pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
-    let client = Client::new(listener, peer);
+    let client = Client::new(hop, peer);
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
     let served = match begins(&worker, &[], &stream, &mut drain).await {
         None => return,

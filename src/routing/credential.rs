@@ -7,45 +7,27 @@ use std::sync::Arc;
 
 use crate::resource::kinds::secret::Secret;
 
-/// PEM that TLS is made of.
+/// Where PEM is found.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Pem {
-    /// A file, read when it is needed.
+    /// In a file, read when it is needed.
     File(String),
-    /// A value of a Secret.
-    Secret(Arc<SecretValue>),
-}
-
-/// A value of a Secret, which is shown to nobody.
-#[derive(PartialEq, Eq, Hash)]
-pub struct SecretValue {
-    /// `NAMESPACE/NAME key`.
-    name: String,
-    text: Vec<u8>,
-}
-
-impl SecretValue {
-    /// The text, for TLS alone.
-    pub fn text(&self) -> &[u8] {
-        &self.text
-    }
+    /// In a Secret, by its name; without text where the Secret, or the key in it, is not there.
+    Secret(String, Option<Arc<[u8]>>),
 }
 
 impl fmt::Debug for Pem {
+    /// Of a Secret nothing but a number that is another for another text: connections are told apart by this.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Pem::File(path) => write!(f, "{path:?}"),
-            Pem::Secret(value) => value.fmt(f),
+            Pem::Secret(name, None) => write!(f, "secret {name}, missing"),
+            Pem::Secret(name, Some(text)) => {
+                let mut hasher = DefaultHasher::new();
+                text.hash(&mut hasher);
+                write!(f, "secret {name} #{:016x}", hasher.finish())
+            }
         }
-    }
-}
-
-impl fmt::Debug for SecretValue {
-    /// Where it is from, and a number that is another for another text: connections are told apart by this.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut hasher = DefaultHasher::new();
-        self.text.hash(&mut hasher);
-        write!(f, "secret {} #{:016x}", self.name, hasher.finish())
     }
 }
 
@@ -62,7 +44,7 @@ pub(super) struct Credential {
 #[derive(Debug, Default)]
 pub(super) struct Secrets(HashMap<(String, String), Held>);
 
-type Held = HashMap<&'static str, Arc<SecretValue>>;
+type Held = HashMap<&'static str, Pem>;
 
 /// The end of the name of a Secret with authorities alone.
 const AUTHORITIES: &str = "-cacert";
@@ -76,7 +58,7 @@ impl Secrets {
     pub(super) fn add(&mut self, namespace: &str, name: &str, secret: &Secret) {
         let held = [CERTIFICATE, KEY, AUTHORITY].concat().into_iter().filter_map(|key| {
             let text = secret.get(key).filter(|text| !text.is_empty())?;
-            Some((key, Arc::new(SecretValue { name: format!("{namespace}/{name} {key}"), text })))
+            Some((key, Pem::Secret(format!("{namespace}/{name} {key}"), Some(text.into()))))
         });
         self.0.insert((namespace.to_owned(), name.to_owned()), held.collect());
     }
@@ -84,9 +66,7 @@ impl Secrets {
     /// The credential of a name; `None` where there is no Secret, or none with authorities.
     pub(super) fn find(&self, namespace: &str, name: &str) -> Option<Credential> {
         let of = |name: &str| self.0.get(&(namespace.to_owned(), name.to_owned()));
-        let value = |held: &Held, keys: [&str; 2]| {
-            keys.iter().find_map(|key| held.get(key)).map(|value| Pem::Secret(Arc::clone(value)))
-        };
+        let value = |held: &Held, keys: [&str; 2]| keys.iter().find_map(|key| held.get(key)).cloned();
         let own = of(name);
         let beside = of(&format!("{name}{AUTHORITIES}")).and_then(|held| value(held, AUTHORITY));
         let authorities = beside.or_else(|| value(own?, AUTHORITY))?;

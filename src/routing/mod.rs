@@ -6,12 +6,14 @@
 mod act;
 mod action;
 mod balance;
+mod chain;
 mod cluster;
 mod compile;
 mod credential;
 mod delegate;
 mod destinations;
 mod hosts;
+mod index;
 mod matching;
 mod outbound;
 mod outlier;
@@ -38,9 +40,10 @@ use tunnel::{Servers, Tunnels};
 pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints};
+pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
-pub use credential::{Pem, SecretValue};
+pub use credential::Pem;
 pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
 pub use private::Private;
@@ -58,6 +61,8 @@ pub struct RouteTable {
     gateways: HashMap<u16, HostTable<Routes>>,
     /// What is done with calls whose bytes are passed on unread, by server port.
     gateway_tunnels: HashMap<u16, Servers>,
+    /// The same, of connections from outside.
+    chains: HashMap<u16, Chains>,
 }
 
 /// What sidecars that see the same do with calls.
@@ -120,6 +125,24 @@ impl RouteTable {
         }
     }
 
+    /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it.
+    pub fn gateway_from_outside(&self, port: u16, call: &Call) -> Found<'_> {
+        match self.chains(port) {
+            Some(chains) if chains.serves(call) => self.gateway(port, call),
+            _ => Found::nowhere(Failure::NoRoute),
+        }
+    }
+
+    /// What connections from outside meet at the gateway's servers on a port.
+    pub fn chains(&self, port: u16) -> Option<&Chains> {
+        self.chains.get(&port)
+    }
+
+    /// Everything that the gateway's servers need to end TLS.
+    pub fn server_tls(&self) -> impl Iterator<Item = &Arc<ServerTls>> {
+        self.chains.values().flat_map(|chains| &chains.servers).filter_map(|chain| chain.tls.as_ref())
+    }
+
     /// What sidecars of a scope can reach at the target of a tunnel.
     pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
         let SidecarTable { tunnels, unregistered, .. } = self.sidecars.get(scope)?;
@@ -153,6 +176,14 @@ impl RouteTable {
     /// As [`RouteTable::gateway`].
     pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
+    }
+
+    /// [`RouteTable::tunnel_through_gateway`] for a connection that came there from outside.
+    ///
+    /// # Errors
+    /// As [`RouteTable::gateway`].
+    pub fn tunnel_into_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoRoute)?.find_from_outside(call)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a

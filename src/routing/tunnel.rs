@@ -61,6 +61,10 @@ pub(super) struct Servers {
     pub(super) tls: Vec<Route>,
     /// Routes of servers of TCP.
     pub(super) tcp: Vec<Route>,
+    /// The same for connections from outside, of which no host is known.
+    pub(super) dialled: Vec<Route>,
+    /// Routes of servers of TCP over TLS that ends here, by the name that it asked for.
+    pub(super) ended: Vec<Route>,
 }
 
 /// One weighted destination; a destination that is not registered fails the calls that fall to it.
@@ -71,7 +75,7 @@ pub(super) struct Destination {
 }
 
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     /// The server name, or for plain TCP the host.
     pub(super) name: Option<Box<str>>,
@@ -152,6 +156,17 @@ impl Servers {
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
         find(if tls { &self.tls } else { &self.tcp }, name(call, tls), call)
+    }
+}
+
+impl Servers {
+    /// Where a connection from outside goes.
+    pub(super) fn find_from_outside(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        match call.tls() {
+            Some(_) => find(&self.ended, call.requested_server_name(), call),
+            None if call.requested_server_name().is_some() => self.find(call),
+            None => find(&self.dialled, None, call),
+        }
     }
 }
 

@@ -113,7 +113,7 @@ impl TlsConfigs {
 fn text_of(pem: &Pem) -> Option<Cow<'_, [u8]>> {
     match pem {
         Pem::File(path) => std::fs::read(path).ok().map(Cow::Owned),
-        Pem::Secret(value) => Some(Cow::Borrowed(value.text())),
+        Pem::Secret(_, text) => text.as_deref().map(Cow::Borrowed),
     }
 }
 

@@ -63,7 +63,7 @@ impl Networking {
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port), &mut destinations);
                     if !routes.here.is_empty() {
-                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes))));
+                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes.sealed()))));
                         only_routed.push((host.clone(), port));
                     }
                 }
@@ -142,7 +142,7 @@ impl Networking {
     ) -> PortRoutes {
         let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port), destinations));
         match routes.filter(|routes| !routes.here.is_empty()) {
-            Some(routes) => PortRoutes::Routes(routes),
+            Some(routes) => PortRoutes::Routes(routes.sealed()),
             None => PortRoutes::Service(destinations.cluster(&service.host, Some(port), port, "")),
         }
     }
