@@ -329,7 +329,7 @@ fn call(snapshot: &Snapshot, host: &str, path: &str, headers: &[(&'static str, S
         head = head.header(*name, value);
     }
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
 }
 

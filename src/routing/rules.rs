@@ -1,6 +1,7 @@
 //! Which DestinationRule holds for a host, and what it says for a port and subset.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy};
@@ -21,7 +22,7 @@ pub(super) struct HostRules {
 #[derive(Debug)]
 struct HostRule {
     namespace: String,
-    spec: DestinationRule,
+    spec: Arc<DestinationRule>,
 }
 
 /// The DestinationRules that hold together for a host: of one namespace, for one host pattern, for the same workloads.
@@ -43,7 +44,7 @@ impl HostRule {
 }
 
 impl HostRules {
-    pub(super) fn add(&mut self, namespace: &str, spec: DestinationRule) {
+    pub(super) fn add(&mut self, namespace: &str, spec: Arc<DestinationRule>) {
         let hosts = self.by_namespace.entry(namespace.to_owned()).or_default();
         hosts.entry(&qualify(&spec.host, namespace)).or_default().push(self.rules.len());
         self.rules.push(HostRule { namespace: namespace.to_owned(), spec });
