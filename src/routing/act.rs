@@ -85,6 +85,11 @@ impl Act {
         Self { purpose, scheme, timeout, retries, more: more.ok().flatten() }
     }
 
+    /// Where copies of calls go.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.more.iter().flat_map(|more| &more.mirrors).map(|mirror| &mirror.cluster)
+    }
+
     /// What is done with a call that met one of the route's conditions.
     pub(super) fn on<'t>(&'t self, call: &Call, condition: Option<&'t Match>) -> Found<'t> {
         let destination = match &self.purpose {

@@ -92,7 +92,7 @@ impl Networking {
 
     /// Adds a DestinationRule.
     pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-        self.rules.push(HostRule::new(resource.namespace(), spec));
+        self.rules.push(HostRule::new(resource, spec));
     }
 
     /// Adds a VirtualService.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::call::{Failure, TlsFault};
 use crate::policy::Kept;
-use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{
     ClientTls, ClientTlsMode, ConsistentHash, DestinationRule, H2UpgradePolicy, SimpleLb, TrafficPolicy,
 };
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
@@ -26,6 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A DestinationRule with where it was declared.
 #[derive(Debug)]
 pub(super) struct HostRule {
+    provenance: Arc<Provenance>,
     pub(super) namespace: String,
     /// Fully qualified.
     pub(super) host: String,
@@ -33,8 +34,10 @@ pub(super) struct HostRule {
 }
 
 impl HostRule {
-    pub(super) fn new(namespace: &str, spec: DestinationRule) -> Self {
-        Self { namespace: namespace.to_owned(), host: qualify(&spec.host, namespace), spec }
+    pub(super) fn new(resource: &Resource, spec: DestinationRule) -> Self {
+        let namespace = resource.namespace();
+        let provenance = Arc::new(Provenance::of(resource));
+        Self { provenance, namespace: namespace.to_owned(), host: qualify(&spec.host, namespace), spec }
     }
 
     fn visible_from(&self, namespace: &str) -> bool {
@@ -122,7 +125,18 @@ impl<'a> Destinations<'a> {
         let limits = policy.as_ref().and_then(limits);
         let original = original(service, port, policy.as_ref(), host, multiplexed);
         let balance = self.balance(policy.as_ref(), &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
+        Ok(Cluster {
+            name,
+            host: host.to_owned(),
+            port: number,
+            target,
+            connect_timeout,
+            limits,
+            balance,
+            registered_by: Some(Arc::clone(&service.provenance)),
+            rule: rule.map(|rule| Arc::clone(&rule.provenance)),
+            original,
+        })
     }
 
     /// How calls are spread over endpoints, going on with what is known of each.

@@ -9,6 +9,7 @@ mod balance;
 mod cluster;
 mod compile;
 mod delegate;
+pub mod describe;
 mod destinations;
 mod hosts;
 mod matching;
@@ -19,6 +20,7 @@ mod services;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod tunnel;
 
 use std::collections::HashMap;
@@ -110,6 +112,21 @@ impl RouteTable {
     /// As [`RouteTable::gateway`].
     pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
+    }
+
+    /// What sidecars of a scope do with calls, by host.
+    fn sidecar_hosts(&self, scope: usize) -> Option<&HostTable<Arc<SidecarHost>>> {
+        self.sidecars.get(scope)
+    }
+
+    /// And with tunnels.
+    fn sidecar_tunnels(&self, scope: usize) -> Option<&Tunnels> {
+        self.sidecar_tunnels.get(scope)
+    }
+
+    /// What the gateway does with calls to each port, by host.
+    fn gateway_hosts(&self) -> impl Iterator<Item = (u16, &HostTable<Routes>)> {
+        self.gateways.iter().map(|(port, hosts)| (*port, hosts))
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a

@@ -1,11 +1,12 @@
 //! Which hosts are registered: ServiceEntries and Services, and where each can be reached.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Service as CoreService, ServiceSpec};
 
 use crate::resource::kinds::service_entry::{Endpoint, Location, Resolution, ServiceEntry};
-use crate::resource::{Labels, Resource};
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::hosts::{HostTable, qualify};
 use super::private::Private;
@@ -16,6 +17,7 @@ use super::subnet::{Subnet, subnets};
 pub(super) struct Service {
     pub(super) host: String,
     pub(super) namespace: String,
+    pub(super) provenance: Arc<Provenance>,
     pub(super) ports: Vec<Port>,
     pub(super) reach: Reach,
     /// The private addresses that its names may lead to.
@@ -122,9 +124,11 @@ impl Services {
             Location::MeshInternal => Private::Any,
             Location::MeshExternal => Private::Only(spec.addresses.iter().filter_map(|one| one.parse().ok()).collect()),
         };
+        let provenance = Arc::new(Provenance::of(resource));
         self.0.extend(spec.hosts.iter().map(|host| Service {
             host: qualify(host, resource.namespace()),
             namespace: resource.namespace().to_owned(),
+            provenance: Arc::clone(&provenance),
             ports: ports.clone(),
             reach: reach.clone(),
             private: private.clone(),
@@ -152,6 +156,7 @@ impl Services {
         self.0.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),
             namespace: resource.namespace().to_owned(),
+            provenance: Arc::new(Provenance::of(resource)),
             ports: ports.collect(),
             reach: Reach::Selected(selector.unwrap_or_default().into_iter().collect()),
             private: Private::Any,

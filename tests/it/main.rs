@@ -18,6 +18,7 @@ mod policy_trace;
 mod policy_metrics;
 mod proxied;
 mod proxy;
+mod proxy_config;
 mod recovery;
 mod routing;
 mod scenario;

@@ -13,6 +13,7 @@ mod eval;
 mod get;
 mod logs;
 mod proxy;
+mod proxy_config;
 mod replace;
 mod trace;
 mod validate;

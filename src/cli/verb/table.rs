@@ -42,6 +42,7 @@ verbs! {
     why Why
     validate Validate
     proxy Proxy
+    proxy_config ProxyConfig
     demo Demo
     eval Eval
     api_resources ApiResources
