@@ -18,7 +18,7 @@ use egressctl::expr::{Scratch, Timestamp};
 use egressctl::manifest::parse;
 use egressctl::policy::Spend;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
+use egressctl::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
 const SCENARIO: [&str; 3] = [
     include_str!("../fixtures/scenario/sleep.yaml"),
@@ -100,7 +100,7 @@ fn compiler() -> Compiler {
 fn call(snapshot: &Snapshot, path: &str) -> Call {
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(1_529_328_178_317_448);
-    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     let head = http::Request::builder().uri(format!("http://edition.cnn.com{path}")).header("host", "edition.cnn.com");
     normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
 }
@@ -124,7 +124,7 @@ fn run(scene: &Scene, calls: u32) {
 }
 
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
-    let judged = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
+    let judged = judge(snapshot, Hop::Sidecar(0), call, Spend::Take, scratch, &mut |_| {});
     let outcome = Outcome {
         status: 200,
         failure: None,
@@ -188,7 +188,8 @@ fn scenario() -> f64 {
     let snapshot = compiler().compile(&registry).expect("it compiles");
     let call = call(&snapshot, "/sport");
     let mut scratch = Scratch::new();
-    let reporter = snapshot.reporter(judge(&snapshot, 0, &call, Spend::Take, &mut scratch, &mut |_| {}).hop);
+    let reporter =
+        snapshot.reporter(judge(&snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut scratch, &mut |_| {}).hop);
     let bag = CallBag::new(&call, None, reporter);
     let mut best = Duration::MAX;
     for _ in 0..ROUNDS {

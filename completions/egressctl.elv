@@ -37,6 +37,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand proxy 'Start, ask and stop the forward proxy'
+            cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
+            cand pc 'Show what running proxies have compiled, and which resource each piece came from'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -297,6 +299,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
             cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
             cand --workers 'Worker threads [default: one for each core]'
+            cand --outbound-traffic-policy 'Which hosts may be called where no Sidecar says so: registered ones, or any'
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
@@ -357,6 +360,42 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy;help;stop'= {
         }
         &'egressctl;proxy;help;help'= {
+        }
+        &'egressctl;proxy-config'= {
+            cand --address 'Only listeners or endpoints of this address'
+            cand --port 'Only listeners, routes, clusters or endpoints of this port'
+            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --fqdn 'Only routes and clusters of this host'
+            cand --subset 'Only clusters of this subset'
+            cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
+            cand --status 'Only endpoints of this status: healthy, unhealthy'
+            cand --node 'Ask the proxy that was started with this --node'
+            cand -o 'short, wide, json or yaml'
+            cand --output 'short, wide, json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'egressctl;pc'= {
+            cand --address 'Only listeners or endpoints of this address'
+            cand --port 'Only listeners, routes, clusters or endpoints of this port'
+            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --fqdn 'Only routes and clusters of this host'
+            cand --subset 'Only clusters of this subset'
+            cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
+            cand --status 'Only endpoints of this status: healthy, unhealthy'
+            cand --node 'Ask the proxy that was started with this --node'
+            cand -o 'short, wide, json or yaml'
+            cand --output 'short, wide, json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'egressctl;demo'= {
             cand -n 'Namespace of the resources'
@@ -425,6 +464,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand proxy 'Start, ask and stop the forward proxy'
+            cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -471,6 +511,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy;metrics'= {
         }
         &'egressctl;help;proxy;stop'= {
+        }
+        &'egressctl;help;proxy-config'= {
         }
         &'egressctl;help;demo'= {
         }

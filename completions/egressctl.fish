@@ -42,6 +42,8 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "trace" -d 'Show
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "pc" -d 'Show what running proxies have compiled, and which resource each piece came from'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
@@ -298,6 +300,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l ca-file -d 'Trust the authorities in this PEM file instead of the system\'s' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l metrics-listen -d 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l outbound-traffic-policy -d 'Which hosts may be called where no Sidecar says so: registered ones, or any' -r -f -a "REGISTRY_ONLY\t''
+ALLOW_ANY\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l on-check-failure -d 'What to do with a call when a check that applies to it cannot be carried out' -r -f -a "deny\t''
 allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r
@@ -341,6 +345,42 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Let a proxy finish its calls and end'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l address -d 'Only listeners or endpoints of this address' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l port -d 'Only listeners, routes, clusters or endpoints of this port' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l name -d 'Only routes of this table (80, http.443) or virtual host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l fqdn -d 'Only routes and clusters of this host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l subset -d 'Only clusters of this subset' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l node -d 'Ask the proxy that was started with this --node' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -s o -l output -d 'short, wide, json or yaml' -r -f -a "short\t''
+wide\t''
+json\t''
+yaml\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l address -d 'Only listeners or endpoints of this address' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l port -d 'Only listeners, routes, clusters or endpoints of this port' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l name -d 'Only routes of this table (80, http.443) or virtual host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l fqdn -d 'Only routes and clusters of this host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l subset -d 'Only clusters of this subset' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l node -d 'Ask the proxy that was started with this --node' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -s o -l output -d 'short, wide, json or yaml' -r -f -a "short\t''
+wide\t''
+json\t''
+yaml\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -384,23 +424,24 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate proxy proxy-config demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

@@ -13,7 +13,7 @@ use egressctl::policy::Spend;
 use egressctl::policy::list::{List, Sought};
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
 use egressctl::resource::kinds::listchecker::EntryType;
-use egressctl::snapshot::{Compiler, ListenerSpec, Snapshot};
+use egressctl::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -56,14 +56,14 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
         .0;
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(1_529_328_178_317_448);
-    let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head, arrival).expect("a valid call")
 }
 
 /// Allocations of judging and reporting one call, and the lines it makes.
 fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<String>) {
     let before = dhat::HeapStats::get().total_blocks;
-    let judgement = judge(snapshot, 0, call, Spend::Take, scratch, &mut |_| {});
+    let judgement = judge(snapshot, Hop::Sidecar(0), call, Spend::Take, scratch, &mut |_| {});
     assert!(matches!(judgement.decision, Decision::Forward(_)), "{judgement:?}");
     let outcome = Outcome {
         status: 200,

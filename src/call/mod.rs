@@ -24,6 +24,7 @@ pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault, TunnelFault};
+use normalize::HTTP_PORT;
 pub use normalize::{Arrival, MAX_HEAD, normalize};
 pub use outcome::{Marks, Outcome};
 pub use tunnel::Tunnel;
@@ -41,6 +42,16 @@ pub struct Call {
     headers: HeaderMap,
     upgrade: Option<HeaderValue>,
     tunnel: Option<Tunnel>,
+    tls: Option<Arc<TlsSession>>,
+}
+
+/// TLS that ended here, before the call was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsSession {
+    /// The name that its ClientHello asked for.
+    pub server_name: Option<Box<str>>,
+    /// Whether the caller proved itself with a certificate that is trusted.
+    pub mutual: bool,
 }
 
 /// Host and port that a call is for.
@@ -57,7 +68,7 @@ pub struct Authority {
 impl Authority {
     /// `host` or `host:port` in its one form; `None` for what is no valid host and port.
     pub fn parse(text: &str) -> Option<Self> {
-        normalize::authority_of(text).ok()
+        normalize::authority_of(text, HTTP_PORT).ok()
     }
 
     /// The text as it is sent in Host.
@@ -105,6 +116,22 @@ impl Call {
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// The TLS by which it came, where that ended here.
+    pub fn tls(&self) -> Option<&TlsSession> {
+        self.tls.as_deref()
+    }
+
+    /// The name that TLS asks for: that which ended here, or that whose bytes are passed on.
+    pub fn requested_server_name(&self) -> Option<&str> {
+        let passed_on = self.tunnel.as_ref().and_then(Tunnel::server_name);
+        passed_on.or_else(|| self.tls.as_ref()?.server_name.as_deref())
+    }
+
+    /// `http` or `https`, as the call came here.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Host and port.
@@ -167,6 +194,7 @@ impl Call {
             headers,
             upgrade: self.upgrade.clone(),
             tunnel: self.tunnel.clone(),
+            tls: self.tls.clone(),
         })
     }
 }

@@ -91,7 +91,10 @@ fn subset(hop: &HopStep<'_>) -> Option<String> {
 /// Where the call is sent, or would be if it were let go.
 fn destination(call: &Call, last: Option<&HopStep<'_>>) -> String {
     match last.map(|hop| &hop.found) {
-        Some(Ok(Some(cluster))) => format!("{}:{}", cluster.host, cluster.port),
+        Some(Ok(Some(cluster))) => {
+            let (host, port) = cluster.service(call);
+            format!("{host}:{port}")
+        }
         _ => format!("{}:{}", call.authority().host(), call.authority().port()),
     }
 }

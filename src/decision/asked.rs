@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::call::{Arrival, Call, Failure, normalize};
 use crate::expr::Timestamp;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Hop, Snapshot};
 
 use super::{answer, explain, tree};
 
@@ -45,7 +45,7 @@ pub struct Told {
 pub fn tell(snapshot: &Snapshot, listener: usize, asked: &Asked, color: bool) -> Result<Told, String> {
     Ok(match call(snapshot, listener, asked)? {
         Ok(call) => {
-            let explained = explain(snapshot, listener, &call);
+            let explained = explain(snapshot, Hop::Sidecar(listener), &call);
             let caller = asked.from.as_ref().map(|(name, namespace)| (name.as_str(), namespace.as_str()));
             Told { text: tree::text(&call, caller, &explained, color), answer: answer::json(&call, &explained) }
         }
@@ -71,7 +71,7 @@ fn call(snapshot: &Snapshot, listener: usize, asked: &Asked) -> Result<Result<Ca
     }
     let caller = snapshot.callers().nth(listener).flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(asked.at);
-    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     // A client of the proxy would ask for a tunnel instead.
     let absolute_elsewhere = head.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP);
     match normalize(head, arrival) {

@@ -78,10 +78,10 @@ pub struct CheckStep {
 }
 
 /// Judges a call as the proxy does, and tells everything that was looked at.
-pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Explained<'s> {
+pub fn explain<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Explained<'s> {
     let mut scratch = Scratch::new();
     let mut checks = Vec::new();
-    let judgement = judge(snapshot, listener, call, Spend::Peek, &mut scratch, &mut |seen| {
+    let judgement = judge(snapshot, hop, call, Spend::Peek, &mut scratch, &mut |seen| {
         if let Seen::Check { rule, handler, instance, verdict } = seen {
             checks.push(CheckStep {
                 rule: Arc::clone(&rule.name),
@@ -110,7 +110,7 @@ pub fn explain<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Expl
     snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut report);
     let lines = report.into_iter().map(|entry| entry.line).collect();
     let (status, flags) = (outcome.status, outcome.flags(call).into_owned());
-    let hops = hops(snapshot, listener, asked);
+    let hops = hops(snapshot, hop, asked);
     let response_headers = response_headers(&judgement, call);
     Explained { hops, rules, failure, status, flags, sent, response_headers, lines, judgement }
 }
@@ -165,9 +165,9 @@ fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
     headers
 }
 
-fn hops<'s>(snapshot: &'s Snapshot, listener: usize, call: &Call) -> Vec<HopStep<'s>> {
+fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
     let mut hops = Vec::new();
-    follow(snapshot, listener, call, &mut |Step { hop, call, end }| {
+    follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
             Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call),

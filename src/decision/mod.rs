@@ -25,7 +25,7 @@ pub use asked::{Asked, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
 pub use way::{Outgoing, Way};
 
-/// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway again is a loop.
+/// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
 const MAX_HOPS: usize = 2;
 
 /// What shall be done with a call.
@@ -63,18 +63,18 @@ pub struct Judgement<'s> {
     pub way: Way<'s>,
 }
 
-/// Follows a call from a sidecar listener through the gateway, if its route leads there, to the last decision. Unless it
-/// has failed by then the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what
-/// it looks at.
+/// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
+/// decision. Unless it has failed by then the policy is asked: checks, then quotas, which are taken or only looked at.
+/// `see` is told of what it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
-    listener: usize,
+    hop: Hop,
     call: &Call,
     spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let mut judgement = follow(snapshot, listener, call, &mut |_| {});
+    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
     {
@@ -85,7 +85,7 @@ pub fn judge<'s>(
     let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
     if checked.refused().is_none() {
         let service = match &judgement.decision {
-            Decision::Forward(way) => &way.cluster.host,
+            Decision::Forward(way) => way.cluster.service(judged).0,
             Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
@@ -107,18 +107,16 @@ struct Step<'a, 's> {
 }
 
 /// The way of a call through our hops, without the policy; `see` is told of each.
-fn follow<'s>(
-    snapshot: &'s Snapshot,
-    listener: usize,
-    call: &Call,
-    see: &mut impl FnMut(Step<'_, 's>),
-) -> Judgement<'s> {
-    let mut hop = Hop::Sidecar(listener);
+fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl FnMut(Step<'_, 's>)) -> Judgement<'s> {
+    let hops = match hop {
+        Hop::Sidecar(_) => MAX_HOPS,
+        Hop::Gateway(_) => 1,
+    };
     let (mut way, mut edited) = (Way::default(), None);
     let mut delays = [None; MAX_HOPS];
-    for position in 0..MAX_HOPS {
+    for position in 0..hops {
         let seen = edited.as_deref().unwrap_or(call);
-        let Found { taken, end } = found(snapshot, hop, seen);
+        let Found { taken, end } = found(snapshot, hop, seen, position == 0);
         see(Step { hop, call: seen, end: &end });
         way.last = taken;
         delays[position] = taken.and_then(|route| route.delay(seen));
@@ -135,16 +133,17 @@ fn follow<'s>(
         way.before = way.last.take();
         hop = Hop::Gateway(port);
     }
-    ended(hop, Err(Failure::NoCluster), way, delays, MAX_HOPS - 1, edited)
+    ended(hop, Err(Failure::NoCluster), way, delays, hops - 1, edited)
 }
 
-/// What one hop finds for a call.
-fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Found<'s> {
+/// What one hop finds for a call; `first` where the call came to it from outside.
+fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call, first: bool) -> Found<'s> {
     if call.tunnel().is_some() {
-        return Found { taken: None, end: tunnel::decide(snapshot, hop, call).map(End::Cluster) };
+        return Found { taken: None, end: tunnel::decide(snapshot, hop, call, first).map(End::Cluster) };
     }
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
+        Hop::Gateway(port) if first => snapshot.routes.gateway_from_outside(port, call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),
     }
 }

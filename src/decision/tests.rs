@@ -1,5 +1,6 @@
 //! Tables of resources and calls: where each call goes.
 
+mod outbound;
 mod routes;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,7 +12,7 @@ use crate::diagnostic::Source;
 use crate::expr::Timestamp;
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
-use crate::routing::Target;
+use crate::routing::{Carries, Endpoint, OutboundPolicy, Target};
 use crate::snapshot::{Compiler, ListenerSpec};
 
 const SLEEP: &str = include_str!("../../fixtures/scenario/sleep.yaml");
@@ -19,6 +20,10 @@ const SCENARIO: &str = include_str!("../../fixtures/scenario/01-egress-gateway.y
 
 /// The snapshot of some manifests, for a sidecar of sleep in namespace default.
 fn snapshot(manifests: &str) -> Snapshot {
+    compiled(manifests, OutboundPolicy::RegistryOnly)
+}
+
+fn compiled(manifests: &str, outbound: OutboundPolicy) -> Snapshot {
     let registry = MemoryRegistry::new();
     let parsed = parse(&Source::new("test", format!("{SLEEP}\n---\n{manifests}")));
     let errors: Vec<_> = parsed.findings.iter().filter(|finding| finding.problem.is_error()).collect();
@@ -30,7 +35,7 @@ fn snapshot(manifests: &str) -> Snapshot {
     }
     registry.commit(Transaction { operations }).expect("a valid change");
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Compiler { listeners: vec![listener], ..Compiler::default() }.compile(&registry).expect("it compiles")
+    Compiler { listeners: vec![listener], outbound, ..Compiler::default() }.compile(&registry).expect("it compiles")
 }
 
 fn call(snapshot: &Snapshot, request: &str) -> Call {
@@ -43,26 +48,27 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
     }
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     normalize(head.body(()).expect("a valid head").into_parts().0, arrival).expect("a valid call")
 }
 
 /// `address:port`, with `tls` and the server name if TLS is originated; or the failure.
 fn outcome(snapshot: &Snapshot, request: &str) -> String {
-    match judge(snapshot, 0, &call(snapshot, request), Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
+    let call = call(snapshot, request);
+    match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Answer(answer) => format!("answer {}", answer.status),
-        Decision::Forward(way) => match &way.cluster.target {
-            Target::Endpoints(endpoints) => match endpoints.first() {
-                None => "no endpoint".into(),
-                Some(endpoint) => {
-                    let tls = endpoint.tls.as_ref().map(|tls| format!(" tls {}", tls.sni)).unwrap_or_default();
-                    format!("{}:{}{tls}", endpoint.address, endpoint.port)
-                }
-            },
-            Target::Gateway(port) => format!("gateway {port}"),
+        Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
+            (Some(endpoint), _) => at(&endpoint),
+            (None, Target::Endpoints(endpoints)) => endpoints.first().map_or_else(|| "no endpoint".into(), at),
+            (None, Target::Gateway(port)) => format!("gateway {port}"),
         },
     }
+}
+
+fn at(endpoint: &Endpoint) -> String {
+    let tls = endpoint.tls.as_ref().map(|tls| format!(" tls {}", tls.sni)).unwrap_or_default();
+    format!("{}:{}{tls}", endpoint.address, endpoint.port)
 }
 
 #[track_caller]
@@ -89,7 +95,7 @@ fn the_scenario_leaves_through_the_gateway_over_tls() {
     assert_eq!(outcome(&snapshot, "GET http://edition.cnn.com/politics"), "edition.cnn.com:443 tls edition.cnn.com");
     let judged = judge(
         &snapshot,
-        0,
+        Hop::Sidecar(0),
         &call(&snapshot, "GET http://edition.cnn.com/politics"),
         Spend::Take,
         &mut Scratch::new(),
@@ -339,12 +345,12 @@ spec: {value: request.path}
             let snapshot = snapshot(&format!("{SITE}{PARTS}{}", rules(&conditions)));
             let call = call(&snapshot, &format!("GET http://site.example{path}{header}"));
             let mut asked = std::collections::HashMap::new();
-            let judgement = judge(&snapshot, 0, &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
+            let judgement = judge(&snapshot, Hop::Sidecar(0), &call, Spend::Peek, &mut Scratch::new(), &mut |seen| {
                 if let policy::Seen::Rule { rule, matched } = seen {
                     asked.insert(rule.name.to_string(), matched.map_err(|error| error.to_string()));
                 }
             });
-            let explained = explain(&snapshot, 0, &call);
+            let explained = explain(&snapshot, Hop::Sidecar(0), &call);
             let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
@@ -369,18 +375,18 @@ spec: {value: request.path}
 fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     let mut call = Call::tunnel_to(target, arrival).expect("a target");
     let Some(reached) = snapshot.routes.reached(snapshot.scope(0), &call) else { return "not reached".into() };
     if let Some(host) = reached.host {
         call.means(host);
     }
-    if reached.carries == crate::routing::Carries::Tls
+    if reached.carries == Carries::Tls
         && let Err(failure) = call.confirm(name.map(Into::into))
     {
         return format!("{failure:?}");
     }
-    match judge(snapshot, 0, &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
+    match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Answer(answer) => format!("{answer:?}"),
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {

@@ -31,12 +31,13 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
     };
     let target = format!("http://{}{}", call.authority().as_str(), call.path_and_query());
     let _ = writeln!(out, "{} {}  {from}\n", call.method(), visible(&target));
+    let seen = explained.judgement.edited.as_deref().unwrap_or(call);
     for step in &explained.hops {
-        hop(&mut out, step, caller);
+        hop(&mut out, step, caller, seen);
     }
     rules(&mut out, &explained.rules);
     changes(&mut out, call, explained);
-    verdict(&mut out, explained, color);
+    verdict(&mut out, seen, explained, color);
     for line in &explained.lines {
         let _ = writeln!(out, "  logged: {}", visible(line));
     }
@@ -49,7 +50,7 @@ pub(super) fn refused_head(failure: Failure, color: bool) -> String {
     if color { format!("{}{text}{}\n", style::ERROR, style::PLAIN) } else { format!("{text}\n") }
 }
 
-fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>) {
+fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>, call: &Call) {
     let _ = match (step.hop, caller) {
         (Hop::Sidecar(_), Some((name, namespace))) => writeln!(out, "sidecar of {name}.{namespace}"),
         (Hop::Sidecar(_), None) => writeln!(out, "sidecar of an unknown caller"),
@@ -70,16 +71,17 @@ fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>) {
         };
     }
     let _ = match &step.found {
-        Ok(Some(cluster)) => writeln!(out, "  to: {}\n", destination(cluster)),
+        Ok(Some(cluster)) => writeln!(out, "  to: {}\n", destination(cluster, call)),
         Ok(None) => writeln!(out, "  answers by itself\n"),
         Err(failure) => writeln!(out, "  stops here: {}\n", failure.reason()),
     };
 }
 
-fn destination(cluster: &Cluster) -> String {
+fn destination(cluster: &Cluster, call: &Call) -> String {
+    let original = cluster.original(call);
     let endpoints = match &cluster.target {
         Target::Gateway(port) => return format!("the egress gateway, port {port} ({})", cluster.name),
-        Target::Endpoints(endpoints) => endpoints,
+        Target::Endpoints(endpoints) => original.as_ref().map_or(endpoints.as_slice(), std::slice::from_ref),
     };
     let tls = match endpoints.first().and_then(|endpoint| endpoint.tls.as_ref()) {
         None => "plain text".to_owned(),
@@ -91,7 +93,8 @@ fn destination(cluster: &Cluster) -> String {
     };
     let addresses: Vec<_> = endpoints.iter().map(|one| format!("{}:{}", one.address, one.port)).collect();
     let at = if addresses.is_empty() { "no endpoint".to_owned() } else { addresses.join(", ") };
-    format!("{}:{} at {at}, {tls}", cluster.host, cluster.port)
+    let (host, port) = cluster.service(call);
+    format!("{host}:{port} at {at}, {tls}")
 }
 
 fn rules(out: &mut String, rules: &[RuleStep<'_>]) {
@@ -156,10 +159,13 @@ fn check(out: &mut String, step: &CheckStep) {
     };
 }
 
-fn verdict(out: &mut String, explained: &Explained<'_>, color: bool) {
+fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool) {
     let message = explained.judgement.checked.message();
     let text = match (explained.failure, &explained.judgement.decision) {
-        (None, Decision::Forward(way)) => format!("allow: sent to {}:{}", way.cluster.host, way.cluster.port),
+        (None, Decision::Forward(way)) => {
+            let (host, port) = way.cluster.service(call);
+            format!("allow: sent to {host}:{port}")
+        }
         (Some(_), _) if !message.is_empty() => format!("deny: {} {}", explained.status, visible(&message)),
         (Some(failure), _) => format!("deny: {} {}", explained.status, failure.reason()),
         (None, Decision::Answer(answer)) => answered(answer, &explained.response_headers),

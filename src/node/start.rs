@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
+use crate::routing::OutboundPolicy;
 use crate::snapshot::{Compiler, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Names, Override, TlsConfigs};
@@ -41,6 +42,8 @@ pub struct NodeConfig {
     pub name_servers: Vec<SocketAddr>,
     /// Authorities that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Which hosts its workloads may call.
+    pub outbound: OutboundPolicy,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
     /// Whether every client connection begins with the PROXY protocol.
@@ -137,7 +140,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
-    let compiler = Arc::new(Compiler { listeners, enforcement: config.enforcement, live, ..Compiler::default() });
+    let (outbound, enforcement) = (config.outbound, config.enforcement);
+    let compiler = Arc::new(Compiler { listeners, outbound, enforcement, live, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;

@@ -16,7 +16,7 @@ pub struct Cluster {
     pub name: String,
     /// The service's host.
     pub host: String,
-    /// The service's port.
+    /// The service's port; 0 of what is passed through, which has none.
     pub port: u16,
     /// Who answers there.
     pub target: Target,
@@ -112,7 +112,7 @@ impl Endpoint {
 
     /// An address with the TLS that is spoken there.
     pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
-        let private = if is_public(&address) { private } else { Private::Any };
+        let private = if private == Private::None || is_public(&address) { private } else { Private::Any };
         // Debug output names every field, so no two settings that differ share a connection.
         let pool_key = match &tls {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),

@@ -1,5 +1,6 @@
 //! From resources to the route table.
 
+mod chains;
 mod tunnels;
 
 use std::borrow::Cow;
@@ -22,10 +23,12 @@ use super::delegate;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text};
+use super::outbound::{OutboundPolicy, Unregistered};
 use super::route::{Route, RouteName, Routes};
 use super::services::{Service, Services, exported};
-use super::tunnel::{Servers, Tunnels};
-use super::{PortRoutes, RouteTable, SidecarHost};
+use super::subnet::Subnet;
+use super::tunnel::Servers;
+use super::{PortRoutes, RouteTable, Scope, SidecarHost};
 
 /// The namespace of the gateway and of what applies to the whole mesh.
 pub const GATEWAY_NAMESPACE: &str = "istio-system";
@@ -106,19 +109,21 @@ impl Networking {
     }
 
     /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
-    pub fn compile(&self, namespaces: &[&str], gateway_labels: &Labels, live: &Kept<Live>) -> RouteTable {
-        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, gateway_labels, live));
-        let (sidecars, sidecar_tunnels) = sidecars.unzip();
-        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
-        RouteTable { sidecars, gateways, sidecar_tunnels, gateway_tunnels }
-    }
-
-    fn sidecar(
+    pub fn compile(
         &self,
-        namespace: &str,
+        namespaces: &[&str],
+        outbound: OutboundPolicy,
         gateway_labels: &Labels,
         live: &Kept<Live>,
-    ) -> (HostTable<Arc<SidecarHost>>, Tunnels) {
+    ) -> RouteTable {
+        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, outbound, gateway_labels, live));
+        let sidecars = sidecars.collect();
+        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
+        let chains = self.gateway_chains(gateway_labels);
+        RouteTable { sidecars, gateways, gateway_tunnels, chains }
+    }
+
+    fn sidecar(&self, namespace: &str, outbound: OutboundPolicy, gateway_labels: &Labels, live: &Kept<Live>) -> Scope {
         let services = self.services.seen_from(namespace);
         let routing = self.mesh_virtual_services(namespace);
         let mut destinations =
@@ -136,13 +141,13 @@ impl Networking {
         for (host, declared) in unregistered(&routing, &services) {
             let routes = self.routes(declared, Spot::mesh(HTTP_PORT), &mut destinations);
             if !routes.here.is_empty() {
-                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
+                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes.sealed()))]);
                 table.entry(&host).or_insert_with(|| Arc::new(only));
                 only_routed.push((host, HTTP_PORT));
             }
         }
         let tunnels = self.sidecar_tunnels(namespace, &services, only_routed.into_iter(), &mut destinations);
-        (table, tunnels)
+        Scope { hosts: table, tunnels, unregistered: Unregistered::new(outbound) }
     }
 
     /// The VirtualServices that sidecars of a namespace follow, one for each host: those that only the namespace itself
@@ -180,11 +185,7 @@ impl Networking {
         let mut destinations =
             Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
-        let selected = self
-            .gateways
-            .iter()
-            .filter(|gateway| gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value)));
-        for gateway in selected {
+        for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
                 let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
                     continue;
@@ -193,15 +194,28 @@ impl Networking {
                 let scheme = if ends_tls(server) { "https" } else { "http" };
                 let spot = Spot { place: Place::Gateway(&gateway.namespace, &gateway.name), port, scheme };
                 self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
+                if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && scheme == "http" {
+                    redirect(&server.hosts, hosts);
+                }
             }
         }
         for routes in table.values_mut().flat_map(HostTable::values_mut) {
             // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
-            routes.here = std::mem::take(&mut routes.here).into_iter().flat_map(Route::split).collect();
-            routes.here.sort_by_key(Route::takes_all);
+            let mut merged = std::mem::replace(routes, Routes::new(routes.scheme));
+            merged.here = merged.here.into_iter().flat_map(Route::split).collect();
+            merged.here.sort_by_key(Route::takes_all);
+            *routes = merged.sealed();
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
+    }
+
+    /// The Gateways that a gateway with these labels takes up.
+    fn selected_gateways(&self, labels: &Labels) -> impl Iterator<Item = &Declared<Gateway>> {
+        let selects = |gateway: &&Declared<Gateway>| {
+            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        self.gateways.iter().filter(selects)
     }
 
     fn add_server(
@@ -295,7 +309,7 @@ impl Networking {
         for port in service.ports.iter().filter(|port| port.http) {
             let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port.number), destinations));
             let routes = match routes.filter(|routes| !routes.here.is_empty()) {
-                Some(routes) => PortRoutes::Routes(routes),
+                Some(routes) => PortRoutes::Routes(routes.sealed()),
                 None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
             };
             ports.push((port.number, routes));
@@ -329,6 +343,17 @@ fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Desti
     routes.here.push(Route { name, matches, act: Arc::new(act) });
 }
 
+/// Sends all calls to the hosts of a server to https, whether they have routes or not.
+fn redirect(hosts: &[String], table: &mut HostTable<Routes>) {
+    for host in hosts {
+        let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host).to_ascii_lowercase();
+        table.entry(&host).or_insert_with(|| Routes::new("http"));
+        for (_, routes) in table.iter_mut().filter(|(pattern, _)| covers(&host, pattern)) {
+            routes.redirects = true;
+        }
+    }
+}
+
 /// Whether calls come to a server over TLS that ends there.
 fn ends_tls(server: &Server) -> bool {
     server.tls.as_ref().is_some_and(|tls| {
@@ -336,9 +361,11 @@ fn ends_tls(server: &Server) -> bool {
     })
 }
 
-/// The names by which sidecars of a namespace know a service: of a Service of the mesh also the short ones.
+/// The names by which sidecars of a namespace know a service: also its addresses, and of a Service of the mesh the short
+/// ones.
 fn names(service: &Service, namespace: &str) -> Vec<String> {
     let mut names = vec![service.host.clone()];
+    names.extend(service.addresses.iter().filter_map(Subnet::as_host));
     if let Some(short) = service.host.strip_suffix(".svc.cluster.local") {
         names.push(format!("{short}.svc"));
         names.push(short.to_owned());

@@ -333,7 +333,7 @@ fn original(
     let tls = tls(policy, service, host).ok().filter(|_| service.original)?;
     let named_by_call = policy.and_then(|policy| policy.tls.as_ref()).is_none_or(|tls| tls.sni.is_empty());
     let (addresses, private) = (service.addresses.clone(), service.private.clone());
-    Some(Original { port: port.target, addresses, private, tls, named_by_call, multiplexed })
+    Some(Original { port: Some(port.target), addresses, private, tls, named_by_call, multiplexed })
 }
 
 fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {

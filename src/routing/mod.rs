@@ -6,13 +6,16 @@
 mod act;
 mod action;
 mod balance;
+mod chain;
 mod cluster;
 mod compile;
 mod delegate;
 pub mod describe;
 mod destinations;
 mod hosts;
+mod index;
 mod matching;
+mod outbound;
 mod outlier;
 mod private;
 mod route;
@@ -26,18 +29,21 @@ mod tunnel;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, TunnelFault};
 
 use hosts::HostTable;
+use outbound::Unregistered;
 use route::Routes;
 use tunnel::{Servers, Tunnels};
 
 pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints};
+pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, Pem, ServerTls};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
+pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
 pub use subnet::Subnet;
@@ -47,13 +53,31 @@ pub use tunnel::{Carries, Original, Reached};
 #[derive(Debug, Default)]
 pub struct RouteTable {
     /// One for each namespace that a sidecar listener stands in.
-    sidecars: Vec<HostTable<Arc<SidecarHost>>>,
+    sidecars: Vec<Scope>,
     /// By server port.
     gateways: HashMap<u16, HostTable<Routes>>,
-    /// What is done with calls whose bytes are passed on unread, in the order of `sidecars`.
-    sidecar_tunnels: Vec<Tunnels>,
-    /// The same, by server port.
+    /// What is done with calls whose bytes are passed on unread, by server port.
     gateway_tunnels: HashMap<u16, Servers>,
+    /// The same, of connections from outside.
+    chains: HashMap<u16, Chains>,
+}
+
+/// What sidecars that see the same do with calls.
+#[derive(Debug, Default)]
+struct Scope {
+    hosts: HostTable<Arc<SidecarHost>>,
+    /// The same for calls whose bytes are passed on unread.
+    tunnels: Tunnels,
+    /// And for calls to hosts that nobody registered.
+    unregistered: Unregistered,
+}
+
+impl Scope {
+    fn find(&self, call: &Call) -> Option<&PortRoutes> {
+        let authority = call.authority();
+        let ports = &self.hosts.find(authority.host())?.0;
+        ports.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes)
+    }
 }
 
 /// What a sidecar does with calls to one host, by port: most hosts have one or two.
@@ -70,18 +94,16 @@ enum PortRoutes {
 }
 
 impl RouteTable {
-    /// What the sidecars of a scope do with a call; [`Failure::UnknownHost`] for what is not registered.
+    /// What the sidecars of a scope do with a call; [`Failure::UnknownHost`] for what is not registered, where that has to
+    /// be.
     pub fn sidecar(&self, scope: usize, call: &Call) -> Found<'_> {
-        let authority = call.authority();
-        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host()));
-        let ports = host.map_or(&[][..], |host| host.0.as_slice());
-        match ports.iter().find(|(port, _)| *port == authority.port()) {
-            None => Found::nowhere(Failure::UnknownHost),
-            Some((_, PortRoutes::Routes(routes))) => route::find(routes, call),
-            Some((_, PortRoutes::Service(cluster))) => {
-                Found { taken: None, end: cluster.as_ref().map(End::Cluster).map_err(|failure| *failure) }
-            }
-        }
+        let Some(scope) = self.sidecars.get(scope) else { return Found::nowhere(Failure::UnknownHost) };
+        let cluster = match scope.find(call) {
+            Some(PortRoutes::Routes(routes)) => return route::find(routes, call),
+            Some(PortRoutes::Service(cluster)) => cluster.as_ref().map_err(|failure| *failure),
+            None => scope.unregistered.find(call, &scope.tunnels),
+        };
+        Found { taken: None, end: cluster.map(End::Cluster) }
     }
 
     /// What the gateway's server on a port does with a call; [`Failure::NoRoute`] for hosts without routes.
@@ -93,9 +115,31 @@ impl RouteTable {
         }
     }
 
+    /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it.
+    pub fn gateway_from_outside(&self, port: u16, call: &Call) -> Found<'_> {
+        match self.chains(port) {
+            Some(chains) if chains.serves(call) => self.gateway(port, call),
+            _ => Found::nowhere(Failure::NoRoute),
+        }
+    }
+
+    /// What connections from outside meet at the gateway's servers on a port.
+    pub fn chains(&self, port: u16) -> Option<&Chains> {
+        self.chains.get(&port)
+    }
+
+    /// Everything that the gateway's servers need to end TLS.
+    pub fn server_tls(&self) -> impl Iterator<Item = &Arc<ServerTls>> {
+        self.chains.values().flat_map(|chains| &chains.servers).filter_map(|chain| chain.tls.as_ref())
+    }
+
     /// What sidecars of a scope can reach at the target of a tunnel.
     pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
-        self.sidecar_tunnels.get(scope)?.reached(call)
+        let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope)?;
+        tunnels.reached(call).or_else(|| {
+            let carries = unregistered.carries(call, tunnels)?;
+            Some(Reached { carries, host: None })
+        })
     }
 
     /// Where the sidecars of a scope send a tunnel.
@@ -103,7 +147,17 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::sidecar`], and what is wrong with its server name.
     pub fn tunnel_from_sidecar(&self, scope: usize, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        self.sidecar_tunnels.get(scope).ok_or(Failure::UnknownHost)?.find(call)
+        let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope).ok_or(Failure::UnknownHost)?;
+        tunnels.find(call).or_else(|failure| match failure {
+            // Whatever no route of TLS or TCP takes is as if nobody had registered it (Istio's rule).
+            Failure::UnknownHost | Failure::NoRoute | Failure::Tunnel(TunnelFault::NoName) => {
+                unregistered.find(call, tunnels).map_err(|why| match why {
+                    Failure::UnknownHost => failure,
+                    why => why,
+                })
+            }
+            _ => Err(failure),
+        })
     }
 
     /// Where the gateway's servers on a port send a tunnel.
@@ -114,29 +168,19 @@ impl RouteTable {
         self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
     }
 
-    /// What sidecars of a scope do with calls, by host.
-    fn sidecar_hosts(&self, scope: usize) -> Option<&HostTable<Arc<SidecarHost>>> {
-        self.sidecars.get(scope)
-    }
-
-    /// And with tunnels.
-    fn sidecar_tunnels(&self, scope: usize) -> Option<&Tunnels> {
-        self.sidecar_tunnels.get(scope)
-    }
-
-    /// What the gateway does with calls to each port, by host.
-    fn gateway_hosts(&self) -> impl Iterator<Item = (u16, &HostTable<Routes>)> {
-        self.gateways.iter().map(|(port, hosts)| (*port, hosts))
+    /// [`RouteTable::tunnel_through_gateway`] for a connection that came there from outside.
+    ///
+    /// # Errors
+    /// As [`RouteTable::gateway`].
+    pub fn tunnel_into_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoRoute)?.find_from_outside(call)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a
     /// service, or nowhere.
     pub fn considered_by_sidecar(&self, scope: usize, call: &Call) -> Vec<Considered> {
-        let authority = call.authority();
-        let host = self.sidecars.get(scope).and_then(|hosts| hosts.find(authority.host()));
-        let ports = host.map_or(&[][..], |host| host.0.as_slice());
-        match ports.iter().find(|(port, _)| *port == authority.port()) {
-            Some((_, PortRoutes::Routes(routes))) => route::considered(routes, call),
+        match self.sidecars.get(scope).and_then(|scope| scope.find(call)) {
+            Some(PortRoutes::Routes(routes)) => route::considered(routes, call),
             _ => Vec::new(),
         }
     }

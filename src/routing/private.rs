@@ -12,6 +12,8 @@ pub enum Private {
     Only(Vec<IpAddr>),
     /// Any.
     Any,
+    /// None, whatever the name looks like: nobody registered it.
+    None,
 }
 
 /// Last labels of names that are never public (RFC 6761, RFC 6762, RFC 7686, RFC 8375, ICANN's `internal`).
@@ -23,6 +25,7 @@ impl Private {
     pub fn admits(&self, address: IpAddr) -> bool {
         match self {
             Private::Any => true,
+            Private::None => !is_private(address),
             Private::Only(registered) => !is_private(address) || registered.contains(&address),
         }
     }
@@ -36,7 +39,7 @@ pub(super) fn is_public(name: &str) -> bool {
 }
 
 /// Whether an address is not one of the internet's: the machine's own, a private network's, a multicast group.
-fn is_private(address: IpAddr) -> bool {
+pub(super) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
         IpAddr::V6(address) => is_private_v6(address),
@@ -148,5 +151,6 @@ mod tests {
         assert!(!Private::Only(Vec::new()).admits(address));
         assert!(Private::Only(vec![address]).admits(address));
         assert!(Private::Any.admits(address));
+        assert!(!Private::None.admits(address));
     }
 }

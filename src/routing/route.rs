@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::call::{Call, Failure};
 use crate::resource::Origin;
 
-use super::act::{Act, Found};
+use super::act::{Act, End, Found};
+use super::action::Reply;
+use super::index::Index;
 use super::matching::Match;
 
 /// Which route of which VirtualService.
@@ -35,9 +37,13 @@ pub struct Considered {
 pub(super) struct Routes {
     /// `http` or `https`, as calls come to the place.
     pub(super) scheme: &'static str,
+    /// Whether every call is sent to https (`httpsRedirect`).
+    pub(super) redirects: bool,
     pub(super) here: Vec<Route>,
     /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
     pub(super) elsewhere: Vec<(RouteName, &'static str)>,
+    /// Over `here`, where that is many.
+    index: Option<Box<Index>>,
 }
 
 /// One HTTP route.
@@ -75,8 +81,27 @@ impl Route {
 impl Routes {
     /// None yet, at a place where calls come by `http` or `https`.
     pub(super) fn new(scheme: &'static str) -> Self {
-        Self { scheme, here: Vec::new(), elsewhere: Vec::new() }
+        Self { scheme, redirects: false, here: Vec::new(), elsewhere: Vec::new(), index: None }
     }
+
+    /// Makes many routes quick to search, when all are there.
+    pub(super) fn sealed(mut self) -> Self {
+        self.index = Index::of(&self.here).map(Box::new);
+        self
+    }
+
+    /// The first route that holds, with the entry of its `match` that does.
+    fn first(&self, call: &Call) -> Option<(&Route, Option<&Match>)> {
+        match &self.index {
+            Some(index) => index.first(&self.here, call, self.scheme),
+            None => first(&self.here, call, self.scheme),
+        }
+    }
+}
+
+/// The first route that holds, found by asking one after the other.
+pub(super) fn first<'r>(routes: &'r [Route], call: &Call, scheme: &str) -> Option<(&'r Route, Option<&'r Match>)> {
+    routes.iter().find_map(|route| route.holds(call, scheme).map(|condition| (route, condition)))
 }
 
 /// One of several by weight; a single one takes all whatever its weight.
@@ -98,6 +123,9 @@ pub(super) fn by_weight<T>(several: &[T], weight: impl Fn(&T) -> u64, chance: u6
 /// The routes that apply at other hops, then the others in the order in which [`find`] looks at them, up to the one that it
 /// takes.
 pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
+    if routes.redirects {
+        return Vec::new();
+    }
     let elsewhere = |(route, why): &(RouteName, &'static str)| Considered {
         route: route.clone(),
         passed_over: Some((*why).to_owned()),
@@ -118,8 +146,10 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
 
 /// What the first route that holds does; [`Failure::NoRoute`] when none holds.
 pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
-    let taken = |route: &'t Route| route.holds(call, routes.scheme).map(|condition| (route, condition));
-    match routes.here.iter().find_map(taken) {
+    if routes.redirects {
+        return Found { taken: None, end: Reply::to_https(call).map(|answer| End::Answer(Box::new(answer))) };
+    }
+    match routes.first(call) {
         Some((route, condition)) => route.act.on(call, condition),
         None => Found::nowhere(Failure::NoRoute),
     }

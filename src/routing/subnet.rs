@@ -31,6 +31,14 @@ impl Subnet {
         other.prefix >= self.prefix && self.has(other.address)
     }
 
+    /// A single address as it stands in the place of a host.
+    pub(super) fn as_host(&self) -> Option<String> {
+        match self.address {
+            IpAddr::V4(address) => (self.prefix == 32).then(|| address.to_string()),
+            IpAddr::V6(address) => (self.prefix == 128).then(|| format!("[{address}]")),
+        }
+    }
+
     /// Length of the prefix: the longer, the narrower.
     pub(super) fn prefix(&self) -> u8 {
         self.prefix

@@ -61,6 +61,10 @@ pub(super) struct Servers {
     pub(super) tls: Vec<Route>,
     /// Routes of servers of TCP.
     pub(super) tcp: Vec<Route>,
+    /// The same for connections from outside, of which no host is known.
+    pub(super) dialled: Vec<Route>,
+    /// Routes of servers of TCP over TLS that ends here, by the name that it asked for.
+    pub(super) ended: Vec<Route>,
 }
 
 /// One weighted destination; a destination that is not registered fails the calls that fall to it.
@@ -71,7 +75,7 @@ pub(super) struct Destination {
 }
 
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     /// The server name, or for plain TCP the host.
     pub(super) name: Option<Box<str>>,
@@ -101,14 +105,17 @@ impl Tunnels {
                 carries => Some(Reached { carries, host: (!host.starts_with('*')).then_some(host) }),
             },
             // Which service is meant, the server name will tell.
-            None => table
-                .values()
-                .any(|port| port.carries() == Carries::Tls)
-                .then_some(Reached { carries: Carries::Tls, host: None }),
+            None => self.has(port, Carries::Tls).then_some(Reached { carries: Carries::Tls, host: None }),
         }
     }
 
-    fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
+    /// Whether anything on a port carries this.
+    pub(super) fn has(&self, port: u16, carries: Carries) -> bool {
+        self.ports.get(&port).is_some_and(|table| table.values().any(|port| port.carries() == carries))
+    }
+
+    /// The host that an address is declared for.
+    pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
         let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
         found.map(|(_, host)| &**host)
     }
@@ -149,6 +156,17 @@ impl Servers {
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
         find(if tls { &self.tls } else { &self.tcp }, name(call, tls), call)
+    }
+}
+
+impl Servers {
+    /// Where a connection from outside goes.
+    pub(super) fn find_from_outside(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        match call.tls() {
+            Some(_) => find(&self.ended, call.requested_server_name(), call),
+            None if call.requested_server_name().is_some() => self.find(call),
+            None => find(&self.dialled, None, call),
+        }
     }
 }
 
@@ -197,8 +215,8 @@ impl Route {
 /// How a cluster without endpoints of its own is reached: where the caller wanted to go (Istio's resolution NONE).
 #[derive(Debug)]
 pub struct Original {
-    /// The port that is dialled.
-    pub(super) port: u16,
+    /// The port that is dialled; the caller's, if none is given.
+    pub(super) port: Option<u16>,
     /// Addresses that the service is declared for; only to these a caller may be connected by address.
     pub(super) addresses: Vec<Subnet>,
     /// The private addresses that a name may lead to.
@@ -212,6 +230,14 @@ pub struct Original {
 }
 
 impl Cluster {
+    /// Host and port of the service; of what is passed through, those of the call.
+    pub fn service<'c>(&'c self, call: &'c Call) -> (&'c str, u16) {
+        match self.port {
+            0 => (call.authority().host(), call.authority().port()),
+            port => (&self.host, port),
+        }
+    }
+
     /// The endpoint of a call into a cluster that is reached where the caller wanted to go; `None` where the cluster has
     /// its own. An address that is not declared for the service is not dialled: its name is.
     pub fn original(&self, call: &Call) -> Option<Endpoint> {
@@ -228,8 +254,8 @@ impl Cluster {
             true => Arc::new(TlsSettings { sni: host.to_owned(), ..TlsSettings::clone(tls) }),
             false => Arc::clone(tls),
         };
-        let endpoint =
-            Endpoint::new(address, original.port, original.tls.as_ref().map(named), original.private.clone());
+        let port = original.port.unwrap_or(call.authority().port());
+        let endpoint = Endpoint::new(address, port, original.tls.as_ref().map(named), original.private.clone());
         Some(endpoint.speaking(original.multiplexed))
     }
 }

@@ -5,7 +5,7 @@ use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
-use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, RouteTable};
+use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable};
 
 use super::{SidecarListener, Snapshot};
 
@@ -27,6 +27,8 @@ pub struct ListenerSpec {
 pub struct Compiler {
     /// Its sidecar listeners.
     pub listeners: Vec<ListenerSpec>,
+    /// Which hosts its workloads may call.
+    pub outbound: OutboundPolicy,
     /// How far refusals go.
     pub enforcement: Enforcement,
     /// What handlers take over from one snapshot to the next.
@@ -46,11 +48,32 @@ impl Compiler {
         let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
         let sidecars = sidecars(view, &self.listeners, &mut notes)?;
-        let routes = routes(view, &sidecars, gateway.as_ref(), &self.endpoints)?;
+        let routes = self.routes(view, &sidecars, gateway.as_ref())?;
         let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         let sidecars = sidecars.listeners;
         Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
+    }
+
+    fn routes(
+        &self,
+        view: &dyn View,
+        sidecars: &Sidecars,
+        gateway: Option<&Workload>,
+    ) -> Result<RouteTable, LoadError> {
+        let mut networking = Networking::default();
+        load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
+        load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
+        load(view, &DESTINATION_RULE)?
+            .into_iter()
+            .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
+        load(view, &VIRTUAL_SERVICE)?
+            .into_iter()
+            .for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
+        load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
+        let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
+        let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
+        Ok(networking.compile(&namespaces, self.outbound, &labels, &self.endpoints))
     }
 }
 
@@ -89,23 +112,4 @@ fn scope_of(namespaces: &mut Vec<String>, namespace: &str) -> usize {
         namespaces.push(namespace.to_owned());
         namespaces.len() - 1
     })
-}
-
-fn routes(
-    view: &dyn View,
-    sidecars: &Sidecars,
-    gateway: Option<&Workload>,
-    endpoints: &Kept<Endpoints>,
-) -> Result<RouteTable, LoadError> {
-    let mut networking = Networking::default();
-    load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
-    load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
-    load(view, &DESTINATION_RULE)?
-        .into_iter()
-        .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
-    load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
-    load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
-    let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
-    let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
-    Ok(networking.compile(&namespaces, &labels, endpoints))
 }

@@ -67,11 +67,11 @@ impl Connector {
         if let Some(addresses) = self.overrides.of(host, port) {
             return Ok(addresses.to_vec());
         }
-        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let found = self.names.addresses(host).await?.into_iter();
-        let admitted = found.filter(|address| endpoint.private.admits(*address));
+        let found = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => self.names.addresses(host).await?,
+        };
+        let admitted = found.into_iter().filter(|address| endpoint.private.admits(*address));
         let addresses: Vec<_> = admitted.map(|address| SocketAddr::new(address, port)).collect();
         if addresses.is_empty() { Err(Failure::PrivateAddress) } else { Ok(addresses) }
     }

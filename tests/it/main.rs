@@ -12,6 +12,7 @@ mod layering;
 mod logs;
 mod multiplexed;
 mod names;
+mod outbound;
 mod policy;
 mod policy_lists;
 mod policy_trace;

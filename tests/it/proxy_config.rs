@@ -72,10 +72,9 @@ fn listeners_say_what_calls_to_each_port_meet() {
     sleep.default                      127.0.0.1   PORT    Port: 443; SNI: edition.cnn.com   Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
     sleep.default                      127.0.0.1   PORT    Port: 443; SNI: money.cnn.com     Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
     sleep.default                      127.0.0.1   PORT    Port: 443                         Route: 443
-    sleep.default                      127.0.0.1   PORT    ALL                               BlackHoleCluster
-    istio-egressgateway.istio-system   internal    443     SNI: *.cnn.com                    Cluster: outbound|443||*.cnn.com
-    istio-egressgateway.istio-system   internal    443     SNI: edition.cnn.com              Cluster: outbound|443||*.cnn.com
+    sleep.default                      127.0.0.1   PORT    ALL                               Cluster: BlackHoleCluster
     istio-egressgateway.istio-system   internal    443     SNI: edition.cnn.com              Cluster: outbound|443||edition.cnn.com
+    istio-egressgateway.istio-system   internal    443     SNI: *.cnn.com                    Cluster: outbound|443||*.cnn.com
     istio-egressgateway.istio-system   internal    443     ALL                               Route: http.443
     "#);
 }

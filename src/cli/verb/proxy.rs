@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::cli::admin_client;
@@ -22,6 +23,7 @@ use crate::policy::Enforcement;
 use crate::proxy::Limits;
 use crate::registry::{ListQuery, Selector, View};
 use crate::resource::kinds::{DEPLOYMENT, POD};
+use crate::routing::OutboundPolicy;
 use crate::upstream::Override;
 
 /// Pause between two looks whether a proxy has stopped.
@@ -103,6 +105,9 @@ struct Start {
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
+    /// Which hosts may be called where no Sidecar says so: registered ones, or any
+    #[arg(long, value_name = "REGISTRY_ONLY|ALLOW_ANY", default_value = "REGISTRY_ONLY", value_parser = outbound_policy())]
+    outbound_traffic_policy: OutboundPolicy,
     /// Record what rules would refuse, and let every call go
     #[arg(long)]
     report_only: bool,
@@ -179,6 +184,11 @@ impl FromStr for Listen {
         }
         Ok(Self { address, workload })
     }
+}
+
+/// As a list, so that completions know it.
+fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
+    PossibleValuesParser::new(OutboundPolicy::NAMES).try_map(|name| name.parse())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -261,6 +271,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         overrides: arguments.resolve,
         name_servers: arguments.name_servers,
         ca_file: arguments.ca_file,
+        outbound: arguments.outbound_traffic_policy,
         enforcement: Enforcement {
             report_only: arguments.report_only,
             refuses_faults: arguments.on_check_failure == "deny",

@@ -12,7 +12,7 @@ use super::super::cluster::{self, Target, TlsSettings};
 use super::super::route::Routes;
 use super::super::trouble::Told;
 use super::super::tunnel;
-use super::{Cluster, Endpoint, LastFailure, Place, Port, PortRoutes, RouteTable, Tls};
+use super::{Cluster, Endpoint, HostTable, LastFailure, Place, Port, PortRoutes, RouteTable, Tls};
 
 /// Clusters by host, port and name.
 type Found<'t> = BTreeMap<(&'t str, u16, &'t str), &'t Arc<cluster::Cluster>>;
@@ -38,25 +38,23 @@ impl RouteTable {
         let mut found = Found::new();
         match place {
             Place::Sidecar(scope) => {
-                let hosts = self.sidecar_hosts(scope).into_iter().flat_map(|hosts| hosts.values());
-                for (_, routes) in hosts.flat_map(|host| &host.0) {
+                let Some(scope) = self.sidecars.get(scope) else { return found };
+                for (_, routes) in scope.hosts.values().flat_map(|host| &host.0) {
                     match routes {
                         PortRoutes::Routes(routes) => of_routes(routes, &mut found),
                         PortRoutes::Service(cluster) => add(cluster.as_ref(), &mut found),
                     }
                 }
-                let tables = self.sidecar_tunnels(scope).into_iter().flat_map(|tunnels| tunnels.ports.values());
-                for port in tables.flat_map(|table| table.values()) {
+                for port in scope.tunnels.ports.values().flat_map(HostTable::values) {
                     if let Port::Bytes { routes, service, .. } = &**port {
                         of_tunnels(routes, &mut found);
                         add(service.as_ref(), &mut found);
                     }
                 }
+                scope.unregistered.cluster().into_iter().for_each(|cluster| add(Ok(cluster), &mut found));
             }
             Place::Gateway => {
-                self.gateway_hosts()
-                    .flat_map(|(_, hosts)| hosts.values())
-                    .for_each(|routes| of_routes(routes, &mut found));
+                self.gateways.values().flat_map(HostTable::values).for_each(|routes| of_routes(routes, &mut found));
                 for servers in self.gateway_tunnels.values() {
                     of_tunnels(&servers.tls, &mut found);
                     of_tunnels(&servers.tcp, &mut found);

@@ -1,6 +1,6 @@
 //! What calls to each port meet first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::super::tunnel;
@@ -16,16 +16,18 @@ impl RouteTable {
             Place::Sidecar(scope) => self.of_sidecar(scope),
             Place::Gateway => self.of_gateway(),
         };
-        // Of two routes for one name the first is taken, so these keep their order.
+        // Of two routes for one name the first is taken, whatever the second says.
+        let mut seen = HashSet::new();
+        found.retain(|one| one.matches.ends_with(SOME_ADDRESSES) || seen.insert((one.port, one.matches.clone())));
         found.sort_by_key(|one| (one.port.is_none(), one.port, one.matches == ALL));
         found
     }
 
     fn of_sidecar(&self, scope: usize) -> Vec<Listener> {
-        let hosts = self.sidecar_hosts(scope).into_iter().flat_map(|hosts| hosts.values());
-        let ports: BTreeSet<u16> = hosts.flat_map(|host| host.0.iter().map(|(port, _)| *port)).collect();
+        let Some(scope) = self.sidecars.get(scope) else { return Vec::new() };
+        let ports: BTreeSet<u16> = scope.hosts.values().flat_map(|host| host.0.iter().map(|(port, _)| *port)).collect();
         let mut found: Vec<_> = ports.into_iter().map(|port| Listener::to_routes(port, &port.to_string())).collect();
-        for (port, table) in self.sidecar_tunnels(scope).into_iter().flat_map(|tunnels| &tunnels.ports) {
+        for (port, table) in &scope.tunnels.ports {
             // By the longest of the names that a service is known by.
             let mut longest: BTreeMap<*const Port, (String, &Port)> = BTreeMap::new();
             for (name, known) in table.iter() {
@@ -40,15 +42,16 @@ impl RouteTable {
                 found.extend(of_bytes(*port, &name, known));
             }
         }
-        found.push(Listener { port: None, matches: ALL.to_owned(), destination: BLACK_HOLE.to_owned() });
+        let others = scope.unregistered.cluster().map_or(BLACK_HOLE, |cluster| &cluster.name);
+        found.push(Listener { port: None, matches: ALL.to_owned(), destination: format!("Cluster: {others}") });
         found
     }
 
     fn of_gateway(&self) -> Vec<Listener> {
         let mut found = Vec::new();
-        for (port, hosts) in self.gateway_hosts() {
+        for (port, hosts) in &self.gateways {
             if hosts.values().next().is_some() {
-                found.push(Listener::to_routes(port, &format!("http.{port}")));
+                found.push(Listener::to_routes(*port, &format!("http.{port}")));
             }
         }
         for (port, servers) in &self.gateway_tunnels {
@@ -60,6 +63,9 @@ impl RouteTable {
 }
 
 const ALL: &str = "ALL";
+
+/// What stands behind a name where more than the name must fit.
+const SOME_ADDRESSES: &str = "; some addresses only";
 
 /// What tunnels to a host and port meet.
 fn of_bytes(port: u16, host: &str, known: &Port) -> Vec<Listener> {
@@ -87,7 +93,7 @@ impl Listener {
         matches.extend(labels);
         matches.extend(route.source_namespace.iter().map(|namespace| format!("; source namespace {namespace}")));
         if !route.subnets.is_empty() || route.source_subnet.is_some() {
-            matches.push_str("; some addresses only");
+            matches.push_str(SOME_ADDRESSES);
         }
         let names = route.destinations.iter().map(|to| match &to.cluster {
             Ok(cluster) => cluster.name.clone(),

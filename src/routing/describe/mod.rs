@@ -31,7 +31,7 @@ pub struct Listener {
     /// `ALL`, `SNI: edition.cnn.com`, `Host: db.example`.
     #[serde(rename = "match")]
     pub matches: String,
-    /// `Route: 80`, `Cluster: outbound|443||edition.cnn.com`, `BlackHoleCluster`.
+    /// `Route: 80`, `Cluster: outbound|443||edition.cnn.com`, `Cluster: BlackHoleCluster`.
     pub destination: String,
 }
 

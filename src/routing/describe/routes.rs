@@ -16,8 +16,8 @@ impl RouteTable {
     /// The routes of a proxy, in the order in which they are looked at, by name of table and host.
     pub fn routes(&self, place: Place) -> Vec<Route> {
         let mut found = match place {
-            Place::Sidecar(scope) => self.sidecar_hosts(scope).map(of_sidecar).unwrap_or_default(),
-            Place::Gateway => self.gateway_hosts().flat_map(|(port, hosts)| of_gateway(port, hosts)).collect(),
+            Place::Sidecar(scope) => self.sidecars.get(scope).map(|scope| of_sidecar(&scope.hosts)).unwrap_or_default(),
+            Place::Gateway => self.gateways.iter().flat_map(|(port, hosts)| of_gateway(*port, hosts)).collect(),
         };
         // Keeps the order of one host's routes.
         found.sort_by(|a, b| (table(&a.name), &a.virtual_host).cmp(&(table(&b.name), &b.virtual_host)));
@@ -88,6 +88,12 @@ impl VirtualHost<'_> {
     }
 
     fn routes(&self, routes: &Routes) -> Vec<Route> {
+        if routes.redirects {
+            return vec![Route {
+                answer: Some("redirect 301 to https".to_owned()),
+                ..self.route(matches::shown(None))
+            }];
+        }
         let mut found = Vec::new();
         for route in &routes.here {
             let conditions = route.matches.iter().map(Some);
