@@ -2,9 +2,11 @@
 
 mod failures;
 mod harness;
+mod raw;
 mod stage;
 
 mod actions;
+mod analyze;
 mod balance;
 mod cli;
 mod eval;
@@ -21,6 +23,7 @@ mod proxied;
 mod proxy;
 mod proxy_config;
 mod recovery;
+mod rfc9112;
 mod routing;
 mod scenario;
 mod trace;

@@ -41,6 +41,7 @@ verbs! {
     trace Trace
     why Why
     validate Validate
+    analyze Analyze
     proxy Proxy
     proxy_config ProxyConfig
     demo Demo
