@@ -87,9 +87,8 @@ impl HostRules {
         let selecting = found.iter().find(|place| scope.rules.contains(place));
         let general = || found.iter().find(|place| self.rules[**place].selector().is_none());
         let first = &self.rules[*selecting.or_else(general)?];
-        let alike = |rule: &&HostRule| {
-            rule.selector() == first.selector() && rule.spec.export_to == first.spec.export_to
-        };
+        let alike =
+            |rule: &&HostRule| rule.selector() == first.selector() && rule.spec.export_to == first.spec.export_to;
         Some(Ruling(found.iter().map(|place| &self.rules[*place]).filter(alike).collect()))
     }
 }

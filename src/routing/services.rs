@@ -112,7 +112,8 @@ impl Service {
             let more = other.ports.iter().filter(|port| self.port(port.number).is_none()).cloned();
             let more: Vec<_> = more.collect();
             self.ports.extend(more);
-            let addresses: Vec<_> = other.addresses.iter().filter(|one| !self.addresses.contains(one)).copied().collect();
+            let addresses: Vec<_> =
+                other.addresses.iter().filter(|one| !self.addresses.contains(one)).copied().collect();
             self.addresses.extend(addresses);
         }
     }
