@@ -49,6 +49,7 @@ pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
 pub use scope::Scope;
+pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 
