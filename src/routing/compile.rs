@@ -110,7 +110,7 @@ impl Networking {
     /// Takes up all DestinationRules.
     pub fn destination_rules<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<DestinationRule>)>) {
         self.rules = HostRules::default();
-        all.for_each(|(resource, spec)| self.rules.add(resource.namespace(), Arc::clone(spec)));
+        all.for_each(|(resource, spec)| self.rules.add(resource, Arc::clone(spec)));
     }
 
     /// Takes up all Sidecars.

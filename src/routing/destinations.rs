@@ -64,7 +64,8 @@ impl<'a> Destinations<'a> {
     }
 
     /// The cluster of a host, port and subset (empty for none). Without a port it is `default`, the port that the call came
-    /// to, and at the gateway that of a service with only one (Istio's rule).
+    /// to, and at the gateway that of a service with only one. Only what is registered under just this name is a
+    /// destination, not what a wildcard covers (Istio's rules).
     ///
     /// # Errors
     /// [`Failure::NoCluster`] when the host, its port or the subset is not there, or why TLS to it is not to be had.
@@ -75,7 +76,7 @@ impl<'a> Destinations<'a> {
         default: u16,
         subset: &str,
     ) -> Result<Arc<Cluster>, Failure> {
-        let service = self.services.find(host).ok_or(Failure::NoCluster)?;
+        let service = self.services.pattern(host).ok_or(Failure::NoCluster)?;
         let number = match (port, service.ports.as_slice()) {
             (Some(port), _) => port,
             (None, [only]) if self.is_gateway => only.number,
@@ -98,7 +99,7 @@ impl<'a> Destinations<'a> {
             return Err(Failure::NoCluster);
         }
         let policy = ruling.as_ref().and_then(|ruling| ruling.policy(number, part));
-        let selects = ruling.is_some_and(|ruling| ruling.selects());
+        let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
         let meant = Meant { host, service, port, policy, selects };
         let policy = meant.policy.as_ref();
         let multiplexed = port.protocol == Protocol::Http { multiplexed: true } || policy.is_some_and(upgrades);
@@ -109,7 +110,18 @@ impl<'a> Destinations<'a> {
         let limits = policy.and_then(limits);
         let original = self.original(&meant, multiplexed);
         let balance = self.balance(policy, &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
+        Ok(Cluster {
+            name,
+            host: host.to_owned(),
+            port: number,
+            target,
+            connect_timeout,
+            limits,
+            balance,
+            registered_by: Some(Arc::clone(&service.provenance)),
+            rules: ruling.as_ref().map(|ruling| ruling.provenances()).unwrap_or_default(),
+            original,
+        })
     }
 
     /// Who answers, with the weight of each; of endpoints those that have the labels of a subset.
@@ -124,11 +136,13 @@ impl<'a> Destinations<'a> {
             How::Original if self.is_gateway => return Ok(nobody()),
             _ if service.host.starts_with('*') => return Ok(nobody()),
             How::Host | How::Original | How::Dynamic => {
-                let endpoint = Endpoint::new(host.to_owned(), port.target, self.tls(meant)?, port.reach.private.clone());
+                let endpoint =
+                    Endpoint::new(host.to_owned(), port.target, self.tls(meant)?, port.reach.private.clone());
                 return Ok((Target::Endpoints(vec![endpoint]), vec![1]));
             }
         };
-        let addresses = addresses.iter().filter(|address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted)));
+        let addresses =
+            addresses.iter().filter(|address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted)));
         let tls = self.tls(meant)?;
         let weights = addresses.clone().map(|address| address.weight).collect();
         let endpoints = addresses.map(|address| endpoint(address, port, tls.as_ref()));
@@ -166,7 +180,6 @@ impl<'a> Destinations<'a> {
         };
         Balance::new(choice, weights, outlier, live)
     }
-
 }
 
 fn connect_timeout(policy: &TrafficPolicy) -> Option<Duration> {

@@ -11,6 +11,7 @@ mod cluster;
 mod compile;
 mod credential;
 mod delegate;
+pub mod describe;
 mod destinations;
 mod hosts;
 mod index;
@@ -25,6 +26,7 @@ mod services;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod tunnel;
 
 use std::collections::HashMap;
@@ -48,8 +50,8 @@ pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
-pub use services::exported;
 pub use scope::Scope;
+pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy};
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::hosts::{HostTable, qualify};
 use super::scope::Scope;
@@ -21,6 +21,7 @@ pub(super) struct HostRules {
 /// A DestinationRule with where it was declared.
 #[derive(Debug)]
 struct HostRule {
+    provenance: Arc<Provenance>,
     namespace: String,
     spec: Arc<DestinationRule>,
 }
@@ -44,10 +45,12 @@ impl HostRule {
 }
 
 impl HostRules {
-    pub(super) fn add(&mut self, namespace: &str, spec: Arc<DestinationRule>) {
+    pub(super) fn add(&mut self, resource: &Resource, spec: Arc<DestinationRule>) {
+        let namespace = resource.namespace();
         let hosts = self.by_namespace.entry(namespace.to_owned()).or_default();
         hosts.entry(&qualify(&spec.host, namespace)).or_default().push(self.rules.len());
-        self.rules.push(HostRule { namespace: namespace.to_owned(), spec });
+        let provenance = Arc::new(Provenance::of(resource));
+        self.rules.push(HostRule { provenance, namespace: namespace.to_owned(), spec });
     }
 
     /// The places of the rules that select a workload; only those of its namespace can.
@@ -88,14 +91,18 @@ impl HostRules {
         let selecting = found.iter().find(|place| scope.rules.contains(place));
         let general = || found.iter().find(|place| self.rules[**place].selector().is_none());
         let first = &self.rules[*selecting.or_else(general)?];
-        let alike = |rule: &&HostRule| {
-            rule.selector() == first.selector() && rule.spec.export_to == first.spec.export_to
-        };
+        let alike =
+            |rule: &&HostRule| rule.selector() == first.selector() && rule.spec.export_to == first.spec.export_to;
         Some(Ruling(found.iter().map(|place| &self.rules[*place]).filter(alike).collect()))
     }
 }
 
 impl<'r> Ruling<'r> {
+    /// Which they are.
+    pub(super) fn provenances(&self) -> Vec<Arc<Provenance>> {
+        self.0.iter().map(|rule| Arc::clone(&rule.provenance)).collect()
+    }
+
     /// Whether they are for selected workloads.
     pub(super) fn selects(&self) -> bool {
         self.0.iter().any(|rule| rule.selector().is_some())

@@ -81,9 +81,8 @@ impl Egress {
     /// Whether a VirtualService is seen: one of its hosts has calls in common with one that is.
     pub(super) fn has_virtual_service(&self, hosts: &[String], namespace: &str) -> bool {
         hosts.iter().map(|host| qualify(host, namespace)).any(|host| {
-            let seen = self
-                .of(namespace, false)
-                .any(|import| covers(&import.host, &host) || covers(&host, &import.host));
+            let seen =
+                self.of(namespace, false).any(|import| covers(&import.host, &host) || covers(&host, &import.host));
             seen && !self.of(namespace, true).any(|import| covers(&import.host, &host))
         })
     }
@@ -158,7 +157,8 @@ mod tests {
     use crate::resource::kinds::service_entry::WorkloadSelector;
 
     fn rule(namespace: &str, selector: Option<&[(&str, &str)]>) -> SidecarRule {
-        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let workload_selector = selector.map(|pairs| WorkloadSelector { labels: labels(pairs) });
         SidecarRule::new(namespace, Sidecar { workload_selector, ..Sidecar::default() })
     }

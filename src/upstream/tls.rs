@@ -74,7 +74,8 @@ impl TlsConfigs {
         let mut config = match &settings.client_certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let chain = CertificateDer::pem_slice_iter(&text_of(certificate)?).collect::<Result<Vec<_>, _>>().ok()?;
+                let chain =
+                    CertificateDer::pem_slice_iter(&text_of(certificate)?).collect::<Result<Vec<_>, _>>().ok()?;
                 // A key that is not the certificate's is refused here.
                 builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&text_of(key)?).ok()?).ok()?
             }

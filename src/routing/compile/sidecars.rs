@@ -63,7 +63,10 @@ impl Networking {
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port), &mut destinations);
                     if !routes.here.is_empty() {
-                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes.sealed()))));
+                        found
+                            .entry(host.clone())
+                            .or_default()
+                            .push((port, Arc::new(PortRoutes::Routes(routes.sealed()))));
                         only_routed.push((host.clone(), port));
                     }
                 }
@@ -86,7 +89,8 @@ impl Networking {
         destinations: &mut Destinations<'_>,
     ) -> Unregistered {
         let sidecar = scope.sidecar.map(|place| &self.sidecars[place]);
-        let Some((sidecar, policy)) = sidecar.and_then(|sidecar| Some((sidecar, sidecar.unregistered.as_ref()?))) else {
+        let Some((sidecar, policy)) = sidecar.and_then(|sidecar| Some((sidecar, sidecar.unregistered.as_ref()?)))
+        else {
             return Unregistered::new(outbound);
         };
         match (policy.mode, &policy.egress_proxy) {
