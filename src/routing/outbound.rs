@@ -57,6 +57,8 @@ pub(super) enum Unregistered {
     Refused,
     /// To where the caller wanted to go.
     Passed(Arc<Cluster>),
+    /// To a proxy that was named for them.
+    Sent(Result<Arc<Cluster>, Failure>),
 }
 
 impl Unregistered {
@@ -70,7 +72,11 @@ impl Unregistered {
     /// Where a call goes whose host is not among those of a scope. An address that is declared for a service is that
     /// service's, whose routes it must not go around.
     pub(super) fn find(&self, call: &Call, tunnels: &Tunnels) -> Result<&Arc<Cluster>, Failure> {
-        let Unregistered::Passed(cluster) = self else { return Err(Failure::UnknownHost) };
+        let cluster = match self {
+            Unregistered::Refused => return Err(Failure::UnknownHost),
+            Unregistered::Sent(cluster) => return cluster.as_ref().map_err(|failure| *failure),
+            Unregistered::Passed(cluster) => cluster,
+        };
         match address(call) {
             Some(address) if tunnels.declared_for(address, call.authority().port()).is_some() => {
                 Err(Failure::UnknownHost)
