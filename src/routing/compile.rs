@@ -105,6 +105,9 @@ impl Networking {
 
     /// Adds a DestinationRule.
     pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
+<<<<<<< HEAD
+        self.rules.push(HostRule::new(resource, spec));
+=======
         self.rules.add(resource.namespace(), spec);
     }
 
@@ -116,6 +119,7 @@ impl Networking {
     /// Adds a Secret, which DestinationRules may name.
     pub fn secret(&mut self, resource: &Resource, spec: &Secret) {
         self.secrets.add(resource.namespace(), &resource.meta.name, spec);
+>>>>>>> main
     }
 
     /// Adds a VirtualService.
