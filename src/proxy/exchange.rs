@@ -29,9 +29,7 @@ pub(super) async fn exchange(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    // One call of many cannot become the whole connection, which a tunnel needs here.
-    let alone = request.version() < Version::HTTP_2;
-    if request.method() == Method::CONNECT && client.opens_tunnels() && alone {
+    if request.method() == Method::CONNECT && client.opens_tunnels() {
         // Boxed, so that other calls, which are most, do not carry its room around.
         return Box::pin(tunnel::connect(&worker, &client, request)).await;
     }
@@ -41,8 +39,13 @@ pub(super) async fn exchange(
     let held = worker.held();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let arrival =
-        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
+    let arrival = Arrival {
+        time,
+        chance: worker.draw(),
+        caller: held.caller(client.hop),
+        peer: client.peer,
+        tls: client.tls.clone(),
+    };
     let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
         Ok(call) => call,
         Err(failure) => {

@@ -13,12 +13,14 @@ use k8s_openapi::api::core::v1::Service as CoreService;
 use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, Server, ServerTlsMode};
+use crate::resource::kinds::secret::Secret;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::virtual_service::{self, HttpMatch, HttpRoute, StringMatch, VirtualService};
 use crate::resource::{Labels, Origin, Resource};
 
 use super::act::Act;
 use super::balance::Live;
+use super::credential::Secrets;
 use super::delegate;
 use super::destinations::{Destinations, HostRule};
 use super::hosts::{HostTable, covers, qualify};
@@ -43,6 +45,7 @@ pub struct Networking {
     rules: Vec<HostRule>,
     virtual_services: Vec<Declared<VirtualService>>,
     gateways: Vec<Declared<Gateway>>,
+    secrets: Secrets,
 }
 
 #[derive(Debug)]
@@ -101,6 +104,11 @@ impl Networking {
     /// Adds a VirtualService.
     pub fn virtual_service(&mut self, resource: &Resource, spec: VirtualService) {
         self.virtual_services.push(Declared::new(resource, spec));
+    }
+
+    /// Adds a Secret.
+    pub fn secret(&mut self, resource: &Resource, spec: Secret) {
+        self.secrets.add(resource, spec);
     }
 
     /// Adds a Gateway.

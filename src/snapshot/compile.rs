@@ -4,7 +4,7 @@ use crate::call::Reporter;
 use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
+use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable};
 
 use super::{SidecarListener, Snapshot};
@@ -70,6 +70,7 @@ impl Compiler {
         load(view, &VIRTUAL_SERVICE)?
             .into_iter()
             .for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
+        load(view, &SECRET)?.into_iter().for_each(|(resource, spec)| networking.secret(&resource, spec));
         load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
         let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
         let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();

@@ -11,6 +11,7 @@ mod demo;
 mod describe;
 mod eval;
 mod get;
+mod listen;
 mod logs;
 mod proxy;
 mod replace;
