@@ -11,6 +11,7 @@ use crate::call::{Authority, Call, Failure, TlsSession};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
+use super::strict::Turns;
 use super::tunnel::{Opened, Switched};
 use super::worker::Counted;
 
@@ -25,6 +26,8 @@ pub(super) struct Client {
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
+    /// What was read and answered of its requests.
+    pub(super) turns: Arc<Turns>,
     /// Calls that have begun.
     begun: Cell<u64>,
     /// Calls that are not over, with their answers' bodies.
@@ -49,6 +52,7 @@ impl Client {
             tls: None,
             within: None,
             next: RefCell::default(),
+            turns: Arc::default(),
             begun: Cell::default(),
             under_way: Counted::default(),
             upload: RefCell::default(),
@@ -111,6 +115,7 @@ impl Client {
     /// Says what comes when HTTP has let go of the connection.
     pub(super) fn go_on(&self, next: Next) {
         *self.next.borrow_mut() = Some(next);
+        self.turns.switch();
     }
 
     /// What comes now.

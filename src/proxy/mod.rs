@@ -28,6 +28,7 @@ mod retry;
 mod sniff;
 mod socks;
 mod stream;
+mod strict;
 mod tunnel;
 mod worker;
 mod x509;

@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
 use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SERVICE_ENTRY};
 use crate::resource::{Kind, Resource};
 
 /// Paths of such fields, `*` for every item of a list, with what happens instead.
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
-    (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
     (&SERVICE_ENTRY, "spec.workloadSelector", "no workload of the mesh answers for it"),
     (&DESTINATION_RULE, "spec.workloadSelector", "the rule holds for every caller"),
     (&DESTINATION_RULE, "spec.trafficPolicy.tunnel", "the origin is dialled directly"),
@@ -48,6 +48,9 @@ const UNREACHABLE: &str = "calls get 503; name files instead";
 
 /// Warns of every such field that a resource uses.
 pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {
+    if *resource.kind == GATEWAY {
+        modes(resource, problems);
+    }
     for (_, path, instead) in WITHOUT_EFFECT.iter().filter(|(kind, ..)| resource.kind == *kind) {
         let steps: Vec<&str> = path.split('.').collect();
         let Some(body) = resource.body.get(steps[0]) else { continue };
@@ -56,6 +59,24 @@ pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {
             let message = format!("{name} is kept, but not carried out by this version");
             problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help((*instead).to_owned()));
         });
+    }
+}
+
+/// Warns of modes of TLS that callers from outside cannot be served in; the hop from a sidecar of ours is inside one process.
+fn modes(resource: &Resource, problems: &mut Problems) {
+    // What does not decode has been refused already.
+    let Ok(spec) = resource.typed::<Gateway>() else { return };
+    for (position, server) in spec.servers.iter().enumerate() {
+        let message = match server.tls.as_ref().map(|tls| tls.mode) {
+            Some(ServerTlsMode::IstioMutual) => {
+                "the mesh has no certificates yet: only sidecars of ours reach the server"
+            }
+            Some(ServerTlsMode::AutoPassthrough) => "AUTO_PASSTHROUGH is kept, but not carried out by this version",
+            _ => continue,
+        };
+        let at = FieldPath::of("spec.servers").index(position).field("tls").field("mode");
+        let help = "connections from outside (proxy start --gateway-listen) are refused";
+        problems.push(Problem::warning(Code::NoEffect, at, message).help(help.to_owned()));
     }
 }
 

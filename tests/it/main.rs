@@ -3,9 +3,11 @@
 mod failures;
 mod gateways;
 mod harness;
+mod raw;
 mod stage;
 
 mod actions;
+mod analyze;
 mod balance;
 mod cli;
 mod eval;
@@ -21,6 +23,7 @@ mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;
+mod rfc9112;
 mod routing;
 mod scenario;
 mod trace;
