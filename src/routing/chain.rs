@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 
-use super::credential::{KeyPair, Pem};
+use super::credential::Pem;
 use super::hosts::HostTable;
 use super::tunnel::Carries;
 
@@ -50,6 +50,15 @@ pub enum Certificates {
     Own(Vec<KeyPair>),
     /// The mesh's own (ISTIO_MUTUAL).
     Mesh,
+}
+
+/// A certificate with its chain, and its key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyPair {
+    /// The certificate, then those that issued it.
+    pub certificate: Pem,
+    /// Its key.
+    pub key: Pem,
 }
 
 /// What a server asks of those who call it.

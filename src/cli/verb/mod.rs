@@ -15,6 +15,7 @@ mod get;
 mod listen;
 mod logs;
 mod proxy;
+mod proxy_config;
 mod replace;
 mod trace;
 mod validate;
