@@ -29,8 +29,8 @@ pub struct Cluster {
     pub balance: Balance,
     /// The ServiceEntry or Service that registers its host, if one does.
     pub(super) registered_by: Option<Arc<Provenance>>,
-    /// The DestinationRule that applies to it.
-    pub(super) rule: Option<Arc<Provenance>>,
+    /// The DestinationRules that apply to it, the oldest first.
+    pub(super) rules: Vec<Arc<Provenance>>,
     /// How tunnels reach it, where that is for the caller to say.
     pub(super) original: Option<Original>,
 }

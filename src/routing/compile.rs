@@ -105,10 +105,7 @@ impl Networking {
 
     /// Adds a DestinationRule.
     pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-<<<<<<< HEAD
-        self.rules.push(HostRule::new(resource, spec));
-=======
-        self.rules.add(resource.namespace(), spec);
+        self.rules.add(resource, spec);
     }
 
     /// Adds a Sidecar.
@@ -119,7 +116,6 @@ impl Networking {
     /// Adds a Secret, which DestinationRules may name.
     pub fn secret(&mut self, resource: &Resource, spec: &Secret) {
         self.secrets.add(resource.namespace(), &resource.meta.name, spec);
->>>>>>> main
     }
 
     /// Adds a VirtualService.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::call::{Failure, TlsFault};
 use crate::policy::Kept;
+use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{
     ClientTls, ClientTlsMode, ConsistentHash, H2UpgradePolicy, SimpleLb, TrafficPolicy,
 };
-use crate::resource::{Labels, Provenance, Resource};
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
@@ -26,33 +26,7 @@ use super::tunnel::Original;
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-<<<<<<< HEAD
-/// A DestinationRule with where it was declared.
-#[derive(Debug)]
-pub(super) struct HostRule {
-    provenance: Arc<Provenance>,
-    pub(super) namespace: String,
-    /// Fully qualified.
-    pub(super) host: String,
-    pub(super) spec: DestinationRule,
-}
-
-impl HostRule {
-    pub(super) fn new(resource: &Resource, spec: DestinationRule) -> Self {
-        let namespace = resource.namespace();
-        let provenance = Arc::new(Provenance::of(resource));
-        Self { provenance, namespace: namespace.to_owned(), host: qualify(&spec.host, namespace), spec }
-    }
-
-    fn visible_from(&self, namespace: &str) -> bool {
-        exported(&self.spec.export_to, &self.namespace, namespace)
-    }
-}
-
-/// What clusters are made from, as seen by proxies of one namespace.
-=======
 /// What clusters are made from, as seen by proxies of one scope.
->>>>>>> main
 pub(super) struct Destinations<'a> {
     pub(super) scope: &'a Scope,
     /// Whether the proxy is the gateway.
@@ -125,7 +99,7 @@ impl<'a> Destinations<'a> {
             return Err(Failure::NoCluster);
         }
         let policy = ruling.as_ref().and_then(|ruling| ruling.policy(number, part));
-        let selects = ruling.is_some_and(|ruling| ruling.selects());
+        let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
         let meant = Meant { host, service, port, policy, selects };
         let policy = meant.policy.as_ref();
         let multiplexed = port.protocol == Protocol::Http { multiplexed: true } || policy.is_some_and(upgrades);
@@ -136,7 +110,18 @@ impl<'a> Destinations<'a> {
         let limits = policy.and_then(limits);
         let original = self.original(&meant, multiplexed);
         let balance = self.balance(policy, &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
+        Ok(Cluster {
+            name,
+            host: host.to_owned(),
+            port: number,
+            target,
+            connect_timeout,
+            limits,
+            balance,
+            registered_by: Some(Arc::clone(&service.provenance)),
+            rules: ruling.as_ref().map(|ruling| ruling.provenances()).unwrap_or_default(),
+            original,
+        })
     }
 
     /// Who answers, with the weight of each; of endpoints those that have the labels of a subset.
@@ -156,27 +141,6 @@ impl<'a> Destinations<'a> {
                 return Ok((Target::Endpoints(vec![endpoint]), vec![1]));
             }
         };
-<<<<<<< HEAD
-        let multiplexed = port.multiplexed || policy.as_ref().is_some_and(upgrades);
-        let target = spoken_to(target, policy.as_ref(), multiplexed);
-        let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
-        let name = format!("outbound|{number}|{subset}|{host}");
-        let limits = policy.as_ref().and_then(limits);
-        let original = original(service, port, policy.as_ref(), host, multiplexed);
-        let balance = self.balance(policy.as_ref(), &name, &target, &weights);
-        Ok(Cluster {
-            name,
-            host: host.to_owned(),
-            port: number,
-            target,
-            connect_timeout,
-            limits,
-            balance,
-            registered_by: Some(Arc::clone(&service.provenance)),
-            rule: rule.map(|rule| Arc::clone(&rule.provenance)),
-            original,
-        })
-=======
         let addresses =
             addresses.iter().filter(|address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted)));
         let tls = self.tls(meant)?;
@@ -188,7 +152,6 @@ impl<'a> Destinations<'a> {
     /// Whether the gateway is among the workloads that a Service selects.
     fn is_the_gateway(&self, selector: &Labels) -> bool {
         !selector.is_empty() && has_labels(self.gateway_labels, selector)
->>>>>>> main
     }
 
     /// How calls are spread over endpoints, going on with what is known of each.

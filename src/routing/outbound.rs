@@ -74,6 +74,7 @@ impl Unregistered {
         match self {
             Unregistered::Refused => None,
             Unregistered::Passed(cluster) => Some(cluster),
+            Unregistered::Sent(cluster) => cluster.as_ref().ok(),
         }
     }
 
@@ -133,7 +134,7 @@ fn passthrough() -> Cluster {
         limits: None,
         balance: Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0))),
         registered_by: None,
-        rule: None,
+        rules: Vec::new(),
         original: Some(original),
     }
 }

@@ -186,14 +186,10 @@ impl Services {
             Location::MeshInternal => Private::Any,
             Location::MeshExternal => Private::Only(spec.addresses.iter().filter_map(|one| one.parse().ok()).collect()),
         };
-<<<<<<< HEAD
         let provenance = Arc::new(Provenance::of(resource));
-        self.0.extend(spec.hosts.iter().map(|host| Service {
-=======
         let reach = Arc::new(Reach { how, private, subject_alt_names: spec.subject_alt_names.clone() });
         let ports: Vec<_> = spec.ports.iter().filter_map(|port| entry_port(port, &reach)).collect();
         self.all.extend(spec.hosts.iter().map(|host| Service {
->>>>>>> main
             host: qualify(host, resource.namespace()),
             namespace: resource.namespace().to_owned(),
             provenance: Arc::clone(&provenance),
@@ -214,14 +210,8 @@ impl Services {
         self.all.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),
             namespace: resource.namespace().to_owned(),
-<<<<<<< HEAD
             provenance: Arc::new(Provenance::of(resource)),
-            ports: ports.collect(),
-            reach: Reach::Selected(selector.unwrap_or_default().into_iter().collect()),
-            private: Private::Any,
-=======
             ports: ports.unwrap_or_default().iter().filter_map(|port| core_port(port, &reach)).collect(),
->>>>>>> main
             addresses: Vec::new(),
             export_to: Vec::new(),
         });

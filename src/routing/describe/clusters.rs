@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::call::Failure;
 use crate::expr::Timestamp;
+use crate::resource::Provenance;
 
 use super::super::act::Purpose;
 use super::super::cluster::{self, Target, TlsSettings};
@@ -40,7 +41,7 @@ impl RouteTable {
             Place::Sidecar(scope) => {
                 let Some(scope) = self.sidecars.get(scope) else { return found };
                 for (_, routes) in scope.hosts.values().flat_map(|host| &host.0) {
-                    match routes {
+                    match &**routes {
                         PortRoutes::Routes(routes) => of_routes(routes, &mut found),
                         PortRoutes::Service(cluster) => add(cluster.as_ref(), &mut found),
                     }
@@ -107,7 +108,7 @@ impl Cluster {
             direction: "outbound".to_owned(),
             r#type: sort(cluster, endpoints).to_owned(),
             registered_by: cluster.registered_by.as_deref().cloned(),
-            destination_rule: cluster.rule.as_deref().cloned(),
+            destination_rules: cluster.rules.iter().map(|rule| Provenance::clone(rule)).collect(),
             load_balancing: cluster.balance.in_words().to_owned(),
             outlier_detection: cluster.balance.watches(),
             connect_timeout_ms: u64::try_from(cluster.connect_timeout.as_millis()).unwrap_or(u64::MAX),

@@ -101,9 +101,9 @@ pub struct Cluster {
     /// The ServiceEntry or Service that registers the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registered_by: Option<Provenance>,
-    /// The DestinationRule that applies.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination_rule: Option<Provenance>,
+    /// The DestinationRules that apply, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destination_rules: Vec<Provenance>,
     /// How an endpoint is chosen, in DestinationRule's words.
     pub load_balancing: String,
     /// Whether endpoints that fail again and again are left out.

@@ -30,11 +30,12 @@ fn table(name: &str) -> u16 {
     name.trim_start_matches("http.").parse().unwrap_or_default()
 }
 
-fn of_sidecar(hosts: &HostTable<Arc<SidecarHost>>) -> Vec<Route> {
+fn of_sidecar(hosts: &HostTable<SidecarHost>) -> Vec<Route> {
     // A service of the mesh is known by several names.
-    let mut names: BTreeMap<*const SidecarHost, (Vec<String>, &SidecarHost)> = BTreeMap::new();
+    let mut names: BTreeMap<Vec<(u16, *const PortRoutes)>, (Vec<String>, &SidecarHost)> = BTreeMap::new();
     for (pattern, host) in hosts.iter() {
-        names.entry(Arc::as_ptr(host)).or_insert_with(|| (Vec::new(), host)).0.push(pattern);
+        let same = host.0.iter().map(|(port, routes)| (*port, Arc::as_ptr(routes))).collect();
+        names.entry(same).or_insert_with(|| (Vec::new(), host)).0.push(pattern);
     }
     let mut found = Vec::new();
     for (mut domains, host) in names.into_values() {
@@ -42,7 +43,7 @@ fn of_sidecar(hosts: &HostTable<Arc<SidecarHost>>) -> Vec<Route> {
         domains.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
         for (port, routes) in &host.0 {
             let virtual_host = VirtualHost { table: port.to_string(), port: *port, domains: &domains };
-            match routes {
+            match &**routes {
                 PortRoutes::Routes(routes) => found.extend(virtual_host.routes(routes)),
                 PortRoutes::Service(cluster) => found.push(virtual_host.service(cluster)),
             }

@@ -136,7 +136,7 @@ impl Shown for Cluster {
             or_nothing(&self.subset),
             self.direction.clone(),
             self.r#type.clone(),
-            or_nothing(&self.destination_rule.as_ref().map(Provenance::short).unwrap_or_default()),
+            or_nothing(&self.destination_rules.iter().map(Provenance::short).collect::<Vec<_>>().join(", ")),
             last_failure.unwrap_or_else(|| NOTHING.to_owned()),
         ];
         if wide {
@@ -147,7 +147,7 @@ impl Shown for Cluster {
                 self.load_balancing.clone(),
                 tls.unwrap_or_else(|| NOTHING.to_owned()),
                 from(self.registered_by.as_ref()),
-                from(self.destination_rule.as_ref()),
+                or_nothing(&self.destination_rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
             ]);
         }
         cells
