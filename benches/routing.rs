@@ -165,7 +165,9 @@ fn compiling() {
         text.push_str(&destination_rule(number));
     }
     registry.commit(Transaction { operations: operations(&text, Operation::Create) }).expect("a valid change");
-    println!("| compiling {MANY} VirtualServices, ServiceEntries and DestinationRules, ms | median | worst |\n|---|---|---|");
+    println!(
+        "| compiling {MANY} VirtualServices, ServiceEntries and DestinationRules, ms | median | worst |\n|---|---|---|"
+    );
     let from_scratch = |compiler: &Compiler| {
         let view = registry.frozen().expect("it can be read");
         let started = Instant::now();
@@ -222,7 +224,8 @@ fn connections() {
          endpoints: [{{address: 127.0.0.1}}]\n",
         origin.port()
     );
-    let mut create = command(&["create", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("built");
+    let mut create =
+        command(&["create", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("built");
     create.stdin.take().expect("piped").write_all(site.as_bytes()).expect("it reads");
     assert!(create.wait().expect("a child").success());
     let mut proxy = command(&["proxy", "start", "--listen", "127.0.0.1:0", "--workers", "1"]);
@@ -329,7 +332,8 @@ fn call(snapshot: &Snapshot, host: &str, path: &str, headers: &[(&'static str, S
         head = head.header(*name, value);
     }
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
+    let arrival =
+        Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
 }
 

@@ -115,7 +115,8 @@ impl Networking {
 
     /// Takes up all Sidecars.
     pub fn sidecars<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Sidecar>)>) {
-        self.sidecars = all.map(|(resource, spec)| SidecarRule::new(resource.namespace(), Sidecar::clone(spec))).collect();
+        self.sidecars =
+            all.map(|(resource, spec)| SidecarRule::new(resource.namespace(), Sidecar::clone(spec))).collect();
     }
 
     /// Takes up all VirtualServices.
