@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::resource::Provenance;
+
 use super::balance::Balance;
 use super::credential::Pem;
 use super::private::{Private, is_public};
@@ -25,6 +27,10 @@ pub struct Cluster {
     pub limits: Option<Limits>,
     /// Which endpoint a call goes to.
     pub balance: Balance,
+    /// The ServiceEntry or Service that registers its host, if one does.
+    pub(super) registered_by: Option<Arc<Provenance>>,
+    /// The DestinationRules that apply to it, the oldest first.
+    pub(super) rules: Vec<Arc<Provenance>>,
     /// How tunnels reach it, where that is for the caller to say.
     pub(super) original: Option<Original>,
 }

@@ -109,7 +109,7 @@ impl Networking {
 
     /// Adds a DestinationRule.
     pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-        self.rules.add(resource.namespace(), spec);
+        self.rules.add(resource, spec);
     }
 
     /// Adds a Sidecar.

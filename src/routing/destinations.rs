@@ -99,7 +99,7 @@ impl<'a> Destinations<'a> {
             return Err(Failure::NoCluster);
         }
         let policy = ruling.as_ref().and_then(|ruling| ruling.policy(number, part));
-        let selects = ruling.is_some_and(|ruling| ruling.selects());
+        let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
         let meant = Meant { host, service, port, policy, selects };
         let policy = meant.policy.as_ref();
         let multiplexed = port.protocol == Protocol::Http { multiplexed: true } || policy.is_some_and(upgrades);
@@ -110,7 +110,18 @@ impl<'a> Destinations<'a> {
         let limits = policy.and_then(limits);
         let original = self.original(&meant, multiplexed);
         let balance = self.balance(policy, &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
+        Ok(Cluster {
+            name,
+            host: host.to_owned(),
+            port: number,
+            target,
+            connect_timeout,
+            limits,
+            balance,
+            registered_by: Some(Arc::clone(&service.provenance)),
+            rules: ruling.as_ref().map(|ruling| ruling.provenances()).unwrap_or_default(),
+            original,
+        })
     }
 
     /// Who answers, with the weight of each; of endpoints those that have the labels of a subset.

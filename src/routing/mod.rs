@@ -11,6 +11,7 @@ mod cluster;
 mod compile;
 mod credential;
 mod delegate;
+pub mod describe;
 mod destinations;
 mod hosts;
 mod index;
@@ -25,6 +26,7 @@ mod services;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod tunnel;
 
 use std::collections::HashMap;

@@ -69,6 +69,15 @@ impl Unregistered {
         }
     }
 
+    /// Where calls are passed on to, if they are.
+    pub(super) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match self {
+            Unregistered::Refused => None,
+            Unregistered::Passed(cluster) => Some(cluster),
+            Unregistered::Sent(cluster) => cluster.as_ref().ok(),
+        }
+    }
+
     /// Where a call goes whose host is not among those of a scope. An address that is declared for a service is that
     /// service's, whose routes it must not go around.
     pub(super) fn find(&self, call: &Call, tunnels: &Tunnels) -> Result<&Arc<Cluster>, Failure> {
@@ -124,6 +133,8 @@ fn passthrough() -> Cluster {
         connect_timeout: CONNECT_TIMEOUT,
         limits: None,
         balance: Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0))),
+        registered_by: None,
+        rules: Vec::new(),
         original: Some(original),
     }
 }

@@ -1,9 +1,10 @@
 //! Which DestinationRule holds for a host, and what it says for a port and subset.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{DestinationRule, PortTrafficPolicy, Subset, TrafficPolicy};
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::hosts::{HostTable, qualify};
 use super::scope::Scope;
@@ -20,6 +21,7 @@ pub(super) struct HostRules {
 /// A DestinationRule with where it was declared.
 #[derive(Debug)]
 struct HostRule {
+    provenance: Arc<Provenance>,
     namespace: String,
     spec: DestinationRule,
 }
@@ -43,10 +45,12 @@ impl HostRule {
 }
 
 impl HostRules {
-    pub(super) fn add(&mut self, namespace: &str, spec: DestinationRule) {
+    pub(super) fn add(&mut self, resource: &Resource, spec: DestinationRule) {
+        let namespace = resource.namespace();
         let hosts = self.by_namespace.entry(namespace.to_owned()).or_default();
         hosts.entry(&qualify(&spec.host, namespace)).or_default().push(self.rules.len());
-        self.rules.push(HostRule { namespace: namespace.to_owned(), spec });
+        let provenance = Arc::new(Provenance::of(resource));
+        self.rules.push(HostRule { provenance, namespace: namespace.to_owned(), spec });
     }
 
     /// The places of the rules that select a workload; only those of its namespace can.
@@ -94,6 +98,11 @@ impl HostRules {
 }
 
 impl<'r> Ruling<'r> {
+    /// Which they are.
+    pub(super) fn provenances(&self) -> Vec<Arc<Provenance>> {
+        self.0.iter().map(|rule| Arc::clone(&rule.provenance)).collect()
+    }
+
     /// Whether they are for selected workloads.
     pub(super) fn selects(&self) -> bool {
         self.0.iter().any(|rule| rule.selector().is_some())

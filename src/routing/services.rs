@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::resource::kinds::service_entry::{Location, Resolution, ServiceEntry, ServicePort};
 use crate::resource::kinds::workload_entry::WorkloadEntry;
-use crate::resource::{Labels, Resource};
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::hosts::{HostTable, qualify};
 use super::private::Private;
@@ -19,6 +19,7 @@ use super::subnet::{Subnet, subnets};
 pub(super) struct Service {
     pub(super) host: String,
     pub(super) namespace: String,
+    pub(super) provenance: Arc<Provenance>,
     pub(super) ports: Vec<Port>,
     /// Networks that clients dial for it.
     pub(super) addresses: Vec<Subnet>,
@@ -185,11 +186,13 @@ impl Services {
             Location::MeshInternal => Private::Any,
             Location::MeshExternal => Private::Only(spec.addresses.iter().filter_map(|one| one.parse().ok()).collect()),
         };
+        let provenance = Arc::new(Provenance::of(resource));
         let reach = Arc::new(Reach { how, private, subject_alt_names: spec.subject_alt_names.clone() });
         let ports: Vec<_> = spec.ports.iter().filter_map(|port| entry_port(port, &reach)).collect();
         self.all.extend(spec.hosts.iter().map(|host| Service {
             host: qualify(host, resource.namespace()),
             namespace: resource.namespace().to_owned(),
+            provenance: Arc::clone(&provenance),
             ports: ports.clone(),
             addresses: subnets(&spec.addresses),
             export_to: spec.export_to.clone(),
@@ -207,6 +210,7 @@ impl Services {
         self.all.push(Service {
             host: qualify(&resource.meta.name, resource.namespace()),
             namespace: resource.namespace().to_owned(),
+            provenance: Arc::new(Provenance::of(resource)),
             ports: ports.unwrap_or_default().iter().filter_map(|port| core_port(port, &reach)).collect(),
             addresses: Vec::new(),
             export_to: Vec::new(),
