@@ -139,7 +139,7 @@ impl Part {
         })
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Part::Method => ":method",
             Part::Scheme => ":scheme",
