@@ -4,6 +4,7 @@ mod actions;
 mod format;
 mod http_rules;
 mod match_rules;
+mod order;
 mod routes;
 mod rules;
 
@@ -35,7 +36,11 @@ pub static VIRTUAL_SERVICE: Kind = Kind {
         Column { name: "GATEWAYS", wide: false, cell: |r| cells::custom(r, &["spec", "gateways"]) },
         Column { name: "HOSTS", wide: false, cell: |r| cells::custom(r, &["spec", "hosts"]) },
     ],
-    check: |resource, problems| check::spec::<VirtualService>(resource, problems, rules::virtual_service),
+    check: |resource, problems| {
+        check::spec::<VirtualService>(resource, problems, |at, service| {
+            rules::virtual_service(at, service, resource.namespace());
+        });
+    },
     ..cells::kind("VirtualService", "virtualservices", "virtualservice")
 };
 
