@@ -31,7 +31,8 @@ pub(super) async fn exchange(
 ) -> Response<AnswerBody> {
     // One call of many cannot become the whole connection, which a tunnel needs here.
     let alone = request.version() < Version::HTTP_2;
-    if request.method() == Method::CONNECT && client.opens_tunnels() && alone {
+    let refused = client.turns.fault();
+    if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() && alone {
         // Boxed, so that other calls, which are most, do not carry its room around.
         return Box::pin(tunnel::connect(&worker, &client, request)).await;
     }
@@ -43,7 +44,8 @@ pub(super) async fn exchange(
     let (head, body) = request.into_parts();
     let arrival =
         Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
-    let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
+    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
+    let call = match call {
         Ok(call) => call,
         Err(failure) => {
             refused_head(&worker, permit, time, failure);

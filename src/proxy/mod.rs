@@ -24,6 +24,7 @@ mod respond;
 mod retry;
 mod sniff;
 mod socks;
+mod strict;
 mod tunnel;
 mod worker;
 
