@@ -1,6 +1,6 @@
 //! Routes that others before them leave nothing to do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
 use super::{HttpMatch, HttpRoute, TcpRoute, TlsRoute};
@@ -88,7 +88,7 @@ fn unused<M>(
     }
 }
 
-/// Warns of prefixes that lie under shorter ones of earlier matches with the same other conditions.
+/// Warns of prefixes that lie under shorter ones of earlier matches that ask for nothing else.
 fn covered(at: &mut At<'_>, routes: &[Ordered<'_, HttpMatch>], match_name: impl Fn(&HttpMatch, usize) -> String) {
     let mut met: HashMap<&str, Vec<(&HttpMatch, String)>> = HashMap::new();
     for (position, route) in routes.iter().enumerate() {
@@ -97,7 +97,7 @@ fn covered(at: &mut At<'_>, routes: &[Ordered<'_, HttpMatch>], match_name: impl 
             let name = match_name(entry, number);
             let shorter = prefix.char_indices().skip(1).map(|(end, _)| &prefix[..end]);
             let mut earlier = shorter.filter_map(|shorter| met.get(shorter)).flatten();
-            if let Some((_, wider)) = earlier.find(|(earlier, _)| covers(earlier, entry)) {
+            if let Some((_, wider)) = earlier.find(|(earlier, _)| asks_no_more(earlier, entry)) {
                 let name = format!("{name} of prefix {prefix}");
                 ineffective(&mut at.index(position).field("match").index(number), &route.name, &name, wider);
             }
@@ -111,19 +111,27 @@ fn prefix(entry: &HttpMatch) -> Option<&str> {
     entry.uri.as_ref()?.prefix.as_deref().filter(|prefix| !prefix.is_empty())
 }
 
-/// Whether every call that meets the other conditions of `narrow` meets those of `wide`, as far as they are alike.
-fn covers(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
-    wide.port == narrow.port
-        && wide.method == narrow.method
-        && wide.authority == narrow.authority
-        && wide.scheme == narrow.scheme
-        && wide.headers == narrow.headers
-        && wide.query_params == narrow.query_params
-        && wide.without_headers == narrow.without_headers
-        && wide.gateways == narrow.gateways
-        && wide.source_labels == narrow.source_labels
-        && wide.source_namespace == narrow.source_namespace
-        && wide.ignore_uri_case == narrow.ignore_uri_case
+/// Whether a call that meets `narrow` meets `wide` too, leaving `uri` aside.
+pub fn asks_no_more(wide: &HttpMatch, narrow: &HttpMatch) -> bool {
+    fn same<T: PartialEq>(wide: Option<&T>, narrow: Option<&T>) -> bool {
+        wide.is_none() || wide == narrow
+    }
+    fn all<T: PartialEq>(wide: &BTreeMap<String, T>, narrow: &BTreeMap<String, T>) -> bool {
+        wide.iter().all(|(name, value)| narrow.get(name) == Some(value))
+    }
+    let narrower_gateways =
+        !narrow.gateways.is_empty() && narrow.gateways.iter().all(|name| wide.gateways.contains(name));
+    same(wide.method.as_ref(), narrow.method.as_ref())
+        && same(wide.authority.as_ref(), narrow.authority.as_ref())
+        && same(wide.scheme.as_ref(), narrow.scheme.as_ref())
+        && (wide.port == 0 || wide.port == narrow.port)
+        && (wide.ignore_uri_case || !narrow.ignore_uri_case)
+        && all(&wide.headers, &narrow.headers)
+        && all(&wide.without_headers, &narrow.without_headers)
+        && all(&wide.query_params, &narrow.query_params)
+        && all(&wide.source_labels, &narrow.source_labels)
+        && (wide.source_namespace.is_empty() || wide.source_namespace == narrow.source_namespace)
+        && (wide.gateways.is_empty() || narrower_gateways)
 }
 
 fn unreachable_rule(at: &mut At<'_>, rule: &str, why: &str) {

@@ -149,7 +149,7 @@ fn tls_match(at: &mut At<'_>, entry: &TlsMatch, hosts: &[String], in_mesh: bool)
             at.warn(format!(
                 "using an IP address (\"{sni}\") goes against SNI spec and most clients do not support this"
             ));
-        } else if !(!in_mesh && is_cluster_name(sni))
+        } else if (in_mesh || !is_cluster_name(sni))
             && let Err(why) = host::wildcard_domain(sni)
         {
             at.invalid(why);

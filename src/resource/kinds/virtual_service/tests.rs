@@ -464,6 +464,14 @@ const ORDERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("{match: [{uri: {prefix: /ab}}], TO}\n{match: [{uri: {prefix: /a}}], TO}", &[]),
+    (
+        "{match: [{uri: {prefix: /a}, headers: {x: {}}}], TO}\n\
+         {match: [{uri: {prefix: /ab}, headers: {x: {}}, port: 80, method: {exact: GET}}], TO}",
+        &[
+            "warning [1].match[0]: VirtualService rule #1 match #0 of prefix /ab is not used (duplicate/overlapping match in \
+           rule #0 of prefix /a on #0)",
+        ],
+    ),
     ("{match: [{uri: {prefix: /a}, port: 80}], TO}\n{match: [{uri: {prefix: /ab}}], TO}", &[]),
     ("{match: [{uri: {prefix: /a}, method: {exact: GET}}], TO}\n{match: [{uri: {prefix: /ab}}], TO}", &[]),
 ];
