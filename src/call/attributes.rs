@@ -8,7 +8,7 @@ use http::header::HeaderValue;
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 
-use super::{Call, Failure, Outcome};
+use super::{Call, Failure, Outcome, Scheme};
 
 /// Who reports a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,8 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
             slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
             slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
-            slot::REQUEST_SCHEME | slot::CONTEXT_PROTOCOL | slot::API_PROTOCOL => ValueRef::String("http"),
+            slot::REQUEST_SCHEME => ValueRef::String(call.scheme().unwrap_or(Scheme::Http).as_str()),
+            slot::CONTEXT_PROTOCOL | slot::API_PROTOCOL => ValueRef::String("http"),
             slot::REQUEST_HEADERS => ValueRef::StringMap(&self.headers),
             slot::REQUEST_USERAGENT => ValueRef::String(self.headers.get("user-agent")?),
             slot::REQUEST_REFERER => ValueRef::String(self.headers.get("referer")?),
@@ -107,20 +108,22 @@ impl<'a> CallBag<'a> {
             return Some(ValueRef::IpAddress(self.call.peer()));
         }
         let caller = self.call.caller()?;
-        Some(match slot {
-            slot::SOURCE_UID | slot::ORIGIN_UID => ValueRef::String(&caller.uid),
-            slot::SOURCE_NAME => ValueRef::String(&caller.pod),
-            slot::SOURCE_NAMESPACE | slot::SOURCE_WORKLOAD_NAMESPACE => ValueRef::String(&caller.namespace),
-            slot::SOURCE_SERVICE_ACCOUNT => ValueRef::String(&caller.service_account),
-            slot::SOURCE_LABELS => ValueRef::StringMap(&caller.labels),
-            slot::SOURCE_SERVICE => ValueRef::String(caller.services.first()?),
-            // `source.user` was a certificate's, and there are none yet.
-            slot::SOURCE_PRINCIPAL => ValueRef::String(&caller.principal),
-            slot::SOURCE_OWNER => ValueRef::String(&caller.owner),
-            slot::SOURCE_WORKLOAD_UID => ValueRef::String(&caller.workload_uid),
-            slot::SOURCE_WORKLOAD_NAME => ValueRef::String(&caller.name),
+        let text = match slot {
+            slot::SOURCE_LABELS => return Some(ValueRef::StringMap(&caller.labels)),
+            slot::SOURCE_UID | slot::ORIGIN_UID => &caller.uid,
+            slot::SOURCE_NAME => &caller.pod,
+            slot::SOURCE_NAMESPACE | slot::SOURCE_WORKLOAD_NAMESPACE => &caller.namespace,
+            slot::SOURCE_SERVICE_ACCOUNT => &caller.service_account,
+            slot::SOURCE_SERVICE => caller.services.first()?,
+            slot::SOURCE_PRINCIPAL => &caller.principal,
+            slot::SOURCE_USER => caller.user.as_ref()?,
+            slot::SOURCE_OWNER => &caller.owner,
+            slot::SOURCE_WORKLOAD_UID => &caller.workload_uid,
+            slot::SOURCE_WORKLOAD_NAME => &caller.name,
             _ => return None,
-        })
+        };
+        // Of who is known by a principal alone the rest is not known.
+        (!text.is_empty()).then_some(ValueRef::String(text))
     }
 
     fn destination(&self, slot: Slot) -> Option<ValueRef<'_>> {
@@ -153,7 +156,7 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
-            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
+            slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
                 Cow::Borrowed(flag) => flag,
                 Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
             }),

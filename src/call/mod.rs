@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
 
 use crate::expr::Timestamp;
 use crate::identity::Workload;
@@ -24,13 +25,42 @@ pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault, TunnelFault};
-pub use normalize::{Arrival, MAX_HEAD, normalize};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name};
 pub use outcome::{Marks, Outcome};
 pub use tunnel::Tunnel;
+
+/// How a request comes to a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// In plain text.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As URLs have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    /// The port that is meant where none is named.
+    pub fn port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
 
 /// A request in its one canonical form.
 #[derive(Debug)]
 pub struct Call {
+    scheme: Option<Scheme>,
     time: Timestamp,
     chance: u64,
     caller: Option<Arc<Workload>>,
@@ -102,6 +132,25 @@ impl Call {
         self.peer
     }
 
+    /// How it comes to whatever hop looks at it, where that is known of the call and not of the hop.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.scheme
+    }
+
+    /// The call as one that comes by this scheme.
+    #[must_use]
+    pub fn by(self, scheme: Scheme) -> Self {
+        Self { scheme: Some(scheme), ..self }
+    }
+
+    /// The call as one to this port, whatever its Host says: of who is sent to a proxy by the network, only the address
+    /// tells the port.
+    #[must_use]
+    pub fn dialled_at(mut self, port: u16) -> Self {
+        self.authority.port = port;
+        self
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -157,6 +206,7 @@ impl Call {
             None => self.path.clone(),
         };
         Ok(Call {
+            scheme: self.scheme,
             time: self.time,
             chance: self.chance,
             caller: self.caller.clone(),

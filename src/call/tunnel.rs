@@ -39,6 +39,7 @@ impl Call {
         let address = authority.host().trim_matches(['[', ']']).parse().ok();
         let Arrival { time, chance, caller, peer } = arrival;
         Ok(Call {
+            scheme: None,
             time,
             chance,
             caller,

@@ -57,6 +57,12 @@ impl<T> Declared<T> {
         let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
         Self { name, namespace, origin: resource.origin.clone(), spec }
     }
+
+    /// Its route at a place of one of its lists.
+    fn route(&self, list: &'static str, index: usize) -> RouteName {
+        let virtual_service = format!("{}/{}", self.namespace, self.name).into();
+        RouteName { virtual_service, list, index, delegate: None, origin: self.origin.clone() }
+    }
 }
 
 /// Where a route applies: bound to the sidecars, or to a Gateway by `namespace/name`.
@@ -107,17 +113,17 @@ impl Networking {
         self.gateways.push(Declared::new(resource, spec));
     }
 
-    /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
+    /// The table for sidecars of some namespaces, in their order, and for the gateway in a namespace with these labels.
     pub fn compile(
         &self,
         namespaces: &[&str],
         outbound: OutboundPolicy,
-        gateway_labels: &Labels,
+        (gateway_namespace, gateway_labels): (&str, &Labels),
         live: &Kept<Live>,
     ) -> RouteTable {
         let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, outbound, gateway_labels, live));
         let sidecars = sidecars.collect();
-        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
+        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_namespace, gateway_labels, live);
         RouteTable { sidecars, gateways, gateway_tunnels }
     }
 
@@ -176,12 +182,12 @@ impl Networking {
 
     fn gateway_ports(
         &self,
+        namespace: &str,
         labels: &Labels,
         live: &Kept<Live>,
     ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
-        let services = self.services.seen_from(GATEWAY_NAMESPACE);
-        let mut destinations =
-            Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
+        let services = self.services.seen_from(namespace);
+        let mut destinations = Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         let selected = self
             .gateways
@@ -238,11 +244,10 @@ impl Networking {
         spot: Spot<'_>,
         destinations: &mut Destinations<'_>,
     ) -> Routes {
-        let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
+        let named = declared.route("http", 0);
         let mut routes = Routes::new(spot.scheme);
         for (index, route) in declared.spec.http.iter().enumerate() {
-            let (virtual_service, origin) = (Arc::clone(&virtual_service), declared.origin.clone());
-            let name = RouteName { virtual_service, index, delegate: None, origin };
+            let name = RouteName { index, ..named.clone() };
             let leaves = match &route.delegate {
                 None => vec![Leaf { name, namespace: &declared.namespace, route: Cow::Borrowed(route) }],
                 Some(_) => self.leaves(declared, route, name, &mut routes),

@@ -143,10 +143,19 @@ impl RouteTable {
         self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
     }
 
+    /// Whether the gateway's servers on a port pass TLS through.
+    pub fn passes_tls_through(&self, port: u16) -> bool {
+        self.gateway_tunnels.get(&port).is_some_and(|servers| !servers.tls.is_empty())
+    }
+
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a
     /// service, or nowhere.
     pub fn considered_by_sidecar(&self, scope: usize, call: &Call) -> Vec<Considered> {
-        match self.sidecars.get(scope).and_then(|scope| scope.find(call)) {
+        let Some(scope) = self.sidecars.get(scope) else { return Vec::new() };
+        if call.tunnel().is_some() {
+            return scope.tunnels.considered(call);
+        }
+        match scope.find(call) {
             Some(PortRoutes::Routes(routes)) => route::considered(routes, call),
             _ => Vec::new(),
         }
@@ -154,6 +163,9 @@ impl RouteTable {
 
     /// The routes that the gateway's server on a port looks at, up to the one that it takes.
     pub fn considered_by_gateway(&self, port: u16, call: &Call) -> Vec<Considered> {
+        if call.tunnel().is_some() {
+            return self.gateway_tunnels.get(&port).map(|servers| servers.considered(call)).unwrap_or_default();
+        }
         let hosts = self.gateways.get(&port).and_then(|hosts| hosts.find(call.authority().host()));
         hosts.map(|routes| route::considered(routes, call)).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, Scheme};
 use crate::resource::Origin;
 
 use super::act::{Act, Found};
@@ -13,7 +13,9 @@ use super::matching::Match;
 pub struct RouteName {
     /// `NAMESPACE/NAME`.
     pub virtual_service: Arc<str>,
-    /// Its place among the `http` routes.
+    /// Which of its lists of routes: `http`, `tls` or `tcp`.
+    pub list: &'static str,
+    /// Its place there.
     pub index: usize,
     /// The VirtualService that it delegates to, as `NAMESPACE/NAME`, and the place among the routes of that.
     pub delegate: Option<(Arc<str>, usize)>,
@@ -77,6 +79,11 @@ impl Routes {
     pub(super) fn new(scheme: &'static str) -> Self {
         Self { scheme, here: Vec::new(), elsewhere: Vec::new() }
     }
+
+    /// How a call comes here, unless it says so itself.
+    fn scheme_of(&self, call: &Call) -> &'static str {
+        call.scheme().map_or(self.scheme, Scheme::as_str)
+    }
 }
 
 /// One of several by weight; a single one takes all whatever its weight.
@@ -104,8 +111,9 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
     };
     let mut considered: Vec<_> = routes.elsewhere.iter().map(elsewhere).collect();
     for route in &routes.here {
-        let holds = route.holds(call, routes.scheme).is_some();
-        let why_not = |condition: &Match| condition.why_not(call, routes.scheme);
+        let scheme = routes.scheme_of(call);
+        let holds = route.holds(call, scheme).is_some();
+        let why_not = |condition: &Match| condition.why_not(call, scheme);
         let reasons = || route.matches.iter().filter_map(why_not).collect::<Vec<_>>();
         let passed_over = (!holds).then(|| reasons().join("; "));
         considered.push(Considered { route: route.name.clone(), passed_over });
@@ -118,7 +126,8 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
 
 /// What the first route that holds does; [`Failure::NoRoute`] when none holds.
 pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
-    let taken = |route: &'t Route| route.holds(call, routes.scheme).map(|condition| (route, condition));
+    let scheme = routes.scheme_of(call);
+    let taken = |route: &'t Route| route.holds(call, scheme).map(|condition| (route, condition));
     match routes.here.iter().find_map(taken) {
         Some((route, condition)) => route.act.on(call, condition),
         None => Found::nowhere(Failure::NoRoute),

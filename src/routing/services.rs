@@ -53,6 +53,16 @@ pub(super) enum Bytes {
     Tcp,
 }
 
+impl Bytes {
+    /// The list of a VirtualService that has their routes.
+    pub(super) fn list(self) -> &'static str {
+        match self {
+            Bytes::Tls => "tls",
+            Bytes::Tcp => "tcp",
+        }
+    }
+}
+
 /// How a [`Service`] is reached.
 #[derive(Debug, Clone)]
 pub(super) enum Reach {

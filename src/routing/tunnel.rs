@@ -10,7 +10,7 @@ use crate::resource::Labels;
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::hosts::{HostTable, covers};
 use super::private::Private;
-use super::route::by_weight;
+use super::route::{Considered, RouteName, by_weight};
 use super::subnet::Subnet;
 
 /// What is spoken at a port, as its ServiceEntry declares it.
@@ -73,6 +73,7 @@ pub(super) struct Destination {
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
 #[derive(Debug)]
 pub(super) struct Route {
+    pub(super) of: RouteName,
     /// The server name, or for plain TCP the host.
     pub(super) name: Option<Box<str>>,
     /// Networks of which one must have the address that was dialled; all are meant where there are none.
@@ -131,6 +132,14 @@ impl Tunnels {
         }
     }
 
+    /// The routes that are looked at for a tunnel, up to the one that is taken.
+    pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
+        match self.port(call) {
+            Ok(Port::Bytes { tls, routes, .. }) => considered(routes, *tls, call),
+            _ => Vec::new(),
+        }
+    }
+
     /// Where a tunnel goes.
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         match self.port(call)? {
@@ -138,7 +147,7 @@ impl Tunnels {
             Port::Bytes { tls, routes, service } => {
                 // Routes for other callers are as if they were not there (Istio's rule).
                 if routes.iter().any(|route| route.is_for(call)) {
-                    find(routes, name(call, *tls), call)
+                    find(routes, *tls, call)
                 } else {
                     service.as_ref().map_err(|failure| *failure)
                 }
@@ -148,20 +157,40 @@ impl Tunnels {
 }
 
 impl Servers {
+    /// The routes that a tunnel is for, and whether they go by server names.
+    fn routes(&self, call: &Call) -> (&[Route], bool) {
+        let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
+        (if tls { &self.tls } else { &self.tcp }, tls)
+    }
+
     /// Where a tunnel goes.
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
-        find(if tls { &self.tls } else { &self.tcp }, name(call, tls), call)
+        let (routes, tls) = self.routes(call);
+        find(routes, tls, call)
+    }
+
+    /// The routes that are looked at for a tunnel, up to the one that is taken.
+    pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
+        let (routes, tls) = self.routes(call);
+        considered(routes, tls, call)
     }
 }
 
-/// What routes of TLS or TCP are told apart by.
-fn name(call: &Call, tls: bool) -> Option<&str> {
-    if tls { call.tunnel()?.server_name() } else { Some(call.authority().host()) }
+fn considered(routes: &[Route], tls: bool, call: &Call) -> Vec<Considered> {
+    let mut considered = Vec::new();
+    for route in routes {
+        let passed_over = route.why_not(tls, call);
+        let taken = passed_over.is_none();
+        considered.push(Considered { route: route.of.clone(), passed_over });
+        if taken {
+            break;
+        }
+    }
+    considered
 }
 
-fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
-    let route = routes.iter().find(|route| route.holds(name, call)).ok_or(Failure::NoRoute)?;
+fn find<'t>(routes: &'t [Route], tls: bool, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
+    let route = routes.iter().find(|route| route.holds(tls, call)).ok_or(Failure::NoRoute)?;
     let destination =
         by_weight(&route.destinations, |destination| destination.weight, call.chance()).ok_or(Failure::NoCluster)?;
     destination.cluster.as_ref().map_err(|failure| *failure)
@@ -185,15 +214,52 @@ impl Route {
             && self.source_namespace.as_ref().is_none_or(|name| caller.is_some_and(|caller| caller.namespace == *name))
     }
 
-    fn holds(&self, name: Option<&str>, call: &Call) -> bool {
+    fn holds(&self, tls: bool, call: &Call) -> bool {
         self.is_for(call)
-            && self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
+            && self.fits(tls, call)
             && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
-            && (self.subnets.is_empty()
-                || match call.tunnel().and_then(Tunnel::address) {
-                    Some(address) => self.subnets.iter().any(|subnet| subnet.has(address)),
-                    None => self.holds_service,
-                })
+            && self.holds_address(call)
+    }
+
+    /// Whether it is for the server name, or for plain TCP for the host.
+    fn fits(&self, tls: bool, call: &Call) -> bool {
+        let Some(pattern) = &self.name else { return true };
+        if tls {
+            return call.tunnel().and_then(Tunnel::server_name).is_some_and(|name| covers(pattern, name));
+        }
+        // An address that is declared for no host: nothing but the port tells who is meant.
+        let host = call.authority().host();
+        covers(pattern, host) || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+    }
+
+    fn holds_address(&self, call: &Call) -> bool {
+        match call.tunnel().and_then(Tunnel::address) {
+            _ if self.subnets.is_empty() => true,
+            Some(address) => self.subnets.iter().any(|subnet| subnet.has(address)),
+            None => self.holds_service,
+        }
+    }
+
+    /// The first condition that does not hold of a call, in words; `None` where all do.
+    fn why_not(&self, tls: bool, call: &Call) -> Option<String> {
+        if !self.is_for(call) {
+            return Some("the caller's labels or namespace are others".to_owned());
+        }
+        if !self.fits(tls, call) {
+            let pattern = self.name.as_deref().unwrap_or_default();
+            return Some(match call.tunnel().and_then(Tunnel::server_name) {
+                Some(name) => format!("server name {name:?} does not fit {pattern:?}"),
+                None if tls => format!("no server name is asked for, and it is for {pattern:?}"),
+                None => format!("host {:?} does not fit {pattern:?}", call.authority().host()),
+            });
+        }
+        if self.source_subnet.is_some_and(|subnet| !subnet.has(call.peer())) {
+            return Some(format!("the caller's address {} is not in its sourceSubnet", call.peer()));
+        }
+        (!self.holds_address(call)).then(|| match call.tunnel().and_then(Tunnel::address) {
+            Some(address) => format!("address {address} is in none of its destinationSubnets"),
+            None => "it is for addresses, and a host was named".to_owned(),
+        })
     }
 }
 

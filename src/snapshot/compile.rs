@@ -27,6 +27,8 @@ pub struct ListenerSpec {
 pub struct Compiler {
     /// Its sidecar listeners.
     pub listeners: Vec<ListenerSpec>,
+    /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
+    pub gateway: Option<(String, String)>,
     /// Which hosts its workloads may call.
     pub outbound: OutboundPolicy,
     /// How far refusals go.
@@ -45,21 +47,26 @@ impl Compiler {
     pub fn compile(&self, view: &dyn View) -> Result<Snapshot, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
-        let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+        let (name, namespace) = match &self.gateway {
+            Some((name, namespace)) => (name.as_str(), namespace.as_str()),
+            None => (GATEWAY_WORKLOAD, GATEWAY_NAMESPACE),
+        };
+        let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
         let sidecars = sidecars(view, &self.listeners, &mut notes)?;
-        let routes = self.routes(view, &sidecars, gateway.as_ref())?;
+        let routes = self.routes(view, &sidecars, (namespace, gateway.as_ref()))?;
         let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
+        let gateway_name = format!("{name}.{namespace}");
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         let sidecars = sidecars.listeners;
-        Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
+        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway })
     }
 
     fn routes(
         &self,
         view: &dyn View,
         sidecars: &Sidecars,
-        gateway: Option<&Workload>,
+        (gateway_namespace, gateway): (&str, Option<&Workload>),
     ) -> Result<RouteTable, LoadError> {
         let mut networking = Networking::default();
         load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
@@ -73,7 +80,7 @@ impl Compiler {
         load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
         let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
         let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
-        Ok(networking.compile(&namespaces, self.outbound, &labels, &self.endpoints))
+        Ok(networking.compile(&namespaces, self.outbound, (gateway_namespace, &labels), &self.endpoints))
     }
 }
 
