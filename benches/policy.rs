@@ -66,7 +66,8 @@ fn four_rules() {
 fn call() -> Call {
     let head = http::Request::builder().uri("http://edition.cnn.com/politics").header("host", "edition.cnn.com");
     let head = head.body(()).expect("a valid head").into_parts().0;
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 7, caller: None, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival =
+        Arrival { time: Timestamp::ZERO, chance: 7, caller: None, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head, arrival).expect("a valid call")
 }
 

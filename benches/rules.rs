@@ -100,7 +100,7 @@ fn compiler() -> Compiler {
 fn call(snapshot: &Snapshot, path: &str) -> Call {
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(1_529_328_178_317_448);
-    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     let head = http::Request::builder().uri(format!("http://edition.cnn.com{path}")).header("host", "edition.cnn.com");
     normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
 }

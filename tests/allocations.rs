@@ -56,7 +56,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
         .0;
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let time = Timestamp::from_micros(1_529_328_178_317_448);
-    let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head, arrival).expect("a valid call")
 }
 

@@ -12,7 +12,7 @@ fuzz_target!(|input: (&str, &[u8])| {
     let (target, host) = input;
     let Ok(head) = http::Request::builder().uri(target).header("host", host).body(()) else { return };
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
     if let Ok(call) = normalize(head.into_parts().0, arrival) {
         let path = call.path();
         assert!(path == "*" || path.starts_with('/'), "{path}");

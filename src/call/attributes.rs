@@ -8,7 +8,7 @@ use http::header::HeaderValue;
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 
-use super::{Call, Failure, Outcome, Scheme};
+use super::{Call, Failure, Outcome};
 
 /// Who reports a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,6 @@ impl<'a> CallBag<'a> {
         Some(match (slot, self.outcome) {
             (slot::CONTEXT_PROTOCOL, _) => ValueRef::String("tcp"),
             (slot::CONTEXT_TIME | slot::CONTEXT_TIMESTAMP, _) => ValueRef::Timestamp(self.call.time()),
-            (slot::CONNECTION_REQUESTED_SERVER_NAME, _) => ValueRef::String(self.call.tunnel()?.server_name()?),
             // There is one report of a tunnel, at its end.
             (slot::CONNECTION_EVENT, Some(_)) => ValueRef::String("close"),
             (slot::CONNECTION_RECEIVED_BYTES | slot::CONNECTION_RECEIVED_BYTES_TOTAL, Some(outcome)) => {
@@ -92,7 +91,7 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
             slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
             slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
-            slot::REQUEST_SCHEME => ValueRef::String(call.scheme().unwrap_or(Scheme::Http).as_str()),
+            slot::REQUEST_SCHEME => ValueRef::String(call.scheme()),
             slot::CONTEXT_PROTOCOL | slot::API_PROTOCOL => ValueRef::String("http"),
             slot::REQUEST_HEADERS => ValueRef::StringMap(&self.headers),
             slot::REQUEST_USERAGENT => ValueRef::String(self.headers.get("user-agent")?),
@@ -135,8 +134,9 @@ impl<'a> CallBag<'a> {
             slot::DESTINATION_PORT => ValueRef::Int64(i64::from(authority.port())),
             slot::CONTEXT_REPORTER_KIND => ValueRef::String("outbound"),
             slot::CONTEXT_REPORTER_UID => ValueRef::String(&self.reporter.uid),
-            // The hop from the caller to its sidecar is plain text, and the one to the gateway inside this process.
-            slot::CONNECTION_MTLS => ValueRef::Bool(false),
+            // The hop from a caller to its sidecar is plain text, and the one to the gateway inside this process.
+            slot::CONNECTION_MTLS => ValueRef::Bool(self.call.tls().is_some_and(|tls| tls.mutual)),
+            slot::CONNECTION_REQUESTED_SERVER_NAME => ValueRef::String(self.call.requested_server_name()?),
             _ => return None,
         })
     }
@@ -292,7 +292,7 @@ mod tests {
 
     fn call(head: http::request::Builder) -> Call {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
         normalize(head.header("host", "x").body(()).expect("a head").into_parts().0, arrival).expect("a call")
     }
 
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_tunnel_has_the_attributes_of_tcp_and_none_of_a_request() {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
         let mut call = Call::tunnel_to("a.example:443", arrival).expect("a target");
         call.expect_tls();
         let outcome = Outcome {

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
-use serde::{Deserialize, Serialize};
 
 use crate::expr::Timestamp;
 use crate::identity::Workload;
@@ -25,42 +24,14 @@ pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault, TunnelFault};
+use normalize::HTTP_PORT;
 pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name};
 pub use outcome::{Marks, Outcome};
 pub use tunnel::Tunnel;
 
-/// How a request comes to a hop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// In plain text.
-    Http,
-    /// Over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// As URLs have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
-
-    /// The port that is meant where none is named.
-    pub fn port(self) -> u16 {
-        match self {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        }
-    }
-}
-
 /// A request in its one canonical form.
 #[derive(Debug)]
 pub struct Call {
-    scheme: Option<Scheme>,
     time: Timestamp,
     chance: u64,
     caller: Option<Arc<Workload>>,
@@ -71,6 +42,16 @@ pub struct Call {
     headers: HeaderMap,
     upgrade: Option<HeaderValue>,
     tunnel: Option<Tunnel>,
+    tls: Option<Arc<TlsSession>>,
+}
+
+/// TLS that ended here, before the call was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsSession {
+    /// The name that its ClientHello asked for.
+    pub server_name: Option<Box<str>>,
+    /// Whether the caller proved itself with a certificate that is trusted.
+    pub mutual: bool,
 }
 
 /// Host and port that a call is for.
@@ -87,7 +68,7 @@ pub struct Authority {
 impl Authority {
     /// `host` or `host:port` in its one form; `None` for what is no valid host and port.
     pub fn parse(text: &str) -> Option<Self> {
-        normalize::authority_of(text).ok()
+        normalize::authority_of(text, HTTP_PORT).ok()
     }
 
     /// The text as it is sent in Host.
@@ -132,17 +113,6 @@ impl Call {
         self.peer
     }
 
-    /// How it comes to whatever hop looks at it, where that is known of the call and not of the hop.
-    pub fn scheme(&self) -> Option<Scheme> {
-        self.scheme
-    }
-
-    /// The call as one that comes by this scheme.
-    #[must_use]
-    pub fn by(self, scheme: Scheme) -> Self {
-        Self { scheme: Some(scheme), ..self }
-    }
-
     /// The call as one to this port, whatever its Host says: of who is sent to a proxy by the network, only the address
     /// tells the port.
     #[must_use]
@@ -154,6 +124,22 @@ impl Call {
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// The TLS by which it came, where that ended here.
+    pub fn tls(&self) -> Option<&TlsSession> {
+        self.tls.as_deref()
+    }
+
+    /// The name that TLS asks for: that which ended here, or that whose bytes are passed on.
+    pub fn requested_server_name(&self) -> Option<&str> {
+        let passed_on = self.tunnel.as_ref().and_then(Tunnel::server_name);
+        passed_on.or_else(|| self.tls.as_ref()?.server_name.as_deref())
+    }
+
+    /// `http` or `https`, as the call came here.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Host and port.
@@ -206,7 +192,6 @@ impl Call {
             None => self.path.clone(),
         };
         Ok(Call {
-            scheme: self.scheme,
             time: self.time,
             chance: self.chance,
             caller: self.caller.clone(),
@@ -217,6 +202,7 @@ impl Call {
             headers,
             upgrade: self.upgrade.clone(),
             tunnel: self.tunnel.clone(),
+            tls: self.tls.clone(),
         })
     }
 }

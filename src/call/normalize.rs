@@ -15,13 +15,16 @@ use http::{Method, Uri, Version};
 use crate::expr::Timestamp;
 use crate::identity::Workload;
 
-use super::{Authority, Call, Failure};
+use super::{Authority, Call, Failure, TlsSession};
 
 /// Most bytes of a request's target and header fields; Envoy takes 60 KiB of fields.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 /// The default port of `http` (RFC 9110 §4.2.1).
-const HTTP_PORT: u16 = 80;
+pub(super) const HTTP_PORT: u16 = 80;
+
+/// The default port of `https` (RFC 9110 §4.2.2).
+const HTTPS_PORT: u16 = 443;
 
 /// Headers that mean something to one connection only (RFC 9110 §7.6.1), or that carry credentials for us.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -47,6 +50,8 @@ pub struct Arrival {
     pub caller: Option<Arc<Workload>>,
     /// The address of the connection's other end.
     pub peer: IpAddr,
+    /// The TLS by which it came, where that ended here.
+    pub tls: Option<Arc<TlsSession>>,
 }
 
 /// Brings a request head into canonical form.
@@ -68,21 +73,28 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         return Err(Failure::BadRequest("the value of a header is no text in UTF-8"));
     }
     let host = host_header(&headers, version)?;
+    let (scheme, port) = match arrival.tls {
+        None => (Scheme::HTTP, HTTP_PORT),
+        Some(_) => (Scheme::HTTPS, HTTPS_PORT),
+    };
     if version == Version::HTTP_2 {
-        check_authority(host, &uri)?;
+        check_authority(host, &uri, port)?;
     }
     let authority = match (uri.scheme(), uri.authority()) {
-        (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP => authority_of(authority.as_str())?,
+        (Some(asked), Some(authority)) if *asked == scheme => authority_of(authority.as_str(), port)?,
+        (Some(_), _) if scheme == Scheme::HTTPS => {
+            return Err(Failure::BadRequest("over TLS only https:// can be asked for in absolute form"));
+        }
         (Some(_), _) => return Err(Failure::BadRequest("only http:// requests are forwarded in absolute form")),
         // A target such as `politics`, which some would take for a path and others for a host.
         (None, Some(_)) => return Err(Failure::BadRequest("the target has no leading slash")),
-        (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?)?,
+        (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?, port)?,
     };
     let path = canonical_path(&method, uri.path_and_query())?;
     let upgrade = upgrade_of(&headers);
     strip(&mut headers)?;
-    let Arrival { time, chance, caller, peer } = arrival;
-    Ok(Call { scheme: None, time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None })
+    let Arrival { time, chance, caller, peer, tls } = arrival;
+    Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None, tls })
 }
 
 fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
@@ -116,9 +128,9 @@ fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Fa
 }
 
 /// RFC 9113 §8.3.1: in HTTP/2 the target has the host, and a Host beside it must say the same.
-fn check_authority(host: Option<&str>, uri: &Uri) -> Result<(), Failure> {
+fn check_authority(host: Option<&str>, uri: &Uri, port: u16) -> Result<(), Failure> {
     match (host, uri.authority()) {
-        (Some(host), Some(authority)) if authority_of(host)? != authority_of(authority.as_str())? => {
+        (Some(host), Some(authority)) if authority_of(host, port)? != authority_of(authority.as_str(), port)? => {
             Err(Failure::BadRequest("the Host header and :authority differ"))
         }
         _ => Ok(()),
@@ -134,24 +146,24 @@ pub fn server_name(text: &str) -> Option<Box<str>> {
 }
 
 /// Lower case, no trailing dot, no default port: so that `EDITION.cnn.com.:80` is judged as `edition.cnn.com`.
-pub(super) fn authority_of(text: &str) -> Result<Authority, Failure> {
+pub(super) fn authority_of(text: &str, default: u16) -> Result<Authority, Failure> {
     let (host, port) = split_port(text).ok_or(BAD_HOST)?;
-    authority(host, port.filter(|port| !port.is_empty()))
+    authority(host, port.filter(|port| !port.is_empty()), default)
 }
 
 /// An authority that must have a port (RFC 9112 §3.2.3).
 pub(super) fn authority_with_port(text: &str) -> Result<Authority, Failure> {
     match split_port(text) {
-        Some((host, Some(port))) if !port.is_empty() => authority(host, Some(port)),
+        Some((host, Some(port))) if !port.is_empty() => authority(host, Some(port), HTTP_PORT),
         _ => Err(Failure::BadRequest("the target of a tunnel is not a host and a port")),
     }
 }
 
 const BAD_HOST: Failure = Failure::BadRequest("the host is not a valid name or address");
 
-fn authority(host: &str, port: Option<&str>) -> Result<Authority, Failure> {
+fn authority(host: &str, port: Option<&str>, default: u16) -> Result<Authority, Failure> {
     let port = match port {
-        None => HTTP_PORT,
+        None => default,
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_err(|_| BAD_HOST)?,
         Some(_) => return Err(BAD_HOST),
     };
@@ -159,15 +171,19 @@ fn authority(host: &str, port: Option<&str>) -> Result<Authority, Failure> {
     if host.is_empty() || port == 0 || !valid_host(host) {
         return Err(BAD_HOST);
     }
-    Ok(Authority::new(host, port))
+    Ok(Authority::written(host, port, default))
 }
 
 impl Authority {
     /// Of a valid host.
     pub(super) fn new(host: &str, port: u16) -> Self {
+        Self::written(host, port, HTTP_PORT)
+    }
+
+    fn written(host: &str, port: u16, default: u16) -> Self {
         let mut canonical = host.to_ascii_lowercase();
         let length = canonical.len();
-        if port != HTTP_PORT {
+        if port != default {
             canonical.push(':');
             canonical.push_str(&port.to_string());
         }

@@ -37,9 +37,8 @@ impl Call {
     pub fn tunnel_to(target: &str, arrival: Arrival) -> Result<Call, Failure> {
         let authority = authority_with_port(target)?;
         let address = authority.host().trim_matches(['[', ']']).parse().ok();
-        let Arrival { time, chance, caller, peer } = arrival;
+        let Arrival { time, chance, caller, peer, tls } = arrival;
         Ok(Call {
-            scheme: None,
             time,
             chance,
             caller,
@@ -50,6 +49,7 @@ impl Call {
             headers: HeaderMap::new(),
             upgrade: None,
             tunnel: Some(Tunnel { address, server_name: None }),
+            tls,
         })
     }
 
@@ -121,7 +121,7 @@ mod tests {
 
     fn to(target: &str) -> Result<Call, Failure> {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Call::tunnel_to(target, Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer })
+        Call::tunnel_to(target, Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None })
     }
 
     #[test]

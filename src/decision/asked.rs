@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::call::Scheme;
 use crate::snapshot::{Hop, Snapshot};
 
 use super::explain::explain_broken;
@@ -42,6 +41,16 @@ pub struct Asked {
     pub source: Source,
     /// When it is made, in microseconds since 1970.
     pub at: i64,
+}
+
+/// How a request comes to a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// In plain text.
+    Http,
+    /// Over TLS that ends there.
+    Https,
 }
 
 /// Where a call comes to.

@@ -201,7 +201,7 @@ fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
     follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
-            Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call),
+            Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call, hops.is_empty()),
         };
         let found = match end {
             Ok(End::Cluster(cluster)) => Ok(Some(*cluster)),

@@ -22,7 +22,7 @@ use crate::snapshot::{Hop, Snapshot};
 
 use way::handed_on;
 
-pub use asked::{Asked, Place, Protocol, Source, Told, tell};
+pub use asked::{Asked, Place, Protocol, Scheme, Source, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
 pub use way::{Outgoing, Way};
 
@@ -117,7 +117,7 @@ fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl 
     let mut delays = [None; MAX_HOPS];
     for position in 0..hops {
         let seen = edited.as_deref().unwrap_or(call);
-        let Found { taken, end } = found(snapshot, hop, seen);
+        let Found { taken, end } = found(snapshot, hop, seen, position == 0);
         see(Step { hop, call: seen, end: &end });
         way.last = taken;
         delays[position] = taken.and_then(|route| route.delay(seen));
@@ -137,13 +137,14 @@ fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl 
     ended(hop, Err(Failure::NoCluster), way, delays, hops - 1, edited)
 }
 
-/// What one hop finds for a call.
-fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Found<'s> {
+/// What one hop finds for a call; `first` where the call came to it from outside.
+fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call, first: bool) -> Found<'s> {
     if call.tunnel().is_some() {
-        return Found { taken: None, end: tunnel::decide(snapshot, hop, call).map(End::Cluster) };
+        return Found { taken: None, end: tunnel::decide(snapshot, hop, call, first).map(End::Cluster) };
     }
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
+        Hop::Gateway(port) if first => snapshot.routes.gateway_from_outside(port, call),
         Hop::Gateway(port) => snapshot.routes.gateway(port, call),
     }
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::{Uri, uri};
 
-use crate::call::{Arrival, Call, Failure, Scheme, TunnelFault, normalize, server_name};
+use crate::call::{Arrival, Call, Failure, TlsSession, TunnelFault, normalize, server_name};
 use crate::expr::Timestamp;
 use crate::identity::Workload;
 use crate::routing::Carries;
 use crate::snapshot::{Hop, Snapshot};
 
-use super::asked::{Asked, Place, Protocol, sidecar};
+use super::asked::{Asked, Place, Protocol, Scheme, sidecar};
+
+/// Where requests go that name no port, and where TLS goes.
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// The host of a tunnel that nobody named one for.
 const NOBODY: &str = "0.0.0.0";
@@ -56,9 +60,9 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
         Place::Gateway => Hop::Gateway(question.server_port(protocol)),
     };
     let found = match (protocol, hop) {
-        (Protocol::Http, _) => question.request()?.map(|call| (call, None)),
+        (Protocol::Http, _) => question.request(hop)?.map(|call| (call, None)),
         (_, Hop::Sidecar(_)) => question.tunnel(protocol)?,
-        (_, Hop::Gateway(port)) => question.connection(protocol, port),
+        (_, Hop::Gateway(port)) => question.connection(protocol, port)?,
     };
     Ok(match found {
         Ok((call, broken)) => Arriving::Call { hop, call: Box::new(call), broken },
@@ -119,9 +123,12 @@ impl Question<'_> {
     }
 
     fn is_passed_through(&self) -> bool {
-        match self.asked.hop {
-            Place::Sidecar => true,
-            Place::Gateway => self.snapshot.routes.passes_tls_through(self.server_port(Protocol::Tls)),
+        let chains = || self.snapshot.routes.chains(self.server_port(Protocol::Tls));
+        match (self.asked.hop, self.server_name()) {
+            (Place::Sidecar, _) | (_, Err(_)) => true,
+            (Place::Gateway, Ok(name)) => {
+                chains().and_then(|chains| chains.named(name.as_deref())).is_some_and(|chain| chain.tls.is_none())
+            }
         }
     }
 
@@ -152,11 +159,12 @@ impl Question<'_> {
 
     /// The server's port at the gateway.
     fn server_port(&self, protocol: Protocol) -> u16 {
-        let usual = if protocol == Protocol::Http && !self.is_https() { Scheme::Http } else { Scheme::Https };
-        self.asked.port.or_else(|| self.named_port()).unwrap_or(usual.port())
+        let plain = protocol == Protocol::Http && !self.is_https();
+        self.asked.port.or_else(|| self.named_port()).unwrap_or(if plain { HTTP_PORT } else { HTTPS_PORT })
     }
 
-    fn arrival(&self) -> Arrival {
+    /// How the call arrives, over TLS that ends at the hop if it does.
+    fn arrival(&self, tls: Option<TlsSession>) -> Arrival {
         let callers = || self.listener.and_then(|listener| self.snapshot.callers().nth(listener).flatten());
         let known = callers().cloned();
         let caller = match &self.asked.source.principal {
@@ -167,14 +175,36 @@ impl Question<'_> {
             }),
         };
         let peer = self.asked.source.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Arrival { time: Timestamp::from_micros(self.asked.at), chance: 0, caller: caller.map(Arc::new), peer }
+        Arrival {
+            time: Timestamp::from_micros(self.asked.at),
+            chance: 0,
+            caller: caller.map(Arc::new),
+            peer,
+            tls: tls.map(Arc::new),
+        }
     }
 
-    /// A request in its canonical form, or why its head would be refused.
-    fn request(&self) -> Result<Result<Call, Failure>, String> {
+    /// A request in its canonical form, or why its head would be refused. A server of the gateway gets it as it takes it.
+    fn request(&self, hop: Hop) -> Result<Result<Call, Failure>, String> {
+        let https = self.is_https();
+        let asked = self.received(https)?;
+        match (hop, &asked) {
+            (Hop::Gateway(port), Ok(call)) if !self.snapshot.routes.serves(port, call) => {
+                let otherwise = self.received(!https)?;
+                let served = otherwise.as_ref().is_ok_and(|call| self.snapshot.routes.serves(port, call));
+                Ok(if served { otherwise } else { asked })
+            }
+            _ => Ok(asked),
+        }
+    }
+
+    /// A request that came in plain text, or over TLS.
+    fn received(&self, https: bool) -> Result<Result<Call, Failure>, String> {
         let asked = self.asked;
+        let scheme = if https { "https" } else { "http" };
         let authority = self.authority();
-        let mut head = http::Request::builder().method(asked.method.as_str()).uri(self.uri(authority.as_deref())?);
+        let uri = self.uri(scheme, authority.as_deref())?;
+        let mut head = http::Request::builder().method(asked.method.as_str()).uri(uri);
         for (name, value) in &asked.headers {
             head = head.header(name, value);
         }
@@ -183,23 +213,26 @@ impl Question<'_> {
             let host = authority.ok_or("a request needs url, authority, or the header host")?;
             head.headers.insert(HOST, host.parse().map_err(|_| format!("{host:?} is no Host"))?);
         }
-        Ok(normalize(head, self.arrival()).map(|call| {
-            let call = match asked.scheme {
-                Some(scheme) => call.by(scheme),
-                None => call,
-            };
-            match self.dialled() {
-                Some(port) => call.dialled_at(port),
-                None => call,
-            }
+        let session = || match self.server_name() {
+            Ok(server_name) => Ok(TlsSession { server_name, mutual: false }),
+            Err(failure) => Err(failure),
+        };
+        let session = match https.then(session).transpose() {
+            Ok(session) => session,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let dialled = asked.port.filter(|_| asked.hop == Place::Sidecar);
+        Ok(normalize(head, self.arrival(session)).map(|call| match dialled {
+            Some(port) => call.dialled_at(port),
+            None => call,
         }))
     }
 
     /// The target of a request in absolute form; in origin form where only a header says the host.
-    fn uri(&self, authority: Option<&str>) -> Result<Uri, String> {
+    fn uri(&self, scheme: &str, authority: Option<&str>) -> Result<Uri, String> {
         let path = self.asked.path.as_deref().or(self.target.path.as_deref()).unwrap_or("/");
         let text = match authority {
-            Some(authority) if path.starts_with('/') => format!("http://{authority}{path}"),
+            Some(authority) if path.starts_with('/') => format!("{scheme}://{authority}{path}"),
             _ => path.to_owned(),
         };
         text.parse().map_err(|error| format!("not a request: {error}"))
@@ -217,15 +250,6 @@ impl Question<'_> {
             }
             _ => authority.to_string(),
         })
-    }
-
-    /// The port that is dialled, where the authority does not say it.
-    fn dialled(&self) -> Option<u16> {
-        match self.asked.hop {
-            Place::Sidecar if self.asked.port.is_some() => self.asked.port,
-            _ if self.is_https() && self.named_port().is_none() => Some(Scheme::Https.port()),
-            _ => None,
-        }
     }
 
     /// The host of a connection, without its port.
@@ -259,7 +283,7 @@ impl Question<'_> {
         };
         let port = match self.asked.port.or_else(|| self.named_port()) {
             Some(port) => port,
-            None if protocol == Protocol::Tls => Scheme::Https.port(),
+            None if protocol == Protocol::Tls => HTTPS_PORT,
             None => return Err("a tcp connection needs a port".into()),
         };
         let host = match (self.host(), &name) {
@@ -277,7 +301,7 @@ impl Question<'_> {
         let Hop::Sidecar(listener) = sidecar(self.listener) else { return Err(Failure::UnknownHost) };
         let scope = self.snapshot.scope(listener);
         let opened = || -> Result<(Call, Option<Carries>), Failure> {
-            let mut call = Call::tunnel_to(target, self.arrival())?;
+            let mut call = Call::tunnel_to(target, self.arrival(None))?;
             let reached = routes.reached(scope, &call);
             if let Some(host) = reached.and_then(|reached| reached.host) {
                 call.means(host);
@@ -306,14 +330,27 @@ impl Question<'_> {
     }
 
     /// A connection that comes to a server of the gateway.
-    fn connection(&self, protocol: Protocol, port: u16) -> Opened {
-        let name = if protocol == Protocol::Tls { self.server_name()? } else { None };
-        let host = name.as_deref().or_else(|| self.host()).unwrap_or(NOBODY);
-        let mut call = Call::tunnel_to(&format!("{host}:{port}"), self.arrival())?;
-        if name.is_some() {
-            call.expect_tls();
+    fn connection(&self, protocol: Protocol, port: u16) -> Result<Opened, String> {
+        let name = match if protocol == Protocol::Tls { self.server_name() } else { Ok(None) } {
+            Ok(name) => name,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let chains = self.snapshot.routes.chains(port).filter(|_| protocol == Protocol::Tls);
+        let ends = chains.and_then(|chains| chains.named(name.as_deref())).filter(|chain| chain.tls.is_some());
+        if ends.is_some_and(|chain| chain.carries == Carries::Http) {
+            return Err(format!(
+                "the gateway's server on port {port} ends TLS: ask with protocol http what is done inside"
+            ));
         }
-        Ok((call, None))
+        let host = name.as_deref().or_else(|| self.host()).unwrap_or(NOBODY);
+        let session = ends.map(|_| TlsSession { server_name: name.clone(), mutual: false });
+        let call = Call::tunnel_to(&format!("{host}:{port}"), self.arrival(session));
+        Ok(call.map(|mut call| {
+            if name.is_some() && ends.is_none() {
+                call.expect_tls();
+            }
+            (call, None)
+        }))
     }
 }
 

@@ -48,7 +48,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
     }
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     normalize(head.body(()).expect("a valid head").into_parts().0, arrival).expect("a valid call")
 }
 
@@ -375,7 +375,7 @@ spec: {value: request.path}
 fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
     let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer };
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     let mut call = Call::tunnel_to(target, arrival).expect("a target");
     let Some(reached) = snapshot.routes.reached(snapshot.scope(0), &call) else { return "not reached".into() };
     if let Some(host) = reached.host {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use http::{HeaderMap, header};
 
-use crate::call::{Call, Failure, Scheme};
+use crate::call::{Call, Failure};
 use crate::diagnostic::{style, visible};
 use crate::expr::Explanation;
 use crate::policy::verdict::Verdict;
@@ -53,8 +53,7 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
 fn target(call: &Call) -> String {
     let authority = call.authority();
     let Some(tunnel) = call.tunnel() else {
-        let scheme = call.scheme().unwrap_or(Scheme::Http).as_str();
-        return format!("{} {scheme}://{}{}", call.method(), authority.as_str(), call.path_and_query());
+        return format!("{} {}://{}{}", call.method(), call.scheme(), authority.as_str(), call.path_and_query());
     };
     let target = format!("{}:{}", authority.host(), authority.port());
     match tunnel.server_name() {

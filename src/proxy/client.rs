@@ -1,23 +1,33 @@
 //! One client connection, as the calls on it see it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::{Rc, Weak};
 
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure};
+use crate::snapshot::Hop;
+use crate::upstream::Upload;
 
 use super::tunnel::{Opened, Switched};
+use super::worker::Counted;
 
 /// A client connection of HTTP, or the inside of a tunnel.
 pub(super) struct Client {
-    /// Number of the listener that it came to.
-    pub(super) listener: usize,
+    /// Where it came in: whose calls are judged there first.
+    pub(super) hop: Hop,
     /// The address of its other end.
     pub(super) peer: IpAddr,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
+    /// Calls that have begun.
+    begun: Cell<u64>,
+    /// Calls that are not over, with their answers' bodies.
+    under_way: Counted,
+    /// Of the latest call: alive as long as anybody may read its request's body, or report it.
+    upload: RefCell<Weak<Upload>>,
 }
 
 /// What a connection goes on with when HTTP has let go of it.
@@ -29,13 +39,44 @@ pub(super) enum Next {
 }
 
 impl Client {
-    pub(super) fn new(listener: usize, peer: IpAddr) -> Self {
-        Self { listener, peer, within: None, next: RefCell::default() }
+    pub(super) fn new(hop: Hop, peer: IpAddr) -> Self {
+        Self {
+            hop,
+            peer,
+            within: None,
+            next: RefCell::default(),
+            begun: Cell::default(),
+            under_way: Counted::default(),
+            upload: RefCell::default(),
+        }
+    }
+
+    /// Begins a call, which is under way until what comes back is dropped.
+    pub(super) fn begin(&self) -> Rc<()> {
+        self.begun.set(self.begun.get() + 1);
+        self.under_way.one()
+    }
+
+    /// How many calls have begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.get()
+    }
+
+    /// The request's body of the call that begins.
+    pub(super) fn upload(&self) -> Rc<Upload> {
+        let upload = Rc::default();
+        *self.upload.borrow_mut() = Rc::downgrade(&upload);
+        upload
+    }
+
+    /// Whether nothing of any call is left to be read or sent.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.under_way.count() == 0 && self.upload.borrow().strong_count() == 0
     }
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority) -> Self {
-        Self { within: Some(authority), ..Self::new(self.listener, self.peer) }
+        Self { within: Some(authority), ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

@@ -10,9 +10,11 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
 use crate::metrics::Counter;
+use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
 use super::drain::{Drain, Phase};
@@ -29,18 +31,12 @@ use super::{direct, multiplexed, preface, socks};
 type Io = TokioIo<Patient<Early<TcpStream>>>;
 
 /// Serves one client connection to its end.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    listener: usize,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    mut drain: Drain,
-) {
+pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
-    let client = Client::new(listener, peer);
+    let client = Client::new(hop, peer);
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
     let served = match begins(&worker, &[], &stream, &mut drain).await {
         None => return,
@@ -132,8 +128,32 @@ async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, TcpStream)> {
     Some(([parts.read_buf.to_vec(), early].concat(), stream))
 }
 
-/// Serves the requests of a connection.
-async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stream: TcpStream, drain: &mut Drain) {
+/// Serves the requests of a connection. Between them it has no buffers, unless they follow each other closely.
+async fn converse(
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    mut early: Vec<u8>,
+    mut stream: TcpStream,
+    drain: &mut Drain,
+) {
+    // Boxed, so that a connection at rest does not keep the room.
+    while let Some(at_rest) = Box::pin(speak(worker, client, early, stream, drain)).await {
+        (early, stream) = at_rest;
+        if begins(worker, &early, &stream, drain).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Serves requests until the connection ends. One that has been at rest for a while is given back, with what has been
+/// read of its next request.
+async fn speak(
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    early: Vec<u8>,
+    stream: TcpStream,
+    drain: &mut Drain,
+) -> Option<(Vec<u8>, TcpStream)> {
     let limits = &worker.limits;
     let mut builder = Builder::new();
     builder
@@ -143,16 +163,38 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stre
         .max_headers(limits.head_fields);
     let service = service_fn(|request| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(client));
-        async move { Ok::<_, Infallible>(exchange(worker, client, request).await) }
-    });
-    let io: Io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
-    let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.reached(Phase::Draining) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        async move {
+            let call = client.begin();
+            let response = exchange(worker, client, request).await;
+            Ok::<_, Infallible>(response.map(|body| body.marking(call)))
         }
+    });
+    let io = Patient::new(Early::new(early, stream), limits.response_timeout);
+    let behind = io.behind();
+    let mut connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
+    let mut pause = pin!(sleep(limits.ready_time));
+    // Until a call has begun there is a head to come, in its time.
+    let first = client.begun();
+    let mut begun = first;
+    let ended = loop {
+        // In this order: when time is up, hyper has just done all that there was to do.
+        tokio::select! {
+            biased;
+            ended = &mut connection => break ended,
+            () = drain.reached(Phase::Draining) => {
+                Pin::new(&mut connection).graceful_shutdown();
+                break connection.await;
+            }
+            () = pause.as_mut() => {}
+        }
+        // Nothing under way, and all of it sent: then hyper only waits for a next head.
+        let quiet = client.begun() == std::mem::replace(&mut begun, client.begun()) && begun > first;
+        if quiet && client.is_at_rest() && !behind.is_behind() {
+            let parts = connection.into_parts()?;
+            let (early, stream) = parts.io.into_inner().into_inner().into_parts();
+            return Some(([&parts.read_buf[..], &early].concat(), stream));
+        }
+        pause.as_mut().reset(Instant::now() + limits.ready_time);
     };
     if let Some(failure) = ended.err().and_then(|error| refusal_of(&error)) {
         worker.shard.count(Counter::BadConnections);
@@ -160,6 +202,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, early: Vec<u8>, stre
             refused_head(worker, permit, now(), failure);
         }
     }
+    None
 }
 
 /// What hyper has refused, and answered 400 or 431, before it became a request.

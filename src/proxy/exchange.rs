@@ -10,8 +10,7 @@ use crate::call::{Arrival, Call, Failure, normalize};
 use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
-use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Upload};
+use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
@@ -42,8 +41,8 @@ pub(super) async fn exchange(
     let held = worker.held();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let listener = client.listener;
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(listener), peer: client.peer };
+    let arrival =
+        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
     let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
         Ok(call) => call,
         Err(failure) => {
@@ -51,17 +50,11 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision, checked, edited, way } = judge(
-        &held.snapshot,
-        Hop::Sidecar(listener),
-        &call,
-        Spend::Take,
-        &mut worker.scratch.borrow_mut(),
-        &mut |_| {},
-    );
+    let Judgement { hop, decision, checked, edited, way } =
+        judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
-    let upload = Rc::<Upload>::default();
+    let upload = client.upload();
     let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
     if !way.delay.is_zero() {
         closing.delayed();

@@ -7,12 +7,15 @@ use crate::call::MAX_HEAD;
 /// Bounds of a proxy.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Most client connections of a worker. Each costs a descriptor, some 14 KiB here, and one upstream connection at
-    /// most.
+    /// Most client connections of a worker. Each costs a descriptor, some 20 KiB here while it is used, and one upstream
+    /// connection at most.
     pub connections: usize,
     /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
     /// connection. Longer than browsers and libraries keep connections idle (commonly 60 to 90 s).
     pub head_timeout: Duration,
+    /// How long a connection is kept ready for its next call: then its buffers are given back, until there is one. Long
+    /// enough that a client that calls again and again does not pay for new ones.
+    pub ready_time: Duration,
     /// Bytes of a request that are read at once; a head that does not fit is refused.
     pub head_bytes: usize,
     /// Most header fields of a request.
@@ -40,6 +43,7 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             head_timeout: Duration::from_secs(120),
+            ready_time: Duration::from_secs(1),
             head_bytes: MAX_HEAD,
             head_fields: 100,
             kept_body: 64 * 1024,

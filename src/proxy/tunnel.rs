@@ -114,7 +114,8 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
     };
     let held = worker.held();
     let time = now();
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(client.listener), peer: client.peer };
+    let arrival =
+        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
     let mut call = match Call::tunnel_to(target, arrival) {
         Ok(call) => call,
         Err(failure) => {
@@ -122,7 +123,11 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
             return Err(failed(failure));
         }
     };
-    let reached = held.snapshot.routes.reached(held.snapshot.scope(client.listener), &call);
+    let reached = match client.hop {
+        Hop::Sidecar(listener) => held.snapshot.routes.reached(held.snapshot.scope(listener), &call),
+        // No server of a gateway takes requests for tunnels.
+        Hop::Gateway(_) => None,
+    };
     if let Some(host) = reached.and_then(|reached| reached.host) {
         call.means(host);
     }
@@ -148,21 +153,15 @@ impl Asked {
     }
 
     fn refused(self, worker: &Rc<Worker>, client: &Client, failure: Failure) -> Refused {
-        let judged = Judged::new(Hop::Sidecar(client.listener), Checked::default());
+        let judged = Judged::new(client.hop, Checked::default());
         Refused::of(self.closing(worker, judged).0, failure)
     }
 
     /// Judges the tunnel and connects its origin.
     async fn decide(self, worker: &Rc<Worker>, client: &Client, tls: bool) -> Result<Box<Ready>, Refused> {
         let held = Rc::clone(&self.held);
-        let Judgement { hop, decision, checked, .. } = judge(
-            &held.snapshot,
-            Hop::Sidecar(client.listener),
-            &self.call,
-            Spend::Take,
-            &mut worker.scratch.borrow_mut(),
-            &mut |_| {},
-        );
+        let Judgement { hop, decision, checked, .. } =
+            judge(&held.snapshot, client.hop, &self.call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
         let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked));
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
@@ -288,9 +287,10 @@ async fn pass(
 pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
     let Ok(permit) = worker.recorder.permit().await else { return worker.count_overload() };
     let (held, time) = (worker.held(), now());
-    let arrival = Arrival { time, chance: worker.draw(), caller: held.caller(inside.listener), peer: inside.peer };
+    let arrival =
+        Arrival { time, chance: worker.draw(), caller: held.caller(inside.hop), peer: inside.peer, tls: None };
     if let Some(call) = inside.target().and_then(|target| Call::tunnel_to(&target, arrival).ok()) {
-        let judged = Judged::new(Hop::Sidecar(inside.listener), Checked::default());
+        let judged = Judged::new(inside.hop, Checked::default());
         let closing = Closing::new(worker, &held, permit, call, judged, Rc::default());
         Refused::of(closing, Failure::Tunnel(TunnelFault::TlsToHttp)).report();
     }

@@ -12,7 +12,7 @@ use crate::accesslog::Recorder;
 use crate::expr::Scratch;
 use crate::identity::Workload;
 use crate::metrics::{Counter, Shard};
-use crate::snapshot::{Published, Snapshot};
+use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
 use super::budget::Budget;
@@ -119,9 +119,12 @@ impl Held {
         Rc::new(Self { version, snapshot, callers })
     }
 
-    /// The workload behind a listener.
-    pub(super) fn caller(&self, listener: usize) -> Option<Arc<Workload>> {
-        self.callers.get(listener).cloned().flatten()
+    /// The workload that calls here, where the listener says so.
+    pub(super) fn caller(&self, hop: Hop) -> Option<Arc<Workload>> {
+        match hop {
+            Hop::Sidecar(listener) => self.callers.get(listener).cloned().flatten(),
+            Hop::Gateway(_) => None,
+        }
     }
 }
 
@@ -182,7 +185,7 @@ pub fn run(shared: Shared, sockets: Vec<TcpListener>, shard: Arc<Shard>, seed: u
         let mut listeners = JoinSet::new();
         for (listener, socket) in sockets.into_iter().enumerate() {
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            listeners.spawn_local(accept(Rc::clone(&worker), listener, socket, shared.drain.clone()));
+            listeners.spawn_local(accept(Rc::clone(&worker), Hop::Sidecar(listener), socket, shared.drain.clone()));
         }
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;
@@ -199,7 +202,7 @@ async fn sweep(worker: Rc<Worker>) {
     }
 }
 
-async fn accept(worker: Rc<Worker>, listener: usize, socket: tokio::net::TcpListener, mut drain: Drain) {
+async fn accept(worker: Rc<Worker>, hop: Hop, socket: tokio::net::TcpListener, mut drain: Drain) {
     let mut connections = JoinSet::new();
     let watched = drain.clone();
     loop {
@@ -207,7 +210,7 @@ async fn accept(worker: Rc<Worker>, listener: usize, socket: tokio::net::TcpList
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) if connections.len() < worker.limits.connections => {
                     worker.shard.count(Counter::Connections);
-                    connections.spawn_local(serve(Rc::clone(&worker), listener, stream, peer, watched.clone()));
+                    connections.spawn_local(serve(Rc::clone(&worker), hop, stream, peer, watched.clone()));
                 }
                 Ok((stream, _)) => super::respond::turn_away(&worker, stream),
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

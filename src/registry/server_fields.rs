@@ -39,6 +39,7 @@ impl Stamp {
         resource.meta.uid = Some(Uuid::new_v4().to_string());
         resource.meta.creation_timestamp = Some(self.now.clone());
         resource.meta.generation = has_generation(&resource).then_some(1);
+        (resource.kind.stored)(&mut resource.body);
         self.revise(resource)
     }
 
@@ -49,6 +50,7 @@ impl Stamp {
         new.meta.creation_timestamp.clone_from(&old.meta.creation_timestamp);
         new.meta.resource_version.clone_from(&old.meta.resource_version);
         new.meta.generation = old.meta.generation;
+        (new.kind.stored)(&mut new.body);
         if new.meta == old.meta && new.body == old.body && new.version == old.version {
             return None;
         }

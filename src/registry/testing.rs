@@ -27,6 +27,7 @@ const fn kind(
         categories: &[],
         columns: &[],
         check: unchecked,
+        stored: |_| {},
         part: None,
     }
 }

@@ -27,9 +27,14 @@ pub fn domain(name: &str) -> Result<(), String> {
     labels(name, 0)
 }
 
+/// Whether a name has a wildcard.
+pub fn is_wildcard(name: &str) -> bool {
+    name.starts_with('*')
+}
+
 /// Whether a name has a wildcard that does not stand for whole labels: `*cnn.com`.
 pub fn is_partial_wildcard(name: &str) -> bool {
-    name.starts_with('*') && name != "*" && !name.starts_with("*.")
+    is_wildcard(name) && name != "*" && !name.starts_with("*.")
 }
 
 /// Whether every name that `narrow` covers is covered by `wide`. `*.cnn.com` covers any number of labels, but not

@@ -18,6 +18,11 @@ pub struct Column {
     pub cell: fn(&Resource) -> String,
 }
 
+impl Column {
+    /// The place of AGE, where it is not the last column.
+    pub const AGE: Self = Self { name: "AGE", wide: false, cell: |_| String::new() };
+}
+
 /// Another group or version under which a kind may be declared; what is stored and shown is the kind's own.
 pub struct Alias {
     /// API group.
@@ -48,10 +53,12 @@ pub struct Kind {
     pub namespaced: bool,
     /// `all`, `istio-io`, …
     pub categories: &'static [&'static str],
-    /// Columns between NAME and AGE.
+    /// Columns after NAME; AGE stands behind all but the wide ones, unless [`Column::AGE`] is among them.
     pub columns: &'static [Column],
     /// Decodes every field and applies the kind's own rules; looks at nothing but the resource.
     pub check: fn(&Resource, &mut Problems),
+    /// Makes of a body as it was written the body that the API server keeps.
+    pub stored: fn(&mut Map<String, Json>),
     /// For Mixer's kinds: which part of a policy it is.
     pub part: Option<Part>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-use crate::call::{Authority, Call, Failure, Scheme};
+use crate::call::{Authority, Call, Failure};
 use crate::resource::kinds::virtual_service::{
     HeaderOperations, Headers, HttpRoute, HttpRouteDestination, Mirror as MirrorSpec,
 };
@@ -107,7 +107,7 @@ impl Act {
         }
         match &self.purpose {
             Purpose::Answer(reply) => {
-                let mut answer = reply.answer(call, call.scheme().map_or(self.scheme, Scheme::as_str), taken.condition)?;
+                let mut answer = reply.answer(call, self.scheme, taken.condition)?;
                 taken.edit_response(call, &mut answer.headers);
                 Ok(End::Answer(Box::new(answer)))
             }

@@ -268,7 +268,7 @@ mod tests {
             head = head.header(*name, *value);
         }
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let arrival = Arrival { time: Timestamp::ZERO, chance, caller: None, peer };
+        let arrival = Arrival { time: Timestamp::ZERO, chance, caller: None, peer, tls: None };
         normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
     }
 

@@ -1,5 +1,6 @@
 //! From resources to the route table.
 
+mod chains;
 mod tunnels;
 
 use std::borrow::Cow;
@@ -124,7 +125,8 @@ impl Networking {
         let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, outbound, gateway_labels, live));
         let sidecars = sidecars.collect();
         let (gateways, gateway_tunnels) = self.gateway_ports(gateway_namespace, gateway_labels, live);
-        RouteTable { sidecars, gateways, gateway_tunnels }
+        let chains = self.gateway_chains(gateway_labels);
+        RouteTable { sidecars, gateways, gateway_tunnels, chains }
     }
 
     fn sidecar(&self, namespace: &str, outbound: OutboundPolicy, gateway_labels: &Labels, live: &Kept<Live>) -> Scope {
@@ -189,11 +191,7 @@ impl Networking {
         let services = self.services.seen_from(namespace);
         let mut destinations = Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
-        let selected = self
-            .gateways
-            .iter()
-            .filter(|gateway| gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value)));
-        for gateway in selected {
+        for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
                 let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
                     continue;
@@ -202,6 +200,9 @@ impl Networking {
                 let scheme = if ends_tls(server) { "https" } else { "http" };
                 let spot = Spot { place: Place::Gateway(&gateway.namespace, &gateway.name), port, scheme };
                 self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
+                if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && scheme == "http" {
+                    redirect(&server.hosts, hosts);
+                }
             }
         }
         for routes in table.values_mut().flat_map(HostTable::values_mut) {
@@ -211,6 +212,14 @@ impl Networking {
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
+    }
+
+    /// The Gateways that a gateway with these labels takes up.
+    fn selected_gateways(&self, labels: &Labels) -> impl Iterator<Item = &Declared<Gateway>> {
+        let selects = |gateway: &&Declared<Gateway>| {
+            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        self.gateways.iter().filter(selects)
     }
 
     fn add_server(
@@ -335,6 +344,17 @@ fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Desti
     };
     let act = Act::compile(&route, &known_as, (spot.scheme, spot.port), &mut clusters);
     routes.here.push(Route { name, matches, act: Arc::new(act) });
+}
+
+/// Sends all calls to the hosts of a server to https, whether they have routes or not.
+fn redirect(hosts: &[String], table: &mut HostTable<Routes>) {
+    for host in hosts {
+        let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host).to_ascii_lowercase();
+        table.entry(&host).or_insert_with(|| Routes::new("http"));
+        for (_, routes) in table.iter_mut().filter(|(pattern, _)| covers(&host, pattern)) {
+            routes.redirects = true;
+        }
+    }
 }
 
 /// Whether calls come to a server over TLS that ends there.

@@ -67,6 +67,12 @@ impl<T> HostTable<T> {
         exact.chain(self.suffix.iter().map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
+    /// All patterns with their values, in no order.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (String, &mut T)> {
+        let exact = self.exact.iter_mut().map(|(pattern, value)| (pattern.to_string(), value));
+        exact.chain(self.suffix.iter_mut().map(|(suffix, value)| (format!("*{suffix}"), value)))
+    }
+
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.suffix.values())

@@ -6,6 +6,7 @@
 mod act;
 mod action;
 mod balance;
+mod chain;
 mod cluster;
 mod compile;
 mod delegate;
@@ -35,6 +36,7 @@ use tunnel::{Servers, Tunnels};
 pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints};
+pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, Pem, ServerTls};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use hosts::{covers, qualify};
@@ -53,6 +55,8 @@ pub struct RouteTable {
     gateways: HashMap<u16, HostTable<Routes>>,
     /// What is done with calls whose bytes are passed on unread, by server port.
     gateway_tunnels: HashMap<u16, Servers>,
+    /// The same, of connections from outside.
+    chains: HashMap<u16, Chains>,
 }
 
 /// What sidecars that see the same do with calls.
@@ -108,6 +112,27 @@ impl RouteTable {
         }
     }
 
+    /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it.
+    pub fn gateway_from_outside(&self, port: u16, call: &Call) -> Found<'_> {
+        if self.serves(port, call) { self.gateway(port, call) } else { Found::nowhere(Failure::NoRoute) }
+    }
+
+    /// Whether a call that came to a port of the gateway from outside, in plain text or over TLS, is for a host of the
+    /// server that took it.
+    pub fn serves(&self, port: u16, call: &Call) -> bool {
+        self.chains(port).is_some_and(|chains| chains.serves(call))
+    }
+
+    /// What connections from outside meet at the gateway's servers on a port.
+    pub fn chains(&self, port: u16) -> Option<&Chains> {
+        self.chains.get(&port)
+    }
+
+    /// Everything that the gateway's servers need to end TLS.
+    pub fn server_tls(&self) -> impl Iterator<Item = &Arc<ServerTls>> {
+        self.chains.values().flat_map(|chains| &chains.servers).filter_map(|chain| chain.tls.as_ref())
+    }
+
     /// What sidecars of a scope can reach at the target of a tunnel.
     pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
         let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope)?;
@@ -140,12 +165,15 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::gateway`].
     pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call, false)
     }
 
-    /// Whether the gateway's servers on a port pass TLS through.
-    pub fn passes_tls_through(&self, port: u16) -> bool {
-        self.gateway_tunnels.get(&port).is_some_and(|servers| !servers.tls.is_empty())
+    /// [`RouteTable::tunnel_through_gateway`] for a connection that came there from outside.
+    ///
+    /// # Errors
+    /// As [`RouteTable::gateway`].
+    pub fn tunnel_into_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoRoute)?.find(call, true)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a
@@ -161,10 +189,18 @@ impl RouteTable {
         }
     }
 
-    /// The routes that the gateway's server on a port looks at, up to the one that it takes.
-    pub fn considered_by_gateway(&self, port: u16, call: &Call) -> Vec<Considered> {
+    /// The routes that the gateway's server on a port looks at, up to the one that it takes; `outside` where the call came
+    /// from there, and not from a sidecar.
+    pub fn considered_by_gateway(&self, port: u16, call: &Call, outside: bool) -> Vec<Considered> {
         if call.tunnel().is_some() {
-            return self.gateway_tunnels.get(&port).map(|servers| servers.considered(call)).unwrap_or_default();
+            return self
+                .gateway_tunnels
+                .get(&port)
+                .map(|servers| servers.considered(call, outside))
+                .unwrap_or_default();
+        }
+        if outside && !self.serves(port, call) {
+            return Vec::new();
         }
         let hosts = self.gateways.get(&port).and_then(|hosts| hosts.find(call.authority().host()));
         hosts.map(|routes| route::considered(routes, call)).unwrap_or_default()

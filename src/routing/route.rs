@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::call::{Call, Failure, Scheme};
+use crate::call::{Call, Failure};
 use crate::resource::Origin;
 
-use super::act::{Act, Found};
+use super::act::{Act, End, Found};
+use super::action::Reply;
 use super::matching::Match;
 
 /// Which route of which VirtualService.
@@ -37,6 +38,8 @@ pub struct Considered {
 pub(super) struct Routes {
     /// `http` or `https`, as calls come to the place.
     pub(super) scheme: &'static str,
+    /// Whether every call is sent to https (`httpsRedirect`).
+    pub(super) redirects: bool,
     pub(super) here: Vec<Route>,
     /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
     pub(super) elsewhere: Vec<(RouteName, &'static str)>,
@@ -77,12 +80,12 @@ impl Route {
 impl Routes {
     /// None yet, at a place where calls come by `http` or `https`.
     pub(super) fn new(scheme: &'static str) -> Self {
-        Self { scheme, here: Vec::new(), elsewhere: Vec::new() }
+        Self { scheme, redirects: false, here: Vec::new(), elsewhere: Vec::new() }
     }
 
-    /// How a call comes here, unless it says so itself.
+    /// How a call comes here: as to the place, or by the TLS that it is said to have come by.
     fn scheme_of(&self, call: &Call) -> &'static str {
-        call.scheme().map_or(self.scheme, Scheme::as_str)
+        if call.tls().is_some() { call.scheme() } else { self.scheme }
     }
 }
 
@@ -105,6 +108,9 @@ pub(super) fn by_weight<T>(several: &[T], weight: impl Fn(&T) -> u64, chance: u6
 /// The routes that apply at other hops, then the others in the order in which [`find`] looks at them, up to the one that it
 /// takes.
 pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
+    if routes.redirects {
+        return Vec::new();
+    }
     let elsewhere = |(route, why): &(RouteName, &'static str)| Considered {
         route: route.clone(),
         passed_over: Some((*why).to_owned()),
@@ -126,6 +132,9 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
 
 /// What the first route that holds does; [`Failure::NoRoute`] when none holds.
 pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
+    if routes.redirects {
+        return Found { taken: None, end: Reply::to_https(call).map(|answer| End::Answer(Box::new(answer))) };
+    }
     let scheme = routes.scheme_of(call);
     let taken = |route: &'t Route| route.holds(call, scheme).map(|condition| (route, condition));
     match routes.here.iter().find_map(taken) {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{Service as CoreService, ServiceSpec};
 
-use crate::resource::kinds::service_entry::{Endpoint, Location, Resolution, ServiceEntry};
+use crate::resource::kinds::service_entry::{Location, Resolution, ServiceEntry};
+use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::{Labels, Resource};
 
 use super::hosts::{HostTable, qualify};
@@ -184,7 +185,7 @@ impl Services {
     }
 }
 
-fn address(endpoint: &Endpoint) -> Address {
+fn address(endpoint: &WorkloadEntry) -> Address {
     let ports = endpoint.ports.iter().filter_map(|(name, port)| Some((name.clone(), u16::try_from(*port).ok()?)));
     Address {
         address: endpoint.address.clone(),

@@ -18,5 +18,5 @@ pub(super) fn call_with_chance(chance: u64) -> Call {
 fn call(url: &str, chance: u64) -> Call {
     let head = http::Request::builder().uri(url).header("host", "x").body(()).expect("a head").into_parts().0;
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer }).expect("a call")
+    normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer, tls: None }).expect("a call")
 }

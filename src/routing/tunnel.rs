@@ -61,6 +61,10 @@ pub(super) struct Servers {
     pub(super) tls: Vec<Route>,
     /// Routes of servers of TCP.
     pub(super) tcp: Vec<Route>,
+    /// The same for connections from outside, of which no host is known.
+    pub(super) dialled: Vec<Route>,
+    /// Routes of servers of TCP over TLS that ends here, by the name that it asked for.
+    pub(super) ended: Vec<Route>,
 }
 
 /// One weighted destination; a destination that is not registered fails the calls that fall to it.
@@ -71,7 +75,7 @@ pub(super) struct Destination {
 }
 
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) of: RouteName,
     /// The server name, or for plain TCP the host.
@@ -135,7 +139,7 @@ impl Tunnels {
     /// The routes that are looked at for a tunnel, up to the one that is taken.
     pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
         match self.port(call) {
-            Ok(Port::Bytes { tls, routes, .. }) => considered(routes, *tls, call),
+            Ok(Port::Bytes { tls, routes, .. }) => considered(routes, name(call, *tls), call),
             _ => Vec::new(),
         }
     }
@@ -147,7 +151,7 @@ impl Tunnels {
             Port::Bytes { tls, routes, service } => {
                 // Routes for other callers are as if they were not there (Istio's rule).
                 if routes.iter().any(|route| route.is_for(call)) {
-                    find(routes, *tls, call)
+                    find(routes, name(call, *tls), call)
                 } else {
                     service.as_ref().map_err(|failure| *failure)
                 }
@@ -157,29 +161,39 @@ impl Tunnels {
 }
 
 impl Servers {
-    /// The routes that a tunnel is for, and whether they go by server names.
-    fn routes(&self, call: &Call) -> (&[Route], bool) {
-        let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
-        (if tls { &self.tls } else { &self.tcp }, tls)
-    }
-
-    /// Where a tunnel goes.
-    pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        let (routes, tls) = self.routes(call);
-        find(routes, tls, call)
+    /// Where a tunnel goes; `outside` where it came to the gateway from there, and not from a sidecar.
+    pub(super) fn find(&self, call: &Call, outside: bool) -> Result<&Arc<Cluster>, Failure> {
+        let (routes, name) = self.routes(call, outside);
+        find(routes, name, call)
     }
 
     /// The routes that are looked at for a tunnel, up to the one that is taken.
-    pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
-        let (routes, tls) = self.routes(call);
-        considered(routes, tls, call)
+    pub(super) fn considered(&self, call: &Call, outside: bool) -> Vec<Considered> {
+        let (routes, name) = self.routes(call, outside);
+        considered(routes, name, call)
+    }
+
+    /// The routes that a tunnel is for, and what they are told apart by.
+    fn routes<'a>(&'a self, call: &'a Call, outside: bool) -> (&'a [Route], Option<&'a str>) {
+        let name = call.requested_server_name();
+        match (call.tls(), name) {
+            (Some(_), _) if outside => (&self.ended, name),
+            (_, Some(_)) => (&self.tls, name),
+            (_, None) if outside => (&self.dialled, None),
+            (_, None) => (&self.tcp, self::name(call, false)),
+        }
     }
 }
 
-fn considered(routes: &[Route], tls: bool, call: &Call) -> Vec<Considered> {
+/// What routes of TLS or TCP are told apart by.
+fn name(call: &Call, tls: bool) -> Option<&str> {
+    if tls { call.tunnel()?.server_name() } else { Some(call.authority().host()) }
+}
+
+fn considered(routes: &[Route], name: Option<&str>, call: &Call) -> Vec<Considered> {
     let mut considered = Vec::new();
     for route in routes {
-        let passed_over = route.why_not(tls, call);
+        let passed_over = route.why_not(name, call);
         let taken = passed_over.is_none();
         considered.push(Considered { route: route.of.clone(), passed_over });
         if taken {
@@ -189,8 +203,8 @@ fn considered(routes: &[Route], tls: bool, call: &Call) -> Vec<Considered> {
     considered
 }
 
-fn find<'t>(routes: &'t [Route], tls: bool, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
-    let route = routes.iter().find(|route| route.holds(tls, call)).ok_or(Failure::NoRoute)?;
+fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
+    let route = routes.iter().find(|route| route.holds(name, call)).ok_or(Failure::NoRoute)?;
     let destination =
         by_weight(&route.destinations, |destination| destination.weight, call.chance()).ok_or(Failure::NoCluster)?;
     destination.cluster.as_ref().map_err(|failure| *failure)
@@ -214,22 +228,15 @@ impl Route {
             && self.source_namespace.as_ref().is_none_or(|name| caller.is_some_and(|caller| caller.namespace == *name))
     }
 
-    fn holds(&self, tls: bool, call: &Call) -> bool {
+    fn holds(&self, name: Option<&str>, call: &Call) -> bool {
         self.is_for(call)
-            && self.fits(tls, call)
+            && self.fits(name)
             && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
             && self.holds_address(call)
     }
 
-    /// Whether it is for the server name, or for plain TCP for the host.
-    fn fits(&self, tls: bool, call: &Call) -> bool {
-        let Some(pattern) = &self.name else { return true };
-        if tls {
-            return call.tunnel().and_then(Tunnel::server_name).is_some_and(|name| covers(pattern, name));
-        }
-        // An address that is declared for no host: nothing but the port tells who is meant.
-        let host = call.authority().host();
-        covers(pattern, host) || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+    fn fits(&self, name: Option<&str>) -> bool {
+        self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
     }
 
     fn holds_address(&self, call: &Call) -> bool {
@@ -241,23 +248,22 @@ impl Route {
     }
 
     /// The first condition that does not hold of a call, in words; `None` where all do.
-    fn why_not(&self, tls: bool, call: &Call) -> Option<String> {
+    fn why_not(&self, name: Option<&str>, call: &Call) -> Option<String> {
         if !self.is_for(call) {
             return Some("the caller's labels or namespace are others".to_owned());
         }
-        if !self.fits(tls, call) {
+        if !self.fits(name) {
             let pattern = self.name.as_deref().unwrap_or_default();
-            return Some(match call.tunnel().and_then(Tunnel::server_name) {
-                Some(name) => format!("server name {name:?} does not fit {pattern:?}"),
-                None if tls => format!("no server name is asked for, and it is for {pattern:?}"),
-                None => format!("host {:?} does not fit {pattern:?}", call.authority().host()),
+            return Some(match name {
+                Some(name) => format!("the name {name:?} does not fit {pattern:?}"),
+                None => format!("no server name is asked for, and it is for {pattern:?}"),
             });
         }
         if self.source_subnet.is_some_and(|subnet| !subnet.has(call.peer())) {
             return Some(format!("the caller's address {} is not in its sourceSubnet", call.peer()));
         }
         (!self.holds_address(call)).then(|| match call.tunnel().and_then(Tunnel::address) {
-            Some(address) => format!("address {address} is in none of its destinationSubnets"),
+            Some(address) => format!("the address {address} is in none of its destinationSubnets"),
             None => "it is for addresses, and a host was named".to_owned(),
         })
     }

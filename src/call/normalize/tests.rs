@@ -3,8 +3,13 @@ use proptest::prelude::*;
 use super::*;
 
 fn call(head: http::request::Builder) -> Result<Call, Failure> {
-    let arrival =
-        Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
+    let arrival = Arrival {
+        time: Timestamp::ZERO,
+        chance: 0,
+        caller: None,
+        peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        tls: None,
+    };
     normalize(head.body(()).expect("a valid head").into_parts().0, arrival)
 }
 
@@ -125,6 +130,6 @@ proptest! {
 
     #[test]
     fn no_host_panics(text in "\\PC{0,40}") {
-        let _ = authority_of(&text);
+        let _ = authority_of(&text, HTTP_PORT);
     }
 }

@@ -10,6 +10,7 @@ use super::go;
 use crate::diagnostic::Problems;
 use crate::policy::feed::shown_url;
 use crate::registry::merge::LAST_APPLIED;
+use crate::resource::kinds::secret::sizes;
 use crate::resource::{Labels, Resource};
 
 /// Blanks between a label and its value.
@@ -37,7 +38,8 @@ struct Section {
 }
 
 /// The kinds that have a layout of their own; all others show every field.
-const SECTIONS: &[Section] = &[Section { kind: ("Namespace", ""), write: namespace }];
+const SECTIONS: &[Section] =
+    &[Section { kind: ("Namespace", ""), write: namespace }, Section { kind: ("Secret", ""), write: secret }];
 
 /// Describes a resource.
 pub(crate) fn describe(resource: &Resource) -> Description {
@@ -68,6 +70,18 @@ fn namespace(resource: &Resource, description: &mut Description) {
     description.pair(0, "Status", phase.and_then(Json::as_str).unwrap_or("Active"));
     for line in ["", "No resource quota.", "", "No LimitRange resource."] {
         description.plain(line);
+    }
+}
+
+/// Keys and lengths; the values are nobody's business.
+fn secret(resource: &Resource, description: &mut Description) {
+    description.plain("");
+    description.pair(0, "Type", resource.body.get("type").and_then(Json::as_str).unwrap_or_default());
+    for line in ["", "Data", "===="] {
+        description.plain(line);
+    }
+    for (key, bytes) in sizes(&resource.body) {
+        description.pair(0, key, &format!("{bytes} bytes"));
     }
 }
 
@@ -227,7 +241,7 @@ fn capital(word: String) -> String {
 mod tests {
     use super::*;
     use crate::resource::Meta;
-    use crate::resource::kinds::STDIO;
+    use crate::resource::kinds::{SECRET, STDIO};
     use serde_json::json;
 
     fn resource(spec: Json) -> Resource {
@@ -303,6 +317,27 @@ mod tests {
         for (key, expected) in table {
             assert_eq!(label(key), expected);
         }
+    }
+
+    #[test]
+    fn of_a_secret_only_keys_and_lengths_are_shown() {
+        let meta = Meta { name: "certs".into(), namespace: Some("istio-system".into()), ..Meta::default() };
+        let body = json!({"type": "kubernetes.io/tls", "data": {"tls.crt": "Y2VydA==", "tls.key": "a2V5"}});
+        let body = body.as_object().expect("a map").clone();
+        let secret = Resource { kind: &SECRET, version: "v1".into(), meta, body, origin: None };
+        insta::assert_snapshot!(text(&secret), @r"
+        Name:         certs
+        Namespace:    istio-system
+        Labels:       <none>
+        Annotations:  <none>
+
+        Type:  kubernetes.io/tls
+
+        Data
+        ====
+        tls.crt:  4 bytes
+        tls.key:  3 bytes
+        ");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::age::age;
 use super::name::full_name;
 use super::table::{Headings, Table};
 use crate::cli::failure::Failure;
-use crate::resource::{Kind, Labels, Resource};
+use crate::resource::{Column, Kind, Labels, Resource};
 
 /// What stands for a label that is not there.
 const NONE: &str = "<none>";
@@ -60,9 +60,8 @@ impl Look<'_> {
         let mut headings: Vec<String> = Vec::new();
         headings.extend((self.namespaces && kind.namespaced).then(|| "namespace".into()));
         headings.push("name".into());
-        headings.extend(self.columns(kind, false).map(|column| column.name.to_owned()));
-        headings.push("age".into());
-        headings.extend(self.columns(kind, true).map(|column| column.name.to_owned()));
+        headings.extend(columns(kind).iter().map(|column| column.name.to_owned()));
+        headings.extend(self.wide_columns(kind).map(|column| column.name.to_owned()));
         // Of a key such as app.kubernetes.io/name, the last part says enough.
         headings.extend(self.label_columns.iter().map(|key| key.rsplit('/').next().unwrap_or(key).to_owned()));
         headings.extend(self.labels.then(|| "labels".into()));
@@ -74,20 +73,33 @@ impl Look<'_> {
         let mut row = Vec::new();
         row.extend((self.namespaces && kind.namespaced).then(|| resource.namespace().to_owned()));
         row.push(if self.kinds { full_name(resource) } else { resource.meta.name.clone() });
-        row.extend(self.columns(kind, false).map(|column| (column.cell)(resource)));
-        row.push(age(resource.meta.creation_timestamp.as_deref(), self.now));
-        row.extend(self.columns(kind, true).map(|column| (column.cell)(resource)));
+        let age = || age(resource.meta.creation_timestamp.as_deref(), self.now);
+        row.extend(columns(kind).iter().map(|column| if is_age(column) { age() } else { (column.cell)(resource) }));
+        row.extend(self.wide_columns(kind).map(|column| (column.cell)(resource)));
         let labels = &resource.meta.labels;
         row.extend(self.label_columns.iter().map(|key| labels.get(key).map_or(NONE, String::as_str).to_owned()));
         row.extend(self.labels.then(|| all_labels(labels)));
         row
     }
 
-    /// The kind's columns before AGE, or those behind it that only a wide table has.
-    fn columns<'k>(&self, kind: &'k Kind, behind: bool) -> impl Iterator<Item = &'k crate::resource::Column> {
+    /// The kind's columns that only a wide table has.
+    fn wide_columns<'k>(&self, kind: &'k Kind) -> impl Iterator<Item = &'k Column> {
         let wide = self.wide;
-        kind.columns.iter().filter(move |column| column.wide == behind && (wide || !column.wide))
+        kind.columns.iter().filter(move |column| wide && column.wide)
     }
+}
+
+/// The columns that every table of a kind has after NAME, AGE among them.
+fn columns(kind: &Kind) -> Vec<&Column> {
+    let mut columns: Vec<&Column> = kind.columns.iter().filter(|column| !column.wide).collect();
+    if !columns.iter().any(|column| is_age(column)) {
+        columns.push(&Column::AGE);
+    }
+    columns
+}
+
+fn is_age(column: &Column) -> bool {
+    column.name == Column::AGE.name
 }
 
 fn all_labels(labels: &Labels) -> String {

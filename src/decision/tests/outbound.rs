@@ -114,7 +114,7 @@ fn what_is_passed_through_is_looked_into_where_others_on_its_port_are() {
         ("other.example:22", Carries::Tcp),
     ] {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer };
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
         let call = Call::tunnel_to(target, arrival).expect("a target");
         assert_eq!(open.routes.reached(0, &call).map(|reached| reached.carries), Some(carries), "{target}");
     }

@@ -53,7 +53,8 @@ impl Trial {
     pub(super) fn check(&self, path: &str) -> String {
         let head = http::Request::builder().uri(format!("http://site.example{path}")).header("host", "site.example");
         let head = head.body(()).expect("a valid head").into_parts().0;
-        let arrival = Arrival { time: Self::TIME, chance: 0, caller: None, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let arrival =
+            Arrival { time: Self::TIME, chance: 0, caller: None, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
         let call = normalize(head, arrival).expect("a valid call");
         let (reporter, scratch) = (Reporter { uid: String::new() }, Scratch::new());
         let bag = CallBag::new(&call, None, &reporter);

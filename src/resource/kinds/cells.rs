@@ -25,6 +25,7 @@ pub(super) const fn kind(name: &'static str, plural: &'static str, singular: &'s
         categories: &[],
         columns: &[],
         check: |_, _| {},
+        stored: |_| {},
         part: None,
     }
 }
@@ -64,6 +65,11 @@ pub(super) fn number(resource: &Resource, keys: &[&str]) -> u64 {
 /// The items of the list at a path of keys; none where there is no list.
 pub(super) fn items<'a>(resource: &'a Resource, keys: &[&str]) -> &'a [Json] {
     lookup(resource, keys).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// How many keys the map at a path of keys has; 0 where there is none.
+pub(super) fn len(resource: &Resource, keys: &[&str]) -> usize {
+    lookup(resource, keys).and_then(Json::as_object).map_or(0, serde_json::Map::len)
 }
 
 /// The map of labels at a path of keys as `a=b,c=d`; `<none>` where there is none.

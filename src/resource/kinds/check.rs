@@ -43,6 +43,11 @@ impl At<'_> {
         self.problems.error(Code::Invalid, self.path.clone(), message);
     }
 
+    /// Notes a key that breaks a rule.
+    pub(super) fn invalid_key(&mut self, message: impl Into<String>) {
+        self.problems.push(Problem::error(Code::Invalid, self.path.clone(), message).on_key());
+    }
+
     /// Notes a broken rule, with advice.
     pub(super) fn advise(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.problems.push(Problem::error(Code::Invalid, self.path.clone(), message).help(help));

@@ -160,6 +160,23 @@ pub struct TlsCertificate {
 pub const PROTOCOLS: &[&str] =
     &["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS", "TCP", "MONGO", "REDIS", "MYSQL", "HTTP_PROXY", "UDP"];
 
+/// Protocols that are HTTP in plain text.
+pub(super) const HTTP: &[&str] = &["HTTP", "HTTP2", "GRPC", "GRPC-WEB"];
+/// Protocols that begin with TLS.
+pub(super) const TLS: &[&str] = &["HTTPS", "TLS"];
+
+/// Whether a protocol is one of those, in any letter case.
+pub(super) fn is_one_of(protocol: &str, protocols: &[&str]) -> bool {
+    protocols.iter().any(|known| known.eq_ignore_ascii_case(protocol))
+}
+
+/// Checks a protocol that is sniffed where it is not given.
+pub(super) fn optional_protocol(at: &mut At<'_>, protocol: &str) {
+    if !protocol.is_empty() && !is_one_of(protocol, PROTOCOLS) {
+        at.invalid(format!("unsupported protocol: {protocol}"));
+    }
+}
+
 /// Cipher suites that may be named (BoringSSL's for TLS 1.2).
 const CIPHERS: &[&str] = &[
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -302,7 +319,8 @@ fn tls_on_protocol(at: &mut At<'_>, tls: &ServerTls, protocol: &str) {
     }
 }
 
-fn tls_rules(at: &mut At<'_>, tls: &ServerTls) {
+/// Checks TLS of a server by itself.
+pub(super) fn tls_rules(at: &mut At<'_>, tls: &ServerTls) {
     use ServerTlsMode as Mode;
     let sources = [!tls.credential_name.is_empty(), !tls.credential_names.is_empty(), !tls.tls_certificates.is_empty()];
     let named = sources[0] || sources[1];

@@ -34,11 +34,15 @@ pub mod quota_spec_binding;
 pub mod redisquota;
 pub mod reportnothing;
 pub mod rule;
+pub mod secret;
 pub mod service;
 pub mod service_account;
 pub mod service_entry;
+pub mod sidecar;
 pub mod stdio;
 pub mod virtual_service;
+pub mod workload_entry;
+pub mod workload_group;
 
 use serde_json::{Map, Value as Json};
 
@@ -71,16 +75,21 @@ pub use quota_spec_binding::QUOTA_SPEC_BINDING;
 pub use redisquota::REDISQUOTA;
 pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
+pub use secret::SECRET;
 pub use service::SERVICE;
 pub use service_account::SERVICE_ACCOUNT;
 pub use service_entry::SERVICE_ENTRY;
+pub use sidecar::SIDECAR;
 pub use stdio::STDIO;
 pub use virtual_service::VIRTUAL_SERVICE;
+pub use workload_entry::WORKLOAD_ENTRY;
+pub use workload_group::WORKLOAD_GROUP;
 
 /// Every kind, in the order in which a category such as `all` shows them.
 pub static KINDS: &[&Kind] = &[
     &NAMESPACE,
     &SERVICE_ACCOUNT,
+    &SECRET,
     &POD,
     &SERVICE,
     &DEPLOYMENT,
@@ -88,6 +97,9 @@ pub static KINDS: &[&Kind] = &[
     &VIRTUAL_SERVICE,
     &DESTINATION_RULE,
     &SERVICE_ENTRY,
+    &SIDECAR,
+    &WORKLOAD_ENTRY,
+    &WORKLOAD_GROUP,
     &RULE,
     &HANDLER,
     &INSTANCE,

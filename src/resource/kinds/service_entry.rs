@@ -1,10 +1,11 @@
 //! ServiceEntry: a service outside, its hosts, ports and addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::check::{self, At};
+use super::workload_entry::WorkloadEntry;
 use super::{cells, gateway};
 use crate::resource::{Column, Kind, Labels, Typed, host};
 
@@ -38,7 +39,7 @@ pub struct ServiceEntry {
     /// How addresses are found.
     pub resolution: Resolution,
     /// Where it runs, if not under its host names.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<WorkloadEntry>,
     /// Workloads that serve it.
     pub workload_selector: Option<WorkloadSelector>,
     /// Namespaces that see it; all when empty.
@@ -91,26 +92,6 @@ pub enum Resolution {
     DnsRoundRobin,
     /// The name in the request.
     DynamicDns,
-}
-
-/// An address of a service.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Endpoint {
-    /// IP address, host name or `unix://PATH`.
-    pub address: String,
-    /// Port by the name of the service's port.
-    pub ports: BTreeMap<String, u32>,
-    /// Labels, for subsets.
-    pub labels: Labels,
-    /// Network.
-    pub network: String,
-    /// `region/zone/subzone`.
-    pub locality: String,
-    /// Share of the load; 1 when 0.
-    pub weight: u32,
-    /// Account under which it runs.
-    pub service_account: String,
 }
 
 /// Labels of the workloads meant.
@@ -167,7 +148,7 @@ fn ports(at: &mut At<'_>, entry: &ServiceEntry) {
         if port.target_port != 0 {
             check::port(&mut at.field("targetPort"), port.target_port);
         }
-        protocol(&mut at.field("protocol"), &port.protocol);
+        gateway::optional_protocol(&mut at.field("protocol"), &port.protocol);
         let mut at = at.field("name");
         if port.name.is_empty() {
             at.required();
@@ -179,19 +160,9 @@ fn ports(at: &mut At<'_>, entry: &ServiceEntry) {
     });
 }
 
-fn protocol(at: &mut At<'_>, protocol: &str) {
-    if !protocol.is_empty() && !is_one_of(protocol, gateway::PROTOCOLS) {
-        at.invalid(format!("unsupported protocol: {protocol}"));
-    }
-}
-
-fn is_one_of(protocol: &str, protocols: &[&str]) -> bool {
-    protocols.iter().any(|known| known.eq_ignore_ascii_case(protocol))
-}
-
 /// Whether a port's traffic can be told apart by address only.
 fn is_tcp(port: &ServicePort) -> bool {
-    is_one_of(&port.protocol, &["TCP", "MONGO", "REDIS", "MYSQL", "UDP"])
+    gateway::is_one_of(&port.protocol, &["TCP", "MONGO", "REDIS", "MYSQL", "UDP"])
 }
 
 fn addresses(at: &mut At<'_>, entry: &ServiceEntry) {
@@ -243,7 +214,7 @@ fn resolution(at: &mut At<'_>, entry: &ServiceEntry) {
     }
 }
 
-fn static_endpoint(at: &mut At<'_>, endpoint: &Endpoint, entry: &ServiceEntry) {
+fn static_endpoint(at: &mut At<'_>, endpoint: &WorkloadEntry, entry: &ServiceEntry) {
     if let Some(path) = endpoint.address.strip_prefix("unix://") {
         unix_endpoint(at, path, endpoint, entry);
     } else if !check::is_ip(&endpoint.address) {
@@ -253,7 +224,7 @@ fn static_endpoint(at: &mut At<'_>, endpoint: &Endpoint, entry: &ServiceEntry) {
     endpoint_rules(at, endpoint, entry);
 }
 
-fn unix_endpoint(at: &mut At<'_>, path: &str, endpoint: &Endpoint, entry: &ServiceEntry) {
+fn unix_endpoint(at: &mut At<'_>, path: &str, endpoint: &WorkloadEntry, entry: &ServiceEntry) {
     if !path.starts_with('/') && !path.starts_with('@') {
         at.field("address").invalid(format!("endpoint address \"{}\" must be an absolute path", endpoint.address));
     }
@@ -265,7 +236,7 @@ fn unix_endpoint(at: &mut At<'_>, path: &str, endpoint: &Endpoint, entry: &Servi
     }
 }
 
-fn dns_endpoint(at: &mut At<'_>, endpoint: &Endpoint, entry: &ServiceEntry) {
+fn dns_endpoint(at: &mut At<'_>, endpoint: &WorkloadEntry, entry: &ServiceEntry) {
     if !check::is_ip(&endpoint.address)
         && let Err(why) = host::domain(&endpoint.address)
     {
@@ -274,7 +245,7 @@ fn dns_endpoint(at: &mut At<'_>, endpoint: &Endpoint, entry: &ServiceEntry) {
     endpoint_rules(at, endpoint, entry);
 }
 
-fn endpoint_rules(at: &mut At<'_>, endpoint: &Endpoint, entry: &ServiceEntry) {
+fn endpoint_rules(at: &mut At<'_>, endpoint: &WorkloadEntry, entry: &ServiceEntry) {
     check::labels(&mut at.field("labels"), &endpoint.labels);
     for (name, number) in &endpoint.ports {
         let mut ports = at.field("ports");
@@ -299,7 +270,7 @@ fn dynamic_dns(at: &mut At<'_>, entry: &ServiceEntry) {
         at.field("endpoints").invalid("endpoints cannot be set for DYNAMIC_DNS resolution");
     }
     at.each("ports", &entry.ports, |at, port| {
-        if !is_one_of(&port.protocol, &["HTTP", "HTTP2", "GRPC", "TLS"]) {
+        if !gateway::is_one_of(&port.protocol, &["HTTP", "HTTP2", "GRPC", "TLS"]) {
             at.field("protocol").invalid("DYNAMIC_DNS resolution takes HTTP, HTTP2, GRPC and TLS ports only");
         }
     });

@@ -67,6 +67,17 @@ impl Reply {
         })
     }
 
+    /// The redirect of a call that came in plain text to the same by https (Envoy's `require_tls`).
+    ///
+    /// # Errors
+    /// [`Failure::Rewrite`] for a location that is no header value.
+    pub(in super::super) fn to_https(call: &Call) -> Result<Answer, Failure> {
+        let location = format!("https://{}{}", call.authority().as_str(), call.path_and_query());
+        let location = HeaderValue::try_from(location).map_err(|_| Failure::Rewrite)?;
+        let headers = HeaderMap::from_iter([(header::LOCATION, location)]);
+        Ok(Answer { status: MOVED_PERMANENTLY, headers, body: Bytes::new() })
+    }
+
     /// A fixed response; `None` for a body that is no base64.
     pub(in super::super) fn fixed(spec: &HttpDirectResponse) -> Option<Self> {
         let body = match spec.body.as_ref().map(|body| (&body.string, &body.bytes)) {

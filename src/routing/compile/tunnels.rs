@@ -120,37 +120,57 @@ impl Networking {
         destinations: &mut Destinations<'_>,
     ) -> HashMap<u16, Servers> {
         let mut table: HashMap<u16, Servers> = HashMap::new();
-        let selects = |gateway: &&Declared<Gateway>| {
-            gateway.spec.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        };
-        for gateway in self.gateways.iter().filter(selects) {
+        for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
                 let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
                     continue;
                 };
                 let servers = table.entry(port).or_default();
-                let Some(bytes) = passed_through(server) else { continue };
+                let Some(inside) = inside(server) else { continue };
                 let place = Place::Gateway(&gateway.namespace, &gateway.name);
                 for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+                    let bytes = if inside == Inside::Tls { Bytes::Tls } else { Bytes::Tcp };
                     let routes = gateway_routes(declared, gateway, server, port, bytes, destinations);
-                    match bytes {
-                        Bytes::Tls => servers.tls.extend(routes),
-                        Bytes::Tcp => servers.tcp.extend(routes),
+                    match inside {
+                        Inside::Tls => servers.tls.extend(routes),
+                        Inside::EndedTls => servers.ended.extend(routes),
+                        Inside::Tcp => {
+                            servers.dialled.extend(routes.iter().cloned().map(|route| Route { name: None, ..route }));
+                            servers.tcp.extend(routes);
+                        }
                     }
                 }
             }
         }
-        table.values_mut().for_each(|servers| most_specific_first(&mut servers.tls));
+        for servers in table.values_mut() {
+            most_specific_first(&mut servers.tls);
+            most_specific_first(&mut servers.ended);
+        }
         table
     }
 }
 
-/// What a server passes through, if anything.
-fn passed_through(server: &Server) -> Option<Bytes> {
+/// What goes through a server unread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Tls,
+    Tcp,
+    /// TCP inside TLS that the server ends.
+    EndedTls,
+}
+
+/// What goes through a server unread, if anything.
+fn inside(server: &Server) -> Option<Inside> {
     let protocol = server.port.as_ref().map(|port| port.protocol.as_str()).unwrap_or_default();
     let bytes = services::bytes(protocol)?;
     let mode = server.tls.as_ref().map(|tls| tls.mode).unwrap_or_default();
-    (bytes == Bytes::Tcp || mode == ServerTlsMode::Passthrough).then_some(bytes)
+    match (bytes, mode) {
+        (Bytes::Tcp, _) => Some(Inside::Tcp),
+        (Bytes::Tls, ServerTlsMode::Passthrough) => Some(Inside::Tls),
+        (Bytes::Tls, ServerTlsMode::AutoPassthrough) => None,
+        // Inside HTTPS there is HTTP.
+        (Bytes::Tls, _) => protocol.eq_ignore_ascii_case("TLS").then_some(Inside::EndedTls),
+    }
 }
 
 /// The most specific name is chosen, whatever the order (Istio's rule); of equals the first.

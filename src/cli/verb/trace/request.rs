@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::roles::{Roles, Who};
-use crate::call::Scheme;
-use crate::decision::{Asked, Place, Protocol, Source};
+use crate::decision::{Asked, Place, Protocol, Scheme, Source};
 
 /// The request. A field that is not known is a mistake: it would be left out of what is judged.
 #[derive(Debug, Deserialize)]
@@ -65,7 +64,12 @@ impl Request {
 
     /// The call of a caller at a time.
     pub(super) fn asked(self, from: Option<(String, String)>, at: i64) -> Result<Asked, String> {
-        if self.url.is_none() && self.authority.is_none() && self.path.is_none() && self.protocol.is_none() && self.sni.is_none() {
+        if self.url.is_none()
+            && self.authority.is_none()
+            && self.path.is_none()
+            && self.protocol.is_none()
+            && self.sni.is_none()
+        {
             return Err("request: url, authority or sni is missing".into());
         }
         let mut headers = Vec::new();

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{cells, check};
 use crate::resource::{Column, Kind, Labels, Typed};
 
+pub(super) use rules::connection_pool;
 pub use traffic_policy::{
     ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, CookieAttribute, H2UpgradePolicy, HashCookie, HttpPool,
     LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, Maglev, OutlierDetection, PortTrafficPolicy,

@@ -127,7 +127,8 @@ fn is_prime(number: u64) -> bool {
     number > 1 && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
 }
 
-fn connection_pool(at: &mut At<'_>, pool: &ConnectionPool) {
+/// Checks limits of connections and requests.
+pub(in crate::resource::kinds) fn connection_pool(at: &mut At<'_>, pool: &ConnectionPool) {
     if pool.tcp.is_none() && pool.http.is_none() {
         at.invalid("connection pool must have at least one field");
     }

@@ -58,7 +58,7 @@ fn is_matchable(name: &str) -> bool {
 }
 
 /// Whether a text is a header name (RFC 9110 section 5.1).
-pub(super) fn is_token(name: &str) -> bool {
+pub(in crate::resource::kinds) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 

@@ -18,10 +18,12 @@ pub use actions::{
 };
 pub use format::{FormatPart, Variable, format_parts};
 pub use http_rules::{GRPC_STATUS, frames_message, is_authority};
+pub(super) use match_rules::is_token;
 pub use routes::{
     Destination, HttpMatch, HttpRoute, HttpRouteDestination, L4Match, PortSelector, RouteDestination, StringMatch,
     TcpRoute, TlsMatch, TlsRoute,
 };
+pub(super) use rules::destination_fields;
 
 /// The kind `VirtualService` (networking.istio.io).
 pub static VIRTUAL_SERVICE: Kind = Kind {

@@ -165,7 +165,7 @@ pub(super) fn destination(at: &mut At<'_>, destination: Option<&Destination>) {
 }
 
 /// Checks a destination's own fields.
-pub(super) fn destination_fields(at: &mut At<'_>, destination: &Destination) {
+pub(in crate::resource::kinds) fn destination_fields(at: &mut At<'_>, destination: &Destination) {
     match destination.host.as_str() {
         "" => at.field("host").required(),
         "*" => at.field("host").invalid("invalid destination host *"),
