@@ -7,6 +7,7 @@ mod attributes;
 mod client_hello;
 mod code;
 mod failure;
+mod framing;
 mod normalize;
 mod outcome;
 mod tunnel;
@@ -24,8 +25,9 @@ pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, Side, TlsFault, TunnelFault};
+pub use framing::{Framing, Landmark};
 use normalize::HTTP_PORT;
-pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name, strip_trailers};
 pub use outcome::{Marks, Outcome};
 pub use tunnel::Tunnel;
 

@@ -67,7 +67,7 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
     if head_size(&uri, &headers) > MAX_HEAD {
         return Err(Failure::HeadTooLarge);
     }
-    check_framing(&headers)?;
+    check_framing(&mut headers)?;
     // Its value could be compared with nothing, and would hide others of its name.
     if headers.values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
         return Err(Failure::BadRequest("the value of a header is no text in UTF-8"));
@@ -102,15 +102,51 @@ fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
     headers.iter().fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
 }
 
-/// RFC 9112 §6.3: a message with both lengths may be an attempt to smuggle a second one.
-fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
-    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
+/// RFC 9112 §6.3: a message with both lengths may be an attempt to smuggle a second one. A length is written in one way, which
+/// nobody takes for an octal number.
+fn check_framing(headers: &mut HeaderMap) -> Result<(), Failure> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else { return Ok(()) };
+    if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(Failure::BadRequest("both Transfer-Encoding and Content-Length"));
     }
-    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+    if lengths.next().is_some() {
         return Err(Failure::BadRequest("more than one Content-Length header"));
     }
+    let digits = length.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
+    let number = number.ok_or(Failure::BadRequest("Content-Length is no number"))?;
+    if length.len() > 1 && length.as_bytes()[0] == b'0' {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(number));
+    }
     Ok(())
+}
+
+/// What a trailer must not say, because it comes too late for it (RFC 9110 §6.5.1): how a message is framed, routed,
+/// authenticated or understood.
+const NO_TRAILERS: [HeaderName; 14] = [
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::EXPECT,
+    header::HOST,
+    header::LOCATION,
+    header::MAX_FORWARDS,
+    header::RANGE,
+    header::SET_COOKIE,
+    header::WWW_AUTHENTICATE,
+];
+
+/// Removes from the trailers of a message what may not stand there.
+pub fn strip_trailers(trailers: &mut HeaderMap) {
+    let ours: Vec<HeaderName> = trailers.keys().filter(|name| is_ours(name)).cloned().collect();
+    for name in NO_TRAILERS.iter().chain(&HOP_BY_HOP).chain(&ours) {
+        trailers.remove(name);
+    }
 }
 
 /// RFC 9112 §3.2: exactly one Host in HTTP/1.1, at most one before.

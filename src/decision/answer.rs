@@ -7,6 +7,7 @@ use super::Decision;
 use crate::call::{Call, Code, Failure};
 use crate::policy::verdict::Verdict;
 
+use super::request::NOBODY;
 use super::{CheckStep, Explained, HopStep, Protocol};
 
 /// The decision as one JSON object.
@@ -38,6 +39,13 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
     } else {
         add_nothing(&mut answer);
         answer["authority"] = json!(seen.authority().as_str());
+    }
+    if seen.authority().host() == NOBODY {
+        answer["authority"] = Json::Null;
+        if !allowed {
+            answer["destination"] = Json::Null;
+            answer["remedy"] = Json::Null;
+        }
     }
     answer
 }

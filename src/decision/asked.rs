@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::snapshot::{Hop, Snapshot};
+use crate::snapshot::Snapshot;
 
 use super::explain::explain_broken;
 use super::request::{Arriving, arriving};
@@ -48,8 +48,10 @@ pub struct Asked {
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// In plain text.
+    #[serde(alias = "HTTP")]
     Http,
     /// Over TLS that ends there.
+    #[serde(alias = "HTTPS")]
     Https,
 }
 
@@ -69,22 +71,14 @@ pub enum Place {
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Requests.
+    #[serde(alias = "HTTP")]
     Http,
     /// TLS that nobody but the origin ends.
+    #[serde(alias = "TLS")]
     Tls,
     /// Any bytes.
+    #[serde(alias = "TCP")]
     Tcp,
-}
-
-impl Protocol {
-    /// As URLs have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Protocol::Http => "http",
-            Protocol::Tls => "tls",
-            Protocol::Tcp => "tcp",
-        }
-    }
 }
 
 /// What proves who calls.
@@ -123,9 +117,4 @@ pub fn tell(snapshot: &Snapshot, listener: Option<usize>, asked: &Asked, color: 
             answer: answer::refused_head(protocol, asked.path.as_deref().or(asked.url.as_deref()), failure),
         },
     })
-}
-
-/// The hop that a listener's calls come to.
-pub(super) fn sidecar(listener: Option<usize>) -> Hop {
-    Hop::Sidecar(listener.unwrap_or_default())
 }

@@ -115,7 +115,9 @@ pub(super) fn explain_broken<'s>(
     let asked = call;
     let call = judgement.edited.as_deref().unwrap_or(call);
     let (call, failure, sent) = match (outcome_of(&judgement, call), broken) {
-        ((None, _), Some(broken)) => (&*broken.call, Some(broken.failure), None),
+        ((failure, _), Some(broken)) if failure.is_none() || broken.unjudged => {
+            (&*broken.call, Some(broken.failure), None)
+        }
         ((failure, sent), _) => (call, failure, sent),
     };
     let outcome = outcome(&judgement, failure, call);

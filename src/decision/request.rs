@@ -12,14 +12,14 @@ use crate::identity::Workload;
 use crate::routing::Carries;
 use crate::snapshot::{Hop, Snapshot};
 
-use super::asked::{Asked, Place, Protocol, Scheme, sidecar};
+use super::asked::{Asked, Place, Protocol, Scheme};
 
 /// Where requests go that name no port, and where TLS goes.
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 /// The host of a tunnel that nobody named one for.
-const NOBODY: &str = "0.0.0.0";
+pub(super) const NOBODY: &str = "0.0.0.0";
 
 /// What a hop sees.
 pub(super) enum Arriving {
@@ -39,6 +39,8 @@ pub(super) struct Broken {
     /// As it is then known.
     pub(super) call: Box<Call>,
     pub(super) failure: Failure,
+    /// Whether it is refused without being judged.
+    pub(super) unjudged: bool,
 }
 
 /// What was found of a tunnel, or why it never becomes one.
@@ -56,7 +58,7 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
     let question = Question { snapshot, listener, asked, target };
     let protocol = question.protocol()?;
     let hop = match asked.hop {
-        Place::Sidecar => sidecar(listener),
+        Place::Sidecar => Hop::Sidecar(listener.unwrap_or_default()),
         Place::Gateway => Hop::Gateway(question.server_port(protocol)),
     };
     let found = match (protocol, hop) {
@@ -271,6 +273,11 @@ impl Question<'_> {
         }
     }
 
+    /// The scope of the route table that the sidecar sees.
+    fn scope(&self) -> usize {
+        self.snapshot.scope(self.listener.unwrap_or_default())
+    }
+
     /// A tunnel, or TLS without one, that comes to a sidecar.
     fn tunnel(&self, protocol: Protocol) -> Result<Opened, String> {
         let name = match protocol {
@@ -286,20 +293,18 @@ impl Question<'_> {
             None if protocol == Protocol::Tls => HTTPS_PORT,
             None => return Err("a tcp connection needs a port".into()),
         };
-        let host = match (self.host(), &name) {
-            (Some(host), _) => host,
-            (None, Some(name)) => name,
+        let host = match (self.host(), name.as_deref()) {
+            (Some(host), _) | (None, Some(host)) => host,
             (None, None) if protocol == Protocol::Tls => return Ok(Err(Failure::Tunnel(TunnelFault::NoName))),
-            (None, None) => NOBODY,
+            // Of plain TCP without an address nothing but the port tells who is meant.
+            (None, None) => self.snapshot.routes.only_tcp_host(self.scope(), port).unwrap_or(NOBODY),
         };
         Ok(self.opened(&format!("{host}:{port}"), protocol, name))
     }
 
     /// What becomes of a tunnel to `HOST:PORT`, as far as its first bytes tell; as the proxy opens it.
     fn opened(&self, target: &str, protocol: Protocol, name: Option<Box<str>>) -> Opened {
-        let routes = &self.snapshot.routes;
-        let Hop::Sidecar(listener) = sidecar(self.listener) else { return Err(Failure::UnknownHost) };
-        let scope = self.snapshot.scope(listener);
+        let (routes, scope) = (&self.snapshot.routes, self.scope());
         let opened = || -> Result<(Call, Option<Carries>), Failure> {
             let mut call = Call::tunnel_to(target, self.arrival(None))?;
             let reached = routes.reached(scope, &call);
@@ -323,9 +328,13 @@ impl Question<'_> {
                     Protocol::Tls => ended.confirm(name),
                     _ => Err(Failure::Tunnel(TunnelFault::NotTls)),
                 };
-                Ok((call, confirmed.err().map(|failure| Broken { call: Box::new(ended), failure })))
+                Ok((call, confirmed.err().map(|failure| Broken { call: Box::new(ended), failure, unjudged: false })))
             }
-            _ => Ok((call, None)),
+            (Some(_), _) => Ok((call, None)),
+            (None, _) => {
+                let failure = Failure::UnknownHost;
+                Ok((call, Some(Broken { call: Box::new(opened()?.0), failure, unjudged: true })))
+            }
         }
     }
 

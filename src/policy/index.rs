@@ -1,16 +1,12 @@
 //! Which rules can match a call: found by what their matches require, so that rules for other hosts, paths and callers
 //! cost nothing.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
-
-use smallvec::SmallVec;
 
 use crate::call::always_present;
 use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef};
 
-/// Rules that may match, by their numbers, ascending. Few, for most calls; many only cost memory for a moment.
-pub(super) type Candidates = SmallVec<[u32; 32]>;
+use super::affixes::{Affixes, Candidates};
 
 /// An index over the conditions of rules.
 #[derive(Debug, Default)]
@@ -56,8 +52,8 @@ impl Index {
         let found = self.tables.iter().position(|table| table.slot == slot && table.key == key);
         let place = found.unwrap_or_else(|| {
             let (exact, all) = (HashMap::new(), Vec::new());
-            let affixes = |backwards| Affixes { backwards, ..Affixes::default() };
-            self.tables.push(Table { slot, key, all, exact, prefixes: affixes(false), suffixes: affixes(true) });
+            let (prefixes, suffixes) = (Affixes::default(), Affixes::backwards());
+            self.tables.push(Table { slot, key, all, exact, prefixes, suffixes });
             self.tables.len() - 1
         });
         &mut self.tables[place]
@@ -106,70 +102,6 @@ impl Table {
         }
         self.prefixes.find(text, found);
         self.suffixes.find(text, found);
-    }
-}
-
-/// Beginnings (or, read backwards, ends) of texts. Sorted; each knows the longest other that it begins with, so those
-/// that a text begins with are a chain that starts at the place where the text would stand.
-#[derive(Debug, Default)]
-struct Affixes {
-    backwards: bool,
-    sorted: Vec<Affix>,
-}
-
-#[derive(Debug)]
-struct Affix {
-    text: Box<str>,
-    rules: Vec<u32>,
-    shorter: Option<usize>,
-}
-
-impl Affixes {
-    fn push(&mut self, text: Box<str>, rule: u32) {
-        self.sorted.push(Affix { text, rules: vec![rule], shorter: None });
-    }
-
-    fn order(&self, a: &str, b: &str) -> Ordering {
-        if self.backwards { a.bytes().rev().cmp(b.bytes().rev()) } else { a.cmp(b) }
-    }
-
-    fn begins(&self, text: &str, with: &str) -> bool {
-        if self.backwards { text.ends_with(with) } else { text.starts_with(with) }
-    }
-
-    fn seal(&mut self) {
-        let mut sorted = std::mem::take(&mut self.sorted);
-        sorted.sort_by(|a, b| self.order(&a.text, &b.text));
-        for affix in sorted {
-            match self.sorted.last_mut() {
-                Some(last) if last.text == affix.text => last.rules.extend(affix.rules),
-                _ => self.sorted.push(affix),
-            }
-        }
-        for place in 1..self.sorted.len() {
-            let shorter = self.longest_from(Some(place - 1), &self.sorted[place].text);
-            self.sorted[place].shorter = shorter;
-        }
-    }
-
-    /// The longest affix of a text, from a place on down the chain.
-    fn longest_from(&self, mut place: Option<usize>, text: &str) -> Option<usize> {
-        while let Some(at) = place {
-            if self.begins(text, &self.sorted[at].text) {
-                return place;
-            }
-            place = self.sorted[at].shorter;
-        }
-        None
-    }
-
-    fn find(&self, text: &str, found: &mut Candidates) {
-        let above = self.sorted.partition_point(|affix| self.order(&affix.text, text) != Ordering::Greater);
-        let mut place = self.longest_from(above.checked_sub(1), text);
-        while let Some(at) = place {
-            found.extend_from_slice(&self.sorted[at].rules);
-            place = self.sorted[at].shorter;
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! template is a check; after the answer, [`Policy::report`] tells the others, which make entries and metrics.
 
 pub mod adapter;
+mod affixes;
 mod compile;
 mod counters;
 mod expression;
@@ -34,6 +35,7 @@ use index::Index;
 use quota::Charges;
 use verdict::{Checked, Verdict};
 
+pub(crate) use affixes::{Affixes, Candidates};
 pub use compile::{CONFIG_NAMESPACE, Parts, full_name, handler_name};
 pub use counters::{Counters, Saved, Spend};
 pub use expression::condition;

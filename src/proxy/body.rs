@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::call::Failure;
+use crate::call::{Failure, strip_trailers};
 use crate::upstream::ResponseBody;
 
 use super::report::Closing;
@@ -43,8 +43,13 @@ impl Streamed {
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         }
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+        if let Poll::Ready(mut frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause = None;
+            if let Some(Ok(frame)) = &mut frame
+                && let Some(trailers) = frame.trailers_mut()
+            {
+                strip_trailers(trailers);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
         }
         let (patience, deadline) = (self.patience, self.deadline);

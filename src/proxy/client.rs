@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
@@ -10,6 +11,7 @@ use crate::call::{Authority, Call, Failure};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
+use super::strict::Turns;
 use super::tunnel::{Opened, Switched};
 use super::worker::Counted;
 
@@ -22,6 +24,8 @@ pub(super) struct Client {
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
+    /// What was read and answered of its requests.
+    pub(super) turns: Arc<Turns>,
     /// Calls that have begun.
     begun: Cell<u64>,
     /// Calls that are not over, with their answers' bodies.
@@ -45,6 +49,7 @@ impl Client {
             peer,
             within: None,
             next: RefCell::default(),
+            turns: Arc::default(),
             begun: Cell::default(),
             under_way: Counted::default(),
             upload: RefCell::default(),
@@ -102,6 +107,7 @@ impl Client {
     /// Says what comes when HTTP has let go of the connection.
     pub(super) fn go_on(&self, next: Next) {
         *self.next.borrow_mut() = Some(next);
+        self.turns.switch();
     }
 
     /// What comes now.

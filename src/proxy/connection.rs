@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -17,18 +20,20 @@ use crate::metrics::Counter;
 use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
+use super::debug;
 use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
 use super::sniff::first_byte;
+use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
 use super::{direct, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
-type Io = TokioIo<Patient<Early<TcpStream>>>;
+type Io = TokioIo<Patient<Strict<TcpStream>>>;
 
 /// Serves one client connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
@@ -123,7 +128,7 @@ async fn serve_http(
 /// The connection that HTTP has let go of, with what it has read already.
 async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, TcpStream)> {
     let parts = upgrade.await.ok()?.downcast::<Io>().ok()?;
-    let (early, stream) = parts.io.into_inner().into_inner().into_parts();
+    let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
     // Hyper reads whatever early bytes there are before it answers.
     Some(([parts.read_buf.to_vec(), early].concat(), stream))
 }
@@ -161,15 +166,18 @@ async fn speak(
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.head_fields);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(client));
+        let debugs = debug::is_asked(&worker, &client, request.headers());
         async move {
             let call = client.begin();
-            let response = exchange(worker, client, request).await;
-            Ok::<_, Infallible>(response.map(|body| body.marking(call)))
+            let response = exchange(worker, Rc::clone(&client), request).await;
+            client.turns.answered();
+            Ok::<_, Infallible>(debug::told(debugs, response).map(|body| body.marking(call)))
         }
     });
-    let io = Patient::new(Early::new(early, stream), limits.response_timeout);
+    let strict = Strict::new(Early::new(early, stream), Arc::clone(&client.turns));
+    let io = Patient::new(strict, limits.response_timeout);
     let behind = io.behind();
     let mut connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut pause = pin!(sleep(limits.ready_time));
@@ -191,12 +199,12 @@ async fn speak(
         let quiet = client.begun() == std::mem::replace(&mut begun, client.begun()) && begun > first;
         if quiet && client.is_at_rest() && !behind.is_behind() {
             let parts = connection.into_parts()?;
-            let (early, stream) = parts.io.into_inner().into_inner().into_parts();
+            let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
             return Some(([&parts.read_buf[..], &early].concat(), stream));
         }
         pause.as_mut().reset(Instant::now() + limits.ready_time);
     };
-    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error)) {
+    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error, client)) {
         worker.shard.count(Counter::BadConnections);
         if let Ok(permit) = worker.recorder.permit().await {
             refused_head(worker, permit, now(), failure);
@@ -206,10 +214,12 @@ async fn speak(
 }
 
 /// What hyper has refused, and answered 400 or 431, before it became a request.
-fn refusal_of(error: &hyper::Error) -> Option<Failure> {
+fn refusal_of(error: &hyper::Error, client: &Client) -> Option<Failure> {
     if error.is_parse_too_large() {
         Some(Failure::HeadTooLarge)
+    } else if error.is_parse() {
+        Some(client.turns.fault().unwrap_or(Failure::BadRequest("what was sent is no HTTP/1.1 request")))
     } else {
-        error.is_parse().then_some(Failure::BadRequest("what was sent is no HTTP/1.1 request"))
+        None
     }
 }

@@ -14,6 +14,7 @@ use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
+use super::debug;
 use super::forward::{Forwarded, forward};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip};
@@ -31,7 +32,8 @@ pub(super) async fn exchange(
 ) -> Response<AnswerBody> {
     // One call of many cannot become the whole connection, which a tunnel needs here.
     let alone = request.version() < Version::HTTP_2;
-    if request.method() == Method::CONNECT && client.opens_tunnels() && alone {
+    let refused = client.turns.fault();
+    if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() && alone {
         // Boxed, so that other calls, which are most, do not carry its room around.
         return Box::pin(tunnel::connect(&worker, &client, request)).await;
     }
@@ -43,7 +45,8 @@ pub(super) async fn exchange(
     let (head, body) = request.into_parts();
     let arrival =
         Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
-    let call = match normalize(head, arrival).and_then(|call| client.admit(call)) {
+    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
+    let call = match call {
         Ok(call) => call,
         Err(failure) => {
             refused_head(&worker, permit, time, failure);
@@ -142,8 +145,10 @@ fn pass_on(
     head.version = Version::HTTP_11;
     way.edit_answer(closing.call(), closing.checked(), &mut head.headers);
     closing.answered(head.status.as_u16());
-    let ends_here = closing.call().method() == Method::HEAD;
-    Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))
+    let (flags, ends_here) = (closing.flags(), closing.call().method() == Method::HEAD);
+    let mut response = Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here));
+    debug::note(&mut response, flags);
+    response
 }
 
 /// The wall clock, as the log shows it.

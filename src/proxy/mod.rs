@@ -7,6 +7,7 @@ mod budget;
 mod client;
 mod connection;
 mod copy;
+mod debug;
 mod direct;
 mod drain;
 mod early;
@@ -24,6 +25,7 @@ mod respond;
 mod retry;
 mod sniff;
 mod socks;
+mod strict;
 mod tunnel;
 mod worker;
 

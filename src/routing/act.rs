@@ -85,6 +85,13 @@ impl Act {
         Self { purpose, scheme, timeout, retries, more: more.ok().flatten() }
     }
 
+    /// Forwards to nowhere.
+    #[cfg(test)]
+    pub(super) fn nothing() -> Self {
+        let retries = Retries::compile(None);
+        Self { purpose: Purpose::Forward(Vec::new()), scheme: "http", timeout: None, retries, more: None }
+    }
+
     /// What is done with a call that met one of the route's conditions.
     pub(super) fn on<'t>(&'t self, call: &Call, condition: Option<&'t Match>) -> Found<'t> {
         let destination = match &self.purpose {

@@ -147,7 +147,7 @@ impl Networking {
         for (host, declared) in unregistered(&routing, &services) {
             let routes = self.routes(declared, Spot::mesh(HTTP_PORT), &mut destinations);
             if !routes.here.is_empty() {
-                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes))]);
+                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes.sealed()))]);
                 table.entry(&host).or_insert_with(|| Arc::new(only));
                 only_routed.push((host, HTTP_PORT));
             }
@@ -207,8 +207,10 @@ impl Networking {
         }
         for routes in table.values_mut().flat_map(HostTable::values_mut) {
             // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
-            routes.here = std::mem::take(&mut routes.here).into_iter().flat_map(Route::split).collect();
-            routes.here.sort_by_key(Route::takes_all);
+            let mut merged = std::mem::replace(routes, Routes::new(routes.scheme));
+            merged.here = merged.here.into_iter().flat_map(Route::split).collect();
+            merged.here.sort_by_key(Route::takes_all);
+            *routes = merged.sealed();
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
@@ -312,7 +314,7 @@ impl Networking {
         for port in service.ports.iter().filter(|port| port.http) {
             let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port.number), destinations));
             let routes = match routes.filter(|routes| !routes.here.is_empty()) {
-                Some(routes) => PortRoutes::Routes(routes),
+                Some(routes) => PortRoutes::Routes(routes.sealed()),
                 None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
             };
             ports.push((port.number, routes));

@@ -1,31 +1,64 @@
 //! Which of many host patterns covers a name: exact, else the longest wildcard.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 /// Values under host patterns: `edition.cnn.com`, `*.cnn.com`, `*`.
 ///
-/// A lookup costs one hash of the name, and one of each of its parents only if there are wildcards. Patterns and names
-/// must be in lower case.
+/// A lookup costs one hash of the name, and one of each of its parents that is as long as some wildcard: how many labels
+/// a caller's name has costs nothing. Patterns and names must be in lower case.
 #[derive(Debug, Clone)]
 pub(super) struct HostTable<T> {
-    exact: HashMap<Box<str>, T>,
+    exact: Named<T>,
     /// Under the part after `*`: `.cnn.com`; the pattern `*` under the empty text.
-    suffix: HashMap<Box<str>, T>,
+    suffix: Named<T>,
+    /// Of suffixes that begin with a dot, and the empty one.
+    lengths: Lengths,
+    /// Of the others: `*cnn.com`.
+    partial: Lengths,
+}
+
+/// Names are shared by all versions of a table.
+type Named<T> = HashMap<Arc<str>, T, RandomState>;
+
+/// Which lengths there are, in bytes. No domain name is longer than 255.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lengths([u64; 4]);
+
+impl Lengths {
+    fn insert(&mut self, length: usize) {
+        let length = length.min(255);
+        self.0[length / 64] |= 1 << (length % 64);
+    }
+
+    fn has(self, length: usize) -> bool {
+        let length = length.min(255);
+        self.0[length / 64] >> (length % 64) & 1 == 1
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == [0; 4]
+    }
 }
 
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), suffix: HashMap::new() }
+        let (exact, suffix) = (Named::default(), Named::default());
+        Self { exact, suffix, lengths: Lengths::default(), partial: Lengths::default() }
     }
 }
 
 impl<T> HostTable<T> {
     /// The value of exactly this pattern, made if it is not there.
-    pub(super) fn entry(&mut self, pattern: &str) -> std::collections::hash_map::Entry<'_, Box<str>, T> {
-        match pattern.strip_prefix('*') {
-            Some(suffix) => self.suffix.entry(suffix.into()),
-            None => self.exact.entry(pattern.into()),
-        }
+    pub(super) fn entry(&mut self, pattern: &str) -> Entry<'_, Arc<str>, T> {
+        let Some(suffix) = pattern.strip_prefix('*') else { return self.exact.entry(pattern.into()) };
+        let whole_labels = suffix.is_empty() || suffix.starts_with('.');
+        let lengths = if whole_labels { &mut self.lengths } else { &mut self.partial };
+        lengths.insert(suffix.len());
+        self.suffix.entry(suffix.into())
     }
 
     /// The value of exactly this pattern.
@@ -39,24 +72,32 @@ impl<T> HostTable<T> {
     /// The value of the most specific pattern that covers a name. `*.a.com` covers names at any depth below `a.com`,
     /// not `a.com` itself.
     pub(super) fn find(&self, host: &str) -> Option<&T> {
-        self.exact.get(host).or_else(|| self.find_wildcard(host))
+        // A `*` stands for something.
+        self.exact.get(host).or_else(|| self.longest(host, 1))
     }
 
-    fn find_wildcard(&self, host: &str) -> Option<&T> {
+    /// The value of the longest suffix of a text, which leaves at least so many bytes of it.
+    fn longest(&self, text: &str, left: usize) -> Option<&T> {
         if self.suffix.is_empty() {
             return None;
         }
-        // A name's own first dot, if it begins with one, is not a parent.
-        parents(host).filter(|suffix| suffix.len() < host.len()).find_map(|suffix| self.suffix.get(suffix))
+        if self.partial.is_empty() {
+            let mut parents = parents(text).filter(|(at, suffix)| *at >= left && self.lengths.has(suffix.len()));
+            return parents.find_map(|(_, suffix)| self.suffix.get(suffix));
+        }
+        let suffixes = (left..=text.len()).filter_map(|at| text.get(at..));
+        let known = |suffix: &&str| {
+            let whole_labels = suffix.is_empty() || suffix.starts_with('.');
+            (if whole_labels { self.lengths } else { self.partial }).has(suffix.len())
+        };
+        suffixes.filter(known).find_map(|suffix| self.suffix.get(suffix))
     }
 
     /// The value of the most specific pattern that covers a name or a whole pattern: `*.a.com` is covered by itself, by
     /// `*.com` and by `*`.
     pub(super) fn covering(&self, pattern: &str) -> Option<&T> {
         match pattern.strip_prefix('*') {
-            Some(suffix) => {
-                self.suffix.get(suffix).or_else(|| parents(suffix).find_map(|parent| self.suffix.get(parent)))
-            }
+            Some(suffix) => self.longest(suffix, 0),
             None => self.find(pattern),
         }
     }
@@ -73,6 +114,11 @@ impl<T> HostTable<T> {
         exact.chain(self.suffix.iter_mut().map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
+    /// The patterns that are whole names with their values, in no order.
+    pub(super) fn exact(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.exact.iter().map(|(host, value)| (&**host, value))
+    }
+
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.suffix.values())
@@ -84,9 +130,9 @@ impl<T> HostTable<T> {
     }
 }
 
-/// `.b.com`, `.com` and the empty text of `a.b.com`.
-fn parents(host: &str) -> impl Iterator<Item = &str> {
-    host.match_indices('.').map(|(at, _)| &host[at..]).chain([""])
+/// `.b.com`, `.com` and the empty text of `a.b.com`, with where each begins.
+fn parents(host: &str) -> impl Iterator<Item = (usize, &str)> {
+    host.match_indices('.').map(|(at, _)| at).chain([host.len()]).map(|at| (at, &host[at..]))
 }
 
 /// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`.
@@ -113,6 +159,8 @@ pub fn qualify(host: &str, namespace: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table(patterns: &[&'static str]) -> HostTable<&'static str> {
@@ -138,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_may_stand_for_a_part_of_a_label() {
+        let table = table(&["*cnn.com", "*.cnn.com", "*n.com"]);
+        for (host, pattern) in [
+            ("mycnn.com", Some("*cnn.com")),
+            ("edition.cnn.com", Some("*.cnn.com")),
+            ("an.com", Some("*n.com")),
+            // A wildcard stands for something.
+            ("cnn.com", Some("*n.com")),
+            ("n.com", None),
+        ] {
+            assert_eq!(table.find(host).copied(), pattern, "{host}");
+        }
+    }
+
+    #[test]
     fn a_wildcard_does_not_cover_its_own_domain() {
         assert_eq!(table(&["*.cnn.com"]).find("cnn.com"), None);
         assert!(!covers("*.cnn.com", "cnn.com"));
@@ -147,6 +210,26 @@ mod tests {
         assert_eq!(table(&["*.com"]).covering("*.cnn.com"), Some(&"*.com"));
         assert_eq!(table(&["edition.cnn.com"]).covering("*.cnn.com"), None);
         assert!(!covers("edition.cnn.com", "*.cnn.com"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_pattern_that_is_found_is_the_longest_of_those_that_cover(
+            patterns in prop::collection::btree_set("\\*?(\\.?[ab]{1,2}){0,3}", 0..12),
+            host in "[ab]{1,2}(\\.[ab]{1,2}){0,4}",
+        ) {
+            let mut table = HostTable::default();
+            for pattern in patterns.iter().filter(|pattern| !pattern.is_empty()) {
+                table.entry(pattern).or_insert(pattern.as_str());
+            }
+            let covers = |pattern: &&str| match pattern.strip_prefix('*') {
+                Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+                None => host == *pattern,
+            };
+            let all = patterns.iter().map(String::as_str).filter(|pattern| !pattern.is_empty());
+            let expected = all.filter(covers).max_by_key(|pattern| (!pattern.starts_with('*'), pattern.len()));
+            prop_assert_eq!(table.find(&host).copied(), expected);
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Conditions of HTTP routes, compiled.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
 
 use crate::call::Call;
 use crate::resource::Labels;
@@ -105,9 +107,13 @@ pub(super) struct Match {
 impl Match {
     /// Whether all conditions hold of a call that came by `http` or `https`.
     pub(super) fn holds(&self, call: &Call, scheme: &str) -> bool {
+        self.uri.as_ref().is_none_or(|text| text.holds(call.path())) && self.holds_besides_path(call, scheme)
+    }
+
+    /// Whether all conditions but that on the path hold.
+    pub(super) fn holds_besides_path(&self, call: &Call, scheme: &str) -> bool {
         let text = |condition: &Option<Text>, value: &str| condition.as_ref().is_none_or(|text| text.holds(value));
-        text(&self.uri, call.path())
-            && text(&self.scheme, scheme)
+        text(&self.scheme, scheme)
             && text(&self.method, call.method().as_str())
             && text(&self.authority, call.authority().as_str())
             && self.headers.iter().all(|(name, text)| has(call.headers(), name, text))
@@ -167,18 +173,28 @@ impl Match {
     }
 }
 
-/// Repeated headers count as one, joined by `,` (RFC 9110 §5.3).
 fn has(headers: &HeaderMap, name: &HeaderName, text: &Text) -> bool {
+    header(headers, name).is_some_and(|value| text.holds(&value))
+}
+
+/// The value of a header. Repeated ones count as one, joined by `,` (RFC 9110 §5.3).
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
     let mut values =
         headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default());
-    let Some(first) = values.next() else { return false };
-    match values.next() {
-        None => text.holds(first),
-        Some(second) => {
-            let joined = [first, second].into_iter().chain(values).collect::<Vec<_>>().join(",");
-            text.holds(&joined)
-        }
-    }
+    let first = values.next()?;
+    Some(match values.next() {
+        None => Cow::Borrowed(first),
+        Some(second) => [first, second].into_iter().chain(values).collect::<Vec<_>>().join(",").into(),
+    })
+}
+
+/// What every text that a whole expression matches begins with: one of these. None where that says too little.
+pub(super) fn beginnings(regex: &Regex) -> Vec<String> {
+    let Ok(parsed) = regex_syntax::parse(regex.as_str()) else { return Vec::new() };
+    let beginnings = Extractor::new().extract(&parsed);
+    let texts = beginnings.literals().into_iter().flatten().map(|literal| std::str::from_utf8(literal.as_bytes()));
+    let texts = texts.map(|text| text.ok().filter(|text| text.len() > 1).map(str::to_owned));
+    texts.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The first value of a query parameter, undecoded.

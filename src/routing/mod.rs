@@ -12,6 +12,7 @@ mod compile;
 mod delegate;
 mod destinations;
 mod hosts;
+mod index;
 mod matching;
 mod outbound;
 mod outlier;
@@ -43,6 +44,7 @@ pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
+pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 
@@ -140,6 +142,11 @@ impl RouteTable {
             let carries = unregistered.carries(call, tunnels)?;
             Some(Reached { carries, host: None })
         })
+    }
+
+    /// The host of a port, as sidecars of a scope see it, where nothing else is there and it carries plain TCP.
+    pub fn only_tcp_host(&self, scope: usize, port: u16) -> Option<&str> {
+        self.sidecars.get(scope)?.tunnels.only_tcp_host(port)
     }
 
     /// Where the sidecars of a scope send a tunnel.

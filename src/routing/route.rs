@@ -7,6 +7,7 @@ use crate::resource::Origin;
 
 use super::act::{Act, End, Found};
 use super::action::Reply;
+use super::index::Index;
 use super::matching::Match;
 
 /// Which route of which VirtualService.
@@ -43,6 +44,8 @@ pub(super) struct Routes {
     pub(super) here: Vec<Route>,
     /// Those of the same VirtualServices that can apply at other hops only, and why: for who asks.
     pub(super) elsewhere: Vec<(RouteName, &'static str)>,
+    /// Over `here`, where that is many.
+    index: Option<Box<Index>>,
 }
 
 /// One HTTP route.
@@ -80,13 +83,33 @@ impl Route {
 impl Routes {
     /// None yet, at a place where calls come by `http` or `https`.
     pub(super) fn new(scheme: &'static str) -> Self {
-        Self { scheme, redirects: false, here: Vec::new(), elsewhere: Vec::new() }
+        Self { scheme, redirects: false, here: Vec::new(), elsewhere: Vec::new(), index: None }
     }
 
     /// How a call comes here: as to the place, or by the TLS that it is said to have come by.
     fn scheme_of(&self, call: &Call) -> &'static str {
         if call.tls().is_some() { call.scheme() } else { self.scheme }
     }
+
+    /// Makes many routes quick to search, when all are there.
+    pub(super) fn sealed(mut self) -> Self {
+        self.index = Index::of(&self.here).map(Box::new);
+        self
+    }
+
+    /// The first route that holds, with the entry of its `match` that does.
+    fn first(&self, call: &Call) -> Option<(&Route, Option<&Match>)> {
+        let scheme = self.scheme_of(call);
+        match &self.index {
+            Some(index) => index.first(&self.here, call, scheme),
+            None => first(&self.here, call, scheme),
+        }
+    }
+}
+
+/// The first route that holds, found by asking one after the other.
+pub(super) fn first<'r>(routes: &'r [Route], call: &Call, scheme: &str) -> Option<(&'r Route, Option<&'r Match>)> {
+    routes.iter().find_map(|route| route.holds(call, scheme).map(|condition| (route, condition)))
 }
 
 /// One of several by weight; a single one takes all whatever its weight.
@@ -135,9 +158,7 @@ pub(super) fn find<'t>(routes: &'t Routes, call: &Call) -> Found<'t> {
     if routes.redirects {
         return Found { taken: None, end: Reply::to_https(call).map(|answer| End::Answer(Box::new(answer))) };
     }
-    let scheme = routes.scheme_of(call);
-    let taken = |route: &'t Route| route.holds(call, scheme).map(|condition| (route, condition));
-    match routes.here.iter().find_map(taken) {
+    match routes.first(call) {
         Some((route, condition)) => route.act.on(call, condition),
         None => Found::nowhere(Failure::NoRoute),
     }

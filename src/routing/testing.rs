@@ -15,8 +15,17 @@ pub(super) fn call_with_chance(chance: u64) -> Call {
     call("http://a.example/", chance)
 }
 
+/// A call with this head.
+pub(super) fn call_of(head: http::request::Builder) -> Call {
+    arrived(head, 0)
+}
+
 fn call(url: &str, chance: u64) -> Call {
-    let head = http::Request::builder().uri(url).header("host", "x").body(()).expect("a head").into_parts().0;
+    arrived(http::Request::builder().uri(url).header("host", "x"), chance)
+}
+
+fn arrived(head: http::request::Builder, chance: u64) -> Call {
+    let head = head.body(()).expect("a head").into_parts().0;
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     normalize(head, Arrival { time: Timestamp::ZERO, chance, caller: None, peer, tls: None }).expect("a call")
 }

@@ -115,6 +115,15 @@ impl Tunnels {
         self.ports.get(&port).is_some_and(|table| table.values().any(|port| port.carries() == carries))
     }
 
+    /// The host of a port, where nothing else is there and it carries plain TCP.
+    pub(super) fn only_tcp_host(&self, port: u16) -> Option<&str> {
+        let mut hosts = self.ports.get(&port)?.exact();
+        let (host, only) = hosts.next()?;
+        // A service of the mesh has several names.
+        let alone = hosts.all(|(_, other)| Arc::ptr_eq(only, other));
+        (alone && only.carries() == Carries::Tcp).then_some(host)
+    }
+
     /// The host that an address is declared for.
     pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
         let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
@@ -174,7 +183,7 @@ impl Servers {
     }
 
     /// The routes that a tunnel is for, and what they are told apart by.
-    fn routes<'a>(&'a self, call: &'a Call, outside: bool) -> (&'a [Route], Option<&'a str>) {
+    fn routes<'a, 'c>(&'a self, call: &'c Call, outside: bool) -> (&'a [Route], Option<&'c str>) {
         let name = call.requested_server_name();
         match (call.tls(), name) {
             (Some(_), _) if outside => (&self.ended, name),

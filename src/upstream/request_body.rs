@@ -11,6 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
+use crate::call::strip_trailers;
+
 /// What a kept piece costs besides its bytes.
 const PIECE_COST: usize = 64;
 
@@ -229,18 +231,13 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        match &mut self.0 {
-            Content::None => Poll::Ready(None),
-            Content::Kept(reader) => reader.kept.poll_piece(&mut reader.next, cx),
-            Content::Passing(Passing { body, upload }) => {
-                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
-                upload.pass(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
-                if frame.is_none() || body.is_end_stream() {
-                    upload.end();
-                }
-                Poll::Ready(frame)
-            }
+        let mut frame = ready!(self.0.poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            strip_trailers(trailers);
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -260,6 +257,23 @@ impl Body for RequestBody {
             Content::Passing(Passing { body, .. }) => body.size_hint(),
             // Only asked for before anything was sent.
             Content::Kept(reader) => reader.kept.size,
+        }
+    }
+}
+
+impl Content {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Content::None => Poll::Ready(None),
+            Content::Kept(reader) => reader.kept.poll_piece(&mut reader.next, cx),
+            Content::Passing(Passing { body, upload }) => {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                upload.pass(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
+                if frame.is_none() || body.is_end_stream() {
+                    upload.end();
+                }
+                Poll::Ready(frame)
+            }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod failures;
 mod harness;
+mod raw;
 mod stage;
 
 mod actions;
+mod analyze;
 mod balance;
 mod cli;
 mod eval;
@@ -20,6 +22,7 @@ mod policy_metrics;
 mod proxied;
 mod proxy;
 mod recovery;
+mod rfc9112;
 mod routing;
 mod scenario;
 mod trace;

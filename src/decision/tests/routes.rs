@@ -52,8 +52,11 @@ struct Entry {
     header: Option<Text>,
     without: Option<Text>,
     query: Option<Text>,
+    authority: Option<Text>,
+    scheme: Option<Text>,
     port: Option<u16>,
     app: Option<&'static str>,
+    namespace: Option<&'static str>,
 }
 
 impl Entry {
@@ -67,8 +70,11 @@ impl Entry {
         add("headers", self.header, "{x-h: ", "}");
         add("withoutHeaders", self.without, "{x-w: ", "}");
         add("queryParams", self.query, "{q: ", "}");
+        add("authority", self.authority, "", "");
+        add("scheme", self.scheme, "", "");
         parts.extend(self.port.map(|port| format!("port: {port}")));
         parts.extend(self.app.map(|app| format!("sourceLabels: {{app: {app}}}")));
+        parts.extend(self.namespace.map(|namespace| format!("sourceNamespace: {namespace}")));
         parts.extend(self.ignore_case.then(|| "ignoreUriCase: true".to_owned()));
         format!("{{{}}}", parts.join(", "))
     }
@@ -86,7 +92,10 @@ impl Entry {
             && self.header.is_none_or(|text| header("x-h").is_some_and(|value| text.holds(&value, false)))
             && !self.without.is_some_and(|text| header("x-w").is_some_and(|value| text.holds(&value, false)))
             && self.query.is_none_or(|text| parameter.is_some_and(|value| text.holds(value, false)))
+            && self.authority.is_none_or(|text| text.holds(call.authority().as_str(), false))
+            && self.scheme.is_none_or(|text| text.holds("http", false))
             && self.app.is_none_or(|app| app == "sleep")
+            && self.namespace.is_none_or(|namespace| namespace == "default")
     }
 
     fn catches_all(&self) -> bool {
@@ -100,7 +109,10 @@ impl Entry {
             && self.header.is_none()
             && self.without.is_none()
             && self.query.is_none()
+            && self.authority.is_none()
+            && self.scheme.is_none()
             && self.app.is_none()
+            && self.namespace.is_none()
     }
 }
 
@@ -152,6 +164,11 @@ fn path() -> impl Strategy<Value = Text> {
         Text::Regex(".*", |_| true),
         Text::Regex("/[ab]", |text| matches!(text, "/a" | "/b")),
         Text::Regex("/a|/a/b", |text| matches!(text, "/a" | "/a/b")),
+        Text::Regex("(?i)/A(/b)?", |text| matches!(text.to_ascii_lowercase().as_str(), "/a" | "/a/b")),
+        Text::Regex("/a/?b*", |text| {
+            let rest = text.strip_prefix("/a").map(|rest| rest.strip_prefix('/').unwrap_or(rest));
+            rest.is_some_and(|rest| rest.bytes().all(|byte| byte == b'b'))
+        }),
     ])
 }
 
@@ -167,28 +184,41 @@ fn entry() -> impl Strategy<Value = Entry> {
     let method = prop::sample::select(vec![Text::Exact("GET"), Text::Prefix("P"), Text::Exact("get")]);
     let app = prop::sample::select(vec!["sleep", "web"]);
     let sometimes = |text| prop::option::weighted(0.2, text);
+    let authority = prop::sample::select(vec![
+        Text::Exact("site.example"),
+        Text::Prefix("site.example"),
+        Text::Regex(".*:8080", |text| text.ends_with(":8080")),
+    ]);
+    let scheme = prop::sample::select(vec![Text::Exact("http"), Text::Prefix("https")]);
+    let namespace = prop::sample::select(vec!["default", "other"]);
     (
         prop::option::weighted(0.8, path()),
         any::<bool>(),
         prop::option::weighted(0.2, method),
         (sometimes(value().boxed()), sometimes(value().boxed()), sometimes(value().boxed())),
+        (prop::option::weighted(0.1, authority), prop::option::weighted(0.1, scheme)),
         prop::option::weighted(0.2, prop::sample::select(vec![80_u16, 8080])),
-        prop::option::weighted(0.1, app),
+        (prop::option::weighted(0.1, app), prop::option::weighted(0.1, namespace)),
     )
-        .prop_map(|(uri, ignore_case, method, (header, without, query), port, app)| Entry {
+        .prop_map(|(uri, ignore_case, method, texts, (authority, scheme), port, (app, namespace))| Entry {
             uri,
             ignore_case,
             method,
-            header,
-            without,
-            query,
+            header: texts.0,
+            without: texts.1,
+            query: texts.2,
+            authority,
+            scheme,
             port,
             app,
+            namespace,
         })
 }
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {
-    prop::collection::vec(prop::collection::vec(entry(), 0..3), 1..5)
+    // Few are searched one after the other, many by an index; a route without entries ends all.
+    let route = prop_oneof![9 => prop::collection::vec(entry(), 1..3), 1 => Just(Route::new())];
+    prop_oneof![prop::collection::vec(route.clone(), 1..5), prop::collection::vec(route, 8..20)]
 }
 
 fn request() -> impl Strategy<Value = String> {
@@ -202,7 +232,7 @@ fn request() -> impl Strategy<Value = String> {
 const VIRTUAL_SERVICE: &str = "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: ";
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn a_sidecar_takes_the_first_route_that_matches(
@@ -217,6 +247,43 @@ proptest! {
             let request = request.replace("site.example", &format!("site.example:{port}"));
             let expected = first(&flat(&routes, 200, port), &call(&snapshot, &request), &format!("site.example:{port}"));
             prop_assert_eq!(outcome(&snapshot, &request), expected, "{} of\n{}", request, http);
+        }
+    }
+
+    #[test]
+    fn a_sidecar_follows_the_virtual_service_of_the_most_specific_host(
+        patterns in prop::collection::btree_set(prop::sample::select(PATTERNS.to_vec()), 1..6),
+        requests in prop::collection::vec(prop::sample::select(NAMES.to_vec()), 8),
+    ) {
+        let registered = SITE.replace("[site.example]", &format!("{REGISTERED:?}"));
+        let manifest = patterns.iter().enumerate().fold(registered, |manifest, (number, pattern)| format!(
+            "{manifest}{VIRTUAL_SERVICE}vs-{number}}}\nspec:\n  hosts: ['{pattern}']\n  http: [{{directResponse: {{status: \
+             {}}}}}]\n",
+            300 + number
+        ));
+        let snapshot = snapshot(&manifest);
+        for name in requests {
+            let covers = |pattern: &str, name: &str| match pattern.strip_prefix('*') {
+                Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
+                None => name == pattern,
+            };
+            let specific = |pattern: &&str| (!pattern.starts_with('*'), pattern.len());
+            let best = |name: &str| patterns.iter().copied().filter(|own| covers(own, name)).max_by_key(specific);
+            let place = |pattern: &str| patterns.iter().position(|own| *own == pattern).map(|place| 300 + place);
+            // A wildcard that covers registered hosts stands for these alone.
+            let stands = |pattern: &str| !pattern.starts_with('*') || !REGISTERED.iter().any(|host| covers(pattern, host));
+            let known = REGISTERED.contains(&name);
+            let followed = if known {
+                best(name)
+            } else {
+                patterns.iter().copied().filter(|own| stands(own) && covers(own, name)).max_by_key(specific)
+            };
+            let expected = match followed.and_then(place) {
+                Some(status) => format!("answer {status}"),
+                None if known => format!("{name}:80"),
+                None => "UnknownHost".to_owned(),
+            };
+            prop_assert_eq!(outcome(&snapshot, &format!("GET http://{name}/")), expected, "{} of\n{}", name, manifest);
         }
     }
 
@@ -252,5 +319,29 @@ proptest! {
         }
     }
 }
+
+/// Registered hosts, hosts of VirtualServices, and names that are called.
+const REGISTERED: [&str; 4] = ["site.example", "a.site.example", "b.a.site.example", "other.example"];
+const PATTERNS: [&str; 8] = [
+    "site.example",
+    "a.site.example",
+    "*.site.example",
+    "*.a.site.example",
+    "*.example",
+    "*.free.test",
+    "x.free.test",
+    "*.test",
+];
+const NAMES: [&str; 9] = [
+    "site.example",
+    "a.site.example",
+    "b.a.site.example",
+    "c.a.site.example",
+    "other.example",
+    "x.free.test",
+    "y.free.test",
+    "free.test",
+    "y.x.free.test",
+];
 
 const SEPARATOR: &str = "\n---\n";
