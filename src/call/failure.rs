@@ -28,6 +28,8 @@ pub enum Failure {
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
     NoRoute,
+    /// No tls or tcp route of the sidecar takes the connection, so that it leads nowhere (Envoy's BlackHoleCluster).
+    NoTunnelRoute,
     /// The route's destination is not registered.
     NoCluster,
     /// The destination has no endpoint that could be tried.
@@ -143,7 +145,7 @@ impl Failure {
             Failure::PrivateAddress => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
-            Failure::NoRoute => 404,
+            Failure::NoRoute | Failure::NoTunnelRoute => 404,
             Failure::NestedConnect => 405,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
@@ -172,7 +174,7 @@ impl Failure {
             Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
             Failure::NoRoute => "NR",
             Failure::NoCluster => "NC",
-            Failure::NoEndpoint => "UH",
+            Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
             Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
             Failure::UpstreamClosed => "UC",
@@ -205,6 +207,7 @@ impl Failure {
             Failure::Tunnel(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
+            Failure::NoTunnelRoute => "no route of the host matches this server name or address",
             Failure::NoCluster => "the route's destination is not registered",
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
@@ -231,6 +234,7 @@ impl Failure {
             }
             Failure::UnknownHost
             | Failure::NoRoute
+            | Failure::NoTunnelRoute
             | Failure::NoCluster
             | Failure::PrivateAddress
             | Failure::Overflow

@@ -157,7 +157,7 @@ impl RouteTable {
         let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope).ok_or(Failure::UnknownHost)?;
         tunnels.find(call).or_else(|failure| match failure {
             // Whatever no route of TLS or TCP takes is as if nobody had registered it (Istio's rule).
-            Failure::UnknownHost | Failure::NoRoute | Failure::Tunnel(TunnelFault::NoName) => {
+            Failure::UnknownHost | Failure::NoTunnelRoute | Failure::Tunnel(TunnelFault::NoName) => {
                 unregistered.find(call, tunnels).map_err(|why| match why {
                     Failure::UnknownHost => failure,
                     why => why,

@@ -160,7 +160,10 @@ impl Tunnels {
             Port::Bytes { tls, routes, service } => {
                 // Routes for other callers are as if they were not there (Istio's rule).
                 if routes.iter().any(|route| route.is_for(call)) {
-                    find(routes, name(call, *tls), call)
+                    find(routes, name(call, *tls), call).map_err(|failure| match failure {
+                        Failure::NoRoute => Failure::NoTunnelRoute,
+                        other => other,
+                    })
                 } else {
                     service.as_ref().map_err(|failure| *failure)
                 }
