@@ -76,6 +76,10 @@ pub enum TlsFault {
     BadCertificate,
     /// What the rule asks for cannot be used: its files (CA, certificate, key), or a mode that is not to be had.
     Unusable,
+    /// The Secret that the rule names is not there, or lacks what its mode needs.
+    NoCredential,
+    /// A Secret is named where none is read: at a sidecar, by a rule that selects no workload.
+    Unselected,
     /// No TLS, or none that both sides speak.
     Handshake,
 }
@@ -132,6 +136,13 @@ impl TlsFault {
             TlsFault::WrongName => "TLS to the origin failed: its certificate is for another name",
             TlsFault::BadCertificate => "TLS to the origin failed: its certificate cannot be used",
             TlsFault::Unusable => "TLS to the origin failed: what the DestinationRule asks for cannot be used",
+            TlsFault::NoCredential => {
+                "TLS to the origin failed: the Secret of its DestinationRule's credentialName is not there, or lacks a part"
+            }
+            TlsFault::Unselected => {
+                "TLS to the origin failed: a sidecar reads the Secret of a credentialName only for a DestinationRule with a \
+                 workloadSelector"
+            }
             TlsFault::Handshake => "TLS to the origin failed: no TLS that both sides speak",
         }
     }

@@ -20,11 +20,12 @@ use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
 use super::admin::{Admin, Answers};
-use super::api::{Answer, ListenerStatus, Question, Status, Undecided};
+use super::api::{Answer, ListenerStatus, Question, Section, Status, Undecided};
+use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
 use super::messages::Messages;
-use super::start::{NodeConfig, Running};
+use super::start::{ListenerConfig, NodeConfig, Running};
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
@@ -268,6 +269,13 @@ impl Answers for Control {
         }
     }
 
+    fn config_dump(&self, section: Section) -> serde_json::Result<Vec<u8>> {
+        let (_, snapshot) = self.published.load();
+        let listeners = self.addresses.iter().copied().zip(self.config.listeners.iter().map(workload)).collect();
+        let now = crate::proxy::now().micros();
+        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, now }.section(section)
+    }
+
     fn trace(&self, question: &Question) -> Answer {
         let (_, snapshot) = self.published.load();
         let asked = &question.asked;
@@ -304,13 +312,18 @@ fn undecided(rules: &[(String, u64)]) -> String {
     text
 }
 
+/// `WORKLOAD.NAMESPACE` of a listener, if it stands for one.
+fn workload(listener: &ListenerConfig) -> Option<String> {
+    listener.workload.as_ref().map(|(name, namespace)| format!("{name}.{namespace}"))
+}
+
 impl Control {
     fn listeners(&self, snapshot: &Snapshot) -> Vec<ListenerStatus> {
         let described = self.addresses.iter().zip(&self.config.listeners).zip(snapshot.callers());
         described
             .map(|((address, config), caller)| ListenerStatus {
                 address: address.to_string(),
-                workload: config.workload.as_ref().map(|(name, namespace)| format!("{name}.{namespace}")),
+                workload: workload(config),
                 known: caller.is_some(),
             })
             .collect()

@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod api;
+mod compiled;
 mod control;
 mod counted;
 mod feeds;

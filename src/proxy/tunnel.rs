@@ -188,7 +188,8 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<St
     }
     let (endpoint, place) = endpoint(cluster, call, call.chance(), &[]).ok_or(Failure::NoEndpoint)?;
     let opened = worker.upstream.open(&endpoint, cluster.connect_timeout).await;
-    cluster.balance.ended(place, opened.is_ok().then_some(200), call.time().micros());
+    let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
+    cluster.balance.ended(place, outcome, || call.time().micros());
     opened
 }
 

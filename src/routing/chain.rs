@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 
+use super::credential::Pem;
 use super::hosts::HostTable;
 use super::tunnel::Carries;
 
@@ -58,15 +59,6 @@ pub struct KeyPair {
     pub certificate: Pem,
     /// Its key.
     pub key: Pem,
-}
-
-/// Where PEM is found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Pem {
-    /// In a file.
-    File(String),
-    /// In a Secret, by its name; without text where the Secret, or the key in it, is not there.
-    Secret(String, Option<Arc<[u8]>>),
 }
 
 /// What a server asks of those who call it.

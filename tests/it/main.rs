@@ -21,6 +21,7 @@ mod policy_trace;
 mod policy_metrics;
 mod proxied;
 mod proxy;
+mod proxy_config;
 mod recovery;
 mod rfc9112;
 mod routing;

@@ -14,6 +14,7 @@ mod eval;
 mod get;
 mod logs;
 mod proxy;
+mod proxy_config;
 mod replace;
 mod trace;
 mod validate;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::resource::Labels;
 use crate::resource::kinds::gateway::{Server, ServerTls as Spec, ServerTlsMode, TlsVersion};
 
-use super::super::chain::{Callers, Certificates, Chain, Chains, KeyPair, Pem, ServerTls};
-use super::super::services::{self, Bytes};
+use super::super::chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
+use super::super::credential::Pem;
+use super::super::services::{self, Bytes, Protocol};
 use super::super::tunnel::Carries;
 use super::Networking;
 
@@ -40,11 +41,11 @@ fn chain(server: &Server) -> Option<Chain> {
     let protocol = server.port.as_ref().map(|port| port.protocol.to_ascii_uppercase()).unwrap_or_default();
     let tls = server.tls.as_ref().filter(|_| matches!(protocol.as_str(), "HTTPS" | "TLS"));
     let Some(spec) = tls else {
-        let carries = match services::bytes(&protocol) {
-            None => Carries::Http,
-            Some(Bytes::Tcp) => Carries::Tcp,
+        let carries = match services::protocol(&protocol) {
+            Some(Protocol::Bytes(Bytes::Tcp)) => Carries::Tcp,
             // A check refuses it: TLS without settings.
-            Some(Bytes::Tls) => return None,
+            Some(Protocol::Bytes(Bytes::Tls)) => return None,
+            _ => Carries::Http,
         };
         return Some(Chain { carries, tls: None });
     };
