@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::{Call, Failure, Tunnel, TunnelFault};
-use crate::resource::Labels;
 
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::hosts::{HostTable, covers};
@@ -85,8 +84,6 @@ pub(super) struct Route {
     /// Whether those hold every address of the service, so that who names it dials one of them.
     pub(super) holds_service: bool,
     pub(super) source_subnet: Option<Subnet>,
-    pub(super) source_labels: Labels,
-    pub(super) source_namespace: Option<String>,
     pub(super) destinations: Arc<[Destination]>,
 }
 
@@ -158,14 +155,13 @@ impl Tunnels {
         match self.port(call)? {
             Port::Http => Err(Failure::Tunnel(TunnelFault::TlsToHttp)),
             Port::Bytes { tls, routes, service } => {
-                // Routes for other callers are as if they were not there (Istio's rule).
-                if routes.iter().any(|route| route.is_for(call)) {
+                if routes.is_empty() {
+                    service.as_ref().map_err(|failure| *failure)
+                } else {
                     find(routes, name(call, *tls), call).map_err(|failure| match failure {
                         Failure::NoRoute => Failure::NoTunnelRoute,
                         other => other,
                     })
-                } else {
-                    service.as_ref().map_err(|failure| *failure)
                 }
             }
         }
@@ -233,18 +229,8 @@ impl Port {
 }
 
 impl Route {
-    /// Whether the caller is one that it is for.
-    fn is_for(&self, call: &Call) -> bool {
-        let caller = call.caller();
-        self.source_labels.iter().all(|(key, value)| caller.is_some_and(|caller| caller.labels.get(key) == Some(value)))
-            && self.source_namespace.as_ref().is_none_or(|name| caller.is_some_and(|caller| caller.namespace == *name))
-    }
-
     fn holds(&self, name: Option<&str>, call: &Call) -> bool {
-        self.is_for(call)
-            && self.fits(name)
-            && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
-            && self.holds_address(call)
+        self.fits(name) && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer())) && self.holds_address(call)
     }
 
     fn fits(&self, name: Option<&str>) -> bool {
@@ -261,9 +247,6 @@ impl Route {
 
     /// The first condition that does not hold of a call, in words; `None` where all do.
     fn why_not(&self, name: Option<&str>, call: &Call) -> Option<String> {
-        if !self.is_for(call) {
-            return Some("the caller's labels or namespace are others".to_owned());
-        }
         if !self.fits(name) {
             let pattern = self.name.as_deref().unwrap_or_default();
             return Some(match name {

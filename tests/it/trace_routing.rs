@@ -79,6 +79,18 @@ spec:
   - match: [{port: 3306}]
     route: [{destination: {host: db.example, port: {number: 3306}}}]
 ---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: team}
+spec: {hosts: [team.example], ports: [{number: 80, name: http, protocol: HTTP}], resolution: DNS}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: team}
+spec:
+  hosts: [team.example]
+  http: [{match: [{sourceLabels: {team: red}}, {sourceNamespace: apart}], directResponse: {status: 299}}]
+---
 apiVersion: config.istio.io/v1alpha2
 kind: logentry
 metadata: {name: any, namespace: istio-system}
@@ -191,19 +203,27 @@ fn callers_and_gateways_need_not_be_declared() {
         let line = json!({"manifest": MANIFEST, "from": from, "request": request});
         serde_json::from_str::<Json>(&scene.ok_with(&["trace", "--batch"], &format!("{line}\n"))).expect("JSON")
     };
-    let red = json!({"namespace": "apart", "labels": {"team": "red"}});
-    let request = |gateway: Json| json!({"hop": "gateway", "port": 80, "url": "http://web.example/red", "gateway_workload": gateway});
-    for (from, gateway, status) in [
-        (red.clone(), json!(null), 299),
-        (json!("sleep"), json!(null), 404),
-        (json!(null), json!(null), 404),
-        (red.clone(), json!({"istio": "egressgateway"}), 299),
-        (red.clone(), json!({"namespace": "apart", "labels": {"istio": "egressgateway"}}), 299),
-        (red.clone(), json!("istio-egressgateway"), 299),
-        (red.clone(), json!({"istio": "ingressgateway"}), 404),
+    for (from, status) in [
+        (json!({"namespace": "other", "labels": {"team": "red"}}), 299),
+        (json!({"labels": {"team": "red", "app": "sleep"}}), 299),
+        (json!({"namespace": "apart"}), 299),
+        (json!({"labels": {"team": "blue"}}), 200),
+        (json!("sleep"), 200),
+        (json!(null), 200),
     ] {
-        let answer = ask(from.clone(), request(gateway.clone()));
-        assert_eq!(answer["status"], status, "{from} {gateway}: {answer}");
+        let answer = ask(from.clone(), json!({"url": "http://team.example/"}));
+        assert_eq!(answer["status"], status, "{from}: {answer}");
+    }
+    for (gateway, status) in [
+        (json!(null), 200),
+        (json!({"istio": "egressgateway"}), 200),
+        (json!({"namespace": "apart", "labels": {"istio": "egressgateway"}}), 200),
+        (json!("istio-egressgateway"), 200),
+        (json!({"istio": "ingressgateway"}), 404),
+    ] {
+        let request = json!({"hop": "gateway", "url": "http://web.example/sport", "gateway_workload": gateway});
+        let answer = ask(json!(null), request);
+        assert_eq!(answer["status"], status, "{gateway}: {answer}");
     }
     let source = json!({"principal": "spiffe://cluster.local/ns/apart/sa/red", "ip": "192.0.2.77"});
     let answer = ask(json!(null), json!({"url": "http://web.example/", "source": source}));

@@ -30,12 +30,10 @@ fn table(name: &str) -> u16 {
     name.trim_start_matches("http.").parse().unwrap_or_default()
 }
 
-/// By what tells hosts apart, whatever they are called.
-type Same = Vec<(u16, *const PortRoutes)>;
-
 fn of_sidecar(hosts: &HostTable<SidecarHost>) -> Vec<Route> {
+    type Ports = Vec<(u16, *const PortRoutes)>;
     // A service of the mesh is known by several names.
-    let mut names: BTreeMap<Same, (Vec<String>, &SidecarHost)> = BTreeMap::new();
+    let mut names: BTreeMap<Ports, (Vec<String>, &SidecarHost)> = BTreeMap::new();
     for (pattern, host) in hosts.iter() {
         let same = host.0.iter().map(|(port, routes)| (*port, Arc::as_ptr(routes))).collect();
         names.entry(same).or_insert_with(|| (Vec::new(), host)).0.push(pattern);
