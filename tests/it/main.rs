@@ -1,6 +1,7 @@
 //! Tests that drive the real binary.
 
 mod failures;
+mod frames;
 mod harness;
 mod raw;
 mod stage;
@@ -9,6 +10,7 @@ mod actions;
 mod balance;
 mod cli;
 mod eval;
+mod grpc;
 mod layering;
 mod logs;
 mod multiplexed;
@@ -22,6 +24,7 @@ mod proxied;
 mod proxy;
 mod recovery;
 mod rfc9112;
+mod rfc9113;
 mod routing;
 mod scenario;
 mod trace;
