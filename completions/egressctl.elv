@@ -36,6 +36,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+            cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
@@ -277,6 +278,31 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;analyze'= {
+            cand -f 'File, directory or URL with the resources; - reads standard input'
+            cand --filename 'File, directory or URL with the resources; - reads standard input'
+            cand -k 'Whether what is declared in the registry counts; false for files alone'
+            cand --use-kube 'Whether what is declared in the registry counts; false for files alone'
+            cand -S 'Leave out a code for a resource, as in "IST0129=DestinationRule cnn.default"; * stands for anything; repeatable'
+            cand --suppress 'Leave out a code for a resource, as in "IST0129=DestinationRule cnn.default"; * stands for anything; repeatable'
+            cand --failure-threshold 'Exit with status 79 for findings as bad as this: Info, Warning or Error'
+            cand --output-threshold 'Show findings as bad as this: Info, Warning or Error'
+            cand -o 'log, json or yaml; the last two never fail because of findings'
+            cand --output 'log, json or yaml; the last two never fail because of findings'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -R 'Read the directories below those named by -f, too'
+            cand --recursive 'Read the directories below those named by -f, too'
+            cand -A 'Show findings of all namespaces'
+            cand --all-namespaces 'Show findings of all namespaces'
+            cand --ignore-unknown 'Pass over documents of unknown kinds'
+            cand -L 'List the codes with their levels and meanings, and do nothing else'
+            cand --list-codes 'List the codes with their levels and meanings, and do nothing else'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -425,6 +451,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+            cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand proxy 'Start, ask and stop the forward proxy'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
@@ -458,6 +485,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;why'= {
         }
         &'egressctl;help;validate'= {
+        }
+        &'egressctl;help;analyze'= {
         }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

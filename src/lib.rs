@@ -23,6 +23,7 @@ pub mod policy;
 pub mod routing;
 pub mod snapshot;
 pub mod decision;
+pub mod analysis;
 
 // Floor 4, wire: doing it.
 pub mod upstream;

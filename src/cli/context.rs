@@ -91,16 +91,22 @@ impl Context {
     /// # Errors
     /// It cannot be created, or nothing says where it should be.
     pub(crate) fn state_dir(&self) -> Result<StateDir, Failure> {
+        match self.state_path() {
+            Some((path, true)) => Ok(StateDir::open_checked_out(path)?),
+            Some((path, false)) => Ok(StateDir::open(path)?),
+            None => Err(Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME")),
+        }
+    }
+
+    /// Where state is kept, and whether that came along with a checkout.
+    fn state_path(&self) -> Option<(PathBuf, bool)> {
         let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        if let Some(path) = self.state_dir.clone().or_else(|| variable("EGRESSCTL_STATE_DIR").map(PathBuf::from)) {
-            return Ok(StateDir::open(path)?);
+        let named = self.state_dir.clone().or_else(|| variable("EGRESSCTL_STATE_DIR").map(PathBuf::from));
+        match (named, checkout_state_dir(variable)) {
+            (Some(path), _) => Some((path, false)),
+            (None, Some(path)) => Some((path, true)),
+            (None, None) => default_state_dir(variable).map(|path| (path, false)),
         }
-        if let Some(path) = checkout_state_dir(variable) {
-            return Ok(StateDir::open_checked_out(path)?);
-        }
-        let path = default_state_dir(variable)
-            .ok_or_else(|| Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME"))?;
-        Ok(StateDir::open(path)?)
     }
 
     /// The registry of the state directory.
@@ -109,6 +115,15 @@ impl Context {
     /// It cannot be opened.
     pub(crate) fn registry(&self) -> Result<SqliteRegistry, Failure> {
         Ok(SqliteRegistry::open(&self.state_dir()?)?)
+    }
+
+    /// The registry of the state directory, if anything was ever declared there; nothing is made.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn existing_registry(&self) -> Result<Option<SqliteRegistry>, Failure> {
+        let exists = self.state_path().is_some_and(|(path, _)| path.join("registry.db").exists());
+        exists.then(|| self.registry()).transpose()
     }
 
     /// Writes a line to standard error, below what has been written to standard output before.

@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Pictured(Box<Failure>, String),
     /// A text that is printed as it is.
     Text(String),
+    /// The same, with an exit status of its own.
+    Status(u8, String),
     /// The output could not be written.
     Output(io::Error),
 }
@@ -93,7 +95,7 @@ impl Failure {
         match self {
             Self::Client(message) if alone => format!("error: {}", visible_lines(message)),
             Self::Client(message) => visible_lines(message).into_owned(),
-            Self::Text(message) => message.clone(),
+            Self::Text(message) | Self::Status(_, message) => message.clone(),
             Self::Server { reason, message } => format!("Error from server ({reason}): {}", visible_lines(message)),
             Self::Invalid { alone: message, .. } if alone => visible_lines(message).into_owned(),
             Self::Invalid { among, .. } => format!("Error from server (Invalid): {}", visible_lines(among)),
@@ -115,6 +117,15 @@ impl Failures {
     /// Itself, if there are some.
     pub(crate) fn into_outcome(self) -> Outcome {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
+    }
+
+    /// The exit status of the command.
+    pub(crate) fn status(&self) -> u8 {
+        let own = |failure: &Failure| match failure {
+            Failure::Status(status, _) => Some(*status),
+            _ => None,
+        };
+        self.0.iter().find_map(own).unwrap_or(1)
     }
 
     /// Whether all that went wrong is that the reader of our output has left, which is no failure.

@@ -78,7 +78,7 @@ fn finish(outcome: Outcome, context: &mut Context) -> ExitCode {
         Err(failures) => {
             // If nobody reads standard error, the exit code still tells.
             let _ = write!(context.err, "{}", failures.text(context.color_err));
-            ExitCode::FAILURE
+            ExitCode::from(failures.status())
         }
     }
 }

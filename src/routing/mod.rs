@@ -44,6 +44,7 @@ pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
+pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 

@@ -86,7 +86,7 @@ impl Service {
 }
 
 /// Whether `exportTo` of a resource of `own` lets `namespace` see it.
-pub(super) fn exported(export_to: &[String], own: &str, namespace: &str) -> bool {
+pub fn exported(export_to: &[String], own: &str, namespace: &str) -> bool {
     export_to.is_empty()
         || export_to.iter().any(|to| match to.as_str() {
             "*" => true,

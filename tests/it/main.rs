@@ -7,6 +7,7 @@ mod raw;
 mod stage;
 
 mod actions;
+mod analyze;
 mod balance;
 mod cli;
 mod eval;

@@ -41,6 +41,7 @@ verbs! {
     trace Trace
     why Why
     validate Validate
+    analyze Analyze
     proxy Proxy
     demo Demo
     eval Eval

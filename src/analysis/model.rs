@@ -1,0 +1,207 @@
+//! Everything that analyzers look at, read and decoded once.
+
+use k8s_openapi::api::core::v1::Service;
+
+use crate::identity::Cluster;
+use crate::registry::{ListQuery, Result, View};
+use crate::resource::kinds::destination_rule::DestinationRule;
+use crate::resource::kinds::gateway::Gateway;
+use crate::resource::kinds::secret::Secret;
+use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::sidecar::Sidecar;
+use crate::resource::kinds::virtual_service::{MESH, VirtualService};
+use crate::resource::kinds::{
+    DESTINATION_RULE, GATEWAY, POD, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
+};
+use crate::resource::{Kind, Labels, Resource, Typed};
+use crate::routing::{covers, exported, qualify};
+
+/// A resource with its decoded content.
+#[derive(Debug)]
+pub(super) struct Item<T> {
+    pub(super) resource: Resource,
+    pub(super) spec: T,
+}
+
+impl<T> Item<T> {
+    /// The namespace.
+    pub(super) fn namespace(&self) -> &str {
+        self.resource.namespace()
+    }
+
+    /// `NAMESPACE/NAME`, as istioctl names resources in messages.
+    pub(super) fn full_name(&self) -> String {
+        full_name(&self.resource)
+    }
+}
+
+/// `NAMESPACE/NAME`, as istioctl names resources in messages.
+pub(super) fn full_name(resource: &Resource) -> String {
+    format!("{}/{}", resource.namespace(), resource.meta.name)
+}
+
+/// A host that calls can be sent to, by a Service or a ServiceEntry.
+#[derive(Debug)]
+pub(super) struct Registered {
+    /// In lower case, fully qualified; may begin with a wildcard.
+    pub(super) host: String,
+    pub(super) namespace: String,
+    pub(super) ports: Vec<RegisteredPort>,
+    /// Labels of the workloads that answer; none for hosts that nothing of ours answers for.
+    pub(super) selector: Option<Labels>,
+    /// Labels of its endpoints.
+    pub(super) endpoints: Vec<Labels>,
+    export_to: Vec<String>,
+}
+
+/// A port of a [`Registered`] host.
+#[derive(Debug)]
+pub(super) struct RegisteredPort {
+    pub(super) number: u32,
+}
+
+/// Everything that is declared; what does not decode is said of it by the analyzer of schemas, and left out here.
+pub(super) struct Model<'v> {
+    pub(super) view: &'v dyn View,
+    /// Oldest first, as all of these.
+    pub(super) gateways: Vec<Item<Gateway>>,
+    pub(super) virtual_services: Vec<Item<VirtualService>>,
+    pub(super) destination_rules: Vec<Item<DestinationRule>>,
+    pub(super) service_entries: Vec<Item<ServiceEntry>>,
+    pub(super) services: Vec<Item<Service>>,
+    pub(super) sidecars: Vec<Item<Sidecar>>,
+    pub(super) secrets: Vec<Item<Secret>>,
+    /// Stored ones and those that Deployments stand for.
+    pub(super) pods: Vec<Resource>,
+    /// Services of the mesh come before ServiceEntries.
+    pub(super) hosts: Vec<Registered>,
+}
+
+impl<'v> Model<'v> {
+    /// Reads what a view shows.
+    pub(super) fn read(view: &'v dyn View) -> Result<Self> {
+        let (services, service_entries) = (items(view, &SERVICE)?, items(view, &SERVICE_ENTRY)?);
+        let hosts = services.iter().map(of_service).chain(service_entries.iter().flat_map(of_entry)).collect();
+        Ok(Self {
+            view,
+            gateways: items(view, &GATEWAY)?,
+            virtual_services: items(view, &VIRTUAL_SERVICE)?,
+            destination_rules: items(view, &DESTINATION_RULE)?,
+            service_entries,
+            services,
+            sidecars: items(view, &SIDECAR)?,
+            secrets: items(view, &SECRET)?,
+            pods: Cluster::new(view).list(&ListQuery::all(&POD))?,
+            hosts,
+        })
+    }
+
+    /// The registered host that a name in a resource of a namespace means, the most specific one that it sees.
+    pub(super) fn host(&self, written: &str, namespace: &str) -> Option<&Registered> {
+        let name = qualify(written, namespace);
+        let seen = self
+            .hosts
+            .iter()
+            .filter(|one| covers(&one.host, &name) && exported(&one.export_to, &one.namespace, namespace));
+        seen.reduce(|best, one| if specificity(&one.host) > specificity(&best.host) { one } else { best })
+    }
+
+    /// The ports of a host: of two that register it, those of both count.
+    pub(super) fn ports(&self, host: &Registered, namespace: &str) -> Vec<u32> {
+        let same = self
+            .hosts
+            .iter()
+            .filter(|one| one.host == host.host && exported(&one.export_to, &one.namespace, namespace));
+        let mut ports: Vec<u32> = Vec::new();
+        for port in same.flat_map(|one| &one.ports) {
+            if !ports.contains(&port.number) {
+                ports.push(port.number);
+            }
+        }
+        ports
+    }
+
+    /// The Gateway that a VirtualService of a namespace names.
+    pub(super) fn gateway(&self, written: &str, namespace: &str) -> Option<&Item<Gateway>> {
+        let (namespace, name) = gateway_named(written, namespace);
+        self.gateways.iter().find(|gateway| gateway.resource.meta.name == name && gateway.namespace() == namespace)
+    }
+
+    /// The Pods with these labels; every one has none.
+    pub(super) fn pods_with<'m>(&'m self, labels: &'m Labels) -> impl Iterator<Item = &'m Resource> {
+        self.pods.iter().filter(move |pod| has(&pod.meta.labels, labels))
+    }
+}
+
+/// Namespace and name of the Gateway that a VirtualService of a namespace names: `name`, `namespace/name`, `./name`, or
+/// the old full form.
+pub(super) fn gateway_named<'a>(written: &'a str, namespace: &'a str) -> (&'a str, &'a str) {
+    match written.split_once('/') {
+        Some((".", name)) => (namespace, name),
+        Some((namespace, name)) => (namespace, name),
+        None => match written.strip_suffix(".svc.cluster.local").and_then(|short| short.split_once('.')) {
+            Some((name, namespace)) => (namespace, name),
+            None => (namespace, written),
+        },
+    }
+}
+
+/// Whether a VirtualService holds at the sidecars.
+pub(super) fn is_mesh(spec: &VirtualService) -> bool {
+    !spec.hosts.is_empty() && (spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == MESH))
+}
+
+/// Whether labels have all that is wanted.
+pub(super) fn has(labels: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// `a=b,c=d`, as Kubernetes prints a selector.
+pub(super) fn selector_text(labels: &Labels) -> String {
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// `[a b]`, as Go prints a list.
+pub(super) fn go_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    format!("[{}]", items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" "))
+}
+
+fn specificity(pattern: &str) -> (bool, usize) {
+    (!pattern.starts_with('*'), pattern.len())
+}
+
+/// The resources of a kind that decode, oldest first; of one second, by name.
+fn items<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<Item<T>>> {
+    let mut resources = view.list(&ListQuery::all(kind))?;
+    resources.sort_by(|a, b| {
+        let age = |one: &Resource| (one.meta.creation_timestamp.clone(), one.meta.name.clone());
+        age(a).cmp(&age(b))
+    });
+    let decoded = resources.into_iter().filter_map(|resource| Some(Item { spec: resource.typed().ok()?, resource }));
+    Ok(decoded.collect())
+}
+
+fn of_service(service: &Item<Service>) -> Registered {
+    let spec = service.spec.spec.clone().unwrap_or_default();
+    let number = |port: i32| u32::try_from(port).unwrap_or_default();
+    Registered {
+        host: qualify(&service.resource.meta.name, service.namespace()),
+        namespace: service.namespace().to_owned(),
+        ports: spec.ports.unwrap_or_default().iter().map(|port| RegisteredPort { number: number(port.port) }).collect(),
+        selector: spec.selector,
+        endpoints: Vec::new(),
+        export_to: Vec::new(),
+    }
+}
+
+fn of_entry(entry: &Item<ServiceEntry>) -> impl Iterator<Item = Registered> {
+    let (spec, namespace) = (&entry.spec, entry.namespace());
+    spec.hosts.iter().map(move |host| Registered {
+        host: qualify(host, namespace),
+        namespace: namespace.to_owned(),
+        ports: spec.ports.iter().map(|port| RegisteredPort { number: port.number }).collect(),
+        selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()),
+        endpoints: spec.endpoints.iter().map(|endpoint| endpoint.labels.clone()).collect(),
+        export_to: spec.export_to.clone(),
+    })
+}
