@@ -50,6 +50,12 @@ impl<'s> Patience<'s> {
         Self { inner: Level::new(way.retries()), outer, used_up: false }
     }
 
+    /// Whether what an origin has not begun with is tried again.
+    pub(super) fn repeats_refused(&self) -> bool {
+        let asks = |level: &Level<'_>| level.retries.attempts > 0 && level.retries.repeats_refused();
+        asks(&self.inner) || self.outer.as_ref().is_some_and(asks)
+    }
+
     /// Whether more than connections that failed is tried again, so that bodies are worth keeping.
     pub(super) fn repeats_answers(&self) -> bool {
         let asks = |level: &Level<'_>| level.retries.attempts > 0 && level.retries.repeats_answers();
