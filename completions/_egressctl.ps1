@@ -41,6 +41,8 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
+            [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
+            [CompletionResult]::new('pc', 'pc', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
             [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
@@ -338,6 +340,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         }
         'egressctl;proxy;start' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable')
+            [CompletionResult]::new('--gateway-listen', '--gateway-listen', [CompletionResultType]::ParameterName, 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
             [CompletionResult]::new('--dns-server', '--dns-server', [CompletionResultType]::ParameterName, 'Ask this name server instead of the system''s; repeatable')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust the authorities in this PEM file instead of the system''s')
@@ -415,6 +418,44 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;proxy;help;help' {
             break
         }
+        'egressctl;proxy-config' {
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Only listeners or endpoints of this address')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Only listeners, routes, clusters or endpoints of this port')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Only routes of this table (80, http.443) or virtual host')
+            [CompletionResult]::new('--fqdn', '--fqdn', [CompletionResultType]::ParameterName, 'Only routes and clusters of this host')
+            [CompletionResult]::new('--subset', '--subset', [CompletionResultType]::ParameterName, 'Only clusters of this subset')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Only endpoints of this cluster: outbound|443||edition.cnn.com')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only endpoints of this status: healthy, unhealthy')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Ask the proxy that was started with this --node')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'short, wide, json or yaml')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'short, wide, json or yaml')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'egressctl;pc' {
+            [CompletionResult]::new('--address', '--address', [CompletionResultType]::ParameterName, 'Only listeners or endpoints of this address')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Only listeners, routes, clusters or endpoints of this port')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Only routes of this table (80, http.443) or virtual host')
+            [CompletionResult]::new('--fqdn', '--fqdn', [CompletionResultType]::ParameterName, 'Only routes and clusters of this host')
+            [CompletionResult]::new('--subset', '--subset', [CompletionResultType]::ParameterName, 'Only clusters of this subset')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Only endpoints of this cluster: outbound|443||edition.cnn.com')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only endpoints of this status: healthy, unhealthy')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Ask the proxy that was started with this --node')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'short, wide, json or yaml')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'short, wide, json or yaml')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'egressctl;demo' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -488,6 +529,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
+            [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked')
             [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it')
             [CompletionResult]::new('api-resources', 'api-resources', [CompletionResultType]::ParameterValue, 'List the kinds of resources that can be declared')
@@ -554,6 +596,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;proxy;stop' {
+            break
+        }
+        'egressctl;help;proxy-config' {
             break
         }
         'egressctl;help;demo' {

@@ -38,6 +38,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand proxy 'Start, ask and stop the forward proxy'
+            cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
+            cand pc 'Show what running proxies have compiled, and which resource each piece came from'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -318,6 +320,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;proxy;start'= {
             cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
+            cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
@@ -384,6 +387,42 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy;help;stop'= {
         }
         &'egressctl;proxy;help;help'= {
+        }
+        &'egressctl;proxy-config'= {
+            cand --address 'Only listeners or endpoints of this address'
+            cand --port 'Only listeners, routes, clusters or endpoints of this port'
+            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --fqdn 'Only routes and clusters of this host'
+            cand --subset 'Only clusters of this subset'
+            cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
+            cand --status 'Only endpoints of this status: healthy, unhealthy'
+            cand --node 'Ask the proxy that was started with this --node'
+            cand -o 'short, wide, json or yaml'
+            cand --output 'short, wide, json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'egressctl;pc'= {
+            cand --address 'Only listeners or endpoints of this address'
+            cand --port 'Only listeners, routes, clusters or endpoints of this port'
+            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --fqdn 'Only routes and clusters of this host'
+            cand --subset 'Only clusters of this subset'
+            cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
+            cand --status 'Only endpoints of this status: healthy, unhealthy'
+            cand --node 'Ask the proxy that was started with this --node'
+            cand -o 'short, wide, json or yaml'
+            cand --output 'short, wide, json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'egressctl;demo'= {
             cand -n 'Namespace of the resources'
@@ -453,6 +492,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand proxy 'Start, ask and stop the forward proxy'
+            cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -501,6 +541,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy;metrics'= {
         }
         &'egressctl;help;proxy;stop'= {
+        }
+        &'egressctl;help;proxy-config'= {
         }
         &'egressctl;help;demo'= {
         }

@@ -5,14 +5,20 @@
 //! istioctl's codes and words where istioctl has some, and codes of our own ([`CODES`]) where it has none.
 
 mod code;
+mod conditions;
 mod destination_rules;
 mod destinations;
 mod gateways;
+mod hosts;
 mod model;
+mod policy;
+mod routes;
 mod schema;
 mod service_entries;
 mod services;
 mod sidecars;
+mod tls;
+mod visibility;
 mod virtual_services;
 
 #[cfg(test)]
@@ -20,9 +26,11 @@ mod tests;
 
 use crate::diagnostic::{FieldPath, Problem};
 use crate::registry::{Result, View};
+use crate::resource::kinds::RULE;
 use crate::resource::{Key, Origin, Resource};
 
 pub use code::{CODES, Code, Level};
+pub use visibility::{Sees, Visible, visible};
 
 use model::Model;
 
@@ -69,6 +77,12 @@ static ANALYZERS: &[Analyzer] = &[
     Analyzer { run: service_entries::analyze },
     Analyzer { run: services::analyze },
     Analyzer { run: sidecars::analyze },
+    Analyzer { run: hosts::analyze },
+    Analyzer { run: routes::analyze },
+    Analyzer { run: tls::analyze },
+    Analyzer { run: policy::analyze },
+    Analyzer { run: conditions::analyze },
+    Analyzer { run: visibility::analyze },
 ];
 
 /// A fault of a resource that was found before it could be looked at together with others.
@@ -87,6 +101,17 @@ pub fn analyze(view: &dyn View) -> Result<Vec<Finding>> {
     for analyzer in ANALYZERS {
         (analyzer.run)(&model, &mut findings);
     }
+    Ok(sorted(findings.0))
+}
+
+/// The rules that ask for what HTTPS hides which is passed through: what `create` says of a rule at once.
+///
+/// # Errors
+/// Those of reading the view.
+pub fn hidden_rules(view: &dyn View) -> Result<Vec<Finding>> {
+    let mut findings = Findings::default();
+    visibility::analyze(&Model::read(view)?, &mut findings);
+    findings.0.retain(|finding| *finding.key.kind == RULE);
     Ok(sorted(findings.0))
 }
 

@@ -2,19 +2,24 @@
 
 use k8s_openapi::api::core::v1::Service;
 
+use crate::expr::Vocabulary;
 use crate::identity::Cluster;
+use crate::policy::vocabulary;
 use crate::registry::{ListQuery, Result, View};
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
+use crate::resource::kinds::rule::Rule;
 use crate::resource::kinds::secret::Secret;
 use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::{MESH, VirtualService};
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, POD, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
+    DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
 };
-use crate::resource::{Kind, Labels, Resource, Typed};
+use crate::resource::{Kind, Labels, Resource, Role, Typed};
 use crate::routing::{covers, exported, qualify};
+
+use super::visibility::World;
 
 /// A resource with its decoded content.
 #[derive(Debug)]
@@ -32,6 +37,13 @@ impl<T> Item<T> {
     /// `NAMESPACE/NAME`, as istioctl names resources in messages.
     pub(super) fn full_name(&self) -> String {
         full_name(&self.resource)
+    }
+}
+
+impl Item<Rule> {
+    /// The field of its condition.
+    pub(super) fn field(&self) -> &'static str {
+        if self.spec.r#match.is_empty() && !self.spec.selector.is_empty() { "selector" } else { "match" }
     }
 }
 
@@ -58,6 +70,8 @@ pub(super) struct Registered {
 #[derive(Debug)]
 pub(super) struct RegisteredPort {
     pub(super) number: u32,
+    /// Whether routes of HTTP apply there.
+    pub(super) http: bool,
 }
 
 /// Everything that is declared; what does not decode is said of it by the analyzer of schemas, and left out here.
@@ -71,10 +85,17 @@ pub(super) struct Model<'v> {
     pub(super) services: Vec<Item<Service>>,
     pub(super) sidecars: Vec<Item<Sidecar>>,
     pub(super) secrets: Vec<Item<Secret>>,
+    pub(super) rules: Vec<Item<Rule>>,
+    /// Instances and handlers, by namespace and name.
+    pub(super) parts: Vec<(Resource, Role)>,
     /// Stored ones and those that Deployments stand for.
     pub(super) pods: Vec<Resource>,
     /// Services of the mesh come before ServiceEntries.
     pub(super) hosts: Vec<Registered>,
+    /// What is compiled of all; none where something does not compile.
+    pub(super) world: Option<World>,
+    /// What expressions may name.
+    pub(super) vocabulary: Vocabulary,
 }
 
 impl<'v> Model<'v> {
@@ -93,6 +114,10 @@ impl<'v> Model<'v> {
             secrets: items(view, &SECRET)?,
             pods: Cluster::new(view).list(&ListQuery::all(&POD))?,
             hosts,
+            rules: items(view, &RULE)?,
+            parts: parts(view)?,
+            world: World::compile(view).ok(),
+            vocabulary: vocabulary(view).unwrap_or_default(),
         })
     }
 
@@ -181,13 +206,33 @@ fn items<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<Item<T>>>
     Ok(decoded.collect())
 }
 
+/// Whether a ServiceEntry's protocol is one that routes of HTTP apply to; an empty one is told from what is sent.
+fn is_http(protocol: &str) -> bool {
+    ["", "HTTP", "HTTP2", "GRPC", "GRPC-WEB"].iter().any(|http| http.eq_ignore_ascii_case(protocol))
+}
+
+/// All instances and handlers, of the older form and of the newer.
+fn parts(view: &dyn View) -> Result<Vec<(Resource, Role)>> {
+    let own = view.kinds().iter().filter_map(|kind| Some((*kind, kind.part?.role)));
+    let mut parts = Vec::new();
+    for (kind, role) in own.chain([(&INSTANCE, Role::Instance), (&HANDLER, Role::Handler)]) {
+        parts.extend(view.list(&ListQuery::all(kind))?.into_iter().map(|resource| (resource, role)));
+    }
+    Ok(parts)
+}
+
 fn of_service(service: &Item<Service>) -> Registered {
     let spec = service.spec.spec.clone().unwrap_or_default();
     let number = |port: i32| u32::try_from(port).unwrap_or_default();
     Registered {
         host: qualify(&service.resource.meta.name, service.namespace()),
         namespace: service.namespace().to_owned(),
-        ports: spec.ports.unwrap_or_default().iter().map(|port| RegisteredPort { number: number(port.port) }).collect(),
+        ports: spec
+            .ports
+            .unwrap_or_default()
+            .iter()
+            .map(|port| RegisteredPort { number: number(port.port), http: true })
+            .collect(),
         selector: spec.selector,
         endpoints: Vec::new(),
         export_to: Vec::new(),
@@ -199,7 +244,11 @@ fn of_entry(entry: &Item<ServiceEntry>) -> impl Iterator<Item = Registered> {
     spec.hosts.iter().map(move |host| Registered {
         host: qualify(host, namespace),
         namespace: namespace.to_owned(),
-        ports: spec.ports.iter().map(|port| RegisteredPort { number: port.number }).collect(),
+        ports: spec
+            .ports
+            .iter()
+            .map(|port| RegisteredPort { number: port.number, http: is_http(&port.protocol) })
+            .collect(),
         selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()),
         endpoints: spec.endpoints.iter().map(|endpoint| endpoint.labels.clone()).collect(),
         export_to: spec.export_to.clone(),

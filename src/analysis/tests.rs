@@ -7,33 +7,35 @@ use crate::registry::{MemoryRegistry, Operation, Registry as _, Transaction};
 use crate::resource::Meta;
 use crate::resource::kinds::NAMESPACE;
 
-/// What is found in manifests: `CODE Kind namespace/name field: message`.
-fn found(text: &str) -> Vec<String> {
+/// The registry of a manifest, in the namespaces that it names.
+fn registry_of(text: &str) -> MemoryRegistry {
     let parsed = parse(&Source::new("test.yaml", text.to_owned()));
     let unreadable: Vec<_> = parsed.findings.iter().filter(|finding| finding.subject.is_none()).collect();
     assert!(unreadable.is_empty(), "{unreadable:?}");
     let mut resources = parsed.resources;
-    let mut operations = Vec::new();
+    let mut namespaces = std::collections::BTreeSet::new();
     for resource in resources.iter_mut().filter(|resource| resource.kind.namespaced) {
-        let namespace = resource.meta.namespace.get_or_insert_with(|| "default".to_owned()).clone();
-        let known = ["default", "istio-system"].contains(&namespace.as_str());
-        let meta = Meta { name: namespace, ..Meta::default() };
-        let version = "v1".to_owned();
-        let implied = Resource { kind: &NAMESPACE, version, meta, body: serde_json::Map::new(), origin: None };
-        let twice = operations.iter().any(|one| matches!(one, Operation::Create(one) if one.key() == implied.key()));
-        if !known && !twice {
-            operations.push(Operation::Create(implied));
-        }
+        namespaces.insert(resource.meta.namespace.get_or_insert_with(|| "default".to_owned()).clone());
     }
-    operations.extend(resources.into_iter().map(Operation::Create));
+    let implied =
+        namespaces.into_iter().filter(|name| !["default", "istio-system"].contains(&name.as_str())).map(|name| {
+            let meta = Meta { name, ..Meta::default() };
+            Resource { kind: &NAMESPACE, version: "v1".into(), meta, body: serde_json::Map::new(), origin: None }
+        });
+    let operations = implied.chain(resources).map(Operation::Create).collect();
     let registry = MemoryRegistry::new();
     registry.commit(Transaction { operations }).expect("the resources fit together");
+    registry
+}
+
+/// What is found in manifests: `CODE Kind namespace/name field: message`.
+fn found(text: &str) -> Vec<String> {
     let line = |one: Finding| {
         let Finding { code, key, at, message, .. } = one;
         let namespace = key.namespace.map(|namespace| namespace + "/").unwrap_or_default();
         format!("{} {} {namespace}{} {at}: {message}", code.name, key.kind.name, key.name)
     };
-    analyze(&registry).expect("memory can be read").into_iter().map(line).collect()
+    analyze(&registry_of(text)).expect("memory can be read").into_iter().map(line).collect()
 }
 
 /// Those of a code.
@@ -395,20 +397,33 @@ fn what_the_kinds_themselves_say_comes_under_istioctl_s_codes() {
 }
 
 #[test]
-fn the_scenario_has_nothing_but_what_istioctl_says_of_it() {
+fn the_scenario_has_nothing_but_what_is_true_of_it() {
     let files = ["sleep.yaml", "01-egress-gateway.yaml", "02-egress-monitoring.yaml"];
     let read = |name: &str| {
         let path = format!("{}/fixtures/scenario/{name}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).expect("a fixture")
     };
     let text: Vec<_> = files.into_iter().map(read).collect();
-    assert_eq!(
-        found(&text.join("\n---\n")),
-        ["IST0129 DestinationRule default/originate-tls-for-edition-cnn-com \
-          spec.trafficPolicy.portLevelSettings[0].tls: DestinationRule default/originate-tls-for-edition-cnn-com in namespace \
-          default has TLS mode set to SIMPLE but no caCertificates are set to validate server identity for host: \
-          edition.cnn.com at port number:443"]
-    );
+    let port = |rule: &str| {
+        format!(
+            "EGR0027 DestinationRule default/{rule} spec.trafficPolicy.portLevelSettings[0]: Port 443 has settings of its own, \
+             which replace those of the destination whole: its loadBalancer does not hold there."
+        )
+    };
+    let origination = "originate-tls-for-edition-cnn-com";
+    let expected = [
+        format!(
+            "IST0129 DestinationRule default/{origination} spec.trafficPolicy.portLevelSettings[0].tls: DestinationRule \
+             default/{origination} in namespace default has TLS mode set to SIMPLE but no caCertificates are set to validate \
+             server identity for host: edition.cnn.com at port number:443"
+        ),
+        "EGR0024 ServiceEntry default/cnn spec.hosts: Calls to edition.cnn.com:443 from sleep do not pass the gateway, as those \
+         to port 80 do."
+            .to_owned(),
+        port("mutual-tls-for-egressgateway"),
+        port(origination),
+    ];
+    assert_eq!(found(&text.join("\n---\n")), expected);
 }
 
 #[test]
@@ -463,5 +478,497 @@ fn one_sidecar_is_for_a_workload() {
     assert_eq!(
         of("IST01", &(sidecar("a", "") + &sidecar("b", ""))),
         ["a", "b"].map(|name| format!("IST0111 Sidecar default/{name} metadata.name: {message}"))
+    );
+}
+
+/// Those of a code in the scenario's and other fixtures, and in a manifest beside them.
+fn beside(code: &str, fixtures: &[&str], text: &str) -> Vec<String> {
+    let read = |name: &&str| {
+        let path = format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("a fixture")
+    };
+    let all: Vec<_> = fixtures.iter().map(read).chain([text.to_owned()]).collect();
+    of(code, &all.join("\n---\n"))
+}
+
+/// A manifest of one of Mixer's kinds, with its spec in flow style.
+fn mixer(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: config.istio.io/v1alpha2\nkind: {kind}\nmetadata: {{name: {name}, namespace: istio-system}}\nspec: \
+         {spec}\n---\n"
+    )
+}
+
+/// A rule that logs, with what it needs.
+fn logging(condition: &str) -> String {
+    mixer("stdio", "out", "{}")
+        + &mixer("logentry", "entry", "{severity: '\"info\"', monitored_resource_type: '\"x\"'}")
+        + &mixer(
+            "rule",
+            "log",
+            &format!("{{match: '{condition}', actions: [{{handler: out.stdio, instances: [entry.logentry]}}]}}"),
+        )
+}
+
+/// A rule that refuses, with what it needs.
+fn denying(condition: &str) -> String {
+    mixer("denier", "never", "{status: {code: 7}}")
+        + &mixer("checknothing", "any", "{}")
+        + &mixer(
+            "rule",
+            "deny",
+            &format!("{{match: '{condition}', actions: [{{handler: never.denier, instances: [any.checknothing]}}]}}"),
+        )
+}
+
+#[test]
+fn rules_that_encryption_blinds_are_named_with_the_ways_out() {
+    let passed = ["scenario/sleep.yaml", "passthrough/egress-gateway.yaml"];
+    let found = beside(
+        "EGR0001",
+        &passed,
+        &logging("request.host.endsWith(\"cnn.com\") && request.path.startsWith(\"/politics\")"),
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    let start = "EGR0001 rule istio-system/log spec.match: rule log reads request.path, but calls to *.cnn.com:443 from sleep \
+                 are passed through encrypted: it never applies to them. Ways out: ";
+    assert!(found[0].starts_with(start), "{found:#?}");
+    assert!(found[1].contains("calls to edition.cnn.com:443 from sleep"), "{found:#?}");
+    let checks = beside("EGR0001", &passed, &denying("request.path.startsWith(\"/x\")"));
+    assert!(checks[0].contains("its checks cannot be carried out, and the calls are refused"), "{checks:#?}");
+    for seen in [
+        "context.protocol == \"http\" && request.path.startsWith(\"/x\")",
+        "request.path.startsWith(\"/x\") && request.host == \"other.com\"",
+        "(request.host | connection.requested_server_name) == \"edition.cnn.com\"",
+        "source.namespace == \"default\"",
+    ] {
+        assert_eq!(beside("EGR0001", &passed, &logging(seen)), [""; 0], "{seen}");
+    }
+    let scenario = ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml"];
+    assert_eq!(beside("EGR0001", &scenario, &logging("request.path.startsWith(\"/politics\")")), [""; 0]);
+}
+
+#[test]
+fn what_is_seen_of_calls_is_computed_from_the_compiled_routes() {
+    let lines = |fixtures: &[&str], name: &str| {
+        let read = |name: &&str| std::fs::read_to_string(format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR")));
+        let text: Vec<_> = fixtures.iter().map(|name| read(name).expect("a fixture")).collect();
+        let registry = registry_of(&text.join("\n---\n"));
+        let key = Key::new(&crate::resource::kinds::SERVICE_ENTRY, "default", name);
+        let entry = registry.get(&key).expect("memory").expect("the entry");
+        let seen = visible(&registry, &entry).expect("it compiles").into_iter();
+        seen.map(|one| format!("{}:{} {}: {}", one.host, one.port, one.way, one.sees.words())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        lines(&["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml"], "cnn"),
+        [
+            "edition.cnn.com:80 HTTP to the sidecar, TLS originated at the gateway: path, method, headers visible",
+            "edition.cnn.com:443 HTTP to the sidecar, TLS originated at the sidecar: path, method, headers visible",
+        ]
+    );
+    let passed = ["scenario/sleep.yaml", "passthrough/egress-gateway.yaml"];
+    assert_eq!(
+        lines(&passed, "cnn"),
+        ["edition.cnn.com:443 HTTPS passed through sidecar and gateway: only SNI, addresses, bytes"]
+    );
+    assert_eq!(lines(&passed, "all-cnn").len(), 1);
+}
+
+#[test]
+fn conditions_that_no_call_can_meet_are_named() {
+    let never = |condition: &str| {
+        let found = beside("EGR0002", &["scenario/sleep.yaml"], &logging(condition));
+        let start = "EGR0002 rule istio-system/log spec.match: Rule log can never match: ";
+        found.iter().map(|line| line.strip_prefix(start).unwrap_or(line).to_owned()).collect::<Vec<_>>()
+    };
+    let table = [
+        (
+            "request.path.startsWith(\"politics\")",
+            "request.path is to begin with \"politics\", but a path begins with /.",
+        ),
+        ("request.method == \"get\"", "request.method is to be \"get\", but methods are in capitals."),
+        (
+            "request.host == \"a.com:443\"",
+            "request.host is to be \"a.com:443\", but a host has no port here (destination.port has it).",
+        ),
+        ("request.host == \"A.com\"", "request.host is to be \"A.com\", but hosts are in lower case."),
+        (
+            "context.protocol == \"https\" && request.path == \"/\"",
+            "context.protocol is to be \"https\", but it is \"http\" or \"tcp\".",
+        ),
+        (
+            "request.host == \"a.com\" && request.host.endsWith(\"b.com\")",
+            "request.host cannot be \"a.com\" and end with \"b.com\" at once.",
+        ),
+        (
+            "request.path.startsWith(\"/a\") && request.path.startsWith(\"/b\")",
+            "request.path cannot begin with \"/a\" and begin with \"/b\" at once.",
+        ),
+        ("1 == 2", "its match is false, whatever the call."),
+    ];
+    for (condition, why) in table {
+        assert_eq!(never(condition), [why], "{condition}");
+    }
+    for possible in [
+        "request.path.startsWith(\"/a\") && request.path.endsWith(\"b\")",
+        "request.host == \"a.com\" || request.host == \"b.com\"",
+        "request.path.startsWith(\"/a\") && request.path.startsWith(\"/ab\")",
+        "request.headers[\"x\"] == \"1\" && request.headers[\"y\"] == \"2\"",
+    ] {
+        assert_eq!(never(possible), [""; 0], "{possible}");
+    }
+    let elsewhere = logging("true").replace("istio-system", "nowhere");
+    let found = of("EGR0002", &elsewhere);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("it sees only calls of workloads of namespace nowhere, where there is none"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn rules_for_hosts_that_nothing_registers_are_named() {
+    let for_host = |condition: &str| of("EGR0003", &(site() + &logging(condition)));
+    assert_eq!(
+        for_host("request.host.endsWith(\"cnn.com\")"),
+        [
+            "EGR0003 rule istio-system/log spec.match: Rule log is for hosts that end with \"cnn.com\", and no ServiceEntry \
+          registers one: calls there are refused before it is asked."
+        ]
+    );
+    for registered in ["request.host == \"a.com\"", "request.host.endsWith(\".com\")", "request.path == \"/\""] {
+        assert_eq!(for_host(registered), [""; 0], "{registered}");
+    }
+}
+
+#[test]
+fn attributes_that_never_have_a_value_are_named() {
+    assert_eq!(
+        of("EGR0004", &logging("source.user == \"a\"")),
+        [
+            "EGR0004 rule istio-system/log spec.match: Rule log needs source.user, which no call has a value for here: its match \
+          cannot be decided. Give it a default, as in source.user | \"unknown\"."
+        ]
+    );
+    assert_eq!(of("EGR0004", &logging("(source.user | \"b\") == \"a\"")), [""; 0]);
+}
+
+#[test]
+fn parts_are_used_and_rules_do_not_say_the_same_twice() {
+    let rule = |name: &str, action: &str| mixer("rule", name, &format!("{{match: 'true', actions: [{action}]}}"));
+    let unused = mixer("stdio", "idle", "{}")
+        + &mixer("logentry", "spare", "{severity: '\"info\"', monitored_resource_type: '\"x\"'}");
+    assert_eq!(
+        of("EGR000", &(unused + &logging("true"))),
+        [
+            "EGR0007 stdio istio-system/idle metadata.name: No rule uses the handler idle.stdio.istio-system: it does nothing.",
+            "EGR0008 logentry istio-system/spare metadata.name: No rule uses the instance spare.logentry.istio-system: it does \
+             nothing.",
+        ]
+    );
+    let again = rule("more", "{handler: out.stdio.istio-system, instances: [entry.logentry]}");
+    assert_eq!(
+        of("EGR0005", &(logging("true") + &again)),
+        [
+            "EGR0005 rule istio-system/more spec.actions[0].instances[0]: Rule more does what rule log does, for the same calls: \
+          instance entry.logentry.istio-system, handler out.stdio.istio-system."
+        ]
+    );
+    assert_eq!(
+        of("IST0101", &rule("x", "{handler: h.stdio, instances: [i.logentry]}")),
+        [
+            "IST0101 rule istio-system/x spec.actions[0].handler: Referenced handler not found: \"h.stdio\"",
+            "IST0101 rule istio-system/x spec.actions[0].instances[0]: Referenced instance not found: \"i.logentry\"",
+        ]
+    );
+}
+
+#[test]
+fn checks_that_decide_nothing_are_named() {
+    let reporting = denying("true").replace(
+        "{name: deny, namespace: istio-system}",
+        "{name: deny, namespace: istio-system, annotations: {egressctl.io/mode: report}}",
+    );
+    assert_eq!(
+        of("EGR0009", &reporting),
+        ["EGR0009 rule istio-system/deny metadata.annotations: What rule deny refuses is only reported (annotation \
+          egressctl.io/mode: report): the calls go."]
+    );
+    let agreeing = mixer("noop", "agree", "{}") + &denying("true").replace("never.denier", "agree.noop");
+    assert_eq!(
+        of("EGR0010", &agreeing),
+        [
+            "EGR0010 rule istio-system/deny spec.actions[0].instances[0]: The check of rule deny is handed to a noop, which agrees \
+          with everything: it refuses nothing."
+        ]
+    );
+    let list = |annotations: &str| {
+        mixer("listchecker", "pages", "{overrides: [/a]}")
+            + &mixer("listentry", "page", "{value: request.path}")
+            + &mixer("rule", "check", "{actions: [{handler: pages.listchecker, instances: [page.listentry]}]}").replace(
+                "{name: check, namespace: istio-system}",
+                &format!("{{name: check, namespace: istio-system{annotations}}}"),
+            )
+    };
+    assert_eq!(
+        of("EGR0011", &list(", annotations: {egressctl.io/mode: report}")),
+        [
+            "EGR0011 listchecker istio-system/pages metadata.name: The list pages says what is allowed, but refuses nothing: every \
+          rule that uses it only reports."
+        ]
+    );
+    assert_eq!(of("EGR0011", &list("")), [""; 0]);
+}
+
+#[test]
+fn a_quota_that_every_call_gets_elsewhere_is_never_asked() {
+    let quota =
+        mixer("memquota", "count", "{quotas: [{name: calls.quota.istio-system, maxAmount: 5, validDuration: 1s}]}")
+            + &mixer("quota", "calls", "{dimensions: {}}");
+    let rule = |name: &str, condition: &str| {
+        mixer("rule", name, &format!("{{{condition}actions: [{{handler: count.memquota, instances: [calls.quota]}}]}}"))
+    };
+    assert_eq!(
+        of("EGR0006", &(quota.clone() + &rule("a", "") + &rule("b", "match: 'request.host == \"a.com\"', "))),
+        [
+            "EGR0006 rule istio-system/b spec.actions[0].instances[0]: Rule b never gives the quota calls: rule a, which is asked \
+          first, gives it to every call."
+        ]
+    );
+    assert_eq!(of("EGR0006", &(quota + &rule("b", "") + &rule("a", "match: 'request.host == \"a.com\"', "))), [""; 0]);
+}
+
+#[test]
+fn callers_are_proven_to_istio_s_gateway_by_mutual_tls_alone() {
+    let fixtures = ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml"];
+    let rule = logging("source.principal == \"cluster.local/ns/default/sa/sleep\"");
+    assert_eq!(beside("EGR0012", &fixtures, &rule), [""; 0]);
+    let text =
+        std::fs::read_to_string(format!("{}/fixtures/scenario/01-egress-gateway.yaml", env!("CARGO_MANIFEST_DIR")));
+    let plain = text.expect("a fixture").replace("ISTIO_MUTUAL", "DISABLE");
+    let found = beside("EGR0012", &fixtures[..1], &(plain + "\n---\n" + &rule));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(
+            "no DestinationRule for istio-egressgateway.istio-system.svc.cluster.local has tls mode ISTIO_MUTUAL"
+        ),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn hosts_cover_what_they_seem_to() {
+    let hosts = |code: &str, hosts: &str, rest: &str| of(code, &entry("x", &format!("{{hosts: [{hosts}], {rest}}}")));
+    let http = "ports: [{number: 80, name: http, protocol: HTTP}]";
+    assert_eq!(
+        hosts("EGR0013", "'*.a.com'", &format!("resolution: DNS, {http}")),
+        [
+            "EGR0013 ServiceEntry default/x spec.hosts[0]: *.a.com is no name that DNS could resolve. Set resolution to NONE, so \
+          that the name of each call is resolved, or list the hosts one by one."
+        ]
+    );
+    assert_eq!(
+        hosts("EGR0016", "'*.a.com'", &format!("resolution: NONE, {http}")),
+        [
+            "EGR0016 ServiceEntry default/x spec.hosts[0]: *.a.com lets out calls to every name below a.com, also to those that \
+          nobody wrote down."
+        ]
+    );
+    let form = |host: &str| {
+        let found = hosts("EGR0015", host, &format!("resolution: NONE, {http}"));
+        found.iter().map(|line| line.split("spec.hosts[0]: ").nth(1).unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    for (written, said) in [
+        ("'api.*.a.com'", "api.*.a.com has a wildcard that does not stand first, alone: write *.a.com."),
+        (
+            "'*a.com'",
+            "*a.com has a wildcard for a part of a label, which also covers other owners' names: write *.a.com.",
+        ),
+        (
+            "'*-api.a.com'",
+            "*-api.a.com has a wildcard for a part of a label, which also covers other owners' names: write *.a.com.",
+        ),
+        (
+            "m\u{fc}nchen.de",
+            "m\u{fc}nchen.de is never asked for in this form, but in punycode: write xn--mnchen-3ya.de.",
+        ),
+    ] {
+        assert_eq!(form(written), [said]);
+    }
+    for good in ["'*.a.com'", "a.com", "xn--mnchen-3ya.de"] {
+        assert_eq!(form(good), [""; 0], "{good}");
+    }
+    assert_eq!(
+        hosts("EGR0019", "a.com", "resolution: DNS, ports: [{number: 443, name: https, protocol: HTTP}]"),
+        [
+            "EGR0019 ServiceEntry default/x spec.ports[0].name: Port 443 is named https, but its protocol is HTTP, and only that \
+          counts: callers speak plain HTTP to it."
+        ]
+    );
+}
+
+#[test]
+fn tcp_hosts_on_one_port_are_told_apart_by_addresses() {
+    let db = |name: &str, addresses: &str| {
+        entry(
+            name,
+            &format!(
+                "{{hosts: [{name}.com], {addresses}resolution: DNS, ports: [{{number: 5432, name: tcp, protocol: TCP}}]}}"
+            ),
+        )
+    };
+    let found = of("EGR0014", &(db("one", "") + &db("two", "")));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let start = "EGR0014 ServiceEntry default/two spec.ports[0]: two.com and one.com (default/one) are both TCP on port 5432 \
+                 without addresses";
+    assert!(found[0].starts_with(start), "{found:?}");
+    assert_eq!(of("EGR0014", &(db("one", "") + &db("two", "addresses: [10.0.0.1], "))), [""; 0]);
+}
+
+#[test]
+fn sidecars_say_what_of_the_unregistered_they_let_out() {
+    let sidecar = |policy: &str| {
+        networking("Sidecar", "x", &format!("{{egress: [{{hosts: ['*/*']}}], outboundTrafficPolicy: {policy}}}"))
+    };
+    assert_eq!(
+        of("EGR001", &sidecar("{mode: ALLOW_ANY}")),
+        [
+            "EGR0017 Sidecar default/x spec.outboundTrafficPolicy.mode: Mode ALLOW_ANY lets out calls to every host: ServiceEntries \
+          are no list of what is allowed."
+        ]
+    );
+    assert_eq!(
+        of("EGR001", &sidecar("{}")),
+        [
+            "EGR0018 Sidecar default/x spec.outboundTrafficPolicy: An outboundTrafficPolicy without mode is REGISTRY_ONLY, not what \
+          the mesh has."
+        ]
+    );
+    assert_eq!(of("EGR001", &sidecar("{mode: REGISTRY_ONLY}")), [""; 0]);
+}
+
+#[test]
+fn a_second_host_through_the_gateway_needs_a_subset_of_its_own() {
+    let gateway = "istio-egressgateway.istio-system.svc.cluster.local";
+    let tls = |sni: &str| format!("{{host: {gateway}, trafficPolicy: {{tls: {{mode: ISTIO_MUTUAL, sni: {sni}}}}}}}");
+    let to = |host: &str| {
+        virtual_service(
+            host.split('.').next().unwrap_or_default(),
+            &format!(
+                "{{hosts: [{host}], http: [{{route: [{{destination: {{host: {gateway}, port: {{number: 443}}}}}}]}}]}}"
+            ),
+        )
+    };
+    let both = rule("first", &tls("a.com")) + &rule("second", &tls("b.com")) + &to("a.com") + &to("b.com");
+    assert_eq!(
+        of("EGR0020", &both),
+        [format!(
+            "EGR0020 DestinationRule default/second spec.trafficPolicy: DestinationRule default/first is for {gateway} too, and \
+             older: its trafficPolicy holds, and this one is not used. Put them into one, with a subset for each host that goes \
+             there, and its sni."
+        )]
+    );
+    let found = of("EGR0021", &(rule("first", &tls("a.com")) + &to("a.com") + &to("b.com")));
+    assert_eq!(
+        found,
+        [
+            "EGR0021 DestinationRule default/first spec.trafficPolicy.tls.sni: VirtualService default/b sends calls to b.com by this \
+          rule, whose sni is a.com: at the other end they are taken for calls to that host. Give b.com a subset of its own, \
+          with its sni."
+        ]
+    );
+}
+
+#[test]
+fn virtual_services_of_one_host_are_merged_at_a_gateway() {
+    let bound = |name: &str| {
+        let to = "http: [{route: [{destination: {host: a.com, port: {number: 80}}}]}]";
+        virtual_service(name, &format!("{{hosts: [a.com], gateways: [out], {to}}}"))
+    };
+    let found = of("EGR0022", &(site() + &gateway("out", &format!("[{SERVER}]")) + &bound("one") + &bound("two")));
+    assert_eq!(
+        found[0],
+        "EGR0022 VirtualService default/one spec.hosts: The VirtualServices default/one, default/two are of the same host a.com at \
+         gateway default/out: their routes are put together, the oldest first, and those that take everything last."
+    );
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn routes_are_of_the_protocol_that_their_port_speaks() {
+    let port = |protocol: &str| {
+        entry(
+            "x",
+            &format!("{{hosts: [a.com], resolution: DNS, ports: [{{number: 443, name: x, protocol: {protocol}}}]}}"),
+        )
+    };
+    let http = virtual_service("v", "{hosts: [a.com], http: [{route: [{destination: {host: a.com}}]}]}");
+    let tls = virtual_service(
+        "v",
+        "{hosts: [a.com], tls: [{match: [{sniHosts: [a.com]}], route: [{destination: {host: a.com}}]}]}",
+    );
+    let at = "EGR0023 VirtualService default/v";
+    assert_eq!(
+        of("EGR0023", &(port("TLS") + &http)),
+        [format!(
+            "{at} spec.http: Routes of http are never used: what the hosts' ports (443) speak is passed through unread. Use tls \
+             routes, or declare a port of protocol HTTP."
+        )]
+    );
+    assert_eq!(
+        of("EGR0023", &(port("HTTP") + &tls)),
+        [format!(
+            "{at} spec.tls: Routes of tls are never used: the hosts' ports (443) speak HTTP, and protocol decides, not the number. \
+             Declare protocol TLS for HTTPS that is to be passed through."
+        )]
+    );
+    assert_eq!(of("EGR0023", &(port("HTTP") + &http)), [""; 0]);
+    assert_eq!(of("EGR0023", &(port("TLS") + &tls)), [""; 0]);
+}
+
+#[test]
+fn routes_refuse_in_time_and_faults_are_injected() {
+    let to = "route: [{destination: {host: a.com, port: {number: 80}}}]";
+    let http = |code: &str, routes: &str| {
+        of(code, &(site() + &virtual_service("x", &format!("{{hosts: [a.com], http: [{routes}]}}"))))
+    };
+    let at = "VirtualService default/x spec.http";
+    let refusing = "{match: [{uri: {prefix: /sport/private}}], directResponse: {status: 403}}";
+    let sport = format!("{{match: [{{uri: {{prefix: /sport}}}}], {to}}}");
+    assert_eq!(
+        http("EGR0025", &format!("{sport}, {refusing}")),
+        [format!(
+            "EGR0025 {at}[1]: Rule #1 refuses (403) what rule #0 lets through before: the first that matches decides, not the most \
+             specific. Put it first."
+        )]
+    );
+    assert_eq!(http("EGR0025", &format!("{refusing}, {sport}")), [""; 0]);
+    assert_eq!(
+        http("EGR0026", &format!("{{{to}, fault: {{abort: {{httpStatus: 503}}}}}}")),
+        [format!(
+            "EGR0026 {at}[0].fault.abort: The abort has no percentage, and so is never injected: an absent percentage is 0."
+        )]
+    );
+    assert_eq!(
+        http("EGR0029", &format!("{{match: [{{uri: {{prefix: /api}}}}], rewrite: {{uri: /}}, {to}}}")),
+        [format!(
+            "EGR0029 {at}[0].rewrite.uri: The prefix /api is replaced as it stands, by /: /api/x becomes //x. Match the prefix \
+             /api/ in an entry of its own."
+        )]
+    );
+}
+
+#[test]
+fn settings_of_a_port_replace_those_of_the_destination() {
+    let policy = "{host: a.com, trafficPolicy: {loadBalancer: {simple: RANDOM}, portLevelSettings: [{port: {number: 443}, tls: \
+                  {mode: SIMPLE, sni: b.com}}]}}";
+    assert_eq!(
+        of("EGR002", &(site() + &rule("x", policy))),
+        [
+            "EGR0027 DestinationRule default/x spec.trafficPolicy.portLevelSettings[0]: Port 443 has settings of its own, which \
+             replace those of the destination whole: its loadBalancer does not hold there.",
+            "EGR0028 DestinationRule default/x spec.trafficPolicy.portLevelSettings[0].tls.sni: With an sni (b.com), but without \
+             subjectAltNames, Istio verifies no name in the certificate; here the sni is verified.",
+        ]
     );
 }

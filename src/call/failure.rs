@@ -24,6 +24,8 @@ pub enum Failure {
     NestedConnect,
     /// What was sent through a tunnel is not what it was opened for.
     Tunnel(TunnelFault),
+    /// A gateway's server did not take the connection.
+    Server(ServerFault),
     /// No ServiceEntry or VirtualService knows the host and port.
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
@@ -82,7 +84,37 @@ pub enum TlsFault {
     BadCertificate,
     /// What the rule asks for cannot be used: its files (CA, certificate, key), or a mode that is not to be had.
     Unusable,
+    /// The Secret that the rule names is not there, or lacks what its mode needs.
+    NoCredential,
+    /// A Secret is named where none is read: at a sidecar, by a rule that selects no workload.
+    Unselected,
     /// No TLS, or none that both sides speak.
+    Handshake,
+}
+
+/// Why a gateway's server did not take a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerFault {
+    /// No server of the port is for what was asked.
+    NoServer,
+    /// Its certificate or key, or the authorities that callers' certificates must come from, are not there or cannot be
+    /// read.
+    Unusable,
+    /// Its certificate and its key do not belong together.
+    OtherKey,
+    /// Its certificate is past its end or before its start.
+    Expired,
+    /// It is to show the mesh's certificate, and there is none.
+    Mesh,
+    /// The caller showed no certificate.
+    NoCallerCertificate,
+    /// The caller's certificate is past its end or before its start.
+    CallerExpired,
+    /// The caller's certificate is not issued by an authority that the server trusts.
+    CallerUnknown,
+    /// The caller's certificate is none of those that the server wants.
+    CallerOther,
+    /// No TLS that both sides speak, or none in time.
     Handshake,
 }
 
@@ -130,6 +162,36 @@ impl TunnelFault {
     }
 }
 
+impl ServerFault {
+    fn reason(self) -> &'static str {
+        match self {
+            ServerFault::NoServer => "no server of the Gateway's port is for this",
+            ServerFault::Unusable => "the server's certificate, key or authorities are not there or cannot be read",
+            ServerFault::OtherKey => "the server's certificate and key do not belong together",
+            ServerFault::Expired => "the server's certificate has expired or is not valid yet",
+            ServerFault::Mesh => "the server is to show the mesh's certificate (ISTIO_MUTUAL), and there is none",
+            ServerFault::NoCallerCertificate => "the caller showed no certificate, and the server asks for one",
+            ServerFault::CallerExpired => "the caller's certificate has expired or is not valid yet",
+            ServerFault::CallerUnknown => {
+                "the caller's certificate is not issued by an authority that the server trusts"
+            }
+            ServerFault::CallerOther => "the caller's certificate is none of those that the server wants",
+            ServerFault::Handshake => "TLS with the caller failed: none that both sides speak, or none in time",
+        }
+    }
+
+    fn is_callers(self) -> bool {
+        matches!(
+            self,
+            ServerFault::NoCallerCertificate
+                | ServerFault::CallerExpired
+                | ServerFault::CallerUnknown
+                | ServerFault::CallerOther
+                | ServerFault::Handshake
+        )
+    }
+}
+
 impl TlsFault {
     fn reason(self) -> &'static str {
         match self {
@@ -138,6 +200,13 @@ impl TlsFault {
             TlsFault::WrongName => "TLS to the origin failed: its certificate is for another name",
             TlsFault::BadCertificate => "TLS to the origin failed: its certificate cannot be used",
             TlsFault::Unusable => "TLS to the origin failed: what the DestinationRule asks for cannot be used",
+            TlsFault::NoCredential => {
+                "TLS to the origin failed: the Secret of its DestinationRule's credentialName is not there, or lacks a part"
+            }
+            TlsFault::Unselected => {
+                "TLS to the origin failed: a sidecar reads the Secret of a credentialName only for a DestinationRule with a \
+                 workloadSelector"
+            }
             TlsFault::Handshake => "TLS to the origin failed: no TLS that both sides speak",
         }
     }
@@ -151,12 +220,14 @@ impl Failure {
             Failure::PrivateAddress => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
-            Failure::NoRoute => 404,
+            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => 404,
+            Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
             Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
-            Failure::NoCluster
+            Failure::Server(_)
+            | Failure::NoCluster
             | Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed
@@ -181,7 +252,9 @@ impl Failure {
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
             Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
-            Failure::NoRoute => "NR",
+            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
+            Failure::Server(fault) if fault.is_callers() => "DPE",
+            Failure::Server(_) => "-",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
             Failure::NameNotResolved => "DF",
@@ -216,6 +289,7 @@ impl Failure {
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
+            Failure::Server(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoCluster => "the route's destination is not registered",
@@ -248,7 +322,9 @@ impl Failure {
             | Failure::NestedConnect
             | Failure::Tunnel(_)
             | Failure::ClientIdle => Side::Client,
+            Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
+            | Failure::Server(_)
             | Failure::NoRoute
             | Failure::NoCluster
             | Failure::PrivateAddress

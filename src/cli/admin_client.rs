@@ -1,11 +1,14 @@
 //! Asks running proxies over their Unix sockets.
 
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::failure::Failure;
 use super::http;
-use crate::node::api::{self, Answer, Question, Status};
+use crate::node::api::{self, Answer, Question, Rows, Section, Status};
 use crate::state::StateDir;
 
 /// How long a proxy may take to answer; its control loop never has work that takes longer.
@@ -68,6 +71,45 @@ pub(crate) fn trace(
         }
     }
     Ok(answers)
+}
+
+/// What proxies have compiled of a section: the one that is named, or all that run.
+///
+/// # Errors
+/// When none of that name runs, or none at all; an answer that cannot be read.
+pub(crate) fn rows<T: DeserializeOwned>(
+    state: &StateDir,
+    node: Option<&str>,
+    section: Section,
+) -> Result<Vec<Rows<T>>, Failure> {
+    let mut sockets = node.map_or_else(|| state.node_sockets(), |node| vec![state.node_socket(node)]);
+    sockets.sort();
+    let mut found = Vec::new();
+    for socket in sockets.iter().filter(|socket| is_answered(socket)) {
+        let body = ask(socket, reqwest::Method::GET, &format!("{}{}", api::CONFIG_DUMP, section.name()), Vec::new())?;
+        found.push(serde_json::from_slice(&body).map_err(|error| Failure::client(error.to_string()))?);
+    }
+    match (found.is_empty(), node) {
+        (false, _) => Ok(found),
+        (true, Some(node)) => Err(nobody(node)),
+        (true, None) => {
+            Err(Failure::client("no proxy runs on this state directory; start one with `egressctl proxy start`"))
+        }
+    }
+}
+
+/// Names of the proxies that have a socket, also of those that were killed and left theirs.
+pub(crate) fn names(state: &StateDir) -> Vec<String> {
+    let sockets = state.node_sockets();
+    let mut names: Vec<_> =
+        sockets.iter().filter_map(|socket| Some(socket.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+/// Whether somebody listens.
+fn is_answered(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
 }
 
 fn nobody(node: &str) -> Failure {

@@ -8,8 +8,10 @@ use super::context::Context;
 use super::declare::{Text, judged};
 use super::failure::{Failure, Failures, Outcome};
 use super::output::{FormatParser, Objects, Output};
+use crate::analysis::{Finding, hidden_rules};
+use crate::diagnostic::{Code, Problem, Problems};
 use crate::registry::{self, Applied, Operation, Overlay, Registry, Transaction, View};
-use crate::resource::kinds::{ATTRIBUTEMANIFEST, HANDLER, INSTANCE};
+use crate::resource::kinds::{ATTRIBUTEMANIFEST, HANDLER, INSTANCE, RULE};
 use crate::resource::{Key, Kind, Meta, Resource};
 use crate::snapshot::Compiler;
 use crate::snapshot::admission::Reviewer;
@@ -139,8 +141,27 @@ pub(crate) fn review(steps: &[Step], registry: &dyn Registry, context: &mut Cont
             failures.extend(judged(problems, resource, step.text.as_ref(), step.doing, context)?);
         }
     }
+    failures.extend(hidden(steps, &overlay, context)?);
     failures.extend(in_use(steps, registry, &overlay));
     failures.into_outcome()
+}
+
+/// Warns of rules that ask for what encryption hides.
+fn hidden(steps: &[Step], view: &dyn View, context: &mut Context) -> Result<Vec<Failure>, Failure> {
+    let rules = |step: &&Step| {
+        matches!(step.operation, Some(Operation::Create(_) | Operation::Replace(_))) && *step.resource.kind == RULE
+    };
+    let rules: Vec<_> = steps.iter().filter(rules).collect();
+    let found = if rules.is_empty() { Vec::new() } else { hidden_rules(view)? };
+    let mut failures = Vec::new();
+    for step in rules {
+        let own = found.iter().filter(|finding| finding.key == step.resource.key());
+        let problem = |one: &Finding| Problem::warning(Code::NoEffect, one.at.clone(), one.message.clone());
+        let mut problems = Problems::new();
+        problems.extend(own.map(problem));
+        failures.extend(judged(problems, &step.resource, step.text.as_ref(), step.doing, context)?);
+    }
+    Ok(failures)
 }
 
 /// Refuses a change by which something else would no longer compile, and with it the whole configuration: one of what rules

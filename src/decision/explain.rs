@@ -165,7 +165,8 @@ fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
     headers
 }
 
-fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
+/// The hops of a call, in order.
+pub fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
     let mut hops = Vec::new();
     follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
         let routes = match hop {

@@ -22,7 +22,7 @@ use crate::snapshot::{Hop, Snapshot};
 use way::handed_on;
 
 pub use asked::{Asked, Told, tell};
-pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain};
+pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain, hops};
 pub use way::{Outgoing, Way};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.

@@ -28,6 +28,26 @@ pub enum Test {
 }
 
 impl Test {
+    /// Whether a value is like that.
+    pub fn holds(&self, value: &str) -> bool {
+        match self {
+            Test::Equals(text) => value == &**text,
+            Test::Prefix(text) => value.starts_with(&**text),
+            Test::Suffix(text) => value.ends_with(&**text),
+        }
+    }
+
+    /// Whether no value passes both.
+    pub fn contradicts(&self, other: &Test) -> bool {
+        let neither = |one: bool, other: bool| !one && !other;
+        match (self, other) {
+            (Test::Equals(value), test) | (test, Test::Equals(value)) => !test.holds(value),
+            (Test::Prefix(one), Test::Prefix(other)) => neither(one.starts_with(&**other), other.starts_with(&**one)),
+            (Test::Suffix(one), Test::Suffix(other)) => neither(one.ends_with(&**other), other.ends_with(&**one)),
+            (Test::Prefix(_), Test::Suffix(_)) | (Test::Suffix(_), Test::Prefix(_)) => false,
+        }
+    }
+
     fn text(&self) -> &str {
         match self {
             Test::Equals(text) | Test::Prefix(text) | Test::Suffix(text) => text,
@@ -56,6 +76,24 @@ impl Program {
 }
 
 impl Program {
+    /// Everything that must be true for the program to be, where all its attributes have values: of each list one
+    /// requirement must be met. For people who ask what an expression means, not for deciding calls.
+    pub fn demands(&self) -> Vec<Vec<Requirement>> {
+        let operands = match self.root() {
+            Node::And(operands) => operands.as_ref(),
+            other => std::slice::from_ref(other),
+        };
+        operands.iter().filter_map(|operand| alternatives(operand, &|_| true)).collect()
+    }
+
+    /// The value that the program has for every call, if it is such a one.
+    pub fn constant(&self) -> Option<bool> {
+        match self.root() {
+            Node::Constant(OwnedValue::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The first attribute without which the program has no value, for a bag in which only `present` ones are sure to have
     /// one. What follows `||` or `&&` counts too.
     pub fn may_lack(&self, present: &dyn Fn(Slot) -> bool) -> Option<&str> {

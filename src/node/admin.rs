@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
@@ -47,6 +46,8 @@ pub(super) trait Answers {
     fn status(&self) -> api::Status;
     /// The counters.
     fn metrics(&self) -> String;
+    /// A part of what is compiled, as JSON.
+    fn config_dump(&self, section: api::Section) -> serde_json::Result<Vec<u8>>;
     /// What would happen to a call.
     fn trace(&self, question: &api::Question) -> api::Answer;
     /// Begins the drain.
@@ -150,9 +151,12 @@ impl Drop for Admin {
 async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let (status, body) = match (&head.method, head.uri.path()) {
-        (&Method::GET, api::STATUS) => json(&answers.status()),
+        (&Method::GET, api::STATUS) => json(serde_json::to_vec(&answers.status())),
+        (&Method::GET, path) if section(path).is_some() => {
+            json(section(path).map_or(Ok(Vec::new()), |section| answers.config_dump(section)))
+        }
         (&Method::POST, api::TRACE) => match question(body).await {
-            Ok(question) => json(&answers.trace(&question)),
+            Ok(question) => json(serde_json::to_vec(&answers.trace(&question))),
             Err(why) => (StatusCode::BAD_REQUEST, why.into_bytes()),
         },
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
@@ -167,8 +171,13 @@ async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<
     response
 }
 
-fn json(answer: &impl Serialize) -> (StatusCode, Vec<u8>) {
-    match serde_json::to_vec(answer) {
+/// The part of what is compiled that a path names.
+fn section(path: &str) -> Option<api::Section> {
+    path.strip_prefix(api::CONFIG_DUMP).and_then(api::Section::named)
+}
+
+fn json(answer: serde_json::Result<Vec<u8>>) -> (StatusCode, Vec<u8>) {
+    match answer {
         Ok(text) => (StatusCode::OK, text),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into_bytes()),
     }

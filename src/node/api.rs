@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Asked, Told};
+#[cfg_attr(not(doc), expect(unused_imports, reason = "named in documentation"))]
+use crate::routing::describe;
 
 /// Path of [`Status`], read with GET.
 pub const STATUS: &str = "/status";
@@ -38,6 +40,9 @@ pub struct Status {
     pub roles: Vec<String>,
     /// Its sidecar listeners.
     pub listeners: Vec<ListenerStatus>,
+    /// Its listeners for the gateway's servers.
+    #[serde(default)]
+    pub gateway_listeners: Vec<GatewayListenerStatus>,
     /// Worker threads.
     pub workers: usize,
     /// `running` or `draining`.
@@ -105,6 +110,16 @@ pub struct FeedStatus {
     pub last_error: Option<String>,
 }
 
+/// One listener for the gateway's servers on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayListenerStatus {
+    /// Address and port.
+    pub address: String,
+    /// The port that the servers declare.
+    pub port: u16,
+}
+
 /// One sidecar listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,4 +130,86 @@ pub struct ListenerStatus {
     pub workload: Option<String>,
     /// Whether the registry has that workload.
     pub known: bool,
+}
+
+/// Path below which a [`Section`] of what is compiled is read with GET, as [`Rows`].
+pub const CONFIG_DUMP: &str = "/config_dump/";
+
+/// Most [`Rows`] of one answer.
+pub const MAX_ROWS: usize = 100_000;
+
+/// A part of what a proxy has compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// [`Listener`]s.
+    Listeners,
+    /// [`Route`](describe::Route)s.
+    Routes,
+    /// [`Cluster`](describe::Cluster)s.
+    Clusters,
+    /// [`Endpoint`](describe::Endpoint)s.
+    Endpoints,
+}
+
+impl Section {
+    /// All of them, in the order in which a call meets them.
+    pub const ALL: [Section; 4] = [Section::Listeners, Section::Routes, Section::Clusters, Section::Endpoints];
+
+    /// Its name in paths and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Listeners => "listeners",
+            Section::Routes => "routes",
+            Section::Clusters => "clusters",
+            Section::Endpoints => "endpoints",
+        }
+    }
+
+    /// The section of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| section.name() == name)
+    }
+}
+
+/// What a proxy has compiled of one section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rows<T> {
+    /// Name of the node.
+    pub node: String,
+    /// The sidecars and the gateway that it plays: `sleep.default`.
+    pub proxies: Vec<String>,
+    /// The rows, at most [`MAX_ROWS`].
+    pub rows: Vec<Row<T>>,
+    /// How many more there are.
+    pub left_out: usize,
+}
+
+/// A row, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row<T> {
+    /// The sidecar or the gateway.
+    pub proxy: String,
+    /// The row.
+    #[serde(flatten)]
+    pub row: T,
+}
+
+/// What calls to a listener meet first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listener {
+    /// The address; `internal` for the gateway's servers, to which sidecars of the same process hand their calls.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+    /// The port that calls name, of a sidecar; none for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub called_port: Option<u16>,
+    /// `Port: 80`, `Port: 443; SNI: edition.cnn.com`, `ALL`.
+    #[serde(rename = "match")]
+    pub matches: String,
+    /// `Route: 80`, `Cluster: outbound|443||edition.cnn.com`.
+    pub destination: String,
 }

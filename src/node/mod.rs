@@ -2,10 +2,11 @@
 
 mod admin;
 pub mod api;
+mod compiled;
 mod control;
 mod counted;
 mod feeds;
 mod messages;
 mod start;
 
-pub use start::{ListenerConfig, NodeConfig, Running, StartError, start};
+pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, StartError, start};

@@ -10,7 +10,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 
-use crate::call::{Call, Failure, Side};
+use crate::call::{Call, Failure};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
@@ -230,13 +230,8 @@ impl Sending<'_> {
 
     /// Tells the balance how an endpoint did.
     fn note(&self, place: usize, answer: &Result<Response<ResponseBody>, Failure>) {
-        let balance = &self.cluster.balance;
-        match answer {
-            _ if !balance.watches() => {}
-            Ok(answer) => balance.ended(place, Some(answer.status().as_u16()), now().micros()),
-            Err(failure) if failure.side() == Side::Upstream => balance.ended(place, None, now().micros()),
-            Err(_) => {}
-        }
+        let outcome = answer.as_ref().map(|answer| answer.status().as_u16()).map_err(|failure| *failure);
+        self.cluster.balance.ended(place, outcome, || now().micros());
     }
 
     async fn once(&self, endpoint: &Endpoint, body: Option<RequestBody>, repeatable: bool) -> Tried {

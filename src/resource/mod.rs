@@ -12,6 +12,7 @@ pub mod kinds;
 mod meta;
 pub mod metadata;
 pub mod name;
+mod provenance;
 mod reference;
 
 use serde_json::{Map, Value as Json};
@@ -22,6 +23,7 @@ pub use duration::Duration;
 pub use kind::{Alias, Column, Kind, Part, Role};
 pub use kinds::KINDS;
 pub use meta::{Labels, Meta, Origin};
+pub use provenance::Provenance;
 pub use reference::Key;
 
 /// A declared object of some kind.

@@ -85,6 +85,11 @@ impl Act {
         Self { purpose, scheme, timeout, retries, more: more.ok().flatten() }
     }
 
+    /// Where copies of calls go.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.more.iter().flat_map(|more| &more.mirrors).map(|mirror| &mirror.cluster)
+    }
+
     /// Forwards to nowhere.
     #[cfg(test)]
     pub(super) fn nothing() -> Self {

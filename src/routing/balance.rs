@@ -8,10 +8,11 @@ use std::time::Duration;
 use http::HeaderName;
 use http::header::COOKIE;
 
-use crate::call::Call;
+use crate::call::{Call, Failure, Side};
 
 use super::matching::first_parameter;
 use super::outlier::{Health, Outlier};
+use super::trouble::{Told, Trouble};
 
 /// Most turns of a schedule: weights are made smaller until they fit.
 const MAX_TURNS: u64 = 10_000;
@@ -72,6 +73,18 @@ pub struct Balance {
 pub struct Live {
     turn: AtomicUsize,
     pub(super) endpoints: Box<[Health]>,
+    trouble: Trouble,
+}
+
+/// How an endpoint does, for whoever looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Doing {
+    /// Calls under way to it, where they are counted: where there is another one.
+    pub(super) active: Option<u32>,
+    /// When it comes back, if it is left out, in microseconds since 1970.
+    pub(super) out_until: Option<i64>,
+    /// How often it has been left out.
+    pub(super) ejections: u32,
 }
 
 /// A call under way to an endpoint; dropping it ends it.
@@ -83,7 +96,8 @@ pub struct Busy {
 
 impl Live {
     pub(super) fn new(endpoints: usize) -> Self {
-        Self { turn: AtomicUsize::new(0), endpoints: (0..endpoints).map(|_| Health::default()).collect() }
+        let endpoints = (0..endpoints).map(|_| Health::default()).collect();
+        Self { turn: AtomicUsize::new(0), endpoints, trouble: Trouble::default() }
     }
 }
 
@@ -138,22 +152,49 @@ impl Balance {
         Some(Busy { live: Arc::clone(&self.live), place })
     }
 
-    /// Whether endpoints that fail are left out.
-    pub fn watches(&self) -> bool {
-        self.outlier.is_some()
-    }
-
-    /// Notes what an endpoint answered, `None` where it could not be reached or broke off; one that fails again and again
-    /// is left out for a while.
-    pub fn ended(&self, place: usize, status: Option<u16>, now: i64) {
+    /// Notes what an endpoint answered, or why it did not; one that fails again and again is left out for a while. What was
+    /// not the destination's fault is nothing to note. `now` gives microseconds since 1970.
+    pub fn ended(&self, place: usize, outcome: Result<u16, Failure>, now: impl Fn() -> i64) {
+        match outcome {
+            Ok(_) => self.live.trouble.is_over(),
+            Err(failure) if failure.side() == Side::Upstream => self.live.trouble.begins(failure, now()),
+            // That its name leads where it must not is to be told as well, though nothing was asked of the endpoint.
+            Err(Failure::PrivateAddress) => return self.live.trouble.begins(Failure::PrivateAddress, now()),
+            Err(_) => return,
+        }
         if let Some(outlier) = &self.outlier {
-            outlier.note(&self.live.endpoints, place, status, now);
+            outlier.note(&self.live.endpoints, place, outcome.ok(), now());
         }
     }
 
-    /// How many calls are under way to each endpoint, and until when it is left out, if it is.
-    pub fn health(&self, now: i64) -> impl Iterator<Item = (u32, Option<i64>)> {
-        self.live.endpoints.iter().map(move |health| (health.busy(), health.out_until(now)))
+    /// Whether endpoints that fail are left out.
+    pub(super) fn watches(&self) -> bool {
+        self.outlier.is_some()
+    }
+
+    /// How an endpoint is chosen, in a DestinationRule's words.
+    pub(super) fn in_words(&self) -> &'static str {
+        match &self.choice {
+            Choice::RoundRobin => "ROUND_ROBIN",
+            Choice::Random => "RANDOM",
+            Choice::LeastRequest => "LEAST_REQUEST",
+            Choice::Hash(..) => "CONSISTENT_HASH",
+        }
+    }
+
+    /// How each endpoint does.
+    pub(super) fn doing(&self, now: i64) -> impl Iterator<Item = Doing> {
+        let counted = self.schedule.len() > 1;
+        self.live.endpoints.iter().map(move |health| Doing {
+            active: counted.then(|| health.busy()),
+            out_until: health.out_until(now),
+            ejections: health.ejections(),
+        })
+    }
+
+    /// Why calls to the destination failed the last time, if any has.
+    pub(super) fn trouble(&self) -> Option<Told> {
+        self.live.trouble.told()
     }
 
     /// The cookie that a caller without one is to keep, as a `Set-Cookie` value.

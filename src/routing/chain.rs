@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::call::Call;
 
+use super::credential::Pem;
 use super::hosts::HostTable;
 use super::tunnel::Carries;
 
@@ -60,27 +61,23 @@ pub struct KeyPair {
     pub key: Pem,
 }
 
-/// Where PEM is found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Pem {
-    /// In a file.
-    File(String),
-    /// In a Secret, by its name; without text where the Secret, or the key in it, is not there.
-    Secret(String, Option<Arc<[u8]>>),
-}
-
 /// What a server asks of those who call it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Callers {
     /// Nothing.
     Any,
-    /// A certificate of these authorities, that carries one of these names if there are any; it may be missing if it is
-    /// optional.
+    /// A certificate that meets all that is said here.
     Verified {
         /// Who has to have issued it.
         authorities: Pem,
+        /// Authorities' lists of certificates that they have revoked.
+        revoked: Option<Pem>,
         /// Names of which it has to carry one.
         subject_alt_names: Vec<String>,
+        /// SHA-256 of public keys in base64, of which it has to have one; or
+        keys: Vec<String>,
+        /// SHA-256 of certificates in hexadecimal digits, of which it has to be one.
+        certificates: Vec<String>,
         /// Whether callers without one are taken too.
         optional: bool,
     },

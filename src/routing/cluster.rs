@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::resource::Provenance;
+
 use super::balance::Balance;
+use super::credential::Pem;
 use super::private::{Private, is_public};
 use super::tunnel::Original;
 
@@ -24,6 +27,10 @@ pub struct Cluster {
     pub limits: Option<Limits>,
     /// Which endpoint a call goes to.
     pub balance: Balance,
+    /// The ServiceEntry or Service that registers its host, if one does.
+    pub(super) registered_by: Option<Arc<Provenance>>,
+    /// The DestinationRules that apply to it, the oldest first.
+    pub(super) rules: Vec<Arc<Provenance>>,
     /// How tunnels reach it, where that is for the caller to say.
     pub(super) original: Option<Original>,
 }
@@ -82,10 +89,12 @@ pub struct TlsSettings {
     pub sni: String,
     /// If any: one of these must be in the certificate, instead of the server name.
     pub subject_alt_names: Vec<String>,
-    /// File with the authorities that are trusted instead of the system's.
-    pub ca_certificates: Option<String>,
-    /// Files with our certificate and its key, for mutual TLS.
-    pub client_certificate: Option<(String, String)>,
+    /// The authorities that are trusted instead of the system's.
+    pub ca_certificates: Option<Pem>,
+    /// What they have revoked.
+    pub revoked: Option<Pem>,
+    /// Our certificate and its key, for mutual TLS.
+    pub client_certificate: Option<(Pem, Pem)>,
     /// Whether nothing is verified, because the rule says so.
     pub insecure: bool,
     /// Whether HTTP/2 is agreed upon in the handshake (ALPN).
@@ -126,16 +135,19 @@ mod tests {
             sni: "a.example".into(),
             subject_alt_names: vec![],
             ca_certificates: None,
+            revoked: None,
             client_certificate: None,
             insecure: false,
             multiplexed: false,
         };
+        let file = |path: &str| Pem::File(path.into());
         let variants = [
             base.clone(),
             TlsSettings { sni: "b.example".into(), ..base.clone() },
             TlsSettings { subject_alt_names: vec!["b.example".into()], ..base.clone() },
-            TlsSettings { ca_certificates: Some("ca.pem".into()), ..base.clone() },
-            TlsSettings { client_certificate: Some(("c.pem".into(), "k.pem".into())), ..base.clone() },
+            TlsSettings { ca_certificates: Some(file("ca.pem")), ..base.clone() },
+            TlsSettings { revoked: Some(file("ca.pem")), ..base.clone() },
+            TlsSettings { client_certificate: Some((file("c.pem"), file("k.pem"))), ..base.clone() },
             TlsSettings { insecure: true, ..base.clone() },
             TlsSettings { multiplexed: true, ..base },
         ];

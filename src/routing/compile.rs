@@ -1,6 +1,7 @@
 //! From resources to the route table.
 
 mod chains;
+mod sidecars;
 mod tunnels;
 
 use std::borrow::Cow;
@@ -13,34 +14,38 @@ use k8s_openapi::api::core::v1::Service as CoreService;
 use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, Server, ServerTlsMode};
+use crate::resource::kinds::secret::Secret;
 use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::{self, HttpMatch, HttpRoute, StringMatch, VirtualService};
+use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::{Labels, Origin, Resource};
 
+use super::RouteTable;
 use super::act::Act;
 use super::balance::Live;
+use super::credential::Secrets;
 use super::delegate;
-use super::destinations::{Destinations, HostRule};
+use super::destinations::Destinations;
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Text};
-use super::outbound::{OutboundPolicy, Unregistered};
+use super::outbound::OutboundPolicy;
 use super::route::{Route, RouteName, Routes};
-use super::services::{Service, Services, exported};
-use super::subnet::Subnet;
+use super::rules::HostRules;
+use super::scope::{self, Scope, SidecarRule};
+use super::services::{Services, exported};
 use super::tunnel::Servers;
-use super::{PortRoutes, RouteTable, Scope, SidecarHost};
 
 /// The namespace of the gateway and of what applies to the whole mesh.
 pub const GATEWAY_NAMESPACE: &str = "istio-system";
-
-/// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
-const HTTP_PORT: u16 = 80;
 
 /// All networking resources, decoded, oldest first.
 #[derive(Debug, Default)]
 pub struct Networking {
     services: Services,
-    rules: Vec<HostRule>,
+    pub(super) rules: HostRules,
+    pub(super) secrets: Secrets,
+    sidecars: Vec<SidecarRule>,
     virtual_services: Vec<Declared<VirtualService>>,
     gateways: Vec<Declared<Gateway>>,
 }
@@ -83,6 +88,11 @@ impl Spot<'_> {
 }
 
 impl Networking {
+    /// Adds a WorkloadEntry; these come before the Services and ServiceEntries that select them.
+    pub fn workload_entry(&mut self, resource: &Resource, spec: &WorkloadEntry) {
+        self.services.add_workload(resource, spec);
+    }
+
     /// Adds a Service of the mesh; these come before ServiceEntries.
     pub fn service(&mut self, resource: &Resource, spec: &CoreService) {
         self.services.add_core(resource, spec);
@@ -95,7 +105,17 @@ impl Networking {
 
     /// Adds a DestinationRule.
     pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-        self.rules.push(HostRule::new(resource.namespace(), spec));
+        self.rules.add(resource, spec);
+    }
+
+    /// Adds a Sidecar.
+    pub fn sidecar_resource(&mut self, resource: &Resource, spec: Sidecar) {
+        self.sidecars.push(SidecarRule::new(resource.namespace(), spec));
+    }
+
+    /// Adds a Secret, which DestinationRules may name.
+    pub fn secret(&mut self, resource: &Resource, spec: &Secret) {
+        self.secrets.add(resource.namespace(), &resource.meta.name, spec);
     }
 
     /// Adds a VirtualService.
@@ -108,72 +128,28 @@ impl Networking {
         self.gateways.push(Declared::new(resource, spec));
     }
 
-    /// The table for sidecars of some namespaces, in their order, and for the gateway with these labels.
+    /// What a proxy sees that stands in a namespace and has these labels, if they are known.
+    pub fn scope(&self, namespace: &str, labels: Option<&Labels>) -> Scope {
+        Scope {
+            namespace: namespace.to_owned(),
+            sidecar: scope::applying(&self.sidecars, namespace, labels, GATEWAY_NAMESPACE),
+            rules: labels.map(|labels| self.rules.selecting(namespace, labels)).unwrap_or_default(),
+        }
+    }
+
+    /// The table for sidecars of some scopes, in their order, and for the gateway with these labels.
     pub fn compile(
         &self,
-        namespaces: &[&str],
+        scopes: &[Scope],
         outbound: OutboundPolicy,
         gateway_labels: &Labels,
         live: &Kept<Live>,
     ) -> RouteTable {
-        let sidecars = namespaces.iter().map(|namespace| self.sidecar(namespace, outbound, gateway_labels, live));
+        let sidecars = scopes.iter().map(|scope| self.sidecar(scope, outbound, gateway_labels, live));
         let sidecars = sidecars.collect();
         let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
         let chains = self.gateway_chains(gateway_labels);
         RouteTable { sidecars, gateways, gateway_tunnels, chains }
-    }
-
-    fn sidecar(&self, namespace: &str, outbound: OutboundPolicy, gateway_labels: &Labels, live: &Kept<Live>) -> Scope {
-        let services = self.services.seen_from(namespace);
-        let routing = self.mesh_virtual_services(namespace);
-        let mut destinations =
-            Destinations::new(namespace, GATEWAY_NAMESPACE, &services, &self.rules, gateway_labels, live);
-        let mut table = HostTable::default();
-        for service in services.values() {
-            let routed = routing.covering(&service.host).copied();
-            let ports = SidecarHost(self.ports(service, routed, &mut destinations));
-            let ports = Arc::new(ports);
-            for name in names(service, namespace) {
-                table.entry(&name).or_insert_with(|| Arc::clone(&ports));
-            }
-        }
-        let mut only_routed = Vec::new();
-        for (host, declared) in unregistered(&routing, &services) {
-            let routes = self.routes(declared, Spot::mesh(HTTP_PORT), &mut destinations);
-            if !routes.here.is_empty() {
-                let only = SidecarHost(vec![(HTTP_PORT, PortRoutes::Routes(routes.sealed()))]);
-                table.entry(&host).or_insert_with(|| Arc::new(only));
-                only_routed.push((host, HTTP_PORT));
-            }
-        }
-        let tunnels = self.sidecar_tunnels(namespace, &services, only_routed.into_iter(), &mut destinations);
-        Scope { hosts: table, tunnels, unregistered: Unregistered::new(outbound) }
-    }
-
-    /// The VirtualServices that sidecars of a namespace follow, one for each host: those that only the namespace itself
-    /// sees first, then those that are exported to it by name, then the public ones, and of equals the oldest.
-    fn mesh_virtual_services(&self, namespace: &str) -> HostTable<&Declared<VirtualService>> {
-        let publicity = |declared: &Declared<VirtualService>| {
-            let to = &declared.spec.export_to;
-            match to.is_empty() || to.iter().any(|name| name == "*") {
-                true => 2,
-                false => u8::from(declared.namespace != namespace),
-            }
-        };
-        let followed = self.virtual_services.iter().filter(|declared| {
-            let spec = &declared.spec;
-            let bound = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
-            bound && exported(&spec.export_to, &declared.namespace, namespace)
-        });
-        let mut followed: Vec<_> = followed.collect();
-        followed.sort_by_key(|declared| publicity(declared));
-        let mut table = HostTable::default();
-        for declared in followed {
-            for host in &declared.spec.hosts {
-                table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
-            }
-        }
-        table
     }
 
     fn gateway_ports(
@@ -182,8 +158,9 @@ impl Networking {
         live: &Kept<Live>,
     ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
         let services = self.services.seen_from(GATEWAY_NAMESPACE);
-        let mut destinations =
-            Destinations::new(GATEWAY_NAMESPACE, GATEWAY_NAMESPACE, &services, &self.rules, labels, live);
+        // A Sidecar says nothing of gateways.
+        let scope = Scope { sidecar: None, ..self.scope(GATEWAY_NAMESPACE, Some(labels)) };
+        let mut destinations = Destinations::new(self, &scope, true, &services, (labels, live));
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
@@ -298,24 +275,6 @@ impl Networking {
         };
         merged.map(leaf).collect()
     }
-
-    fn ports(
-        &self,
-        service: &Service,
-        routed: Option<&Declared<VirtualService>>,
-        destinations: &mut Destinations<'_>,
-    ) -> Vec<(u16, PortRoutes)> {
-        let mut ports = Vec::with_capacity(service.ports.len());
-        for port in service.ports.iter().filter(|port| port.http) {
-            let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port.number), destinations));
-            let routes = match routes.filter(|routes| !routes.here.is_empty()) {
-                Some(routes) => PortRoutes::Routes(routes.sealed()),
-                None => PortRoutes::Service(destinations.cluster(&service.host, Some(port.number), port.number, "")),
-            };
-            ports.push((port.number, routes));
-        }
-        ports
-    }
 }
 
 /// A route as it is compiled: of the VirtualService itself, or of one that it delegates to.
@@ -359,32 +318,6 @@ fn ends_tls(server: &Server) -> bool {
     server.tls.as_ref().is_some_and(|tls| {
         !tls.https_redirect && !matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough)
     })
-}
-
-/// The names by which sidecars of a namespace know a service: also its addresses, and of a Service of the mesh the short
-/// ones.
-fn names(service: &Service, namespace: &str) -> Vec<String> {
-    let mut names = vec![service.host.clone()];
-    names.extend(service.addresses.iter().filter_map(Subnet::as_host));
-    if let Some(short) = service.host.strip_suffix(".svc.cluster.local") {
-        names.push(format!("{short}.svc"));
-        names.push(short.to_owned());
-        names.extend(short.strip_suffix(&format!(".{namespace}")).map(str::to_owned));
-    }
-    names
-}
-
-/// Hosts that only a VirtualService knows. A wildcard that covers registered hosts stands for exactly those.
-fn unregistered<'v>(
-    routing: &HostTable<&'v Declared<VirtualService>>,
-    services: &HostTable<Service>,
-) -> Vec<(String, &'v Declared<VirtualService>)> {
-    let known = |pattern: &str| match pattern.starts_with('*') {
-        true => services.values().any(|service| covers(pattern, &service.host)),
-        false => services.pattern(pattern).is_some(),
-    };
-    let patterns = routing.iter().filter(|(pattern, _)| !known(pattern));
-    patterns.map(|(pattern, declared)| (pattern, *declared)).collect()
 }
 
 /// Whether a VirtualService names a gateway.

@@ -9,65 +9,63 @@ use crate::call::{Failure, TlsFault};
 use crate::policy::Kept;
 use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{
-    ClientTls, ClientTlsMode, ConsistentHash, DestinationRule, H2UpgradePolicy, SimpleLb, TrafficPolicy,
+    ClientTls, ClientTlsMode, ConsistentHash, H2UpgradePolicy, SimpleLb, TrafficPolicy,
 };
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
-use super::hosts::{HostTable, covers, qualify};
+use super::compile::{GATEWAY_NAMESPACE, Networking};
+use super::credential::{Pem, Secrets};
+use super::hosts::HostTable;
 use super::outlier::Outlier;
-use super::private::Private;
-use super::services::{Address, Port, Reach, Service, exported};
+use super::rules::HostRules;
+use super::scope::Scope;
+use super::services::{Address, How, Port, Protocol, Service, has_labels};
 use super::tunnel::Original;
 
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A DestinationRule with where it was declared.
-#[derive(Debug)]
-pub(super) struct HostRule {
-    pub(super) namespace: String,
-    /// Fully qualified.
-    pub(super) host: String,
-    pub(super) spec: DestinationRule,
-}
-
-impl HostRule {
-    pub(super) fn new(namespace: &str, spec: DestinationRule) -> Self {
-        Self { namespace: namespace.to_owned(), host: qualify(&spec.host, namespace), spec }
-    }
-
-    fn visible_from(&self, namespace: &str) -> bool {
-        exported(&self.spec.export_to, &self.namespace, namespace)
-    }
-}
-
-/// What clusters are made from, as seen by proxies of one namespace.
+/// What clusters are made from, as seen by proxies of one scope.
 pub(super) struct Destinations<'a> {
-    pub(super) namespace: &'a str,
-    pub(super) root_namespace: &'a str,
+    pub(super) scope: &'a Scope,
+    /// Whether the proxy is the gateway.
+    is_gateway: bool,
     pub(super) services: &'a HostTable<Service>,
-    pub(super) rules: &'a [HostRule],
+    rules: &'a HostRules,
+    secrets: &'a Secrets,
     /// Labels of the egress gateway's workload, whose Service is the next hop.
-    pub(super) gateway_labels: &'a Labels,
+    gateway_labels: &'a Labels,
     /// What is known of endpoints.
-    pub(super) live: &'a Kept<Live>,
+    live: &'a Kept<Live>,
     made: HashMap<(String, u16, String), Result<Arc<Cluster>, Failure>>,
+}
+
+/// A service's port, and what is said of calls to it.
+struct Meant<'a> {
+    host: &'a str,
+    service: &'a Service,
+    port: &'a Port,
+    policy: Option<TrafficPolicy>,
+    /// Whether the policy is for selected workloads.
+    selects: bool,
 }
 
 impl<'a> Destinations<'a> {
     pub(super) fn new(
-        namespace: &'a str,
-        root_namespace: &'a str,
+        networking: &'a Networking,
+        scope: &'a Scope,
+        is_gateway: bool,
         services: &'a HostTable<Service>,
-        rules: &'a [HostRule],
-        gateway_labels: &'a Labels,
-        live: &'a Kept<Live>,
+        (gateway_labels, live): (&'a Labels, &'a Kept<Live>),
     ) -> Self {
-        Self { namespace, root_namespace, services, rules, gateway_labels, live, made: HashMap::new() }
+        let Networking { rules, secrets, .. } = networking;
+        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, made: HashMap::new() }
     }
 
-    /// The cluster of a host, port and subset (empty for none). Without a port: the service's only one, else `default`.
+    /// The cluster of a host, port and subset (empty for none). Without a port it is `default`, the port that the call came
+    /// to, and at the gateway that of a service with only one. Only what is registered under just this name is a
+    /// destination, not what a wildcard covers (Istio's rules).
     ///
     /// # Errors
     /// [`Failure::NoCluster`] when the host, its port or the subset is not there, or why TLS to it is not to be had.
@@ -78,10 +76,10 @@ impl<'a> Destinations<'a> {
         default: u16,
         subset: &str,
     ) -> Result<Arc<Cluster>, Failure> {
-        let service = self.services.find(host).ok_or(Failure::NoCluster)?;
+        let service = self.services.pattern(host).ok_or(Failure::NoCluster)?;
         let number = match (port, service.ports.as_slice()) {
             (Some(port), _) => port,
-            (None, [only]) => only.number,
+            (None, [only]) if self.is_gateway => only.number,
             (None, _) => default,
         };
         let key = (host.to_owned(), number, subset.to_owned());
@@ -95,34 +93,65 @@ impl<'a> Destinations<'a> {
 
     fn make(&self, service: &Service, host: &str, number: u16, subset: &str) -> Result<Cluster, Failure> {
         let port = service.port(number).ok_or(Failure::NoCluster)?;
-        let rule = self.rule(host, &service.namespace);
-        let labels = self.subset_labels(rule, subset)?;
-        let policy = rule.and_then(|rule| policy(&rule.spec, number, subset));
-        let mut weights = vec![1];
-        let target = match &service.reach {
-            Reach::Selected(selector) => self.selected(selector, number),
-            Reach::Endpoints(addresses) => {
-                let addresses = addresses.iter().filter(|address| has_labels(&address.labels, labels));
-                let tls = tls(policy.as_ref(), service, host)?;
-                weights = addresses.clone().map(|address| address.weight).collect();
-                let endpoints = addresses.map(|address| endpoint(address, port, tls.as_ref(), &service.private));
-                Target::Endpoints(endpoints.collect())
-            }
-            // Of a wildcard nothing can be resolved.
-            Reach::Host if service.host.starts_with('*') => Target::Endpoints(Vec::new()),
-            Reach::Host => {
-                let tls = tls(policy.as_ref(), service, host)?;
-                Target::Endpoints(vec![Endpoint::new(host.to_owned(), port.target, tls, service.private.clone())])
+        let ruling = self.rules.of(host, self.scope, &service.namespace, GATEWAY_NAMESPACE);
+        let part = ruling.as_ref().and_then(|ruling| ruling.subset(subset));
+        if !subset.is_empty() && part.is_none() {
+            return Err(Failure::NoCluster);
+        }
+        let policy = ruling.as_ref().and_then(|ruling| ruling.policy(number, part));
+        let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
+        let meant = Meant { host, service, port, policy, selects };
+        let policy = meant.policy.as_ref();
+        let multiplexed = port.protocol == Protocol::Http { multiplexed: true } || policy.is_some_and(upgrades);
+        let (target, weights) = self.target(&meant, part.map(|part| &part.labels))?;
+        let target = spoken_to(target, policy, multiplexed);
+        let connect_timeout = policy.and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
+        let name = format!("outbound|{number}|{subset}|{host}");
+        let limits = policy.and_then(limits);
+        let original = self.original(&meant, multiplexed);
+        let balance = self.balance(policy, &name, &target, &weights);
+        Ok(Cluster {
+            name,
+            host: host.to_owned(),
+            port: number,
+            target,
+            connect_timeout,
+            limits,
+            balance,
+            registered_by: Some(Arc::clone(&service.provenance)),
+            rules: ruling.as_ref().map(|ruling| ruling.provenances()).unwrap_or_default(),
+            original,
+        })
+    }
+
+    /// Who answers, with the weight of each; of endpoints those that have the labels of a subset.
+    fn target(&self, meant: &Meant<'_>, labels: Option<&Labels>) -> Result<(Target, Vec<u32>), Failure> {
+        let Meant { service, port, host, .. } = *meant;
+        let nobody = || (Target::Endpoints(Vec::new()), Vec::new());
+        let addresses = match &port.reach.how {
+            How::Selected(selector, addresses) if !self.is_the_gateway(selector) => addresses,
+            How::Selected(..) => return Ok((Target::Gateway(port.number), Vec::new())),
+            How::Endpoints(addresses) => addresses,
+            // The gateway does not know what the caller dialled, and of a wildcard nothing can be resolved.
+            How::Original if self.is_gateway => return Ok(nobody()),
+            _ if service.host.starts_with('*') => return Ok(nobody()),
+            How::Host | How::Original | How::Dynamic => {
+                let endpoint =
+                    Endpoint::new(host.to_owned(), port.target, self.tls(meant)?, port.reach.private.clone());
+                return Ok((Target::Endpoints(vec![endpoint]), vec![1]));
             }
         };
-        let multiplexed = port.multiplexed || policy.as_ref().is_some_and(upgrades);
-        let target = spoken_to(target, policy.as_ref(), multiplexed);
-        let connect_timeout = policy.as_ref().and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
-        let name = format!("outbound|{number}|{subset}|{host}");
-        let limits = policy.as_ref().and_then(limits);
-        let original = original(service, port, policy.as_ref(), host, multiplexed);
-        let balance = self.balance(policy.as_ref(), &name, &target, &weights);
-        Ok(Cluster { name, host: host.to_owned(), port: number, target, connect_timeout, limits, balance, original })
+        let addresses =
+            addresses.iter().filter(|address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted)));
+        let tls = self.tls(meant)?;
+        let weights = addresses.clone().map(|address| address.weight).collect();
+        let endpoints = addresses.map(|address| endpoint(address, port, tls.as_ref()));
+        Ok((Target::Endpoints(endpoints.collect()), weights))
+    }
+
+    /// Whether the gateway is among the workloads that a Service selects.
+    fn is_the_gateway(&self, selector: &Labels) -> bool {
+        !selector.is_empty() && has_labels(self.gateway_labels, selector)
     }
 
     /// How calls are spread over endpoints, going on with what is known of each.
@@ -150,81 +179,6 @@ impl<'a> Destinations<'a> {
             },
         };
         Balance::new(choice, weights, outlier, live)
-    }
-
-    /// The gateway, if it is among the workloads that a Service selects; nothing else of the mesh runs here.
-    fn selected(&self, selector: &Labels, port: u16) -> Target {
-        if !selector.is_empty() && has_labels(self.gateway_labels, selector) {
-            Target::Gateway(port)
-        } else {
-            Target::Endpoints(Vec::new())
-        }
-    }
-
-    /// The DestinationRule of a host: of the proxy's namespace, else of the service's, else of the root namespace; in
-    /// the first of them that has any, the most specific. A proxy of the root namespace (the gateway) begins with the
-    /// service's (Istio's rule).
-    fn rule(&self, host: &str, service_namespace: &str) -> Option<&'a HostRule> {
-        let own = (self.namespace != self.root_namespace).then_some(self.namespace);
-        let order = [own, Some(service_namespace), Some(self.root_namespace)];
-        order.into_iter().flatten().find_map(|namespace| {
-            let rules = self.rules.iter().filter(|rule| {
-                rule.namespace == namespace && rule.visible_from(self.namespace) && covers(&rule.host, host)
-            });
-            // Rules are sorted by age, and the oldest of equals counts.
-            rules.reduce(|best, rule| if specificity(&rule.host) > specificity(&best.host) { rule } else { best })
-        })
-    }
-
-    fn subset_labels(&self, rule: Option<&'a HostRule>, subset: &str) -> Result<&'a Labels, Failure> {
-        static NONE: Labels = Labels::new();
-        if subset.is_empty() {
-            return Ok(&NONE);
-        }
-        let subsets = rule.map(|rule| rule.spec.subsets.as_slice()).unwrap_or_default();
-        subsets.iter().find(|candidate| candidate.name == subset).map(|found| &found.labels).ok_or(Failure::NoCluster)
-    }
-}
-
-fn specificity(pattern: &str) -> (bool, usize) {
-    (!pattern.starts_with('*'), pattern.len())
-}
-
-fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
-/// The policy of a port: port level replaces the destination's whole, and a subset's own settings come before both.
-fn policy(rule: &DestinationRule, port: u16, subset: &str) -> Option<TrafficPolicy> {
-    let general = rule.traffic_policy.as_ref().map(|policy| at_port(policy, port));
-    let subset = rule.subsets.iter().find(|candidate| candidate.name == subset);
-    match (general, subset.and_then(|subset| subset.traffic_policy.as_ref()).map(|policy| at_port(policy, port))) {
-        (general, None) => general,
-        (None, subset) => subset,
-        (Some(general), Some(subset)) => Some(TrafficPolicy {
-            tls: subset.tls.or(general.tls),
-            connection_pool: subset.connection_pool.or(general.connection_pool),
-            load_balancer: subset.load_balancer.or(general.load_balancer),
-            outlier_detection: subset.outlier_detection.or(general.outlier_detection),
-            ..general
-        }),
-    }
-}
-
-fn at_port(policy: &TrafficPolicy, port: u16) -> TrafficPolicy {
-    let listed = policy
-        .port_level_settings
-        .iter()
-        .find(|settings| settings.port.as_ref().is_some_and(|selector| selector.number == u32::from(port)));
-    match listed {
-        None => policy.clone(),
-        Some(settings) => TrafficPolicy {
-            tls: settings.tls.clone(),
-            connection_pool: settings.connection_pool.clone(),
-            load_balancer: settings.load_balancer.clone(),
-            outlier_detection: settings.outlier_detection.clone(),
-            ..TrafficPolicy::default()
-        },
     }
 }
 
@@ -264,9 +218,9 @@ fn spoken_to(target: Target, policy: Option<&TrafficPolicy>, multiplexed: bool) 
     }
 }
 
-fn endpoint(address: &Address, port: &Port, tls: Option<&Arc<TlsSettings>>, private: &Private) -> Endpoint {
+fn endpoint(address: &Address, port: &Port, tls: Option<&Arc<TlsSettings>>) -> Endpoint {
     let number = address.ports.get(&port.name).copied().unwrap_or(port.target);
-    Endpoint::new(address.address.clone(), number, tls.cloned(), private.clone())
+    Endpoint::new(address.address.clone(), number, tls.cloned(), port.reach.private.clone())
 }
 
 /// What calls of one endpoint have in common; none where the rule names nothing that can be.
@@ -293,44 +247,74 @@ fn ring_size(hash: &ConsistentHash) -> u64 {
     }
 }
 
-/// TLS to a service as its policy says.
-///
-/// # Errors
-/// [`TlsFault::Unusable`] for a mode that cannot be spoken to it: plain text would be sent where TLS was asked for.
-fn tls(policy: Option<&TrafficPolicy>, service: &Service, host: &str) -> Result<Option<Arc<TlsSettings>>, Failure> {
-    let Some(spec) = policy.and_then(|policy| policy.tls.as_ref()) else { return Ok(None) };
-    match spec.mode {
-        ClientTlsMode::Disable => Ok(None),
-        // Identities of a mesh end at its gateway; Secrets are not read yet.
-        ClientTlsMode::IstioMutual => Err(Failure::Tls(TlsFault::Unusable)),
-        _ if !spec.credential_name.is_empty() => Err(Failure::Tls(TlsFault::Unusable)),
-        ClientTlsMode::Simple | ClientTlsMode::Mutual => Ok(Some(Arc::new(settings(spec, service, host)))),
+impl Destinations<'_> {
+    /// TLS to a service as its policy says.
+    ///
+    /// # Errors
+    /// What of it is not to be had: plain text would be sent where TLS was asked for.
+    fn tls(&self, meant: &Meant<'_>) -> Result<Option<Arc<TlsSettings>>, Failure> {
+        let Some(spec) = meant.policy.as_ref().and_then(|policy| policy.tls.as_ref()) else { return Ok(None) };
+        let settings = match spec.mode {
+            ClientTlsMode::Disable => return Ok(None),
+            // Identities of a mesh end at its gateway.
+            ClientTlsMode::IstioMutual => Err(TlsFault::Unusable),
+            ClientTlsMode::Simple | ClientTlsMode::Mutual if spec.credential_name.is_empty() => {
+                Ok(by_files(spec, meant))
+            }
+            ClientTlsMode::Simple | ClientTlsMode::Mutual => self.by_secret(spec, meant),
+        };
+        settings.map(|settings| Some(Arc::new(settings))).map_err(Failure::Tls)
+    }
+
+    fn by_secret(&self, spec: &ClientTls, meant: &Meant<'_>) -> Result<TlsSettings, TlsFault> {
+        // Istio's sidecars would send plain text.
+        if !self.is_gateway && !meant.selects {
+            return Err(TlsFault::Unselected);
+        }
+        let found = self.secrets.find(&self.scope.namespace, &spec.credential_name).ok_or(TlsFault::NoCredential)?;
+        let client_certificate = match spec.mode {
+            ClientTlsMode::Mutual => Some(found.identity.ok_or(TlsFault::NoCredential)?),
+            _ => None,
+        };
+        Ok(TlsSettings { ca_certificates: Some(found.authorities), client_certificate, ..settings(spec, meant) })
+    }
+
+    /// How a service is reached that is where the caller wants to go, or has the name in the request.
+    fn original(&self, meant: &Meant<'_>, multiplexed: bool) -> Option<Original> {
+        let reach = &meant.port.reach;
+        match reach.how {
+            How::Original if !self.is_gateway => {}
+            How::Dynamic => {}
+            _ => return None,
+        }
+        let tls = self.tls(meant).ok()?;
+        let named = meant.policy.as_ref().and_then(|policy| policy.tls.as_ref());
+        let named_by_call = named.is_none_or(|tls| tls.sni.is_empty());
+        let (addresses, private) = (meant.service.addresses.clone(), reach.private.clone());
+        Some(Original { port: Some(meant.port.target), addresses, private, tls, named_by_call, multiplexed })
     }
 }
 
-/// How a service is reached that is where the caller wants to go.
-fn original(
-    service: &Service,
-    port: &Port,
-    policy: Option<&TrafficPolicy>,
-    host: &str,
-    multiplexed: bool,
-) -> Option<Original> {
-    let tls = tls(policy, service, host).ok().filter(|_| service.original)?;
-    let named_by_call = policy.and_then(|policy| policy.tls.as_ref()).is_none_or(|tls| tls.sni.is_empty());
-    let (addresses, private) = (service.addresses.clone(), service.private.clone());
-    Some(Original { port: Some(port.target), addresses, private, tls, named_by_call, multiplexed })
-}
-
-fn settings(spec: &ClientTls, service: &Service, host: &str) -> TlsSettings {
-    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let names = if spec.subject_alt_names.is_empty() { &service.subject_alt_names } else { &spec.subject_alt_names };
+fn by_files(spec: &ClientTls, meant: &Meant<'_>) -> TlsSettings {
+    let file = |path: &str| Pem::File(path.to_owned());
     let mutual = spec.mode == ClientTlsMode::Mutual;
     TlsSettings {
-        sni: given(&spec.sni).unwrap_or_else(|| host.to_owned()),
+        ca_certificates: (!spec.ca_certificates.is_empty()).then(|| file(&spec.ca_certificates)),
+        client_certificate: mutual.then(|| (file(&spec.client_certificate), file(&spec.private_key))),
+        ..settings(spec, meant)
+    }
+}
+
+/// What both have in common.
+fn settings(spec: &ClientTls, meant: &Meant<'_>) -> TlsSettings {
+    let own = &meant.port.reach.subject_alt_names;
+    let names = if spec.subject_alt_names.is_empty() { own } else { &spec.subject_alt_names };
+    TlsSettings {
+        sni: if spec.sni.is_empty() { meant.host.to_owned() } else { spec.sni.clone() },
         subject_alt_names: names.clone(),
-        ca_certificates: given(&spec.ca_certificates),
-        client_certificate: mutual.then(|| (spec.client_certificate.clone(), spec.private_key.clone())),
+        ca_certificates: None,
+        revoked: (!spec.ca_crl.is_empty()).then(|| Pem::File(spec.ca_crl.clone())),
+        client_certificate: None,
         insecure: spec.insecure_skip_verify.unwrap_or(false),
         multiplexed: false,
     }

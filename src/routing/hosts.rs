@@ -85,12 +85,24 @@ impl<T> HostTable<T> {
             let mut parents = parents(text).filter(|(at, suffix)| *at >= left && self.lengths.has(suffix.len()));
             return parents.find_map(|(_, suffix)| self.suffix.get(suffix));
         }
+        self.suffixes(text, left).next()
+    }
+
+    /// The values of all suffixes of a text that leave at least so many bytes of it, the longest first.
+    fn suffixes<'t, 'p>(&'t self, text: &'p str, left: usize) -> impl Iterator<Item = &'t T> + use<'t, 'p, T> {
         let suffixes = (left..=text.len()).filter_map(|at| text.get(at..));
         let known = |suffix: &&str| {
             let whole_labels = suffix.is_empty() || suffix.starts_with('.');
             (if whole_labels { self.lengths } else { self.partial }).has(suffix.len())
         };
-        suffixes.filter(known).find_map(|suffix| self.suffix.get(suffix))
+        suffixes.filter(known).filter_map(|suffix| self.suffix.get(suffix))
+    }
+
+    /// The values of all patterns that cover a name or a whole pattern, the most specific first.
+    pub(super) fn all_covering<'t, 'p>(&'t self, pattern: &'p str) -> impl Iterator<Item = &'t T> + use<'t, 'p, T> {
+        let (text, left) = pattern.strip_prefix('*').map_or((pattern, 1), |suffix| (suffix, 0));
+        let exact = if left == 1 { self.exact.get(pattern) } else { None };
+        exact.into_iter().chain(self.suffixes(text, left))
     }
 
     /// The value of the most specific pattern that covers a name or a whole pattern: `*.a.com` is covered by itself, by
@@ -130,14 +142,13 @@ fn parents(host: &str) -> impl Iterator<Item = (usize, &str)> {
     host.match_indices('.').map(|(at, _)| at).chain([host.len()]).map(|at| (at, &host[at..]))
 }
 
-/// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`.
+/// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`. A wildcard stands for
+/// at least one letter.
 pub fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix('*') {
-        None => pattern == name,
-        Some(suffix) => {
-            let name = name.strip_prefix('*').unwrap_or(name);
-            name.len() >= suffix.len() && name.ends_with(suffix) && (suffix.is_empty() || name != &suffix[1..])
-        }
+    match (pattern.strip_prefix('*'), name.strip_prefix('*')) {
+        (None, _) => pattern == name,
+        (Some(suffix), Some(narrower)) => narrower.ends_with(suffix),
+        (Some(suffix), None) => name.len() > suffix.len() && name.ends_with(suffix),
     }
 }
 
@@ -225,6 +236,22 @@ mod tests {
             let expected = all.filter(covers).max_by_key(|pattern| (!pattern.starts_with('*'), pattern.len()));
             prop_assert_eq!(table.find(&host).copied(), expected);
         }
+    }
+
+    #[test]
+    fn all_that_cover_come_the_most_specific_first() {
+        let table = table(&["*", "*.com", "*-cnn.com", "*.a-cnn.com", "*nn.com", "x.a-cnn.com"]);
+        for (host, patterns) in [
+            ("x.a-cnn.com", &["x.a-cnn.com", "*.a-cnn.com", "*-cnn.com", "*nn.com", "*.com", "*"][..]),
+            ("a-cnn.com", &["*-cnn.com", "*nn.com", "*.com", "*"]),
+            ("nn.com", &["*.com", "*"]),
+            ("*.a-cnn.com", &["*.a-cnn.com", "*-cnn.com", "*nn.com", "*.com", "*"]),
+        ] {
+            assert_eq!(table.all_covering(host).copied().collect::<Vec<_>>(), patterns, "{host}");
+            assert!(patterns.iter().all(|pattern| covers(pattern, host)), "{host}");
+            assert_eq!(table.covering(host), patterns.first(), "{host}");
+        }
+        assert!(!covers("*-cnn.com", "-cnn.com") && !covers("*nn.com", "nn.com"));
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Text {
         }
     }
 
+    /// A regex as its author wrote it, without the anchors of [`full`].
+    pub(super) fn written(regex: &Regex) -> &str {
+        let whole = regex.as_str();
+        whole.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(whole)
+    }
+
     /// Whether the condition holds of every path.
     pub(super) fn takes_every_path(&self) -> bool {
         match self {
@@ -75,10 +81,7 @@ impl fmt::Display for Text {
             Text::Prefix(text) => write!(f, "does not begin with {text:?}"),
             Text::PrefixIgnoringCase(text) => write!(f, "does not begin with {text:?} in any letter case"),
             Text::Regex(regex) => {
-                let whole = regex.as_str();
-                // As its author wrote it, without the anchors of `full`.
-                let written = whole.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(whole);
-                write!(f, "does not match the regex {written:?}")
+                write!(f, "does not match the regex {:?}", Text::written(regex))
             }
             Text::Present => f.write_str("is missing"),
         }

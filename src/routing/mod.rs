@@ -1,6 +1,6 @@
 //! Istio's networking resources, compiled: which cluster a call goes to.
 //!
-//! A sidecar sees a *scope*: the services and VirtualServices visible from its namespace. The gateway has one table for
+//! A sidecar sees a *scope*: the services and VirtualServices that its namespace and its Sidecar resource show it. The gateway has one table for
 //! each server port. Both are looked up by host first ([`HostTable`]), then route by route.
 
 mod act;
@@ -9,7 +9,9 @@ mod balance;
 mod chain;
 mod cluster;
 mod compile;
+mod credential;
 mod delegate;
+pub mod describe;
 mod destinations;
 mod hosts;
 mod index;
@@ -18,10 +20,13 @@ mod outbound;
 mod outlier;
 mod private;
 mod route;
+mod rules;
+mod scope;
 mod services;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod trouble;
 mod tunnel;
 
 use std::collections::HashMap;
@@ -37,13 +42,15 @@ use tunnel::{Servers, Tunnels};
 pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints};
-pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, Pem, ServerTls};
+pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
 pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
+pub use credential::Pem;
 pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
 pub use private::Private;
 pub use route::{Considered, RouteName};
+pub use scope::Scope;
 pub use services::exported;
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
@@ -51,8 +58,8 @@ pub use tunnel::{Carries, Original, Reached};
 /// Where calls go, from every place that a snapshot serves.
 #[derive(Debug, Default)]
 pub struct RouteTable {
-    /// One for each namespace that a sidecar listener stands in.
-    sidecars: Vec<Scope>,
+    /// One for each scope that a sidecar listener sees.
+    sidecars: Vec<SidecarTable>,
     /// By server port.
     gateways: HashMap<u16, HostTable<Routes>>,
     /// What is done with calls whose bytes are passed on unread, by server port.
@@ -63,25 +70,32 @@ pub struct RouteTable {
 
 /// What sidecars that see the same do with calls.
 #[derive(Debug, Default)]
-struct Scope {
-    hosts: HostTable<Arc<SidecarHost>>,
+struct SidecarTable {
+    hosts: HostTable<SidecarHost>,
     /// The same for calls whose bytes are passed on unread.
     tunnels: Tunnels,
     /// And for calls to hosts that nobody registered.
     unregistered: Unregistered,
 }
 
-impl Scope {
+impl SidecarTable {
+    /// The most specific host that has the port: each port has its own hosts (Istio's listeners).
     fn find(&self, call: &Call) -> Option<&PortRoutes> {
         let authority = call.authority();
-        let ports = &self.hosts.find(authority.host())?.0;
-        ports.iter().find(|(port, _)| *port == authority.port()).map(|(_, routes)| routes)
+        let (host, port) = (authority.host(), authority.port());
+        self.hosts.find(host)?.at(port).or_else(|| self.hosts.all_covering(host).find_map(|ports| ports.at(port)))
     }
 }
 
 /// What a sidecar does with calls to one host, by port: most hosts have one or two.
 #[derive(Debug, Default)]
-struct SidecarHost(Vec<(u16, PortRoutes)>);
+struct SidecarHost(Vec<(u16, Arc<PortRoutes>)>);
+
+impl SidecarHost {
+    fn at(&self, number: u16) -> Option<&PortRoutes> {
+        self.0.iter().find(|(port, _)| *port == number).map(|(_, routes)| &**routes)
+    }
+}
 
 /// What is done with calls to one host and port.
 #[derive(Debug)]
@@ -134,7 +148,7 @@ impl RouteTable {
 
     /// What sidecars of a scope can reach at the target of a tunnel.
     pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
-        let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope)?;
+        let SidecarTable { tunnels, unregistered, .. } = self.sidecars.get(scope)?;
         tunnels.reached(call).or_else(|| {
             let carries = unregistered.carries(call, tunnels)?;
             Some(Reached { carries, host: None })
@@ -146,7 +160,7 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::sidecar`], and what is wrong with its server name.
     pub fn tunnel_from_sidecar(&self, scope: usize, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        let Scope { tunnels, unregistered, .. } = self.sidecars.get(scope).ok_or(Failure::UnknownHost)?;
+        let SidecarTable { tunnels, unregistered, .. } = self.sidecars.get(scope).ok_or(Failure::UnknownHost)?;
         tunnels.find(call).or_else(|failure| match failure {
             // Whatever no route of TLS or TCP takes is as if nobody had registered it (Istio's rule).
             Failure::UnknownHost | Failure::NoRoute | Failure::Tunnel(TunnelFault::NoName) => {

@@ -57,6 +57,8 @@ pub(super) enum Unregistered {
     Refused,
     /// To where the caller wanted to go.
     Passed(Arc<Cluster>),
+    /// To a proxy that was named for them.
+    Sent(Result<Arc<Cluster>, Failure>),
 }
 
 impl Unregistered {
@@ -67,10 +69,23 @@ impl Unregistered {
         }
     }
 
+    /// Where calls are passed on to, if they are.
+    pub(super) fn cluster(&self) -> Option<&Arc<Cluster>> {
+        match self {
+            Unregistered::Refused => None,
+            Unregistered::Passed(cluster) => Some(cluster),
+            Unregistered::Sent(cluster) => cluster.as_ref().ok(),
+        }
+    }
+
     /// Where a call goes whose host is not among those of a scope. An address that is declared for a service is that
     /// service's, whose routes it must not go around.
     pub(super) fn find(&self, call: &Call, tunnels: &Tunnels) -> Result<&Arc<Cluster>, Failure> {
-        let Unregistered::Passed(cluster) = self else { return Err(Failure::UnknownHost) };
+        let cluster = match self {
+            Unregistered::Refused => return Err(Failure::UnknownHost),
+            Unregistered::Sent(cluster) => return cluster.as_ref().map_err(|failure| *failure),
+            Unregistered::Passed(cluster) => cluster,
+        };
         match address(call) {
             Some(address) if tunnels.declared_for(address, call.authority().port()).is_some() => {
                 Err(Failure::UnknownHost)
@@ -118,6 +133,8 @@ fn passthrough() -> Cluster {
         connect_timeout: CONNECT_TIMEOUT,
         limits: None,
         balance: Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0))),
+        registered_by: None,
+        rules: Vec::new(),
         original: Some(original),
     }
 }

@@ -36,11 +36,17 @@ pub(super) struct Health {
     until: AtomicI64,
     /// How often it was out, less the time that it has been well since.
     times_out: AtomicU32,
+    /// How often it was out in all.
+    ejections: AtomicU32,
 }
 
 impl Health {
     pub(super) fn busy(&self) -> u32 {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ejections(&self) -> u32 {
+        self.ejections.load(Ordering::Relaxed)
     }
 
     pub(super) fn enter(&self) {
@@ -122,6 +128,7 @@ impl Outlier {
         let times = before.saturating_sub(u32::try_from(well).unwrap_or(u32::MAX)) + 1;
         let time = self.base.saturating_mul(i64::from(times)).min(MAX_TIME_OUT.max(self.base));
         health.times_out.store(times, Ordering::Relaxed);
+        health.ejections.fetch_add(1, Ordering::Relaxed);
         health.until.store(now.saturating_add(time), Ordering::Relaxed);
         for counter in [&health.errors, &health.gateway_errors, &health.unreached] {
             counter.store(0, Ordering::Relaxed);

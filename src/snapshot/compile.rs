@@ -4,8 +4,10 @@ use crate::call::Reporter;
 use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::{DEPLOYMENT, DESTINATION_RULE, GATEWAY, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE};
-use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable};
+use crate::resource::kinds::{
+    DEPLOYMENT, DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+};
+use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, Scope};
 
 use super::{SidecarListener, Snapshot};
 
@@ -47,44 +49,46 @@ impl Compiler {
         let revision = view.revision()?;
         let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
-        let sidecars = sidecars(view, &self.listeners, &mut notes)?;
-        let routes = self.routes(view, &sidecars, gateway.as_ref())?;
+        let networking = networking(view)?;
+        let sidecars = sidecars(view, &self.listeners, &networking, &mut notes)?;
+        let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
+        let routes = networking.compile(&sidecars.scopes, self.outbound, &labels, &self.endpoints);
         let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         let sidecars = sidecars.listeners;
         Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
     }
+}
 
-    fn routes(
-        &self,
-        view: &dyn View,
-        sidecars: &Sidecars,
-        gateway: Option<&Workload>,
-    ) -> Result<RouteTable, LoadError> {
-        let mut networking = Networking::default();
-        load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
-        load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
-        load(view, &DESTINATION_RULE)?
-            .into_iter()
-            .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
-        load(view, &VIRTUAL_SERVICE)?
-            .into_iter()
-            .for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
-        load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
-        let namespaces: Vec<_> = sidecars.namespaces.iter().map(String::as_str).collect();
-        let labels = gateway.map(|workload| workload.labels.clone()).unwrap_or_default();
-        Ok(networking.compile(&namespaces, self.outbound, &labels, &self.endpoints))
-    }
+/// All that routes are made of.
+fn networking(view: &dyn View) -> Result<Networking, LoadError> {
+    let mut networking = Networking::default();
+    load(view, &WORKLOAD_ENTRY)?.iter().for_each(|(resource, spec)| networking.workload_entry(resource, spec));
+    load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
+    load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
+    load(view, &SECRET)?.iter().for_each(|(resource, spec)| networking.secret(resource, spec));
+    load(view, &DESTINATION_RULE)?
+        .into_iter()
+        .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
+    load(view, &SIDECAR)?.into_iter().for_each(|(resource, spec)| networking.sidecar_resource(&resource, spec));
+    load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
+    load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
+    Ok(networking)
 }
 
 struct Sidecars {
     listeners: Vec<SidecarListener>,
-    /// The namespaces that listeners stand in, each once: the scopes of the route table.
-    namespaces: Vec<String>,
+    /// What listeners see, each scope once.
+    scopes: Vec<Scope>,
 }
 
-fn sidecars(view: &dyn View, listeners: &[ListenerSpec], notes: &mut Vec<String>) -> Result<Sidecars, LoadError> {
-    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), namespaces: Vec::new() };
+fn sidecars(
+    view: &dyn View,
+    listeners: &[ListenerSpec],
+    networking: &Networking,
+    notes: &mut Vec<String>,
+) -> Result<Sidecars, LoadError> {
+    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), scopes: Vec::new() };
     for listener in listeners {
         let caller = match &listener.workload {
             None => None,
@@ -100,16 +104,18 @@ fn sidecars(view: &dyn View, listeners: &[ListenerSpec], notes: &mut Vec<String>
             }
         };
         let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
-        let scope = scope_of(&mut sidecars.namespaces, namespace);
+        let labels = caller.as_ref().map(|workload| &workload.labels);
+        let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
         let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
         sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid } });
     }
     Ok(sidecars)
 }
 
-fn scope_of(namespaces: &mut Vec<String>, namespace: &str) -> usize {
-    namespaces.iter().position(|known| known == namespace).unwrap_or_else(|| {
-        namespaces.push(namespace.to_owned());
-        namespaces.len() - 1
+/// The place of a scope among those known.
+fn place_of(scopes: &mut Vec<Scope>, scope: Scope) -> usize {
+    scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
+        scopes.push(scope);
+        scopes.len() - 1
     })
 }

@@ -1,5 +1,6 @@
 //! TLS that is originated: one client configuration for each set of settings, built once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,14 +9,17 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::call::TlsFault;
-use crate::routing::TlsSettings;
+use crate::routing::{Pem, TlsSettings};
 
 /// The name of HTTP/2 in a handshake (RFC 9113 §3.2).
 pub(super) const HTTP_2: &[u8] = b"h2";
+
+/// Most configurations that are kept.
+const MAX_BUILT: usize = 4_096;
 
 /// The client configurations of a process.
 #[derive(Debug)]
@@ -35,7 +39,8 @@ impl TlsConfigs {
     pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
         let roots = OnceLock::new();
         if let Some(path) = ca_file {
-            let store = read_roots(path).map_err(|why| format!("--ca-file {}: {why}", path.display()))?;
+            let read = std::fs::read(path).map_err(|error| error.to_string()).and_then(|text| roots_of(&text));
+            let store = read.map_err(|why| format!("--ca-file {}: {why}", path.display()))?;
             let _ = roots.set(Arc::new(store));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -54,6 +59,10 @@ impl TlsConfigs {
             return Ok(config.clone());
         }
         let config = Arc::new(self.build(settings).ok_or(TlsFault::Unusable)?);
+        // Of settings of long ago nobody asks; what is asked for again is built again.
+        if built.len() >= MAX_BUILT {
+            built.clear();
+        }
         built.insert(unnamed, config.clone());
         Ok(config)
     }
@@ -65,8 +74,10 @@ impl TlsConfigs {
         let mut config = match &settings.client_certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let chain = CertificateDer::pem_file_iter(certificate).ok()?.collect::<Result<Vec<_>, _>>().ok()?;
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).ok()?).ok()?
+                let chain =
+                    CertificateDer::pem_slice_iter(&text_of(certificate)?).collect::<Result<Vec<_>, _>>().ok()?;
+                // A key that is not the certificate's is refused here.
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&text_of(key)?).ok()?).ok()?
             }
         };
         if settings.multiplexed {
@@ -81,10 +92,16 @@ impl TlsConfigs {
             return Some(Arc::new(Verifier { accepted: Accepted::Everything, algorithms }));
         }
         let roots = match &settings.ca_certificates {
-            Some(file) => Arc::new(read_roots(Path::new(file)).ok()?),
+            Some(authorities) => Arc::new(roots_of(&text_of(authorities)?).ok()?),
             None => self.roots.get_or_init(|| Arc::new(system_roots())).clone(),
         };
-        let chain = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone()).build().ok()?;
+        let mut builder = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone());
+        if let Some(revoked) = &settings.revoked {
+            let lists = CertificateRevocationListDer::pem_slice_iter(&text_of(revoked)?).collect::<Result<Vec<_>, _>>();
+            // Of authorities without a list nothing is known to be revoked.
+            builder = builder.with_crls(lists.ok()?).allow_unknown_revocation_status();
+        }
+        let chain = builder.build().ok()?;
         if settings.subject_alt_names.is_empty() {
             return Some(chain);
         }
@@ -94,9 +111,16 @@ impl TlsConfigs {
     }
 }
 
-fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+fn text_of(pem: &Pem) -> Option<Cow<'_, [u8]>> {
+    match pem {
+        Pem::File(path) => std::fs::read(path).ok().map(Cow::Owned),
+        Pem::Secret(_, text) => text.as_deref().map(Cow::Borrowed),
+    }
+}
+
+fn roots_of(text: &[u8]) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
+    for certificate in CertificateDer::pem_slice_iter(text) {
         let certificate = certificate.map_err(|error| error.to_string())?;
         store.add(certificate).map_err(|error| error.to_string())?;
     }

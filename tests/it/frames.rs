@@ -146,9 +146,23 @@ impl Wire {
         wire
     }
 
+    /// The server's side of a connection: the preface is read, and empty settings are sent.
+    pub(crate) fn accepted(mut stream: TcpStream) -> Option<Self> {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).ok()?;
+        let mut wire = Self { stream };
+        wire.send(&frame(SETTINGS, 0, 0, &[]));
+        Some(wire)
+    }
+
     /// Sends bytes; whether the other side still takes them does not matter.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
+    }
+
+    /// Ends the connection.
+    pub(crate) fn close(&mut self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 
     /// The next frame; `None` where the connection has ended.

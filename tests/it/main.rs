@@ -2,6 +2,7 @@
 
 mod failures;
 mod frames;
+mod gateways;
 mod harness;
 mod raw;
 mod stage;
@@ -15,14 +16,17 @@ mod grpc;
 mod layering;
 mod logs;
 mod multiplexed;
+mod name_servers;
 mod names;
 mod outbound;
+mod origins;
 mod policy;
 mod policy_lists;
 mod policy_trace;
 mod policy_metrics;
 mod proxied;
 mod proxy;
+mod proxy_config;
 mod recovery;
 mod rfc9112;
 mod rfc9113;

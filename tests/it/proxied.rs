@@ -76,6 +76,13 @@ impl Proxied {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
+    /// Its listener for the gateway's servers on a port.
+    pub(crate) fn gateway(&self, port: u16) -> SocketAddr {
+        let start = format!("its servers on port {port} on ");
+        let found = self.said.lines().find_map(|line| line.trim().strip_prefix(&start));
+        found.expect("it names its listeners").parse().expect("an address")
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -268,6 +275,21 @@ impl Client {
         let mut body = vec![0; length?];
         self.stream.read_exact(&mut body).ok()?;
         head.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// The answer, if one begins to arrive in this time.
+    pub(crate) fn arrived(&mut self, patience: Duration) -> Option<Answer> {
+        self.stream.get_ref().set_read_timeout(Some(patience)).expect("a socket");
+        let there = self.stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE)).expect("a socket");
+        there.then(|| self.read())
+    }
+
+    /// All that comes until the proxy closes, and whether it closes in good order.
+    pub(crate) fn rest(&mut self) -> (String, bool) {
+        let mut rest = Vec::new();
+        let ended = self.stream.read_to_end(&mut rest).is_ok();
+        (String::from_utf8_lossy(&rest).into_owned(), ended)
     }
 
     /// Whether the proxy closes without another byte.

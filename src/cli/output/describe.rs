@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::cell::{visible, width};
 use super::go;
+use crate::analysis::Visible;
 use crate::diagnostic::Problems;
 use crate::policy::feed::shown_url;
 use crate::registry::merge::LAST_APPLIED;
@@ -95,6 +96,18 @@ impl Description {
         for problem in problems {
             let help = problem.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
             self.plain(&visible(&format!("  {problem}{help}")));
+        }
+    }
+
+    /// Says what policies see of calls, a line a port and way.
+    pub(crate) fn visible(&mut self, ports: &[Visible]) {
+        if ports.is_empty() {
+            return;
+        }
+        self.heading(0, "Visible to Policy");
+        for Visible { host, port, callers, sees, way } in ports {
+            let callers = if callers.is_empty() { String::new() } else { format!(" (from {})", callers.join(", ")) };
+            self.pair(1, &format!("{host}:{port}"), &format!("{way}: {}{callers}", sees.words()));
         }
     }
 

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::get::no_kind;
 use super::proxy::in_force;
+use crate::analysis::{Visible, visible};
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -15,7 +16,7 @@ use crate::node::api::FeedStatus;
 use crate::policy::{full_name, handler_name};
 use crate::registry::{self, View};
 use crate::resource::Resource;
-use crate::resource::kinds::{HANDLER, LISTCHECKER, RULE};
+use crate::resource::kinds::{HANDLER, LISTCHECKER, RULE, SERVICE_ENTRY};
 use crate::snapshot::admission::Reviewer;
 
 const EXAMPLES: &str = "Examples:
@@ -59,6 +60,7 @@ impl Arguments {
                 context.out.write_all(b"\n\n").map_err(Failure::from)?;
             }
             let mut description = describe(resource);
+            description.visible(&seen(resource, &registry));
             for (node, list) in lists_of(resource, context)? {
                 description.pair(0, "Feed", &format!("{} (proxy {node})", in_force(&list)));
             }
@@ -74,6 +76,11 @@ impl Arguments {
         }
         found.failures().into_outcome()
     }
+}
+
+/// What policies see of the calls to a ServiceEntry's hosts; nothing where something does not compile, which is said of it.
+fn seen(resource: &Resource, view: &dyn View) -> Vec<Visible> {
+    if *resource.kind == SERVICE_ENTRY { visible(view, resource).unwrap_or_default() } else { Vec::new() }
 }
 
 /// The list that a handler fetches, as each proxy has it that runs on the state directory.

@@ -43,6 +43,7 @@ verbs! {
     validate Validate
     analyze Analyze
     proxy Proxy
+    proxy_config ProxyConfig
     demo Demo
     eval Eval
     api_resources ApiResources

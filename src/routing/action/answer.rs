@@ -88,6 +88,14 @@ impl Reply {
         Some(Reply::Fixed { status: u16::try_from(spec.status).ok()?, body })
     }
 
+    /// `redirect 301` or `direct response 503`.
+    pub(in super::super) fn in_words(&self) -> String {
+        match self {
+            Reply::Redirect(redirect) => format!("redirect {}", redirect.status),
+            Reply::Fixed { status, .. } => format!("direct response {status}"),
+        }
+    }
+
     /// The answer to a call that came by `scheme` and met a condition.
     ///
     /// # Errors

@@ -9,10 +9,12 @@ use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
 
 use super::super::destinations::Destinations;
 use super::super::hosts::{HostTable, covers, qualify};
-use super::super::services::{self, Bytes, Service};
+use super::super::scope::Sight;
+use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
 use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
-use super::{Declared, Gateway, Networking, Place, exported, is_bound, names, names_place, serve};
+use super::sidecars::names;
+use super::{Declared, Gateway, Networking, Place, exported, is_bound, names_place, serve};
 
 /// What `tls` and `tcp` matches have in common.
 struct Entry<'a> {
@@ -53,24 +55,27 @@ impl<'a> Bound<'a> {
 }
 
 impl Networking {
-    /// What sidecars of a namespace do with tunnels; `http` are hosts and ports that only a VirtualService knows.
+    /// What sidecars of a scope do with tunnels; `http` are hosts and ports that only a VirtualService knows.
     pub(super) fn sidecar_tunnels(
         &self,
-        namespace: &str,
+        sight: Sight<'_>,
         services: &HostTable<Service>,
         http: impl Iterator<Item = (String, u16)>,
         destinations: &mut Destinations<'_>,
     ) -> Tunnels {
+        let namespace = &destinations.scope.namespace;
         let bound = self.bound_tunnels(namespace);
         let mut tunnels = Tunnels::default();
         for service in services.values() {
-            for port in &service.ports {
-                let compiled = match port.bytes {
-                    None if port.http => Port::Http,
-                    None => continue,
-                    Some(bytes) => {
-                        let routes =
-                            sidecar_routes(&bound.of(&service.host), service, port.number, bytes, destinations);
+            let seen = |port: u16| sight.has_service(&service.host, &service.namespace, port);
+            for port in service.ports.iter().filter(|port| seen(port.number)) {
+                let compiled = match port.protocol {
+                    Protocol::Other => continue,
+                    Protocol::Http { .. } => Port::Http,
+                    Protocol::Bytes(bytes) => {
+                        let mut bound = bound.of(&service.host);
+                        bound.retain(|one| sight.has_virtual_service(&one.spec.hosts, &one.namespace, port.number));
+                        let routes = sidecar_routes(&bound, service, port.number, bytes, destinations);
                         let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
                         Port::Bytes { tls: bytes == Bytes::Tls, routes, service }
                     }
@@ -159,7 +164,7 @@ enum Inside {
 /// What goes through a server unread, if anything.
 fn inside(server: &Server) -> Option<Inside> {
     let protocol = server.port.as_ref().map(|port| port.protocol.as_str()).unwrap_or_default();
-    let bytes = services::bytes(protocol)?;
+    let Some(Protocol::Bytes(bytes)) = services::protocol(protocol) else { return None };
     let mode = server.tls.as_ref().map(|tls| tls.mode).unwrap_or_default();
     match (bytes, mode) {
         (Bytes::Tcp, _) => Some(Inside::Tcp),

@@ -1,0 +1,107 @@
+//! What a proxy has compiled, row by row: the part of the admin endpoint that `proxy-config` asks.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::routing::describe::{self, Place};
+use crate::snapshot::Snapshot;
+
+use super::api::{Listener, MAX_ROWS, Row, Rows, Section};
+
+/// The gateway's name among the proxies of a node.
+const GATEWAY: &str = "istio-egressgateway.istio-system";
+
+/// Where sidecars hand calls to a gateway of the same process.
+const INTERNAL: &str = "internal";
+
+/// A node's snapshot with the names of those whom it plays.
+pub(super) struct Compiled<'a> {
+    pub(super) node: &'a str,
+    pub(super) snapshot: &'a Snapshot,
+    /// The sidecar listeners, in the snapshot's order: address, and `WORKLOAD.NAMESPACE` if it stands for one.
+    pub(super) listeners: Vec<(SocketAddr, Option<String>)>,
+    /// In microseconds since 1970.
+    pub(super) now: i64,
+}
+
+/// One sidecar, or the gateway.
+struct Proxy {
+    name: String,
+    place: Place,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Compiled<'_> {
+    /// A section as JSON.
+    pub(super) fn section(&self, section: Section) -> serde_json::Result<Vec<u8>> {
+        let routes = &self.snapshot.routes;
+        match section {
+            Section::Listeners => self.rows(listeners(self.snapshot)),
+            Section::Routes => self.rows(|proxy| routes.routes(proxy.place)),
+            Section::Clusters => self.rows(|proxy| routes.clusters(proxy.place)),
+            Section::Endpoints => self.rows(|proxy| routes.endpoints(proxy.place, self.now)),
+        }
+    }
+
+    fn rows<T: Serialize>(&self, of: impl Fn(&Proxy) -> Vec<T>) -> serde_json::Result<Vec<u8>> {
+        let proxies = self.proxies();
+        let mut rows = Vec::new();
+        for proxy in &proxies {
+            rows.extend(of(proxy).into_iter().map(|row| Row { proxy: proxy.name.clone(), row }));
+        }
+        let left_out = rows.len().saturating_sub(MAX_ROWS);
+        rows.truncate(MAX_ROWS);
+        let proxies = proxies.into_iter().map(|proxy| proxy.name).collect();
+        serde_json::to_vec(&Rows { node: self.node.to_owned(), proxies, rows, left_out })
+    }
+
+    /// Who is played, each once: a workload may have several listeners.
+    fn proxies(&self) -> Vec<Proxy> {
+        let mut proxies: Vec<Proxy> = Vec::new();
+        for (position, (address, workload)) in self.listeners.iter().enumerate() {
+            let name = workload.clone().unwrap_or_else(|| "unknown.default".to_owned());
+            match proxies.iter_mut().find(|known| known.name == name) {
+                Some(known) => known.addresses.push(*address),
+                None => {
+                    let place = Place::Sidecar(self.snapshot.scope(position));
+                    proxies.push(Proxy { name, place, addresses: vec![*address] });
+                }
+            }
+        }
+        proxies.push(Proxy { name: GATEWAY.to_owned(), place: Place::Gateway, addresses: Vec::new() });
+        proxies
+    }
+}
+
+/// The listeners of a proxy: at each address of a sidecar the same.
+fn listeners(snapshot: &Snapshot) -> impl Fn(&Proxy) -> Vec<Listener> + '_ {
+    |proxy| {
+        let compiled = snapshot.routes.listeners(proxy.place);
+        let of_gateway = compiled.iter().filter(|_| proxy.place == Place::Gateway).map(|one| Listener {
+            address: INTERNAL.to_owned(),
+            port: one.port.unwrap_or_default(),
+            called_port: None,
+            matches: one.matches.clone(),
+            destination: one.destination.clone(),
+        });
+        let of_sidecar = proxy.addresses.iter().flat_map(|address| {
+            compiled.iter().map(|one| Listener {
+                address: address.ip().to_string(),
+                port: address.port(),
+                called_port: one.port,
+                matches: called(one),
+                destination: one.destination.clone(),
+            })
+        });
+        of_gateway.chain(of_sidecar).collect()
+    }
+}
+
+fn called(listener: &describe::Listener) -> String {
+    match (listener.port, listener.matches.as_str()) {
+        (None, matches) => matches.to_owned(),
+        (Some(port), "ALL") => format!("Port: {port}"),
+        (Some(port), matches) => format!("Port: {port}; {matches}"),
+    }
+}

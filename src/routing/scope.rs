@@ -1,0 +1,229 @@
+//! What a proxy sees of the mesh, as its Sidecar resource and its place say.
+
+use crate::resource::Labels;
+use crate::resource::kinds::sidecar::{EgressListener, OutboundTrafficPolicy, Sidecar};
+
+use super::hosts::{covers, qualify};
+use super::services::has_labels;
+
+/// What decides what a proxy sees: proxies of equal scope see the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scope {
+    pub(super) namespace: String,
+    /// The place of the Sidecar that applies.
+    pub(super) sidecar: Option<usize>,
+    /// The places of the DestinationRules that select the workload.
+    pub(super) rules: Vec<usize>,
+}
+
+/// A Sidecar with where it was declared.
+#[derive(Debug)]
+pub(super) struct SidecarRule {
+    pub(super) namespace: String,
+    selector: Option<Labels>,
+    egress: Vec<Egress>,
+    /// What becomes of calls to hosts that nobody registered, if it says.
+    pub(super) unregistered: Option<OutboundTrafficPolicy>,
+}
+
+impl SidecarRule {
+    pub(super) fn new(namespace: &str, spec: Sidecar) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            selector: spec.workload_selector.map(|selector| selector.labels),
+            egress: spec.egress.iter().map(|listener| Egress::new(listener, namespace)).collect(),
+            unregistered: spec.outbound_traffic_policy,
+        }
+    }
+}
+
+/// The place of the Sidecar that applies to a workload: one that selects it, else its namespace's, else the mesh's; of
+/// equals the oldest. Of an unknown workload no labels are known, so that none selects it.
+pub(super) fn applying(rules: &[SidecarRule], namespace: &str, labels: Option<&Labels>, root: &str) -> Option<usize> {
+    let selects = |rule: &SidecarRule| {
+        let wanted = rule.selector.as_ref();
+        rule.namespace == namespace && wanted.zip(labels).is_some_and(|(wanted, labels)| has_labels(labels, wanted))
+    };
+    let of = |wanted: &str, rule: &SidecarRule| rule.namespace == wanted && rule.selector.is_none();
+    let find = |holds: &dyn Fn(&SidecarRule) -> bool| rules.iter().position(holds);
+    find(&selects).or_else(|| find(&|rule| of(namespace, rule))).or_else(|| find(&|rule| of(root, rule)))
+}
+
+/// A listener for calls that go out, with what is seen there.
+#[derive(Debug)]
+pub(super) struct Egress {
+    /// The only port that it takes; all that no other one takes where there is none.
+    port: Option<u16>,
+    imports: Vec<Import>,
+}
+
+/// Hosts that are seen, or are not.
+#[derive(Debug)]
+struct Import {
+    excluded: bool,
+    /// Of resources in this namespace; in any, if none is given.
+    namespace: Option<String>,
+    host: String,
+}
+
+impl Egress {
+    fn new(listener: &EgressListener, own: &str) -> Self {
+        let port = listener.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).filter(|port| *port > 0);
+        Self { port, imports: listener.hosts.iter().filter_map(|host| Import::new(host, own)).collect() }
+    }
+
+    /// Whether a service is seen.
+    pub(super) fn has_service(&self, host: &str, namespace: &str) -> bool {
+        let covering = |excluded| self.of(namespace, excluded).any(|import| covers(&import.host, host));
+        covering(false) && !covering(true)
+    }
+
+    /// Whether a VirtualService is seen: one of its hosts has calls in common with one that is.
+    pub(super) fn has_virtual_service(&self, hosts: &[String], namespace: &str) -> bool {
+        hosts.iter().map(|host| qualify(host, namespace)).any(|host| {
+            let seen =
+                self.of(namespace, false).any(|import| covers(&import.host, &host) || covers(&host, &import.host));
+            seen && !self.of(namespace, true).any(|import| covers(&import.host, &host))
+        })
+    }
+
+    fn of(&self, namespace: &str, excluded: bool) -> impl Iterator<Item = &Import> {
+        let of_namespace = move |import: &&Import| import.namespace.as_ref().is_none_or(|own| own == namespace);
+        self.imports.iter().filter(move |import| import.excluded == excluded).filter(of_namespace)
+    }
+}
+
+impl Import {
+    /// `None` for `~/…`: nothing.
+    fn new(written: &str, own: &str) -> Option<Self> {
+        let (namespace, host) = written.split_once('/')?;
+        let (excluded, namespace) = match namespace.strip_prefix('~') {
+            Some("") => return None,
+            Some(namespace) => (true, namespace),
+            None => (false, namespace),
+        };
+        let namespace = match namespace {
+            "*" => None,
+            "." => Some(own.to_owned()),
+            namespace => Some(namespace.to_owned()),
+        };
+        Some(Self { excluded, namespace, host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase() })
+    }
+}
+
+/// The listeners of a Sidecar; without one, or one that lists none, everything is seen on every port.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'r>(&'r [Egress]);
+
+impl<'r> Sight<'r> {
+    pub(super) fn new(sidecar: Option<&'r SidecarRule>) -> Self {
+        Self(sidecar.map_or(&[], |sidecar| &sidecar.egress))
+    }
+
+    /// Everything that is seen together: that of one listener, or all (`None`).
+    pub(super) fn listeners(self) -> impl Iterator<Item = Option<&'r Egress>> {
+        let all = self.0.is_empty().then_some(None);
+        all.into_iter().chain(self.0.iter().map(Some))
+    }
+
+    /// Whether a listener, one of [`Sight::listeners`], takes calls to a port.
+    pub(super) fn takes(self, listener: Option<&Egress>, port: u16) -> bool {
+        let Some(listener) = listener else { return true };
+        match listener.port {
+            Some(own) => own == port,
+            None => !self.0.iter().any(|other| other.port == Some(port)),
+        }
+    }
+
+    /// Whether a service is seen on a port.
+    pub(super) fn has_service(self, host: &str, namespace: &str, port: u16) -> bool {
+        self.at(port, |listener| listener.has_service(host, namespace))
+    }
+
+    /// Whether a VirtualService is seen on a port.
+    pub(super) fn has_virtual_service(self, hosts: &[String], namespace: &str, port: u16) -> bool {
+        self.at(port, |listener| listener.has_virtual_service(hosts, namespace))
+    }
+
+    fn at(self, port: u16, sees: impl Fn(&Egress) -> bool) -> bool {
+        let mut taking = self.listeners().filter(|listener| self.takes(*listener, port));
+        taking.any(|listener| listener.is_none_or(&sees))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::kinds::service_entry::WorkloadSelector;
+
+    fn rule(namespace: &str, selector: Option<&[(&str, &str)]>) -> SidecarRule {
+        let labels =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let workload_selector = selector.map(|pairs| WorkloadSelector { labels: labels(pairs) });
+        SidecarRule::new(namespace, Sidecar { workload_selector, ..Sidecar::default() })
+    }
+
+    #[test]
+    fn the_oldest_that_selects_then_the_namespaces_then_the_meshs() {
+        let rules = [
+            rule("istio-system", None),
+            rule("default", None),
+            rule("default", Some(&[("app", "sleep")])),
+            rule("default", Some(&[("app", "sleep"), ("v", "1")])),
+            rule("istio-system", Some(&[("app", "other")])),
+        ];
+        let labels: Labels = [("app".to_owned(), "sleep".to_owned()), ("v".to_owned(), "1".to_owned())].into();
+        let other: Labels = [("app".to_owned(), "other".to_owned())].into();
+        let of = |namespace, labels| applying(&rules, namespace, labels, "istio-system");
+        assert_eq!(of("default", Some(&labels)), Some(2));
+        assert_eq!(of("default", Some(&other)), Some(1));
+        assert_eq!(of("default", None), Some(1));
+        assert_eq!(of("elsewhere", Some(&labels)), Some(0));
+        assert_eq!(applying(&rules[1..], "elsewhere", Some(&labels), "istio-system"), None);
+    }
+
+    fn egress(hosts: &[&str]) -> Egress {
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Egress::new(&EgressListener { hosts, ..EgressListener::default() }, "own")
+    }
+
+    #[test]
+    fn hosts_are_seen_by_namespace_and_name_and_left_out_by_tilde() {
+        for (hosts, host, namespace, seen) in [
+            (&["*/*"][..], "a.example", "x", true),
+            (&["./*"], "a.example", "own", true),
+            (&["./*"], "a.example", "x", false),
+            (&["x/*.example"], "a.example", "x", true),
+            (&["x/*.example"], "example", "x", false),
+            (&["x/a.example"], "b.example", "x", false),
+            (&["*/*", "~x/a.example"], "a.example", "x", false),
+            (&["*/*", "~x/a.example"], "a.example", "own", true),
+            (&["*/*", "~./*.example"], "a.example", "own", false),
+            (&["~/*"], "a.example", "own", false),
+            (&["*/a.example"], "*.example", "x", false),
+        ] {
+            assert_eq!(egress(hosts).has_service(host, namespace), seen, "{hosts:?} {namespace}/{host}");
+        }
+    }
+
+    #[test]
+    fn a_virtual_service_is_seen_where_it_has_calls_in_common() {
+        let listener = egress(&["x/a.example"]);
+        let sees = |host: &str, namespace: &str| listener.has_virtual_service(&[host.to_owned()], namespace);
+        assert!(sees("a.example", "x") && sees("*.example", "x"));
+        assert!(!sees("b.example", "x") && !sees("a.example", "own"));
+    }
+
+    #[test]
+    fn a_listener_with_a_port_takes_that_port_from_the_others() {
+        let mut with_port = egress(&["*/a.example"]);
+        with_port.port = Some(8080);
+        let both = [with_port, egress(&["*/b.example"])];
+        let sight = Sight(&both);
+        let sees = |host: &str, port| sight.has_service(host, "x", port);
+        assert!(sees("a.example", 8080) && !sees("b.example", 8080));
+        assert!(!sees("a.example", 80) && sees("b.example", 80));
+        assert!(!Sight(&both[..1]).has_service("a.example", "x", 80), "no listener is there for the port");
+        assert!(Sight(&[]).has_service("a.example", "x", 80));
+    }
+}
