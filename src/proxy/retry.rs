@@ -78,7 +78,7 @@ impl<'s> Patience<'s> {
             if let Some(number) = self.inner.next() {
                 return Some(Again { pause: self.inner.retries.pause(number, chance.wrapping_add(u64::from(number))) });
             }
-            self.used_up = true;
+            self.used_up = self.inner.retries.attempts > 0;
         }
         let none = HeaderMap::new();
         let seen_outside = match tried {
@@ -87,7 +87,7 @@ impl<'s> Patience<'s> {
         };
         let outer = self.outer.as_mut().filter(|outer| outer.retries.wants_again(seen_outside))?;
         let Some(number) = outer.next() else {
-            self.used_up = true;
+            self.used_up |= outer.retries.attempts > 0;
             return None;
         };
         // The gateway sees a new call.
