@@ -63,16 +63,13 @@ const HALF_AN_ANSWER: &[Broken] = &[
 fn breaking(answers: &'static [Broken]) -> SocketAddr {
     serving(move |stream| {
         let mut reader = BufReader::new(stream);
-        while let Some(message) = read_message(&mut reader) {
-            let number: usize =
-                message.head[5..].split(' ').next().and_then(|path| path.parse().ok()).expect("a number");
-            let (answer, end, ..) = answers[number];
-            let stream = reader.get_mut();
-            let _ = stream.write_all(answer.as_bytes());
-            if let End::Reset = end {
-                let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
-            }
-            return;
+        let Some(message) = read_message(&mut reader) else { return };
+        let number: usize = message.head[5..].split(' ').next().and_then(|path| path.parse().ok()).expect("a number");
+        let (answer, end, ..) = answers[number];
+        let stream = reader.get_mut();
+        let _ = stream.write_all(answer.as_bytes());
+        if let End::Reset = end {
+            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
         }
     })
 }
