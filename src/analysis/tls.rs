@@ -9,9 +9,7 @@ use crate::resource::kinds::secret::Secret;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::routing::{GATEWAY_NAMESPACE, covers, qualify};
 
-use super::code::{
-    FOREIGN_SNI, NOT_FOUND, PORT_REPLACES, RULES_OF_ONE_HOST, SNI_WITHOUT_NAMES,
-};
+use super::code::{FOREIGN_SNI, NOT_FOUND, PORT_REPLACES, RULES_OF_ONE_HOST, SNI_WITHOUT_NAMES};
 use super::destinations::targets;
 use super::model::Item;
 use super::{Findings, Model};
