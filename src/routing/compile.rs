@@ -28,7 +28,7 @@ use super::credential::Secrets;
 use super::delegate;
 use super::destinations::Destinations;
 use super::hosts::{HostTable, covers, qualify};
-use super::matching::{Match, Text};
+use super::matching::{Match, Part, PseudoHeader, Text};
 use super::outbound::OutboundPolicy;
 use super::route::{Route, RouteName, Routes};
 use super::rules::HostRules;
@@ -47,6 +47,8 @@ pub struct Networking {
     pub(super) secrets: Secrets,
     sidecars: Vec<SidecarRule>,
     virtual_services: Vec<Declared<VirtualService>>,
+    /// The labels by which they tell callers apart.
+    source_labels: BTreeSet<String>,
     gateways: Vec<Declared<Gateway>>,
 }
 
@@ -78,12 +80,14 @@ struct Spot<'a> {
     place: Place<'a>,
     port: u16,
     scheme: &'static str,
+    /// Whose proxy stands there: what `sourceLabels` and `sourceNamespace` are compared with.
+    source: &'a Scope,
 }
 
-impl Spot<'_> {
-    /// A port of all sidecars, to whom workloads speak plain text.
-    fn mesh(port: u16) -> Self {
-        Self { place: Place::Mesh, port, scheme: "http" }
+impl<'a> Spot<'a> {
+    /// A port of the sidecars of a scope, to whom workloads speak plain text.
+    fn mesh(port: u16, source: &'a Scope) -> Self {
+        Self { place: Place::Mesh, port, scheme: "http", source }
     }
 }
 
@@ -120,6 +124,10 @@ impl Networking {
 
     /// Adds a VirtualService.
     pub fn virtual_service(&mut self, resource: &Resource, spec: VirtualService) {
+        let http = spec.http.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+        let tls = spec.tls.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+        let tcp = spec.tcp.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+        self.source_labels.extend(http.chain(tls).chain(tcp).flat_map(|labels| labels.keys().cloned()));
         self.virtual_services.push(Declared::new(resource, spec));
     }
 
@@ -132,9 +140,16 @@ impl Networking {
     pub fn scope(&self, namespace: &str, labels: Option<&Labels>) -> Scope {
         Scope {
             namespace: namespace.to_owned(),
+            labels: labels.map(|labels| self.told_apart_by(labels)),
             sidecar: scope::applying(&self.sidecars, namespace, labels, GATEWAY_NAMESPACE),
             rules: labels.map(|labels| self.rules.selecting(namespace, labels)).unwrap_or_default(),
         }
+    }
+
+    /// The labels that VirtualServices look at.
+    fn told_apart_by(&self, labels: &Labels) -> Labels {
+        let known = labels.iter().filter(|(key, _)| self.source_labels.contains(*key));
+        known.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// The table for sidecars of some scopes, in their order, and for the gateway with these labels.
@@ -169,7 +184,8 @@ impl Networking {
                 };
                 let hosts = table.entry(port).or_default();
                 let scheme = if ends_tls(server) { "https" } else { "http" };
-                let spot = Spot { place: Place::Gateway(&gateway.namespace, &gateway.name), port, scheme };
+                let place = Place::Gateway(&gateway.namespace, &gateway.name);
+                let spot = Spot { place, port, scheme, source: &scope };
                 self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
                 if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && scheme == "http" {
                     redirect(&server.hosts, hosts);
@@ -382,9 +398,17 @@ fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Mat
             Place::Gateway(..) => "its match names other gateways",
         });
     }
-    let mut here = at_place.filter(|entry| entry.port == 0 || entry.port == u32::from(port)).peekable();
-    if here.peek().is_none() {
+    let mut at_port = at_place.filter(|entry| entry.port == 0 || entry.port == u32::from(port)).peekable();
+    if at_port.peek().is_none() {
         return Err("its match names another port");
+    }
+    // With gateways named, Istio looks at the source no more.
+    let of_source = |entry: &&HttpMatch| {
+        !entry.gateways.is_empty() || spot.source.is_source(&entry.source_labels, &entry.source_namespace)
+    };
+    let mut here = at_port.filter(of_source).peekable();
+    if here.peek().is_none() {
+        return Err("its match names other labels or another namespace than the proxy's workload has");
     }
     // A condition that cannot be compiled was refused when it was created; should one come up all the same, its entry
     // must not match more than was written, so it matches nothing.
@@ -394,8 +418,8 @@ fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Mat
 
 fn condition(entry: &HttpMatch) -> Option<Match> {
     let ignore_case = entry.ignore_uri_case;
-    // With gateways named, Istio looks at the source no more.
-    let source = entry.gateways.is_empty();
+    let mut pseudo_headers = pseudo_headers(&entry.headers, true)?;
+    pseudo_headers.extend(self::pseudo_headers(&entry.without_headers, false)?);
     Some(Match {
         uri: text(entry.uri.as_ref(), ignore_case)?,
         scheme: text(entry.scheme.as_ref(), false)?,
@@ -408,13 +432,20 @@ fn condition(entry: &HttpMatch) -> Option<Match> {
             .iter()
             .map(|(name, condition)| Some((name.clone(), present_or(condition.as_ref())?)))
             .collect::<Option<_>>()?,
-        source_labels: if source { entry.source_labels.clone() } else { Labels::new() },
-        source_namespace: (source && !entry.source_namespace.is_empty()).then(|| entry.source_namespace.clone()),
+        pseudo_headers,
     })
 }
 
-fn headers(conditions: &BTreeMap<String, Option<StringMatch>>) -> Option<Vec<(HeaderName, Text)>> {
-    conditions.iter().map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
+type HeaderConditions = BTreeMap<String, Option<StringMatch>>;
+
+fn headers(conditions: &HeaderConditions) -> Option<Vec<(HeaderName, Text)>> {
+    let plain = conditions.iter().filter(|(name, _)| Part::of(name).is_none());
+    plain.map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
+}
+
+fn pseudo_headers(conditions: &HeaderConditions, wanted: bool) -> Option<Vec<PseudoHeader>> {
+    let parts = conditions.iter().filter_map(|(name, condition)| Some((Part::of(name)?, condition)));
+    parts.map(|(part, text)| Some(PseudoHeader { part, text: present_or(text.as_ref())?, wanted })).collect()
 }
 
 /// `None` if it cannot be compiled, `Some(None)` if there is no condition.

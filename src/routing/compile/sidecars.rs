@@ -61,7 +61,7 @@ impl Networking {
                 let ports = beside.get(&(&raw const declared.spec)).cloned();
                 let ports = ports.unwrap_or_else(|| [HTTP_PORT].into()).into_iter();
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
-                    let routes = self.routes(declared, Spot::mesh(port), &mut destinations);
+                    let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);
                     if !routes.here.is_empty() {
                         found
                             .entry(host.clone())
@@ -144,7 +144,8 @@ impl Networking {
         routed: Option<&Declared<VirtualService>>,
         destinations: &mut Destinations<'_>,
     ) -> PortRoutes {
-        let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port), destinations));
+        let source = destinations.scope;
+        let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port, source), destinations));
         match routes.filter(|routes| !routes.here.is_empty()) {
             Some(routes) => PortRoutes::Routes(routes.sealed()),
             None => PortRoutes::Service(destinations.cluster(&service.host, Some(port), port, "")),
