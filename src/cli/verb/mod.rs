@@ -15,6 +15,7 @@ mod get;
 mod logs;
 mod proxy;
 mod proxy_config;
+mod proxy_status;
 mod replace;
 mod trace;
 mod validate;
