@@ -320,6 +320,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;proxy;start'= {
             cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
+            cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'

@@ -59,6 +59,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let config = NodeConfig {
         name: "memory".into(),
         listeners: vec![ListenerConfig { address: "127.0.0.1:0".parse().expect("an address"), workload: None }],
+        gateway_listeners: Vec::new(),
         metrics_listen: None,
         workers: 1,
         overrides: Vec::new(),

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::FieldPath;
-use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, MESH, VirtualService};
+use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, MESH, VirtualService, asks_no_more};
 use crate::routing::{covers, qualify};
 
 use super::code::{DOUBLE_SLASH, MERGED_AT_GATEWAY, NEVER_INJECTED, OTHER_PROTOCOL, REFUSES_TOO_LATE};
 use super::model::{Item, gateway_named, is_mesh};
-use super::virtual_services::asks_no_more;
 use super::{Findings, Model};
 
 pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {

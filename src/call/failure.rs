@@ -24,6 +24,8 @@ pub enum Failure {
     NestedConnect,
     /// What was sent through a tunnel is not what it was opened for.
     Tunnel(TunnelFault),
+    /// A gateway's server did not take the connection.
+    Server(ServerFault),
     /// No ServiceEntry or VirtualService knows the host and port.
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
@@ -82,6 +84,32 @@ pub enum TlsFault {
     Handshake,
 }
 
+/// Why a gateway's server did not take a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerFault {
+    /// No server of the port is for what was asked.
+    NoServer,
+    /// Its certificate or key, or the authorities that callers' certificates must come from, are not there or cannot be
+    /// read.
+    Unusable,
+    /// Its certificate and its key do not belong together.
+    OtherKey,
+    /// Its certificate is past its end or before its start.
+    Expired,
+    /// It is to show the mesh's certificate, and there is none.
+    Mesh,
+    /// The caller showed no certificate.
+    NoCallerCertificate,
+    /// The caller's certificate is past its end or before its start.
+    CallerExpired,
+    /// The caller's certificate is not issued by an authority that the server trusts.
+    CallerUnknown,
+    /// The caller's certificate is none of those that the server wants.
+    CallerOther,
+    /// No TLS that both sides speak, or none in time.
+    Handshake,
+}
+
 /// Why a tunnel was not carried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TunnelFault {
@@ -126,6 +154,36 @@ impl TunnelFault {
     }
 }
 
+impl ServerFault {
+    fn reason(self) -> &'static str {
+        match self {
+            ServerFault::NoServer => "no server of the Gateway's port is for this",
+            ServerFault::Unusable => "the server's certificate, key or authorities are not there or cannot be read",
+            ServerFault::OtherKey => "the server's certificate and key do not belong together",
+            ServerFault::Expired => "the server's certificate has expired or is not valid yet",
+            ServerFault::Mesh => "the server is to show the mesh's certificate (ISTIO_MUTUAL), and there is none",
+            ServerFault::NoCallerCertificate => "the caller showed no certificate, and the server asks for one",
+            ServerFault::CallerExpired => "the caller's certificate has expired or is not valid yet",
+            ServerFault::CallerUnknown => {
+                "the caller's certificate is not issued by an authority that the server trusts"
+            }
+            ServerFault::CallerOther => "the caller's certificate is none of those that the server wants",
+            ServerFault::Handshake => "TLS with the caller failed: none that both sides speak, or none in time",
+        }
+    }
+
+    fn is_callers(self) -> bool {
+        matches!(
+            self,
+            ServerFault::NoCallerCertificate
+                | ServerFault::CallerExpired
+                | ServerFault::CallerUnknown
+                | ServerFault::CallerOther
+                | ServerFault::Handshake
+        )
+    }
+}
+
 impl TlsFault {
     fn reason(self) -> &'static str {
         match self {
@@ -154,11 +212,13 @@ impl Failure {
             Failure::PrivateAddress => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
-            Failure::NoRoute => 404,
+            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => 404,
+            Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
-            Failure::NoCluster
+            Failure::Server(_)
+            | Failure::NoCluster
             | Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed
@@ -181,7 +241,9 @@ impl Failure {
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
             Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
-            Failure::NoRoute => "NR",
+            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
+            Failure::Server(fault) if fault.is_callers() => "DPE",
+            Failure::Server(_) => "-",
             Failure::NoCluster => "NC",
             Failure::NoEndpoint => "UH",
             Failure::NameNotResolved => "DF",
@@ -214,6 +276,7 @@ impl Failure {
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
+            Failure::Server(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoCluster => "the route's destination is not registered",
@@ -240,7 +303,9 @@ impl Failure {
             Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => {
                 Side::Client
             }
+            Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
+            | Failure::Server(_)
             | Failure::NoRoute
             | Failure::NoCluster
             | Failure::PrivateAddress

@@ -1,5 +1,7 @@
 //! Tables of resources and calls: where each call goes.
 
+mod binding;
+mod matches;
 mod outbound;
 mod routes;
 mod rules;

@@ -40,6 +40,9 @@ pub struct Status {
     pub roles: Vec<String>,
     /// Its sidecar listeners.
     pub listeners: Vec<ListenerStatus>,
+    /// Its listeners for the gateway's servers.
+    #[serde(default)]
+    pub gateway_listeners: Vec<GatewayListenerStatus>,
     /// Worker threads.
     pub workers: usize,
     /// `running` or `draining`.
@@ -111,6 +114,16 @@ pub struct FeedStatus {
     pub failed: u64,
     /// Why the last fetch gave none, if so.
     pub last_error: Option<String>,
+}
+
+/// One listener for the gateway's servers on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayListenerStatus {
+    /// Address and port.
+    pub address: String,
+    /// The port that the servers declare.
+    pub port: u16,
 }
 
 /// One sidecar listener.

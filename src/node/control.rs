@@ -14,21 +14,24 @@ use crate::accesslog::Recorder;
 use crate::decision::tell;
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
-use crate::proxy::Phase;
+use crate::proxy::{Certificates, Phase};
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
 use super::admin::{Admin, Answers};
-use super::api::{Answer, ListenerStatus, Question, Section, Status, Undecided};
+use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Section, Status, Undecided};
 use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
 use super::messages::Messages;
-use super::start::{ListenerConfig, NodeConfig, Running};
+use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often is looked whether files with certificates were written anew.
+const ROTATION_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long the log may take for what is left when everything else has ended.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
@@ -47,12 +50,16 @@ struct Control {
     stop: Notify,
     messages: Messages,
     feeds: Feeds,
+    certificates: Arc<Certificates>,
+    gateway_addresses: Vec<std::net::SocketAddr>,
 }
 
 /// Runs a proxy to its end.
 pub(super) async fn serve(running: Running) {
     let Running {
         addresses,
+        gateway_addresses,
+        certificates,
         config,
         published,
         metrics,
@@ -82,6 +89,8 @@ pub(super) async fn serve(running: Running) {
         stop: Notify::new(),
         messages: messages.clone(),
         feeds,
+        certificates,
+        gateway_addresses,
     });
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
@@ -91,6 +100,7 @@ pub(super) async fn serve(running: Running) {
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
+            tokio::task::spawn_local(rotate(Arc::clone(&control.certificates)));
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             if let Some(scrapes) = scrapes {
                 let answers = Rc::clone(&admin_control);
@@ -219,6 +229,15 @@ fn watch(
     receiver
 }
 
+/// Takes up certificates whose files were written anew.
+async fn rotate(certificates: Arc<Certificates>) {
+    let mut interval = tokio::time::interval(ROTATION_INTERVAL);
+    loop {
+        interval.tick().await;
+        certificates.refresh();
+    }
+}
+
 /// Puts what compiled in force; of what did not, says why and keeps the last good one.
 async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Result<Snapshot, String>>) {
     while let Some(result) = compiled.recv().await {
@@ -227,6 +246,7 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 // So that calls do not meet handlers whose lists are on their way.
                 control.feeds.begin().await;
                 control.rejected.replace(None);
+                control.certificates.prepare(&snapshot.routes);
                 control.published.store(snapshot);
             }
             Err(why) => {
@@ -251,6 +271,7 @@ impl Answers for Control {
             pid: std::process::id(),
             roles: vec!["sidecar".into(), "gateway".into()],
             listeners: self.listeners(&snapshot),
+            gateway_listeners: self.gateway_listeners(),
             workers: self.config.workers.max(1),
             state: if self.draining.load(Ordering::Relaxed) { "draining" } else { "running" }.into(),
             revision: snapshot.revision.0,
@@ -318,6 +339,15 @@ fn workload(listener: &ListenerConfig) -> Option<String> {
 }
 
 impl Control {
+    fn gateway_listeners(&self) -> Vec<GatewayListenerStatus> {
+        let described = self.gateway_addresses.iter().zip(&self.config.gateway_listeners);
+        let status = |(address, config): (&std::net::SocketAddr, &GatewayListenerConfig)| GatewayListenerStatus {
+            address: address.to_string(),
+            port: config.port,
+        };
+        described.map(status).collect()
+    }
+
     fn listeners(&self, snapshot: &Snapshot) -> Vec<ListenerStatus> {
         let described = self.addresses.iter().zip(&self.config.listeners).zip(snapshot.callers());
         described

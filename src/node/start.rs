@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
-use crate::proxy::{self, Drain, Limits, Listener, Phase, Shared};
+use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
 use crate::routing::OutboundPolicy;
-use crate::snapshot::{Compiler, ListenerSpec, Published};
+use crate::snapshot::{Compiler, Hop, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, Names, Override, TlsConfigs};
 
@@ -32,6 +32,8 @@ pub struct NodeConfig {
     pub name: String,
     /// Sidecar listeners, at least one.
     pub listeners: Vec<ListenerConfig>,
+    /// Listeners of the egress gateway's server ports, for callers without sidecar.
+    pub gateway_listeners: Vec<GatewayListenerConfig>,
     /// Where metrics are served over HTTP, besides the admin endpoint.
     pub metrics_listen: Option<SocketAddr>,
     /// Worker threads.
@@ -61,6 +63,15 @@ pub struct ListenerConfig {
     pub address: SocketAddr,
     /// The workload whose calls it takes: name and namespace. Without one its callers are unknown.
     pub workload: Option<(String, String)>,
+}
+
+/// A listener of the egress gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayListenerConfig {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The port of the Gateways' servers.
+    pub port: u16,
 }
 
 /// Why a proxy did not start.
@@ -105,9 +116,12 @@ pub enum StartError {
 pub struct Running {
     /// Where it listens, in the order of the configuration, ports filled in.
     pub addresses: Vec<SocketAddr>,
+    /// Where the gateway's servers are listened for, in the order of the configuration, ports filled in.
+    pub gateway_addresses: Vec<SocketAddr>,
     /// Where it serves metrics, port filled in.
     pub metrics_address: Option<SocketAddr>,
     pub(super) config: NodeConfig,
+    pub(super) certificates: Arc<Certificates>,
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
@@ -143,6 +157,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let (outbound, enforcement) = (config.outbound, config.enforcement);
     let compiler = Arc::new(Compiler { listeners, outbound, enforcement, live, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
+    let certificates = Arc::new(Certificates::default());
+    certificates.prepare(&published.load().1.routes);
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
@@ -153,7 +169,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);
     let listeners = bind_all(&config, workers)?;
-    let addresses = listeners.iter().map(|listener| listener.address).collect();
+    let mut addresses: Vec<_> = listeners.iter().map(|(_, listener)| listener.address).collect();
+    let gateway_addresses = addresses.split_off(config.listeners.len());
     let store = LogStore::open(state.hot_db())?;
     let told = messages.clone();
     let recording =
@@ -169,12 +186,15 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recorder: recorder.clone(),
         connector,
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
+        certificates: Arc::clone(&certificates),
         drain,
         proxy_protocol: config.proxy_protocol,
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
         addresses,
+        gateway_addresses,
+        certificates,
         metrics_address: scrapes.as_ref().map(|scrapes| scrapes.address),
         config,
         published,
@@ -213,26 +233,29 @@ fn tell(messages: &Messages, notice: &Notice<'_>) {
     });
 }
 
-fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<Listener>, StartError> {
-    let bound = config.listeners.iter().map(|listener| proxy::bind(listener.address, workers));
-    Ok(bound.collect::<Result<_, _>>()?)
+/// All listeners, with the hop that calls come to there: sidecars, then the gateway's.
+fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<(Hop, Listener)>, StartError> {
+    let sidecars = config.listeners.iter().enumerate().map(|(number, one)| (Hop::Sidecar(number), one.address));
+    let gateways = config.gateway_listeners.iter().map(|one| (Hop::Gateway(one.port), one.address));
+    let bound = sidecars.chain(gateways).map(|(hop, address)| Ok((hop, proxy::bind(address, workers)?)));
+    bound.collect()
 }
 
 fn spawn_workers(
     shared: &Shared,
-    listeners: Vec<Listener>,
+    listeners: Vec<(Hop, Listener)>,
     count: usize,
     metrics: &Metrics,
     messages: &Messages,
 ) -> Result<Vec<JoinHandle<()>>, StartError> {
     // One socket of every listener for each worker.
-    let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
-    for listener in listeners {
+    let mut sockets: Vec<Vec<(Hop, TcpListener)>> = (0..count).map(|_| Vec::new()).collect();
+    for (hop, listener) in listeners {
         for (worker, socket) in sockets.iter_mut().zip(listener.sockets) {
-            worker.push(socket);
+            worker.push((hop, socket));
         }
     }
-    let spawn = |(worker, sockets): (usize, Vec<TcpListener>)| {
+    let spawn = |(worker, sockets): (usize, Vec<(Hop, TcpListener)>)| {
         let (shared, shard, messages) = (shared.clone(), metrics.shard(worker), messages.clone());
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
         std::thread::Builder::new().name(format!("worker-{worker}")).spawn(move || {

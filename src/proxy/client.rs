@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 
-use crate::call::{Authority, Call, Failure};
+use crate::call::{Authority, Call, Failure, TlsSession};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
@@ -21,6 +21,8 @@ pub(super) struct Client {
     pub(super) hop: Hop,
     /// The address of its other end.
     pub(super) peer: IpAddr,
+    /// The TLS by which it came, where that ended here.
+    pub(super) tls: Option<Arc<TlsSession>>,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
@@ -47,6 +49,7 @@ impl Client {
         Self {
             hop,
             peer,
+            tls: None,
             within: None,
             next: RefCell::default(),
             turns: Arc::default(),
@@ -77,6 +80,11 @@ impl Client {
     /// Whether nothing of any call is left to be read or sent.
     pub(super) fn is_at_rest(&self) -> bool {
         self.under_way.count() == 0 && self.upload.borrow().strong_count() == 0
+    }
+
+    /// Says that TLS ended here.
+    pub(super) fn over_tls(&mut self, tls: Arc<TlsSession>) {
+        self.tls = Some(tls);
     }
 
     /// The inside of a tunnel.

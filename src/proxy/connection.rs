@@ -24,13 +24,14 @@ use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
 use super::sniff::first_byte;
+use super::stream::ClientStream;
 use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, multiplexed, preface, socks};
+use super::{direct, gateway, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
-type Io = TokioIo<Patient<Strict<TcpStream>>>;
+type Io = TokioIo<Patient<Strict<ClientStream>>>;
 
 /// Serves one client connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
@@ -39,12 +40,16 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
     let client = Client::new(hop, peer);
+    if let Hop::Gateway(port) = hop {
+        return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await;
+    }
+    let mut stream = ClientStream::from(stream);
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
-    let served = match begins(&worker, &[], &stream, &mut drain).await {
+    let served = match begins(&worker, &mut Vec::new(), &mut stream, &mut drain).await {
         None => return,
         Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(&worker, &client, stream)).await,
         Some(socks::VERSION) => Box::pin(socks::serve(&worker, &client, stream)).await,
-        Some(b'P') => Box::pin(serve_either(&worker, client, stream, &mut drain)).await,
+        Some(b'P') => Box::pin(serve_either(&worker, client, Vec::new(), stream, &mut drain)).await,
         Some(_) => serve_http(&worker, client, Vec::new(), stream, &mut drain).await,
     };
     // Inside a tunnel no tunnel is opened, so this is at most one more.
@@ -54,8 +59,13 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
 }
 
 /// Serves HTTP of the version that the client begins to speak.
-async fn serve_either(worker: &Rc<Worker>, client: Client, mut stream: TcpStream, drain: &mut Drain) -> Option<Inside> {
-    let mut early = Vec::new();
+pub(super) async fn serve_either(
+    worker: &Rc<Worker>,
+    client: Client,
+    mut early: Vec<u8>,
+    mut stream: ClientStream,
+    drain: &mut Drain,
+) -> Option<Inside> {
     if multiplexed::begins(&mut early, &mut stream, worker.limits.head_timeout).await? {
         multiplexed::serve(worker, client, early, stream, drain).await;
         return None;
@@ -64,7 +74,12 @@ async fn serve_either(worker: &Rc<Worker>, client: Client, mut stream: TcpStream
 }
 
 /// The first byte of a connection; none where it does not come in time, or before the proxy stops.
-async fn begins(worker: &Worker, early: &[u8], stream: &TcpStream, drain: &mut Drain) -> Option<u8> {
+pub(super) async fn begins(
+    worker: &Worker,
+    early: &mut Vec<u8>,
+    stream: &mut ClientStream,
+    drain: &mut Drain,
+) -> Option<u8> {
     tokio::select! {
         first = first_byte(early, stream, worker.limits.head_timeout) => first,
         () = drain.reached(Phase::Draining) => None,
@@ -89,11 +104,11 @@ async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Optio
 }
 
 /// The inside of a tunnel in which HTTP is spoken.
-pub(super) type Inside = (Client, Vec<u8>, TcpStream);
+pub(super) type Inside = (Client, Vec<u8>, ClientStream);
 
 /// Serves HTTP inside a tunnel, and nothing else.
-async fn serve_inside(worker: &Rc<Worker>, (client, early, stream): Inside, mut drain: Drain) {
-    match begins(worker, &early, &stream, &mut drain).await {
+pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut stream): Inside, mut drain: Drain) {
+    match begins(worker, &mut early, &mut stream, &mut drain).await {
         None => {}
         Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
         Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
@@ -105,7 +120,7 @@ async fn serve_http(
     worker: &Rc<Worker>,
     client: Client,
     early: Vec<u8>,
-    stream: TcpStream,
+    stream: ClientStream,
     drain: &mut Drain,
 ) -> Option<Inside> {
     let client = Rc::new(client);
@@ -123,7 +138,7 @@ async fn serve_http(
 }
 
 /// The connection that HTTP has let go of, with what it has read already.
-async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, TcpStream)> {
+async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, ClientStream)> {
     let parts = upgrade.await.ok()?.downcast::<Io>().ok()?;
     let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
     // Hyper reads whatever early bytes there are before it answers.
@@ -135,13 +150,13 @@ async fn converse(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
     mut early: Vec<u8>,
-    mut stream: TcpStream,
+    mut stream: ClientStream,
     drain: &mut Drain,
 ) {
     // Boxed, so that a connection at rest does not keep the room.
     while let Some(at_rest) = Box::pin(speak(worker, client, early, stream, drain)).await {
         (early, stream) = at_rest;
-        if begins(worker, &early, &stream, drain).await.is_none() {
+        if begins(worker, &mut early, &mut stream, drain).await.is_none() {
             return;
         }
     }
@@ -153,9 +168,9 @@ async fn speak(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
     early: Vec<u8>,
-    stream: TcpStream,
+    stream: ClientStream,
     drain: &mut Drain,
-) -> Option<(Vec<u8>, TcpStream)> {
+) -> Option<(Vec<u8>, ClientStream)> {
     let limits = &worker.limits;
     let mut builder = Builder::new();
     builder

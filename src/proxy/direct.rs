@@ -2,12 +2,11 @@
 
 use std::rc::Rc;
 
-use tokio::net::TcpStream;
-
 use crate::call::{Failure, TunnelFault};
 
 use super::client::Client;
 use super::sniff::{NoHello, server_name};
+use super::stream::ClientStream;
 use super::tunnel::{open, refuse_tls, report_head, run};
 use super::worker::Worker;
 
@@ -15,7 +14,7 @@ use super::worker::Worker;
 const PORT: u16 = 443;
 
 /// Carries the connection to the name that its TLS asks for.
-pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpStream) {
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: ClientStream) {
     let mut early = Vec::new();
     let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
         Ok(Some(name)) => name,

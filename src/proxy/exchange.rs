@@ -29,10 +29,8 @@ pub(super) async fn exchange(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    // One call of many cannot become the whole connection, which a tunnel needs here.
-    let alone = request.version() < Version::HTTP_2;
     let refused = client.turns.fault();
-    if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() && alone {
+    if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() {
         // Boxed, so that other calls, which are most, do not carry its room around.
         return Box::pin(tunnel::connect(&worker, &client, request)).await;
     }
@@ -42,8 +40,8 @@ pub(super) async fn exchange(
     let held = worker.held();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let arrival =
-        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
+    let (caller, peer, tls) = (held.caller(client.hop), client.peer, client.tls.clone());
+    let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
     let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
     let call = match call {
         Ok(call) => call,

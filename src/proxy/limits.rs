@@ -32,6 +32,8 @@ pub struct Limits {
     /// How long a client may take to say what a connection is for: its TLS ClientHello, its SOCKS request. Envoy gives
     /// 15 s.
     pub hello_timeout: Duration,
+    /// Most TLS handshakes of a worker at a time: each has some 20 KiB, and is work that its caller need not do.
+    pub handshakes: usize,
     /// How long a tunnel may lie idle, as Envoy's default is.
     pub tunnel_idle_timeout: Duration,
     /// Most tunnels of a worker at one time. Each keeps room for its report, which short calls need too.
@@ -50,6 +52,7 @@ impl Default for Limits {
             mirrors: 128,
             response_timeout: Duration::from_secs(300),
             hello_timeout: Duration::from_secs(15),
+            handshakes: 512,
             tunnel_idle_timeout: Duration::from_secs(3600),
             tunnels: 4_096,
         }

@@ -4,6 +4,8 @@
 
 mod body;
 mod budget;
+mod callers;
+mod certificates;
 mod client;
 mod connection;
 mod copy;
@@ -12,6 +14,7 @@ mod drain;
 mod early;
 mod exchange;
 mod forward;
+mod gateway;
 mod grpc;
 mod limits;
 mod listener;
@@ -24,10 +27,13 @@ mod respond;
 mod retry;
 mod sniff;
 mod socks;
+mod stream;
 mod strict;
 mod tunnel;
 mod worker;
+mod x509;
 
+pub use certificates::Certificates;
 pub use drain::{Drain, Phase};
 pub(crate) use exchange::now;
 pub use limits::Limits;

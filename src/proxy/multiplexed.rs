@@ -9,7 +9,6 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
 
 use crate::metrics::Counter;
 
@@ -18,6 +17,7 @@ use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::exchange;
 use super::patient::Patient;
+use super::stream::ClientStream;
 use super::worker::Worker;
 
 /// How a connection of HTTP/2 begins (RFC 9113 §3.4). No request of HTTP/1.1 begins so.
@@ -44,7 +44,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
 
 /// Reads so much of a connection that its first byte was `P` as tells whether it is one of HTTP/2. What was read is in
 /// `early`; `None` where nothing further comes in time.
-pub(super) async fn begins(early: &mut Vec<u8>, stream: &mut TcpStream, patience: Duration) -> Option<bool> {
+pub(super) async fn begins(early: &mut Vec<u8>, stream: &mut ClientStream, patience: Duration) -> Option<bool> {
     let told = async {
         while early.len() < TELLING && PREFACE.starts_with(early) {
             let room = (TELLING - early.len()) as u64;
@@ -58,7 +58,13 @@ pub(super) async fn begins(early: &mut Vec<u8>, stream: &mut TcpStream, patience
 }
 
 /// Serves the calls of a connection.
-pub(super) async fn serve(worker: &Rc<Worker>, client: Client, early: Vec<u8>, stream: TcpStream, drain: &mut Drain) {
+pub(super) async fn serve(
+    worker: &Rc<Worker>,
+    client: Client,
+    early: Vec<u8>,
+    stream: ClientStream,
+    drain: &mut Drain,
+) {
     let (limits, client) = (&worker.limits, Rc::new(client));
     let mut builder = Builder::new(Local);
     builder

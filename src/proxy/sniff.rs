@@ -3,17 +3,31 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::net::TcpStream;
 
 use crate::call::{ClientHello, Failure, MAX_CLIENT_HELLO, TunnelFault, client_hello};
 
-/// The first byte that a client has sent, which stays to be read; `None` where there is none in time.
-pub(super) async fn first_byte(early: &[u8], stream: &TcpStream, patience: Duration) -> Option<u8> {
+use super::stream::ClientStream;
+
+/// The first byte that a client has sent, which stays to be read; `None` where there is none in time. A socket can be looked
+/// at without taking anything, so that it needs no room while it is waited for.
+pub(super) async fn first_byte(early: &mut Vec<u8>, stream: &mut ClientStream, patience: Duration) -> Option<u8> {
     if let Some(first) = early.first() {
         return Some(*first);
     }
     let mut first = [0];
-    match tokio::time::timeout(patience, stream.peek(&mut first)).await {
+    let read = async {
+        match stream {
+            ClientStream::Socket(socket) => socket.peek(&mut first).await,
+            stream => {
+                let read = stream.read(&mut first).await;
+                if let Ok(1) = read {
+                    early.push(first[0]);
+                }
+                read
+            }
+        }
+    };
+    match tokio::time::timeout(patience, read).await {
         Ok(Ok(1)) => Some(first[0]),
         _ => None,
     }

@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use crate::call::{Failure, TunnelFault};
 
 use super::client::Client;
 use super::connection::Inside;
+use super::stream::ClientStream;
 use super::tunnel::{open, report_head, run};
 use super::worker::Worker;
 
@@ -43,7 +43,7 @@ enum Request {
 }
 
 /// Opens the tunnel that a client asks for, and uses it; gives back the inside of one in which HTTP is spoken.
-pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: TcpStream) -> Option<Inside> {
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: ClientStream) -> Option<Inside> {
     let asked = tokio::time::timeout(worker.limits.hello_timeout, negotiate(&mut stream)).await;
     // Who breaks off or is too slow has asked for nothing.
     let target = match asked.ok()?.ok()? {

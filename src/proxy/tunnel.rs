@@ -7,12 +7,12 @@
 use std::rc::Rc;
 
 use http::header;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
@@ -25,13 +25,14 @@ use crate::upstream::{ResponseBody, Stream};
 
 use super::body::AnswerBody;
 use super::client::{Client, Next};
-use super::connection::Inside;
+use super::connection::{Inside, serve_inside};
 use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::endpoint;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
+use super::stream::ClientStream;
 use super::worker::{Held, Slot, Worker};
 
 /// A tunnel that may be used.
@@ -88,6 +89,8 @@ pub(super) async fn connect(
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let upgrade = hyper::upgrade::on(&mut request);
+    // Of HTTP/2 it is one stream beside others, and not the connection.
+    let beside = request.version() == Version::HTTP_2;
     let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
     if framed.iter().any(|name| request.headers().contains_key(name)) {
         // A body that some would read and others take for the tunnel's first bytes (RFC 9110 §9.3.6).
@@ -98,15 +101,51 @@ pub(super) async fn connect(
     let target = request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
     match open(worker, client, target).await {
         Ok(opened) => {
-            client.go_on(Next::Tunnel(opened, upgrade));
+            match beside {
+                true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),
+                false => client.go_on(Next::Tunnel(opened, upgrade)),
+            }
             Response::new(AnswerBody::none())
         }
         Err(Refused { failure, closing }) => answer(failure, closing),
     }
 }
 
+/// Uses a tunnel that is one stream of HTTP/2 (RFC 9113 §8.5).
+async fn run_beside(worker: Rc<Worker>, client: Rc<Client>, opened: Opened, upgrade: OnUpgrade) {
+    // Where the client has left, dropping what was opened makes the report.
+    let Ok(upgraded) = upgrade.await else { return };
+    if let Some(inside) = run(&worker, &client, opened, Vec::new(), upgraded.into()).await {
+        serve_inside(&worker, inside, worker.drain.clone()).await;
+    }
+}
+
 /// Opens a tunnel to `HOST:PORT`, as far as can be told before its first bytes.
 pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Opened, Refused> {
+    let mut asked = ask(worker, client, target).await?;
+    let held = Rc::clone(&asked.held);
+    let reached = match client.hop {
+        Hop::Sidecar(listener) => held.snapshot.routes.reached(held.snapshot.scope(listener), &asked.call),
+        // No route of a gateway matches CONNECT.
+        Hop::Gateway(_) => return Err(asked.refused(worker, client, Failure::NoRoute)),
+    };
+    if let Some(host) = reached.and_then(|reached| reached.host) {
+        asked.call.means(host);
+    }
+    match reached.map(|reached| reached.carries) {
+        None => Err(asked.refused(worker, client, Failure::UnknownHost)),
+        Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone())),
+        Some(Carries::Tcp) => asked.decide(worker, client, false).await.map(Opened::Ready),
+        Some(Carries::Tls) if asked.call.is_to_address() => Ok(Opened::Unnamed(Box::new(asked))),
+        Some(Carries::Tls) => {
+            asked.call.expect_tls();
+            asked.decide(worker, client, true).await.map(Opened::Ready)
+        }
+    }
+}
+
+/// Takes up a tunnel to `HOST:PORT`.
+async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };
     let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, Slot::take(worker)) else {
         worker.count_overload();
@@ -114,34 +153,48 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
     };
     let held = worker.held();
     let time = now();
-    let arrival =
-        Arrival { time, chance: worker.draw(), caller: held.caller(client.hop), peer: client.peer, tls: None };
-    let mut call = match Call::tunnel_to(target, arrival) {
-        Ok(call) => call,
+    let (caller, peer, tls) = (held.caller(client.hop), client.peer, client.tls.clone());
+    let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
+    match Call::tunnel_to(target, arrival) {
+        Ok(call) => Ok(Asked { held, permit, call, slot }),
         Err(failure) => {
             refused_head(worker, permit, time, failure);
-            return Err(failed(failure));
+            Err(failed(failure))
+        }
+    }
+}
+
+/// Carries a connection that came to the gateway itself to where its servers' routes lead; `name` is that which TLS asks for
+/// that is passed through.
+pub(super) async fn carry(
+    worker: &Rc<Worker>,
+    client: &Client,
+    target: &str,
+    name: Option<Box<str>>,
+    early: Vec<u8>,
+    stream: ClientStream,
+) {
+    let decided = match ask(worker, client, target).await {
+        Err(refused) => Err(refused),
+        Ok(mut asked) => {
+            // The target was made of it.
+            let _ = name.map(|name| asked.call.confirm(Some(name)));
+            asked.decide(worker, client, false).await
         }
     };
-    let reached = match client.hop {
-        Hop::Sidecar(listener) => held.snapshot.routes.reached(held.snapshot.scope(listener), &call),
-        // No server of a gateway takes requests for tunnels.
-        Hop::Gateway(_) => None,
-    };
-    if let Some(host) = reached.and_then(|reached| reached.host) {
-        call.means(host);
+    match decided {
+        Ok(ready) => ready.carry(worker, early, stream).await,
+        Err(refused) => refused.report(),
     }
-    let carries = reached.map(|reached| reached.carries);
-    let asked = Asked { held, permit, call, slot };
-    match carries {
-        None => Err(asked.refused(worker, client, Failure::UnknownHost)),
-        Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone())),
-        Some(Carries::Tcp) => asked.decide(worker, client, false).await.map(Opened::Ready),
-        Some(Carries::Tls) if asked.call.is_to_address() => Ok(Opened::Unnamed(Box::new(asked))),
-        Some(Carries::Tls) => {
-            let mut asked = asked;
+}
+
+/// Reports a connection that is not carried to its target.
+pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, failure: Failure) {
+    match ask(worker, client, target).await {
+        Err(refused) => refused.report(),
+        Ok(mut asked) => {
             asked.call.expect_tls();
-            asked.decide(worker, client, true).await.map(Opened::Ready)
+            asked.refused(worker, client, failure).report();
         }
     }
 }
@@ -199,7 +252,7 @@ pub(super) async fn run(
     client: &Client,
     opened: Opened,
     mut early: Vec<u8>,
-    mut stream: TcpStream,
+    mut stream: ClientStream,
 ) -> Option<Inside> {
     let (asked, ready) = match opened {
         Opened::Http(authority) => return Some((client.within(authority), early, stream)),
@@ -259,7 +312,7 @@ impl Ready {
         }
     }
 
-    async fn carry(self, worker: &Worker, early: Vec<u8>, stream: TcpStream) {
+    async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
         let Self { closing, origin, slot, .. } = self;
         pass(worker, closing, slot, Pair { client: stream, origin, early }).await;
     }
@@ -286,14 +339,8 @@ async fn pass(
 
 /// Reports TLS inside a tunnel to a port of HTTP.
 pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
-    let Ok(permit) = worker.recorder.permit().await else { return worker.count_overload() };
-    let (held, time) = (worker.held(), now());
-    let arrival =
-        Arrival { time, chance: worker.draw(), caller: held.caller(inside.hop), peer: inside.peer, tls: None };
-    if let Some(call) = inside.target().and_then(|target| Call::tunnel_to(&target, arrival).ok()) {
-        let judged = Judged::new(inside.hop, Checked::default());
-        let closing = Closing::new(worker, &held, permit, call, judged, Rc::default());
-        Refused::of(closing, Failure::Tunnel(TunnelFault::TlsToHttp)).report();
+    if let Some(target) = inside.target() {
+        refuse(worker, inside, &target, Failure::Tunnel(TunnelFault::TlsToHttp)).await;
     }
 }
 

@@ -16,6 +16,7 @@ use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
 use super::budget::Budget;
+use super::certificates::Certificates;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::limits::Limits;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub connector: Arc<Connector>,
     /// The bounds.
     pub limits: Limits,
+    /// What gateway servers end TLS with.
+    pub certificates: Arc<Certificates>,
     /// Tells when to stop.
     pub drain: Drain,
     /// Whether every connection begins with the PROXY protocol.
@@ -55,6 +58,11 @@ pub struct Worker {
     pub(super) budget: Rc<Budget>,
     /// Copies on their way to mirrors.
     pub(super) mirrors: Counted,
+    pub(super) certificates: Arc<Certificates>,
+    /// Tells when to stop.
+    pub(super) drain: Drain,
+    /// TLS handshakes on their way.
+    pub(super) handshakes: Counted,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
@@ -139,6 +147,9 @@ impl Worker {
             scratch: RefCell::default(),
             budget: Rc::default(),
             mirrors: Counted::default(),
+            certificates: Arc::clone(&shared.certificates),
+            drain: shared.drain.clone(),
+            handshakes: Counted::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
@@ -174,18 +185,19 @@ impl Worker {
     }
 }
 
-/// Serves its sockets, one for each listener, until the drain has ended; runs on the calling thread.
+/// Serves its sockets, one for each listener, with the hop that calls come to there, until the drain has ended; runs on the
+/// calling thread.
 ///
 /// # Errors
 /// Only when the runtime cannot be set up.
-pub fn run(shared: Shared, sockets: Vec<TcpListener>, shard: Arc<Shard>, seed: u64) -> std::io::Result<()> {
+pub fn run(shared: Shared, sockets: Vec<(Hop, TcpListener)>, shard: Arc<Shard>, seed: u64) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Rc::new(Worker::new(&shared, shard, seed));
     LocalSet::new().block_on(&runtime, async {
         let mut listeners = JoinSet::new();
-        for (listener, socket) in sockets.into_iter().enumerate() {
+        for (hop, socket) in sockets {
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            listeners.spawn_local(accept(Rc::clone(&worker), Hop::Sidecar(listener), socket, shared.drain.clone()));
+            listeners.spawn_local(accept(Rc::clone(&worker), hop, socket, shared.drain.clone()));
         }
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;

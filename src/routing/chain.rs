@@ -66,13 +66,18 @@ pub struct KeyPair {
 pub enum Callers {
     /// Nothing.
     Any,
-    /// A certificate of these authorities, that carries one of these names if there are any; it may be missing if it is
-    /// optional.
+    /// A certificate that meets all that is said here.
     Verified {
         /// Who has to have issued it.
         authorities: Pem,
+        /// Authorities' lists of certificates that they have revoked.
+        revoked: Option<Pem>,
         /// Names of which it has to carry one.
         subject_alt_names: Vec<String>,
+        /// SHA-256 of public keys in base64, of which it has to have one; or
+        keys: Vec<String>,
+        /// SHA-256 of certificates in hexadecimal digits, of which it has to be one.
+        certificates: Vec<String>,
         /// Whether callers without one are taken too.
         optional: bool,
     },

@@ -28,7 +28,7 @@ use super::credential::Secrets;
 use super::delegate;
 use super::destinations::Destinations;
 use super::hosts::{HostTable, covers, qualify};
-use super::matching::{Match, Text};
+use super::matching::{Match, Part, PseudoHeader, Text};
 use super::outbound::OutboundPolicy;
 use super::route::{Route, RouteName, Routes};
 use super::rules::HostRules;
@@ -47,6 +47,8 @@ pub struct Networking {
     pub(super) secrets: Secrets,
     sidecars: Vec<SidecarRule>,
     virtual_services: Vec<Declared<VirtualService>>,
+    /// The labels by which they tell callers apart.
+    source_labels: BTreeSet<String>,
     gateways: Vec<Declared<Gateway>>,
 }
 
@@ -55,13 +57,13 @@ struct Declared<T> {
     name: String,
     namespace: String,
     origin: Option<Origin>,
-    spec: T,
+    spec: Arc<T>,
 }
 
 impl<T> Declared<T> {
-    fn new(resource: &Resource, spec: T) -> Self {
+    fn new(resource: &Resource, spec: &Arc<T>) -> Self {
         let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
-        Self { name, namespace, origin: resource.origin.clone(), spec }
+        Self { name, namespace, origin: resource.origin.clone(), spec: Arc::clone(spec) }
     }
 }
 
@@ -78,63 +80,74 @@ struct Spot<'a> {
     place: Place<'a>,
     port: u16,
     scheme: &'static str,
+    /// Whose proxy stands there: what `sourceLabels` and `sourceNamespace` are compared with.
+    source: &'a Scope,
 }
 
-impl Spot<'_> {
-    /// A port of all sidecars, to whom workloads speak plain text.
-    fn mesh(port: u16) -> Self {
-        Self { place: Place::Mesh, port, scheme: "http" }
+impl<'a> Spot<'a> {
+    /// A port of the sidecars of a scope, to whom workloads speak plain text.
+    fn mesh(port: u16, source: &'a Scope) -> Self {
+        Self { place: Place::Mesh, port, scheme: "http", source }
     }
 }
 
 impl Networking {
-    /// Adds a WorkloadEntry; these come before the Services and ServiceEntries that select them.
-    pub fn workload_entry(&mut self, resource: &Resource, spec: &WorkloadEntry) {
-        self.services.add_workload(resource, spec);
+    /// Takes up all WorkloadEntries, Services and ServiceEntries.
+    pub fn services<'r>(
+        &mut self,
+        workloads: impl Iterator<Item = (&'r Resource, &'r Arc<WorkloadEntry>)>,
+        services: impl Iterator<Item = (&'r Resource, &'r Arc<CoreService>)>,
+        entries: impl Iterator<Item = (&'r Resource, &'r Arc<ServiceEntry>)>,
+    ) {
+        self.services = Services::default();
+        workloads.for_each(|(resource, spec)| self.services.add_workload(resource, spec));
+        services.for_each(|(resource, spec)| self.services.add_core(resource, spec));
+        entries.for_each(|(resource, spec)| self.services.add_entry(resource, spec));
     }
 
-    /// Adds a Service of the mesh; these come before ServiceEntries.
-    pub fn service(&mut self, resource: &Resource, spec: &CoreService) {
-        self.services.add_core(resource, spec);
+    /// Takes up all Secrets.
+    pub fn secrets<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Secret>)>) {
+        self.secrets = Secrets::default();
+        all.for_each(|(resource, spec)| self.secrets.add(resource.namespace(), &resource.meta.name, spec));
     }
 
-    /// Adds a ServiceEntry.
-    pub fn service_entry(&mut self, resource: &Resource, spec: &ServiceEntry) {
-        self.services.add_entry(resource, spec);
+    /// Takes up all DestinationRules.
+    pub fn destination_rules<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<DestinationRule>)>) {
+        self.rules = HostRules::default();
+        all.for_each(|(resource, spec)| self.rules.add(resource, Arc::clone(spec)));
     }
 
-    /// Adds a DestinationRule.
-    pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-        self.rules.add(resource, spec);
+    /// Takes up all Sidecars.
+    pub fn sidecars<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Sidecar>)>) {
+        self.sidecars =
+            all.map(|(resource, spec)| SidecarRule::new(resource.namespace(), Sidecar::clone(spec))).collect();
     }
 
-    /// Adds a Sidecar.
-    pub fn sidecar_resource(&mut self, resource: &Resource, spec: Sidecar) {
-        self.sidecars.push(SidecarRule::new(resource.namespace(), spec));
+    /// Takes up all VirtualServices.
+    pub fn virtual_services<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<VirtualService>)>) {
+        self.virtual_services = all.map(|(resource, spec)| Declared::new(resource, spec)).collect();
+        self.source_labels = self.virtual_services.iter().flat_map(|declared| source_labels(&declared.spec)).collect();
     }
 
-    /// Adds a Secret, which DestinationRules may name.
-    pub fn secret(&mut self, resource: &Resource, spec: &Secret) {
-        self.secrets.add(resource.namespace(), &resource.meta.name, spec);
-    }
-
-    /// Adds a VirtualService.
-    pub fn virtual_service(&mut self, resource: &Resource, spec: VirtualService) {
-        self.virtual_services.push(Declared::new(resource, spec));
-    }
-
-    /// Adds a Gateway.
-    pub fn gateway(&mut self, resource: &Resource, spec: Gateway) {
-        self.gateways.push(Declared::new(resource, spec));
+    /// Takes up all Gateways.
+    pub fn gateways<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Gateway>)>) {
+        self.gateways = all.map(|(resource, spec)| Declared::new(resource, spec)).collect();
     }
 
     /// What a proxy sees that stands in a namespace and has these labels, if they are known.
     pub fn scope(&self, namespace: &str, labels: Option<&Labels>) -> Scope {
         Scope {
             namespace: namespace.to_owned(),
+            labels: labels.map(|labels| self.told_apart_by(labels)),
             sidecar: scope::applying(&self.sidecars, namespace, labels, GATEWAY_NAMESPACE),
             rules: labels.map(|labels| self.rules.selecting(namespace, labels)).unwrap_or_default(),
         }
+    }
+
+    /// The labels that VirtualServices look at.
+    fn told_apart_by(&self, labels: &Labels) -> Labels {
+        let known = labels.iter().filter(|(key, _)| self.source_labels.contains(*key));
+        known.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// The table for sidecars of some scopes, in their order, and for the gateway with these labels.
@@ -169,7 +182,8 @@ impl Networking {
                 };
                 let hosts = table.entry(port).or_default();
                 let scheme = if ends_tls(server) { "https" } else { "http" };
-                let spot = Spot { place: Place::Gateway(&gateway.namespace, &gateway.name), port, scheme };
+                let place = Place::Gateway(&gateway.namespace, &gateway.name);
+                let spot = Spot { place, port, scheme, source: &scope };
                 self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
                 if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && scheme == "http" {
                     redirect(&server.hosts, hosts);
@@ -277,6 +291,14 @@ impl Networking {
     }
 }
 
+/// The keys of the labels of callers that a VirtualService looks at.
+fn source_labels(spec: &VirtualService) -> impl Iterator<Item = String> {
+    let http = spec.http.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    let tls = spec.tls.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    let tcp = spec.tcp.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    http.chain(tls).chain(tcp).flat_map(|labels| labels.keys().cloned())
+}
+
 /// A route as it is compiled: of the VirtualService itself, or of one that it delegates to.
 struct Leaf<'r> {
     name: RouteName,
@@ -382,9 +404,17 @@ fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Mat
             Place::Gateway(..) => "its match names other gateways",
         });
     }
-    let mut here = at_place.filter(|entry| entry.port == 0 || entry.port == u32::from(port)).peekable();
-    if here.peek().is_none() {
+    let mut at_port = at_place.filter(|entry| entry.port == 0 || entry.port == u32::from(port)).peekable();
+    if at_port.peek().is_none() {
         return Err("its match names another port");
+    }
+    // With gateways named, Istio looks at the source no more.
+    let of_source = |entry: &&HttpMatch| {
+        !entry.gateways.is_empty() || spot.source.is_source(&entry.source_labels, &entry.source_namespace)
+    };
+    let mut here = at_port.filter(of_source).peekable();
+    if here.peek().is_none() {
+        return Err("its match names other labels or another namespace than the proxy's workload has");
     }
     // A condition that cannot be compiled was refused when it was created; should one come up all the same, its entry
     // must not match more than was written, so it matches nothing.
@@ -394,8 +424,8 @@ fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Mat
 
 fn condition(entry: &HttpMatch) -> Option<Match> {
     let ignore_case = entry.ignore_uri_case;
-    // With gateways named, Istio looks at the source no more.
-    let source = entry.gateways.is_empty();
+    let mut pseudo_headers = pseudo_headers(&entry.headers, true)?;
+    pseudo_headers.extend(self::pseudo_headers(&entry.without_headers, false)?);
     Some(Match {
         uri: text(entry.uri.as_ref(), ignore_case)?,
         scheme: text(entry.scheme.as_ref(), false)?,
@@ -408,13 +438,20 @@ fn condition(entry: &HttpMatch) -> Option<Match> {
             .iter()
             .map(|(name, condition)| Some((name.clone(), present_or(condition.as_ref())?)))
             .collect::<Option<_>>()?,
-        source_labels: if source { entry.source_labels.clone() } else { Labels::new() },
-        source_namespace: (source && !entry.source_namespace.is_empty()).then(|| entry.source_namespace.clone()),
+        pseudo_headers,
     })
 }
 
-fn headers(conditions: &BTreeMap<String, Option<StringMatch>>) -> Option<Vec<(HeaderName, Text)>> {
-    conditions.iter().map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
+type HeaderConditions = BTreeMap<String, Option<StringMatch>>;
+
+fn headers(conditions: &HeaderConditions) -> Option<Vec<(HeaderName, Text)>> {
+    let plain = conditions.iter().filter(|(name, _)| Part::of(name).is_none());
+    plain.map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
+}
+
+fn pseudo_headers(conditions: &HeaderConditions, wanted: bool) -> Option<Vec<PseudoHeader>> {
+    let parts = conditions.iter().filter_map(|(name, condition)| Some((Part::of(name)?, condition)));
+    parts.map(|(part, text)| Some(PseudoHeader { part, text: present_or(text.as_ref())?, wanted })).collect()
 }
 
 /// `None` if it cannot be compiled, `Some(None)` if there is no condition.

@@ -1,4 +1,4 @@
-//! Certificates and keys that DestinationRules name: in files, or in Secrets.
+//! Certificates and keys that DestinationRules and Gateways name: in files, or in Secrets.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use crate::resource::kinds::secret::Secret;
+
+use super::chain::KeyPair;
 
 /// Where PEM is found.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -61,6 +63,20 @@ impl Secrets {
             Some((key, Pem::Secret(format!("{namespace}/{name} {key}"), Some(text.into()))))
         });
         self.0.insert((namespace.to_owned(), name.to_owned()), held.collect());
+    }
+
+    /// Certificate and key of a server; where they are not there it cannot serve.
+    pub(super) fn key_pair(&self, namespace: &str, name: &str) -> KeyPair {
+        let held = self.0.get(&(namespace.to_owned(), name.to_owned()));
+        let value = |keys: [&str; 2]| held.and_then(|held| keys.iter().find_map(|key| held.get(key)).cloned());
+        let value = |keys| value(keys).unwrap_or_else(|| Pem::Secret(format!("{namespace}/{name}"), None));
+        KeyPair { certificate: value(CERTIFICATE), key: value(KEY) }
+    }
+
+    /// The authorities that a server trusts; where they are not there it cannot serve.
+    pub(super) fn authorities(&self, namespace: &str, name: &str) -> Pem {
+        let found = self.find(namespace, name).map(|found| found.authorities);
+        found.unwrap_or_else(|| Pem::Secret(format!("{namespace}/{name}"), None))
     }
 
     /// The credential of a name; `None` where there is no Secret, or none with authorities.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -156,7 +157,10 @@ pub fn covers(pattern: &str, name: &str) -> bool {
 /// (Istio: any dot means fully qualified).
 pub fn qualify(host: &str, namespace: &str) -> String {
     let host = host.strip_suffix('.').unwrap_or(host);
-    if host.contains('.') || host.starts_with('*') {
+    if let Ok(address) = host.parse::<Ipv6Addr>() {
+        // As it stands in a request.
+        format!("[{address}]")
+    } else if host.contains('.') || host.starts_with('*') {
         host.to_ascii_lowercase()
     } else {
         format!("{}.{namespace}.svc.cluster.local", host.to_ascii_lowercase())
@@ -258,5 +262,6 @@ mod tests {
     fn short_names_are_services_of_the_namespace() {
         assert_eq!(qualify("sleep", "default"), "sleep.default.svc.cluster.local");
         assert_eq!(qualify("Edition.CNN.com", "default"), "edition.cnn.com");
+        assert_eq!(qualify("fd00:0::1", "default"), "[fd00::1]");
     }
 }

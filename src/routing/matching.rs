@@ -8,7 +8,6 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 
 use crate::call::Call;
-use crate::resource::Labels;
 use crate::resource::kinds::virtual_service::StringMatch;
 
 /// Most bytes that one route's expression may compile to: the bound by which it was accepted.
@@ -103,8 +102,65 @@ pub(super) struct Match {
     pub(super) headers: Vec<(HeaderName, Text)>,
     pub(super) without_headers: Vec<(HeaderName, Text)>,
     pub(super) query: Vec<(String, Text)>,
-    pub(super) source_labels: Labels,
-    pub(super) source_namespace: Option<String>,
+    pub(super) pseudo_headers: Vec<PseudoHeader>,
+}
+
+/// A condition on a part of the request that is written like a header (`:path`).
+#[derive(Debug, Clone)]
+pub(super) struct PseudoHeader {
+    pub(super) part: Part,
+    pub(super) text: Text,
+    /// Whether it must hold, or must not.
+    pub(super) wanted: bool,
+}
+
+/// A part of a request that stands among the headers in HTTP/2 (RFC 9113 §8.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Method,
+    Scheme,
+    Authority,
+    /// With query.
+    Path,
+    /// Which requests do not have, so that nothing can be said of it.
+    Status,
+}
+
+impl Part {
+    /// The part that a header name stands for; Host is the authority's other name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            ":method" => Part::Method,
+            ":scheme" => Part::Scheme,
+            ":authority" | "host" => Part::Authority,
+            ":path" => Part::Path,
+            ":status" => Part::Status,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Part::Method => ":method",
+            Part::Scheme => ":scheme",
+            Part::Authority => ":authority",
+            Part::Path => ":path",
+            Part::Status => ":status",
+        }
+    }
+}
+
+impl PseudoHeader {
+    fn holds(&self, call: &Call, scheme: &str) -> bool {
+        let value = match self.part {
+            Part::Method => Some(call.method().as_str()),
+            Part::Scheme => Some(scheme),
+            Part::Authority => Some(call.authority().as_str()),
+            Part::Path => Some(call.path_and_query().as_str()),
+            Part::Status => None,
+        };
+        value.is_some_and(|value| self.text.holds(value)) == self.wanted
+    }
 }
 
 impl Match {
@@ -122,7 +178,7 @@ impl Match {
             && self.headers.iter().all(|(name, text)| has(call.headers(), name, text))
             && !self.without_headers.iter().any(|(name, text)| has(call.headers(), name, text))
             && self.query.iter().all(|(name, text)| first_parameter(call, name).is_some_and(|value| text.holds(value)))
-            && self.source_holds(call)
+            && self.pseudo_headers.iter().all(|condition| condition.holds(call, scheme))
     }
 
     /// The first condition that does not hold of a call, in words; `None` where all do.
@@ -141,6 +197,13 @@ impl Match {
             let holds = first_parameter(call, name).is_some_and(|value| text.holds(value));
             (!holds).then(|| format!("query parameter {name} {text}"))
         };
+        let pseudo_header = |condition: &PseudoHeader| {
+            let PseudoHeader { part, text, wanted } = condition;
+            (!condition.holds(call, scheme)).then(|| match wanted {
+                true => format!("{} {text}", part.name()),
+                false => format!("{} is there, and must not be", part.name()),
+            })
+        };
         text("path", &self.uri, call.path())
             .or_else(|| text("scheme", &self.scheme, scheme))
             .or_else(|| text("method", &self.method, call.method().as_str()))
@@ -148,18 +211,7 @@ impl Match {
             .or_else(|| self.headers.iter().find_map(header))
             .or_else(|| self.without_headers.iter().find_map(without))
             .or_else(|| self.query.iter().find_map(parameter))
-            .or_else(|| (!self.source_holds(call)).then(|| "the caller's labels or namespace are others".to_owned()))
-    }
-
-    fn source_holds(&self, call: &Call) -> bool {
-        if self.source_labels.is_empty() && self.source_namespace.is_none() {
-            return true;
-        }
-        // Of an unknown caller nothing can be said, so no condition on it holds.
-        call.caller().is_some_and(|caller| {
-            self.source_namespace.as_ref().is_none_or(|namespace| *namespace == caller.namespace)
-                && self.source_labels.iter().all(|(key, value)| caller.labels.get(key) == Some(value))
-        })
+            .or_else(|| self.pseudo_headers.iter().find_map(pseudo_header))
     }
 
     /// Whether it holds of every call, so that no later route can be reached.
@@ -171,8 +223,7 @@ impl Match {
             && self.headers.is_empty()
             && self.without_headers.is_empty()
             && self.query.is_empty()
-            && self.source_labels.is_empty()
-            && self.source_namespace.is_none()
+            && self.pseudo_headers.is_empty()
     }
 }
 

@@ -10,10 +10,24 @@ use super::services::has_labels;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
     pub(super) namespace: String,
+    /// The workload's labels by which VirtualServices tell callers apart; `None` of an unknown workload.
+    pub(super) labels: Option<Labels>,
     /// The place of the Sidecar that applies.
     pub(super) sidecar: Option<usize>,
     /// The places of the DestinationRules that select the workload.
     pub(super) rules: Vec<usize>,
+}
+
+impl Scope {
+    /// Whether `sourceLabels` and `sourceNamespace` are its workload's. Of an unknown one nothing can be said, so no
+    /// condition on it holds.
+    pub(super) fn is_source(&self, labels: &Labels, namespace: &str) -> bool {
+        if labels.is_empty() && namespace.is_empty() {
+            return true;
+        }
+        let own = self.labels.as_ref();
+        own.is_some_and(|own| has_labels(own, labels)) && (namespace.is_empty() || namespace == self.namespace)
+    }
 }
 
 /// A Sidecar with where it was declared.

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::call::{Call, Failure, Tunnel, TunnelFault};
-use crate::resource::Labels;
 
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::hosts::{HostTable, covers};
@@ -84,8 +83,6 @@ pub(super) struct Route {
     /// Whether those hold every address of the service, so that who names it dials one of them.
     pub(super) holds_service: bool,
     pub(super) source_subnet: Option<Subnet>,
-    pub(super) source_labels: Labels,
-    pub(super) source_namespace: Option<String>,
     pub(super) destinations: Arc<[Destination]>,
 }
 
@@ -140,11 +137,10 @@ impl Tunnels {
         match self.port(call)? {
             Port::Http => Err(Failure::Tunnel(TunnelFault::TlsToHttp)),
             Port::Bytes { tls, routes, service } => {
-                // Routes for other callers are as if they were not there (Istio's rule).
-                if routes.iter().any(|route| route.is_for(call)) {
-                    find(routes, name(call, *tls), call)
-                } else {
+                if routes.is_empty() {
                     service.as_ref().map_err(|failure| *failure)
+                } else {
+                    find(routes, name(call, *tls), call)
                 }
             }
         }
@@ -193,16 +189,8 @@ impl Port {
 }
 
 impl Route {
-    /// Whether the caller is one that it is for.
-    fn is_for(&self, call: &Call) -> bool {
-        let caller = call.caller();
-        self.source_labels.iter().all(|(key, value)| caller.is_some_and(|caller| caller.labels.get(key) == Some(value)))
-            && self.source_namespace.as_ref().is_none_or(|name| caller.is_some_and(|caller| caller.namespace == *name))
-    }
-
     fn holds(&self, name: Option<&str>, call: &Call) -> bool {
-        self.is_for(call)
-            && self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
+        self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
             && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
             && (self.subnets.is_empty()
                 || match call.tunnel().and_then(Tunnel::address) {

@@ -3,13 +3,13 @@
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
 use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR};
 use crate::resource::{Kind, Resource};
 use crate::routing::GATEWAY_NAMESPACE;
 
 /// Paths of such fields, `*` for every item of a list, with what happens instead.
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
-    (&GATEWAY, "spec.servers.*.tls", "the hop from sidecar to gateway is inside one process"),
     (&SIDECAR, "spec.ingress", "calls to workloads do not come here"),
     (&SIDECAR, "spec.inboundConnectionPool", "calls to workloads do not come here"),
     (&SIDECAR, "spec.egress.*.bind", "workloads call by the listener of the proxy"),
@@ -61,6 +61,8 @@ pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {
             }
         }
         credential_of_sidecars(resource, problems);
+    } else if *resource.kind == GATEWAY {
+        modes(resource, problems);
     }
 }
 
@@ -76,6 +78,24 @@ fn credential_of_sidecars(resource: &Resource, problems: &mut Problems) {
             let help = "calls that go out from a sidecar get 503, as plain text is never sent in place of TLS";
             problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help(help.to_owned()));
         });
+    }
+}
+
+/// Warns of modes of TLS that callers from outside cannot be served in; the hop from a sidecar of ours is inside one process.
+fn modes(resource: &Resource, problems: &mut Problems) {
+    // What does not decode has been refused already.
+    let Ok(spec) = resource.typed::<Gateway>() else { return };
+    for (position, server) in spec.servers.iter().enumerate() {
+        let message = match server.tls.as_ref().map(|tls| tls.mode) {
+            Some(ServerTlsMode::IstioMutual) => {
+                "the mesh has no certificates yet: only sidecars of ours reach the server"
+            }
+            Some(ServerTlsMode::AutoPassthrough) => "AUTO_PASSTHROUGH is kept, but not carried out by this version",
+            _ => continue,
+        };
+        let at = FieldPath::of("spec.servers").index(position).field("tls").field("mode");
+        let help = "connections from outside (proxy start --gateway-listen) are refused";
+        problems.push(Problem::warning(Code::NoEffect, at, message).help(help.to_owned()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests that drive the real binary.
 
 mod failures;
+mod gateways;
 mod harness;
 mod raw;
 mod stage;

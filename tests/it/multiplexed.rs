@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
@@ -126,4 +127,80 @@ fn callers_of_http_2_reach_origins_of_http_1_and_others_those_of_http_2() {
         assert_eq!(status(sender.send_request(differs).await), Some(400));
     });
     assert_eq!(origin.requests(), 2);
+}
+
+/// Asks for a tunnel on a connection of HTTP/2.
+async fn tunnel(sender: &mut Sender, target: &str) -> (u16, Option<TokioIo<hyper::upgrade::Upgraded>>) {
+    let request = Request::connect(target).body(Full::default()).expect("a request");
+    let mut response = sender.send_request(request).await.expect("an answer");
+    let status = response.status().as_u16();
+    let upgraded = if status == 200 { hyper::upgrade::on(&mut response).await.ok() } else { None };
+    (status, upgraded.map(TokioIo::new))
+}
+
+/// An origin of plain TCP that sends back what it gets, and says goodbye when it gets no more.
+async fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut reader, mut writer) = stream.split();
+                let copied = tokio::io::copy(&mut reader, &mut writer).await;
+                if copied.is_ok() {
+                    let _ = writer.write_all(b"goodbye").await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn tunnels_go_side_by_side_on_one_connection_of_http_2() {
+    let (scene, _origin) = with_origin("");
+    let runtime = Runtime::new().expect("a runtime");
+    let echo = runtime.block_on(echo());
+    let entry = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: echo}}\nspec:\n  hosts: [echo.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 7, name: tcp, protocol: TCP, targetPort: {}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n",
+        echo.port()
+    );
+    scene.ok_with(&["create", "-f", "-"], &entry);
+    let proxy = Proxied::start(&scene, &["--workers", "1"]);
+    runtime.block_on(async {
+        let mut sender = connect(proxy.address).await;
+        let (status, first) = tunnel(&mut sender, "echo.example:7").await;
+        assert_eq!(status, 200);
+        let mut first = first.expect("a tunnel");
+        let (_, second) = tunnel(&mut sender, "echo.example:7").await;
+        let mut second = second.expect("a tunnel");
+        assert_eq!(tunnel(&mut sender, "unknown.example:7").await.0, 502);
+        // More than the window of a stream, and the end of one side alone.
+        let sent = vec![7; 1 << 20];
+        let (mut reader, mut writer) = tokio::io::split(&mut first);
+        let mut received = Vec::new();
+        let (written, read) = tokio::join!(
+            async {
+                writer.write_all(&sent).await?;
+                writer.shutdown().await
+            },
+            reader.read_to_end(&mut received)
+        );
+        written.expect("the proxy reads");
+        read.expect("the proxy writes");
+        assert!(received.starts_with(&sent) && received.ends_with(b"goodbye"), "{}", received.len());
+        second.write_all(b"hi").await.expect("the other goes on");
+        let mut two = [0; 2];
+        second.read_exact(&mut two).await.expect("an echo");
+        assert_eq!(&two, b"hi");
+        // HTTP inside a tunnel is judged request by request.
+        let (_, inside) = tunnel(&mut sender, "a.example:80").await;
+        let mut inside = inside.expect("a tunnel");
+        inside.write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n").await.expect("it reads");
+        let mut page = String::new();
+        inside.read_to_string(&mut page).await.expect("text");
+        assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("page"), "{page}");
+    });
 }

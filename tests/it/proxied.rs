@@ -76,6 +76,13 @@ impl Proxied {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
+    /// Its listener for the gateway's servers on a port.
+    pub(crate) fn gateway(&self, port: u16) -> SocketAddr {
+        let start = format!("its servers on port {port} on ");
+        let found = self.said.lines().find_map(|line| line.trim().strip_prefix(&start));
+        found.expect("it names its listeners").parse().expect("an address")
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -12,6 +12,7 @@ mod demo;
 mod describe;
 mod eval;
 mod get;
+mod listen;
 mod logs;
 mod proxy;
 mod proxy_config;

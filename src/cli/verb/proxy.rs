@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -15,6 +14,7 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
+use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::diagnostic::nearest;
 use crate::identity::Workload;
 use crate::node::api::{FeedStatus, Status};
@@ -90,6 +90,9 @@ struct Start {
     /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable
     #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]", default_value = "127.0.0.1:15001")]
     listen: Vec<Listen>,
+    /// Listener for callers without sidecar, who come to the egress gateway's servers on PORT; repeatable
+    #[arg(long, value_name = "ADDR=PORT")]
+    gateway_listen: Vec<GatewayListen>,
     /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
     resolve: Vec<Override>,
@@ -155,35 +158,6 @@ struct StopArgs {
     /// Return at once, while running calls are finished
     #[arg(long)]
     no_wait: bool,
-}
-
-/// What `--listen` says.
-#[derive(Debug, Clone)]
-struct Listen {
-    address: SocketAddr,
-    workload: Option<(String, Option<String>)>,
-}
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (address, workload) = match text.split_once('=') {
-            None => (text, None),
-            Some((address, workload)) => (address, Some(workload)),
-        };
-        let address = address
-            .parse()
-            .map_err(|_| String::from("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep"))?;
-        let workload = workload.map(|workload| match workload.split_once('.') {
-            None => (workload.to_owned(), None),
-            Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
-        });
-        if workload.as_ref().is_some_and(|(name, namespace)| name.is_empty() || namespace.as_deref() == Some("")) {
-            return Err("the workload's name is missing".into());
-        }
-        Ok(Self { address, workload })
-    }
 }
 
 /// As a list, so that completions know it.
@@ -266,6 +240,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     NodeConfig {
         name: arguments.node,
         listeners: arguments.listen.into_iter().map(listener).collect(),
+        gateway_listeners: arguments.gateway_listen.into_iter().map(|one| one.0).collect(),
         metrics_listen: arguments.metrics_listen,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
@@ -297,6 +272,9 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
         }
     }
     text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    for (address, listener) in running.gateway_addresses.iter().zip(&config.gateway_listeners) {
+        text.push_str(&format!("  its servers on port {} on {address}\n", listener.port));
+    }
     if let Some(address) = running.metrics_address {
         text.push_str(&format!("  metrics on http://{address}/metrics\n"));
     }
@@ -364,6 +342,9 @@ fn describe(status: &Status) -> String {
         let heading = if position == 0 { "Listeners:" } else { "" };
         rows.push((heading, format!("{}   {workload}{missing}", listener.address)));
     }
+    for listener in &status.gateway_listeners {
+        rows.push(("", format!("{}   gateway port {}", listener.address, listener.port)));
+    }
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
     rows.push(("Policy:", rules_in_words(status.enforced_rules, &status.only_reporting)));
@@ -417,20 +398,4 @@ fn stop(arguments: &StopArgs, context: &mut Context) -> Outcome {
         std::thread::sleep(STOP_PAUSE);
     }
     Ok(writeln!(context.out, "proxy {node} stopped")?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn listen_takes_an_address_and_a_workload() {
-        let full: Listen = "127.0.0.1:15001=sleep.default".parse().expect("valid");
-        assert_eq!(full.workload, Some(("sleep".into(), Some("default".into()))));
-        let short: Listen = "[::1]:0=sleep".parse().expect("valid");
-        assert_eq!(short.workload, Some(("sleep".into(), None)));
-        for bad in ["", "15001", "localhost:15001", "127.0.0.1:15001=", "127.0.0.1:1=a.", "127.0.0.1:99999"] {
-            assert!(bad.parse::<Listen>().is_err(), "{bad}");
-        }
-    }
 }

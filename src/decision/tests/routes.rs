@@ -94,8 +94,6 @@ impl Entry {
             && self.query.is_none_or(|text| parameter.is_some_and(|value| text.holds(value, false)))
             && self.authority.is_none_or(|text| text.holds(call.authority().as_str(), false))
             && self.scheme.is_none_or(|text| text.holds("http", false))
-            && self.app.is_none_or(|app| app == "sleep")
-            && self.namespace.is_none_or(|namespace| namespace == "default")
     }
 
     fn catches_all(&self) -> bool {
@@ -111,8 +109,6 @@ impl Entry {
             && self.query.is_none()
             && self.authority.is_none()
             && self.scheme.is_none()
-            && self.app.is_none()
-            && self.namespace.is_none()
     }
 }
 
@@ -129,13 +125,19 @@ fn yaml(routes: &[Route], first_status: u16) -> String {
     text
 }
 
-/// The entries that can hold at a port, one by one, up to the first that takes everything.
-fn flat(routes: &[Route], first_status: u16, port: u16) -> Vec<(Entry, u16)> {
+/// The entries that can hold at a port of a workload with this name and namespace, one by one, up to the first that takes
+/// everything.
+fn flat(routes: &[Route], first_status: u16, port: u16, source: (&str, &str)) -> Vec<(Entry, u16)> {
+    let can_hold = |entry: &&Entry| {
+        entry.port.is_none_or(|own| own == port)
+            && entry.app.is_none_or(|app| app == source.0)
+            && entry.namespace.is_none_or(|namespace| namespace == source.1)
+    };
     let mut flat = Vec::new();
     for (status, route) in (first_status..).zip(routes) {
         let all = [Entry::default()];
         let entries = if route.is_empty() { &all[..] } else { route.as_slice() };
-        for entry in entries.iter().filter(|entry| entry.port.is_none_or(|own| own == port)) {
+        for entry in entries.iter().filter(can_hold) {
             flat.push((entry.clone(), status));
             if entry.catches_all() {
                 return flat;
@@ -245,7 +247,7 @@ proptest! {
         for (request, alternative) in requests {
             let port = if alternative { 8080 } else { 80 };
             let request = request.replace("site.example", &format!("site.example:{port}"));
-            let expected = first(&flat(&routes, 200, port), &call(&snapshot, &request), &format!("site.example:{port}"));
+            let expected = first(&flat(&routes, 200, port, ("sleep", "default")), &call(&snapshot, &request), &format!("site.example:{port}"));
             prop_assert_eq!(outcome(&snapshot, &request), expected, "{} of\n{}", request, http);
         }
     }
@@ -310,8 +312,8 @@ proptest! {
             at_gateway("other", &http_other)
         );
         let snapshot = snapshot(&manifest);
-        let mut merged = flat(&one, 200, 80);
-        merged.extend(flat(&other, 300, 80));
+        let mut merged = flat(&one, 200, 80, GATEWAY);
+        merged.extend(flat(&other, 300, 80, GATEWAY));
         merged.sort_by_key(|(entry, _)| entry.catches_all());
         for request in requests {
             let expected = first(&merged, &call(&snapshot, &request), "NoRoute");
@@ -319,6 +321,9 @@ proptest! {
         }
     }
 }
+
+/// The gateway's workload: what routes of the gateway compare `sourceLabels` with.
+const GATEWAY: (&str, &str) = ("istio-egressgateway", "istio-system");
 
 /// Registered hosts, hosts of VirtualServices, and names that are called.
 const REGISTERED: [&str; 4] = ["site.example", "a.site.example", "b.a.site.example", "other.example"];

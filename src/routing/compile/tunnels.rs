@@ -9,7 +9,7 @@ use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
 
 use super::super::destinations::Destinations;
 use super::super::hosts::{HostTable, covers, qualify};
-use super::super::scope::Sight;
+use super::super::scope::{Scope, Sight};
 use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
 use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
@@ -194,7 +194,7 @@ fn sidecar_routes(
     let mut routes = Vec::new();
     for declared in bound {
         for (entry, targets) in entries(&declared.spec, bytes) {
-            if !applies(&entry, &declared.namespace, Place::Mesh, port) {
+            if !applies(&entry, &declared.namespace, Place::Mesh, port, destinations.scope) {
                 continue;
             }
             let targets = resolved(targets, &declared.namespace, port, destinations);
@@ -227,7 +227,7 @@ fn gateway_routes(
     let place = Place::Gateway(&gateway.namespace, &gateway.name);
     let mut routes = Vec::new();
     for (entry, targets) in entries(&declared.spec, bytes) {
-        if !applies(&entry, &declared.namespace, place, port) {
+        if !applies(&entry, &declared.namespace, place, port, destinations.scope) {
             continue;
         }
         let targets = resolved(targets, &declared.namespace, port, destinations);
@@ -253,16 +253,15 @@ fn route(
         holds_service: holds_service(&subnets),
         subnets,
         source_subnet: entry.source_subnet.parse().ok(),
-        source_labels: entry.source_labels.clone(),
-        source_namespace: (!entry.source_namespace.is_empty()).then(|| entry.source_namespace.to_owned()),
         destinations: Arc::clone(targets),
     }
 }
 
 /// Whether an entry can hold at a place and port.
-fn applies(entry: &Entry<'_>, namespace: &str, place: Place<'_>, port: u16) -> bool {
+fn applies(entry: &Entry<'_>, namespace: &str, place: Place<'_>, port: u16, source: &Scope) -> bool {
     (entry.gateways.is_empty() || names_place(entry.gateways, namespace, place))
         && (entry.port == 0 || entry.port == u32::from(port))
+        && source.is_source(entry.source_labels, entry.source_namespace)
 }
 
 /// The entries of the routes for TLS or TCP, each with where its route leads.

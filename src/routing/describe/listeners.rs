@@ -89,9 +89,6 @@ impl Listener {
     fn to_clusters(port: u16, what: &str, host: Option<&str>, route: &tunnel::Route) -> Self {
         let name = route.name.as_deref().or(host).unwrap_or("*");
         let mut matches = format!("{what}: {name}");
-        let labels = route.source_labels.iter().map(|(key, value)| format!("; source {key}={value}"));
-        matches.extend(labels);
-        matches.extend(route.source_namespace.iter().map(|namespace| format!("; source namespace {namespace}")));
         if !route.subnets.is_empty() || route.source_subnet.is_some() {
             matches.push_str(SOME_ADDRESSES);
         }

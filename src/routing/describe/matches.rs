@@ -1,6 +1,6 @@
 //! Conditions of routes in istioctl's short form.
 
-use super::super::matching::{Match, Text};
+use super::super::matching::{Match, PseudoHeader, Text};
 
 /// `/sport*`, `/health`, `regex .*`; and what else must hold, as `/sport*, method GET, header x-user a*`.
 pub(super) fn shown(condition: Option<&Match>) -> String {
@@ -11,8 +11,9 @@ pub(super) fn shown(condition: Option<&Match>) -> String {
     parts.extend(condition.headers.iter().map(|(name, wanted)| format!("header {name} {}", text(wanted))));
     parts.extend(condition.without_headers.iter().map(|(name, wanted)| format!("no header {name} {}", text(wanted))));
     parts.extend(condition.query.iter().map(|(name, wanted)| format!("query {name} {}", text(wanted))));
-    parts.extend(condition.source_labels.iter().map(|(name, value)| format!("source {name}={value}")));
-    parts.extend(condition.source_namespace.iter().map(|namespace| format!("source namespace {namespace}")));
+    parts.extend(condition.pseudo_headers.iter().map(|PseudoHeader { part, text: wanted, wanted: holds }| {
+        format!("{} {} {}", if *holds { "header" } else { "no header" }, part.name(), text(wanted))
+    }));
     parts.join(", ")
 }
 

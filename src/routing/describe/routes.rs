@@ -31,8 +31,9 @@ fn table(name: &str) -> u16 {
 }
 
 fn of_sidecar(hosts: &HostTable<SidecarHost>) -> Vec<Route> {
+    type Ports = Vec<(u16, *const PortRoutes)>;
     // A service of the mesh is known by several names.
-    let mut names: BTreeMap<Vec<(u16, *const PortRoutes)>, (Vec<String>, &SidecarHost)> = BTreeMap::new();
+    let mut names: BTreeMap<Ports, (Vec<String>, &SidecarHost)> = BTreeMap::new();
     for (pattern, host) in hosts.iter() {
         let same = host.0.iter().map(|(port, routes)| (*port, Arc::as_ptr(routes))).collect();
         names.entry(same).or_insert_with(|| (Vec::new(), host)).0.push(pattern);

@@ -1,0 +1,240 @@
+//! The egress gateway reached from outside: its servers' protocols, TLS that ends there, who may come.
+
+use std::process::{Command, Output};
+
+use egressctl::cli::demo::origin::{Identity, Origin, Reply};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+
+use crate::proxied::{Client, Proxied, with_origin};
+use crate::stage::{Stage, curl};
+
+/// An authority, which issues certificates into files.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut parameters = CertificateParams::new(Vec::new()).expect("no names");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let name = format!("authority {}", uuid::Uuid::new_v4());
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key")).expect("a certificate"))
+    }
+
+    /// Certificate and key in PEM, valid in these years.
+    fn issue(&self, name: &str, years: std::ops::Range<i32>) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let mut leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        leaf.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        (leaf.signed_by(&key, &self.0).expect("a certificate").pem(), key.serialize_pem())
+    }
+
+    /// The paths of certificate and key.
+    fn files(&self, scene: &Stage, name: &str, years: std::ops::Range<i32>) -> (String, String) {
+        let (certificate, key) = self.issue(name, years);
+        (scene.write(&format!("{name}.crt"), &certificate), scene.write(&format!("{name}.key"), &key))
+    }
+
+    fn file(&self, scene: &Stage) -> String {
+        scene.write("authority.crt", &self.0.pem())
+    }
+}
+
+/// A server of HTTPS on port 443 for a host; `tls` in flow style.
+fn server(host: &str, tls: &str) -> String {
+    format!("  - port: {{number: 443, name: https-{host}, protocol: HTTPS}}\n    hosts: [{host}]\n    tls: {tls}\n")
+}
+
+/// A Gateway with these servers, and the route of some hosts to the origin of a.example.
+fn gateway(servers: &str, hosts: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gw}}\nspec:\n  servers:\n{servers}---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs}}\nspec:\n  hosts: [{hosts}]\n  \
+         gateways: [gw]\n  http:\n  - route: [{{destination: {{host: a.example, port: {{number: 80}}}}}}]\n"
+    )
+}
+
+/// What curl is told by a server on a port: the version of HTTP and the status.
+fn told(proxy: &Proxied, host: &str, more: &[&str]) -> Result<String, String> {
+    let port = proxy.gateway(443);
+    let mut command = Command::new("curl");
+    command.args(["-s", "-S", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "--max-time", "20"]);
+    command.args(["--noproxy", "*", "--resolve", &format!("{host}:{}:127.0.0.1", port.port())]).args(more);
+    let Output { status, stdout, stderr } =
+        command.arg(format!("https://{host}:{}/x", port.port())).output().expect("curl runs");
+    match status.success() {
+        true => Ok(String::from_utf8_lossy(&stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&stderr).into_owned()),
+    }
+}
+
+#[test]
+fn plain_text_is_served_for_the_hosts_of_the_ports_servers_and_httpsredirect_sends_all_to_https() {
+    let servers = "  - {port: {number: 80, name: r, protocol: HTTP}, hosts: ['*.example'], tls: {httpsRedirect: true}}\n  \
+                   - {port: {number: 8080, name: http, protocol: HTTP}, hosts: [b.example]}\n";
+    let (scene, origin) = with_origin(&gateway(servers, "b.example, c.example"));
+    let listen = ["--gateway-listen", "127.0.0.1:0=80", "--gateway-listen", "127.0.0.1:0=8080"];
+    let proxy = Proxied::start(&scene, &listen);
+    let get = |port, url: &str| Client::to(proxy.gateway(port)).get(url);
+    let served = get(8080, "http://b.example/x");
+    assert_eq!((served.status, served.text().as_str()), (200, "page"));
+    assert_eq!(get(8080, "http://c.example/x").status, 404, "no server of the port is for it");
+    assert_eq!(origin.requests(), 1);
+    for host in ["b.example", "no-route.example"] {
+        let moved = get(80, &format!("http://{host}/x?q=1"));
+        assert_eq!(moved.status, 301, "{host}");
+        assert!(moved.head.contains(&format!("location: https://{host}/x?q=1\r\n")), "{}", moved.head);
+    }
+    assert_eq!(get(80, "http://other.org/").status, 404);
+    let mut tunnel = Client::to(proxy.gateway(8080));
+    tunnel.send(b"CONNECT a.example:80 HTTP/1.1\r\nhost: a.example:80\r\n\r\n");
+    assert_eq!(tunnel.read().status, 404, "no route of a gateway matches CONNECT");
+    let mut tls = Client::to(proxy.gateway(8080));
+    tls.send(&[22, 3, 1, 0, 5, 1, 0, 0, 1, 0]);
+    assert!(tls.closed());
+    scene.wait_for_entry("declared to carry HTTP, and TLS was sent");
+}
+
+#[test]
+fn tls_ends_at_the_server_that_its_name_asks_for_and_http_2_is_agreed_on() {
+    if curl().is_none() {
+        return;
+    }
+    let (scene, origin) = with_origin("");
+    let authority = Authority::new();
+    let ca = authority.file(&scene);
+    let (certificate, key) = authority.files(&scene, "b.example", 2020..2120);
+    let (old, old_key) = authority.files(&scene, "old.example", 2020..2021);
+    let own = format!("{{mode: SIMPLE, serverCertificate: {certificate}, privateKey: {key}}}");
+    let expired = format!("{{mode: SIMPLE, serverCertificate: {old}, privateKey: {old_key}}}");
+    let other_key = format!("{{mode: SIMPLE, serverCertificate: {certificate}, privateKey: {old_key}}}");
+    let servers = [
+        server("b.example", &own),
+        server("old.example", &expired),
+        server("key.example", &other_key),
+        server("gone.example", "{mode: SIMPLE, credentialName: nowhere}"),
+        server("mesh.example", "{mode: ISTIO_MUTUAL}"),
+    ];
+    let hosts = "b.example, old.example, key.example, gone.example, mesh.example, c.example";
+    scene.ok_with(&["create", "-f", "-"], &gateway(&servers.concat(), hosts));
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let trusted = ["--cacert", &ca];
+    assert_eq!(told(&proxy, "b.example", &[&trusted[..], &["--http2"]].concat()).as_deref(), Ok("2 200"));
+    assert_eq!(told(&proxy, "b.example", &[&trusted[..], &["--http1.1"]].concat()).as_deref(), Ok("1.1 200"));
+    assert_eq!(told(&proxy, "b.example", &[&trusted[..], &["--tls-max", "1.2"]].concat()).as_deref(), Ok("2 200"));
+    assert_eq!(origin.requests(), 3);
+    // The connection is b.example's, and so are its requests.
+    let fronted = [&trusted[..], &["-H", "host: old.example"]].concat();
+    assert_eq!(told(&proxy, "b.example", &fronted).as_deref(), Ok("2 404"));
+    for (host, why) in [
+        ("old.example", "the server's certificate has expired"),
+        ("key.example", "certificate and key do not belong together"),
+        ("gone.example", "certificate, key or authorities are not there"),
+        ("mesh.example", "to show the mesh's certificate"),
+        ("c.example", "no server of the Gateway's port is for this"),
+    ] {
+        told(&proxy, host, &["-k"]).expect_err("no server takes it");
+        let entry = scene.wait_for_entry(why);
+        assert!(entry.contains(host), "{entry}");
+    }
+    assert_eq!(told(&proxy, "b.example", &trusted).as_deref(), Ok("2 200"), "others go on");
+}
+
+#[test]
+fn mutual_tls_takes_whom_the_servers_authorities_know() {
+    if curl().is_none() {
+        return;
+    }
+    let (scene, origin) = with_origin("");
+    let authority = Authority::new();
+    let ca = authority.file(&scene);
+    let (certificate, key) = authority.files(&scene, "b.example", 2020..2120);
+    let (caller, caller_key) = authority.files(&scene, "caller.example", 2020..2120);
+    let (late, late_key) = authority.files(&scene, "late.example", 2020..2021);
+    let (stranger, stranger_key) = Authority::new().files(&scene, "stranger.example", 2020..2120);
+    let tls = |mode: &str, more: &str| {
+        format!("{{mode: {mode}, serverCertificate: {certificate}, privateKey: {key}, caCertificates: {ca}{more}}}")
+    };
+    let servers = [
+        server("b.example", &tls("MUTUAL", "")),
+        server("optional.example", &tls("OPTIONAL_MUTUAL", "")),
+        server("named.example", &tls("MUTUAL", ", subjectAltNames: [other.example]")),
+    ];
+    scene.ok_with(&["create", "-f", "-"], &gateway(&servers.concat(), "b.example, optional.example, named.example"));
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let known = ["-k", "--cert", &caller, "--key", &caller_key];
+    assert_eq!(told(&proxy, "b.example", &known).as_deref(), Ok("2 200"));
+    assert_eq!(told(&proxy, "optional.example", &known).as_deref(), Ok("2 200"));
+    assert_eq!(told(&proxy, "optional.example", &["-k"]).as_deref(), Ok("2 200"));
+    assert_eq!(origin.requests(), 3);
+    for (host, shown, why) in [
+        ("b.example", &["-k"][..], "the caller showed no certificate"),
+        ("b.example", &["-k", "--cert", &late, "--key", &late_key], "the caller's certificate has expired"),
+        (
+            "b.example",
+            &["-k", "--cert", &stranger, "--key", &stranger_key],
+            "not issued by an authority that the server",
+        ),
+        ("named.example", &known, "none of those that the server wants"),
+    ] {
+        told(&proxy, host, shown).expect_err("it is not taken");
+        scene.wait_for_entry(why);
+    }
+    assert_eq!(origin.requests(), 3);
+}
+
+#[test]
+fn a_rotated_secret_is_shown_to_new_connections_and_old_ones_go_on() {
+    if curl().is_none() {
+        return;
+    }
+    let (scene, _origin) =
+        with_origin(&gateway(&server("b.example", "{mode: SIMPLE, credentialName: own}"), "b.example"));
+    let secret = |authority: &Authority| {
+        let (certificate, key) = authority.issue("b.example", 2020..2120);
+        let indented = |pem: &str| pem.lines().map(|line| format!("    {line}\n")).collect::<String>();
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: own, namespace: istio-system}}\ntype: kubernetes.io/tls\n\
+             stringData:\n  tls.crt: |\n{}  tls.key: |\n{}",
+            indented(&certificate),
+            indented(&key)
+        )
+    };
+    let (first, second) = (Authority::new(), Authority::new());
+    scene.ok_with(&["apply", "-f", "-"], &secret(&first));
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let (first_ca, second_ca) = (scene.write("first.crt", &first.0.pem()), scene.write("second.crt", &second.0.pem()));
+    assert_eq!(told(&proxy, "b.example", &["--cacert", &first_ca]).as_deref(), Ok("2 200"));
+    scene.ok_with(&["apply", "-f", "-"], &secret(&second));
+    crate::stage::until("the new certificate is shown", || {
+        told(&proxy, "b.example", &["--cacert", &second_ca]).as_deref() == Ok("2 200")
+    });
+    told(&proxy, "b.example", &["--cacert", &first_ca]).expect_err("the old one is not shown any more");
+}
+
+#[test]
+fn tls_that_is_passed_through_ends_at_its_origin() {
+    if curl().is_none() {
+        return;
+    }
+    let identity = Identity::new(&["b.example"], 2020..2120).expect("a certificate");
+    let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
+    let (scene, _) = with_origin(&format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gw}}\nspec:\n  servers:\n  \
+         - {{port: {{number: 443, name: tls, protocol: TLS}}, hosts: ['*.example'], tls: {{mode: PASSTHROUGH}}}}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs}}\nspec:\n  hosts: [b.example]\n  \
+         gateways: [gw]\n  tls:\n  - match: [{{sniHosts: [b.example]}}]\n    \
+         route: [{{destination: {{host: b.example, port: {{number: 443}}}}}}]\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: b}}\nspec:\n  hosts: [b.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 443, name: tls, protocol: TLS, targetPort: {}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n",
+        origin.address.port()
+    ));
+    let ca = scene.write("ca.pem", &identity.ca_pem);
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    assert_eq!(told(&proxy, "b.example", &["--cacert", &ca]).as_deref(), Ok("1.1 200"));
+    assert_eq!(origin.requests(), 1);
+    told(&proxy, "c.example", &["--cacert", &ca]).expect_err("no route leads to it");
+    assert!(scene.wait_for_entry("c.example").contains("NR"));
+}
