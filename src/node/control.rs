@@ -279,6 +279,8 @@ impl Answers for Control {
             notes: snapshot.notes.clone(),
             enforced_rules,
             report_only_rules,
+            only_reporting: snapshot.policy.only_reporting(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
             refused: self.metrics.total(Counter::Refused),
@@ -294,7 +296,8 @@ impl Answers for Control {
         let (_, snapshot) = self.published.load();
         let listeners = self.addresses.iter().copied().zip(self.config.listeners.iter().map(workload)).collect();
         let now = crate::proxy::now().micros();
-        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, now }.section(section)
+        let ca_file = self.config.ca_file.as_deref();
+        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, ca_file, now }.section(section)
     }
 
     fn trace(&self, question: &Question) -> Answer {

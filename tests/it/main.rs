@@ -27,6 +27,7 @@ mod policy_metrics;
 mod proxied;
 mod proxy;
 mod proxy_config;
+mod proxy_secrets;
 mod recovery;
 mod rfc9112;
 mod rfc9113;
