@@ -45,13 +45,22 @@ pub struct Compiler {
     pub memory: Mutex<Memory>,
 }
 
+/// Whose routes a table has.
+#[derive(Debug, PartialEq)]
+struct Served {
+    /// What sidecars see.
+    scopes: Vec<Scope>,
+    /// Namespace and labels of the gateway's workload.
+    gateway: (String, Labels),
+}
+
 /// What a [`Compiler`] keeps.
 #[derive(Debug, Default)]
 pub struct Memory {
     sources: Sources,
     networking: Networking,
-    /// With what it was made for: what sidecars see, and the gateway's labels.
-    routes: Option<(Vec<Scope>, (String, Labels), Arc<RouteTable>)>,
+    /// With what it was made for.
+    routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
 }
@@ -99,16 +108,15 @@ impl Compiler {
         scopes: Vec<Scope>,
         gateway: (&str, &Labels),
     ) -> Arc<RouteTable> {
-        if let Some((for_scopes, (namespace, labels), routes)) = &memory.routes
+        let served = Served { scopes, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
+        if let Some((known, routes)) = &memory.routes
             && !concerns_routes(news)
-            && *for_scopes == scopes
-            && (namespace.as_str(), labels) == gateway
+            && *known == served
         {
             return Arc::clone(routes);
         }
-        let routes = Arc::new(memory.networking.compile(&scopes, self.outbound, gateway, &self.endpoints));
-        let gateway = (gateway.0.to_owned(), gateway.1.clone());
-        memory.routes = Some((scopes, gateway, Arc::clone(&routes)));
+        let routes = Arc::new(memory.networking.compile(&served.scopes, self.outbound, gateway, &self.endpoints));
+        memory.routes = Some((served, Arc::clone(&routes)));
         routes
     }
 
