@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Failure, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
@@ -71,6 +71,7 @@ impl Closing {
             response_time: call.time(),
             duration: 0,
             marks: Marks::default(),
+            closed_by: None,
         };
         let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
         Self {
@@ -136,6 +137,11 @@ impl Closing {
     /// Envoy's flags of the call, as far as its answer's head tells.
     pub(super) fn flags(&self) -> Cow<'static, str> {
         Outcome { abandoned: false, ..self.outcome }.flags(&self.call)
+    }
+
+    /// Who ended the connection.
+    pub(super) fn closed_by(&mut self, closer: Closer) {
+        self.outcome.closed_by = Some(closer);
     }
 
     /// The call is held back on purpose.
