@@ -339,7 +339,8 @@ fn what_an_origin_of_http_2_says_it_has_not_begun_with_is_tried_again() {
 
 #[test]
 fn what_an_origin_of_http_2_may_have_acted_on_is_not_tried_again() {
-    let cases: [(fn(&mut Wire, u32), u16, &str); 4] = [
+    type Case = (fn(&mut Wire, u32), u16, &'static str);
+    let cases: [Case; 4] = [
         (|wire, stream| wire.send(&frame(RST_STREAM, 0, stream, &CODE_INTERNAL)), 503, "UR"),
         // It goes away, and has seen to this call.
         (
