@@ -259,6 +259,11 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'Method')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header of the request; repeatable')
+            [CompletionResult]::new('--hop', '--hop', [CompletionResultType]::ParameterName, 'Where the call comes to')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port that is dialled, or the server''s with --hop gateway [default: the URL''s]')
+            [CompletionResult]::new('--sni', '--sni', [CompletionResultType]::ParameterName, 'The server name that TLS asks for; empty for none [default: the host]')
+            [CompletionResult]::new('--source-ip', '--source-ip', [CompletionResultType]::ParameterName, 'The caller''s address [default: 127.0.0.1]')
+            [CompletionResult]::new('--outbound-traffic-policy', '--outbound-traffic-policy', [CompletionResultType]::ParameterName, 'Which hosts workloads may call, instead of asking a running proxy [default: REGISTRY_ONLY]')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'When the call is made, as 2018-06-18T13:22:58Z [default: now]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
@@ -269,9 +274,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
-            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'egressctl;why' {

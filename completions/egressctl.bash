@@ -1747,7 +1747,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__trace)
-            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --proxy --at --output --batch --namespace --state-dir --color --help"
+            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --hop --port --sni --source-ip --outbound-traffic-policy --proxy --at --output --batch --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1779,6 +1779,26 @@ _egressctl() {
                     ;;
                 -H)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hop)
+                    COMPREPLY=($(compgen -W "sidecar gateway" -- "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbound-traffic-policy)
+                    COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
                     return 0
                     ;;
                 --proxy)

@@ -259,6 +259,13 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filen
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s H -l header -d 'Header of the request; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l hop -d 'Where the call comes to' -r -f -a "sidecar\t''
+gateway\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l port -d 'The port that is dialled, or the server\'s with --hop gateway [default: the URL\'s]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l sni -d 'The server name that TLS asks for; empty for none [default: the host]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l source-ip -d 'The caller\'s address [default: 127.0.0.1]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l outbound-traffic-policy -d 'Which hosts workloads may call, instead of asking a running proxy [default: REGISTRY_ONLY]' -r -f -a "REGISTRY_ONLY\t''
+ALLOW_ANY\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l proxy -d 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l at -d 'When the call is made, as 2018-06-18T13:22:58Z [default: now]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
@@ -268,8 +275,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry'
-complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F

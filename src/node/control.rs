@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
-use crate::decision::tell;
+use crate::decision::{Place, tell};
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::{Certificates, Phase};
@@ -303,7 +303,10 @@ impl Answers for Control {
     fn trace(&self, question: &Question) -> Answer {
         let (_, snapshot) = self.published.load();
         let asked = &question.asked;
-        let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from)?;
+        let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from);
+        if listener.is_none() && (asked.hop == Place::Sidecar || asked.from.is_some()) {
+            return None;
+        }
         Some(tell(&snapshot, listener, asked, question.color))
     }
 

@@ -29,6 +29,7 @@ mod rfc9112;
 mod routing;
 mod scenario;
 mod trace;
+mod trace_routing;
 mod tunnels;
 mod upgrades;
 mod validate;

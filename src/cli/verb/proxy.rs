@@ -161,7 +161,7 @@ struct StopArgs {
 }
 
 /// As a list, so that completions know it.
-fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
+pub(super) fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
     PossibleValuesParser::new(OutboundPolicy::NAMES).try_map(|name| name.parse())
 }
 
