@@ -23,7 +23,8 @@ fn modules() -> Vec<(PathBuf, String, String)> {
         let first = path.strip_prefix(&root).expect("below src").components().next().expect("a name");
         first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
     };
-    let files = files.into_iter().filter(|path| !path.ends_with("tests.rs") && !path.ends_with("testing.rs"));
+    let of_tests = ["tests", "tests.rs", "testing.rs"];
+    let files = files.into_iter().filter(|path| !path.iter().any(|part| of_tests.iter().any(|name| part == *name)));
     files
         .filter(|path| !["lib", "main"].contains(&of(path).as_str()))
         .map(|path| {

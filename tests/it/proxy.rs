@@ -383,10 +383,15 @@ fn a_change_is_in_force_on_kept_connections_and_a_broken_one_leaves_the_last_goo
     // What an older or newer program might have stored, and this one does not understand.
     let registry = rusqlite::Connection::open(scene.state().join("registry.db")).expect("the registry");
     registry
-        .execute("UPDATE resource SET body = replace(body, 'hosts', 'hostz') WHERE name = 'a-example'", [])
+        .execute_batch(
+            "BEGIN; UPDATE counter SET value = value + 1 WHERE name = 'revision';
+             UPDATE resource SET body = replace(body, 'hosts', 'hostz'), revision = (SELECT value FROM counter)
+             WHERE name = 'a-example';
+             INSERT INTO change SELECT revision, api_group, kind, namespace, name FROM resource WHERE name = 'a-example';
+             COMMIT;",
+        )
         .expect("a change");
     drop(registry);
-    scene.ok(&["create", "namespace", "another"]);
     proxy.wait_for("the last good one stays");
     assert_eq!(client.get("http://a.example/").status, 200);
     assert!(scene.ok(&["proxy", "status"]).contains("Rejected:"));
