@@ -10,6 +10,7 @@ mod actions;
 mod analyze;
 mod balance;
 mod cli;
+mod credentials;
 mod eval;
 mod layering;
 mod logs;
