@@ -115,4 +115,6 @@ codes! {
     PORT_REPLACES EGR0027 Info "Settings of a port replace those of the destination whole";
     SNI_WITHOUT_NAMES EGR0028 Info "TLS with an sni of its own, but without subjectAltNames";
     DOUBLE_SLASH EGR0029 Warning "A rewrite makes paths with two slashes";
+    NOT_AT_SIDECARS EGR0030 Warning "No route of a VirtualService applies at the sidecars, as if it were not there";
+    NEVER_CHARGED EGR0031 Warning "A rule gives a quota that no call is charged";
 }

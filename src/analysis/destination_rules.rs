@@ -86,5 +86,6 @@ fn unverified(tls: &ClientTls) -> Option<&'static str> {
         ClientTlsMode::Mutual => "MUTUAL",
         ClientTlsMode::Disable | ClientTlsMode::IstioMutual => return None,
     };
-    tls.ca_certificates.is_empty().then_some(mode)
+    // A credential brings its own.
+    (tls.ca_certificates.is_empty() && tls.credential_name.is_empty()).then_some(mode)
 }

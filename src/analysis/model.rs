@@ -1,5 +1,7 @@
 //! Everything that analyzers look at, read and decoded once.
 
+use std::collections::HashMap;
+
 use k8s_openapi::api::core::v1::Service;
 
 use crate::expr::Vocabulary;
@@ -92,6 +94,8 @@ pub(super) struct Model<'v> {
     pub(super) pods: Vec<Resource>,
     /// Services of the mesh come before ServiceEntries.
     pub(super) hosts: Vec<Registered>,
+    /// Their places by host.
+    by_host: HashMap<String, Vec<usize>>,
     /// What is compiled of all; none where something does not compile.
     pub(super) world: Option<World>,
     /// What expressions may name.
@@ -102,7 +106,11 @@ impl<'v> Model<'v> {
     /// Reads what a view shows.
     pub(super) fn read(view: &'v dyn View) -> Result<Self> {
         let (services, service_entries) = (items(view, &SERVICE)?, items(view, &SERVICE_ENTRY)?);
-        let hosts = services.iter().map(of_service).chain(service_entries.iter().flat_map(of_entry)).collect();
+        let hosts: Vec<_> = services.iter().map(of_service).chain(service_entries.iter().flat_map(of_entry)).collect();
+        let mut by_host: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, host) in hosts.iter().enumerate() {
+            by_host.entry(host.host.clone()).or_default().push(place);
+        }
         Ok(Self {
             view,
             gateways: items(view, &GATEWAY)?,
@@ -114,6 +122,7 @@ impl<'v> Model<'v> {
             secrets: items(view, &SECRET)?,
             pods: Cluster::new(view).list(&ListQuery::all(&POD))?,
             hosts,
+            by_host,
             rules: items(view, &RULE)?,
             parts: parts(view)?,
             world: World::compile(view).ok(),
@@ -124,21 +133,24 @@ impl<'v> Model<'v> {
     /// The registered host that a name in a resource of a namespace means, the most specific one that it sees.
     pub(super) fn host(&self, written: &str, namespace: &str) -> Option<&Registered> {
         let name = qualify(written, namespace);
-        let seen = self
-            .hosts
-            .iter()
-            .filter(|one| covers(&one.host, &name) && exported(&one.export_to, &one.namespace, namespace));
-        seen.reduce(|best, one| if specificity(&one.host) > specificity(&best.host) { one } else { best })
+        let bare = name.strip_prefix('*').unwrap_or(&name);
+        let wildcards = bare.match_indices('.').map(|(at, _)| format!("*{}", &bare[at..]));
+        let mut patterns = std::iter::once(name.clone()).chain(wildcards).chain(["*".to_owned()]);
+        patterns.find_map(|pattern| self.registered(&pattern, namespace).find(|one| covers(&one.host, &name)))
+    }
+
+    /// What registers exactly this host, as seen from a namespace.
+    fn registered<'m>(&'m self, host: &str, namespace: &str) -> impl Iterator<Item = &'m Registered> + use<'m> {
+        let places = self.by_host.get(host).map_or(&[][..], Vec::as_slice);
+        let namespace = namespace.to_owned();
+        let found = places.iter().map(|place| &self.hosts[*place]);
+        found.filter(move |one| exported(&one.export_to, &one.namespace, &namespace))
     }
 
     /// The ports of a host: of two that register it, those of both count.
     pub(super) fn ports(&self, host: &Registered, namespace: &str) -> Vec<u32> {
-        let same = self
-            .hosts
-            .iter()
-            .filter(|one| one.host == host.host && exported(&one.export_to, &one.namespace, namespace));
         let mut ports: Vec<u32> = Vec::new();
-        for port in same.flat_map(|one| &one.ports) {
+        for port in self.registered(&host.host, namespace).flat_map(|one| &one.ports) {
             if !ports.contains(&port.number) {
                 ports.push(port.number);
             }
@@ -189,10 +201,6 @@ pub(super) fn selector_text(labels: &Labels) -> String {
 /// `[a b]`, as Go prints a list.
 pub(super) fn go_list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     format!("[{}]", items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" "))
-}
-
-fn specificity(pattern: &str) -> (bool, usize) {
-    (!pattern.starts_with('*'), pattern.len())
 }
 
 /// The resources of a kind that decode, oldest first; of one second, by name.

@@ -9,13 +9,15 @@ use crate::registry::ListQuery;
 use crate::resource::kinds::handler::Handler;
 use crate::resource::kinds::instance::Instance;
 use crate::resource::kinds::listchecker::Listchecker;
+use crate::resource::kinds::quota_spec::QuotaSpec;
+use crate::resource::kinds::quota_spec_binding::QuotaSpecBinding;
 use crate::resource::kinds::rule::Rule;
-use crate::resource::kinds::{DEPLOYMENT, HANDLER, INSTANCE, POD};
+use crate::resource::kinds::{DEPLOYMENT, HANDLER, INSTANCE, POD, QUOTA_SPEC, QUOTA_SPEC_BINDING};
 use crate::resource::{Resource, Role};
 
 use super::code::{
-    CHECKS_NOTHING, DECORATIVE_LIST, NOT_FOUND, ONLY_REPORTS, QUOTA_SHADOWED, SAID_TWICE, UNUSED_HANDLER,
-    UNUSED_INSTANCE,
+    CHECKS_NOTHING, DECORATIVE_LIST, NEVER_CHARGED, NOT_FOUND, ONLY_REPORTS, QUOTA_SHADOWED, SAID_TWICE,
+    UNUSED_HANDLER, UNUSED_INSTANCE,
 };
 use super::model::Item;
 use super::{Findings, Model};
@@ -40,6 +42,7 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
     decides_nothing(model, &uses, found);
     twice(&uses, found);
     shadowed_quotas(&uses, found);
+    never_charged(model, &uses, found);
 }
 
 /// Follows the references of a rule; says which lead nowhere.
@@ -213,6 +216,39 @@ fn shadowed_quotas(uses: &[Use<'_>], found: &mut Findings) {
                 earlier.rule.resource.meta.name
             );
             found.add(&QUOTA_SHADOWED, &one.rule.resource, one.at.clone(), message);
+        }
+    }
+}
+
+/// Quotas that no bound QuotaSpec charges: their counters stay where they are.
+fn never_charged(model: &Model<'_>, uses: &[Use<'_>], found: &mut Findings) {
+    let list = |kind| model.view.list(&ListQuery::all(kind)).unwrap_or_default();
+    let mut bound = BTreeSet::new();
+    for binding in list(&QUOTA_SPEC_BINDING) {
+        let Ok(spec) = binding.typed::<QuotaSpecBinding>() else { continue };
+        for one in spec.quota_specs.into_iter().filter(|_| !spec.services.is_empty()) {
+            let namespace = if one.namespace.is_empty() { binding.namespace().to_owned() } else { one.namespace };
+            bound.insert((namespace, one.name));
+        }
+    }
+    let mut charged = BTreeSet::new();
+    for resource in list(&QUOTA_SPEC) {
+        let Ok(spec) = resource.typed::<QuotaSpec>() else { continue };
+        if bound.contains(&(resource.namespace().to_owned(), resource.meta.name.clone())) {
+            charged.extend(
+                spec.rules.into_iter().flat_map(|rule| rule.quotas).map(|charge| charge.quota.to_ascii_lowercase()),
+            );
+        }
+    }
+    for one in uses {
+        let Some(quota) = one.instance.filter(|instance| variety(instance) == Some(Variety::Quota)) else { continue };
+        if !charged.contains(&quota.meta.name.to_ascii_lowercase()) {
+            let message = format!(
+                "Rule {} gives the quota {}, but no QuotaSpec that a QuotaSpecBinding binds to a service charges it: no call is \
+                 ever counted.",
+                one.rule.resource.meta.name, quota.meta.name
+            );
+            found.add(&NEVER_CHARGED, &one.rule.resource, one.at.clone(), message);
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::FieldPath;
-use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, MESH, VirtualService};
+use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, MESH, VirtualService, asks_no_more};
 use crate::routing::{covers, qualify};
 
-use super::code::{DOUBLE_SLASH, MERGED_AT_GATEWAY, NEVER_INJECTED, OTHER_PROTOCOL, REFUSES_TOO_LATE};
+use super::code::{DOUBLE_SLASH, MERGED_AT_GATEWAY, NEVER_INJECTED, NOT_AT_SIDECARS, OTHER_PROTOCOL, REFUSES_TOO_LATE};
 use super::model::{Item, gateway_named, is_mesh};
-use super::virtual_services::asks_no_more;
 use super::{Findings, Model};
 
 pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
@@ -20,6 +19,7 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
             refuses_too_late(item, index, route, &at, found);
         }
         protocols(model, item, found);
+        not_at_sidecars(model, item, found);
     }
     merged(model, found);
 }
@@ -140,6 +140,29 @@ fn protocols(model: &Model<'_>, item: &Item<VirtualService>, found: &mut Finding
             shown(true)
         );
         found.add(&OTHER_PROTOCOL, &item.resource, FieldPath::of("spec.tls"), message);
+    }
+}
+
+/// Routes of HTTP of which none can apply at a sidecar, at any port of the hosts: calls go as if there were no VirtualService.
+fn not_at_sidecars(model: &Model<'_>, item: &Item<VirtualService>, found: &mut Findings) {
+    if !is_mesh(&item.spec) || item.spec.http.is_empty() {
+        return;
+    }
+    let registered: Vec<_> = item.spec.hosts.iter().filter_map(|host| model.host(host, item.namespace())).collect();
+    let ports: Vec<u32> =
+        registered.iter().flat_map(|host| &host.ports).filter(|port| port.http).map(|port| port.number).collect();
+    let here = |entry: &HttpMatch| {
+        (entry.gateways.is_empty() || entry.gateways.iter().any(|name| name == MESH))
+            && (entry.port == 0 || ports.contains(&entry.port))
+    };
+    let applies = |route: &HttpRoute| route.r#match.is_empty() || route.r#match.iter().any(here);
+    if !ports.is_empty() && !item.spec.http.iter().any(applies) {
+        let ports = ports.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "No route applies at the sidecars, where calls come to the hosts' ports {ports}: they go straight to the hosts, as if \
+             this VirtualService were not there."
+        );
+        found.add(&NOT_AT_SIDECARS, &item.resource, FieldPath::of("spec.http"), message);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::diagnostic::{Code as ProblemCode, Problem, Problems};
 use crate::registry::ListQuery;
 use crate::snapshot::admission::Reviewer;
 
-use super::code::{Code, DEPRECATED, DOUBTFUL, INVALID};
+use super::code::{Code, DEPRECATED, DOUBTFUL, INEFFECTIVE_MATCH, INVALID, UNREACHABLE_RULE};
 use super::{Findings, Model};
 
 /// Says of every resource what `create` would say.
@@ -35,6 +35,8 @@ fn is_analyzed(problem: &Problem) -> bool {
 pub(super) fn worded(problem: &Problem) -> (&'static Code, String) {
     match (problem.is_error(), problem.code) {
         (true, _) => (&INVALID, format!("Schema validation error: {problem}")),
+        (false, ProblemCode::UnreachableRule) => (&UNREACHABLE_RULE, format!("{}.", problem.message)),
+        (false, ProblemCode::IneffectiveMatch) => (&INEFFECTIVE_MATCH, format!("{}.", problem.message)),
         (false, ProblemCode::Deprecated) => (&DEPRECATED, format!("Deprecated: {problem}")),
         (false, _) => (&DOUBTFUL, format!("Schema validation warning: {problem}")),
     }

@@ -972,3 +972,65 @@ fn settings_of_a_port_replace_those_of_the_destination() {
         ]
     );
 }
+
+#[test]
+fn routes_that_apply_nowhere_at_the_sidecars_are_named() {
+    let to = "route: [{destination: {host: a.com, port: {number: 80}}}]";
+    let with = |entry: &str| {
+        of(
+            "EGR0030",
+            &(site() + &virtual_service("x", &format!("{{hosts: [a.com], http: [{{match: [{entry}], {to}}}]}}"))),
+        )
+    };
+    assert_eq!(
+        with("{port: 8080}"),
+        [
+            "EGR0030 VirtualService default/x spec.http: No route applies at the sidecars, where calls come to the hosts' ports 80, \
+          443: they go straight to the hosts, as if this VirtualService were not there."
+        ]
+    );
+    for applying in ["{port: 80}", "{uri: {exact: /a}}", "{gateways: [mesh]}"] {
+        assert_eq!(with(applying), [""; 0], "{applying}");
+    }
+    assert_eq!(with("{gateways: [out]}").len(), 1);
+}
+
+#[test]
+fn credentials_of_destinations_are_there_and_count() {
+    let policy = "{host: a.com, trafficPolicy: {tls: {mode: SIMPLE, credentialName: ca}}}";
+    assert_eq!(
+        of("IST01", &(site() + &rule("x", policy)))[0],
+        "IST0101 DestinationRule default/x spec.trafficPolicy.tls.credentialName: Referenced credentialName not found: \"ca\""
+    );
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: ca-cacert, namespace: istio-system}\nstringData: {ca.crt: \
+                  x}\n---\n";
+    assert_eq!(of("IST0101", &(secret.to_owned() + &site() + &rule("x", policy))), [""; 0]);
+}
+
+#[test]
+fn quotas_are_charged() {
+    let quota =
+        mixer("memquota", "count", "{quotas: [{name: calls.quota.istio-system, maxAmount: 5, validDuration: 1s}]}")
+            + &mixer("quota", "calls", "{dimensions: {}}")
+            + &mixer("rule", "give", "{actions: [{handler: count.memquota, instances: [calls.quota]}]}");
+    assert_eq!(
+        of("EGR", &quota),
+        [
+            "EGR0031 rule istio-system/give spec.actions[0].instances[0]: Rule give gives the quota calls, but no QuotaSpec that a \
+          QuotaSpecBinding binds to a service charges it: no call is ever counted."
+        ]
+    );
+    let spec = mixer("QuotaSpec", "spec", "{rules: [{quotas: [{quota: calls, charge: 1}]}]}");
+    let binding = mixer("QuotaSpecBinding", "binding", "{quotaSpecs: [{name: spec}], services: [{service: '*'}]}");
+    assert_eq!(of("EGR", &(quota + &spec + &binding)), [""; 0]);
+}
+
+#[test]
+fn policies_of_the_fixtures_have_no_faults() {
+    for name in ["whitelist.yaml", "opa.yaml", "quota.yaml", "prometheus.yaml"] {
+        let fixtures = ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml", &format!("policy/{name}")];
+        let lines: Vec<_> =
+            beside("", &fixtures, "").into_iter().filter(|line| line.contains("istio-system/")).collect();
+        assert_eq!(lines, [""; 0], "{name}");
+    }
+}

@@ -1,11 +1,15 @@
 //! DestinationRules that are in each other's way, or do less than they seem to: where a second host goes through a gateway.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::diagnostic::FieldPath;
 use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, DestinationRule, TrafficPolicy};
+use crate::resource::kinds::secret::Secret;
 use crate::resource::kinds::virtual_service::VirtualService;
-use crate::routing::{covers, qualify};
+use crate::routing::{GATEWAY_NAMESPACE, covers, qualify};
 
-use super::code::{FOREIGN_SNI, PORT_REPLACES, RULES_OF_ONE_HOST, SNI_WITHOUT_NAMES};
+use super::code::{FOREIGN_SNI, NOT_FOUND, PORT_REPLACES, RULES_OF_ONE_HOST, SNI_WITHOUT_NAMES};
 use super::destinations::targets;
 use super::model::Item;
 use super::{Findings, Model};
@@ -19,23 +23,26 @@ struct Setting<'m> {
 }
 
 pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
-    for (position, item) in model.destination_rules.iter().enumerate() {
-        same_host(&model.destination_rules[..position], item, found);
+    let mut oldest: HashMap<(&str, String), &Item<DestinationRule>> = HashMap::new();
+    let leading = leading(model);
+    for item in &model.destination_rules {
+        if item.spec.workload_selector.is_none() {
+            match oldest.entry((item.namespace(), qualify(&item.spec.host, item.namespace()))) {
+                Entry::Occupied(other) => same_host(other.get(), item, found),
+                Entry::Vacant(place) => drop(place.insert(item)),
+            }
+        }
         port_replaces(item, found);
         for setting in settings(&item.spec) {
             unnamed(item, &setting, found);
-            foreign(model, item, &setting, found);
+            foreign(&leading, item, &setting, found);
+            credential(model, item, &setting, found);
         }
     }
 }
 
 /// Two rules of one host: the older one's policy holds, whatever the younger says.
-fn same_host(older: &[Item<DestinationRule>], item: &Item<DestinationRule>, found: &mut Findings) {
-    let host = |one: &Item<DestinationRule>| qualify(&one.spec.host, one.namespace());
-    let same = |one: &&Item<DestinationRule>| {
-        one.namespace() == item.namespace() && host(one) == host(item) && one.spec.workload_selector.is_none()
-    };
-    let Some(other) = older.iter().find(same).filter(|_| item.spec.workload_selector.is_none()) else { return };
+fn same_host(other: &Item<DestinationRule>, item: &Item<DestinationRule>, found: &mut Findings) {
     if item.spec.traffic_policy.is_some() && other.spec.traffic_policy.is_some() {
         let message = format!(
             "DestinationRule {} is for {} too, and older: its trafficPolicy holds, and this one is not used. Put them into one, \
@@ -55,6 +62,24 @@ fn same_host(older: &[Item<DestinationRule>], item: &Item<DestinationRule>, foun
             );
             found.add(&RULES_OF_ONE_HOST, &item.resource, FieldPath::of("spec.subsets").index(index), message);
         }
+    }
+}
+
+/// A Secret that is not there: in the rule's namespace where it selects workloads, else in the gateway's.
+fn credential(model: &Model<'_>, item: &Item<DestinationRule>, setting: &Setting<'_>, found: &mut Findings) {
+    let name = &setting.tls.credential_name;
+    if name.is_empty() || setting.tls.mode == ClientTlsMode::Disable {
+        return;
+    }
+    let at = setting.at.field("credentialName");
+    let namespace = if item.spec.workload_selector.is_some() { item.namespace() } else { GATEWAY_NAMESPACE };
+    let is_it = |secret: &Item<Secret>| {
+        let own = &secret.resource.meta.name;
+        secret.namespace() == namespace && (own == name || own.strip_suffix("-cacert") == Some(name))
+    };
+    if !model.secrets.iter().any(is_it) {
+        let message = format!("Referenced credentialName not found: {name:?}");
+        found.add(&NOT_FOUND, &item.resource, at, message);
     }
 }
 
@@ -115,24 +140,32 @@ fn unnamed(item: &Item<DestinationRule>, setting: &Setting<'_>, found: &mut Find
     }
 }
 
+/// The VirtualServices that lead to a host and subset, each with the port, if it names one.
+type Leading<'m> = HashMap<(String, String), Vec<(&'m Item<VirtualService>, Option<u32>)>>;
+
+fn leading<'m>(model: &'m Model<'_>) -> Leading<'m> {
+    let mut leading = Leading::new();
+    for item in model.virtual_services.iter().filter(|item| !item.spec.hosts.is_empty()) {
+        for target in targets(&item.spec) {
+            let place = (qualify(&target.to.host, item.namespace()), target.to.subset.clone());
+            leading.entry(place).or_default().push((item, target.to.port.as_ref().map(|port| port.number)));
+        }
+    }
+    leading
+}
+
 /// A VirtualService that sends its hosts' calls by the server name of another host.
-fn foreign(model: &Model<'_>, item: &Item<DestinationRule>, setting: &Setting<'_>, found: &mut Findings) {
+fn foreign(leading: &Leading<'_>, item: &Item<DestinationRule>, setting: &Setting<'_>, found: &mut Findings) {
     let sni = setting.tls.sni.to_ascii_lowercase();
     let host = qualify(&item.spec.host, item.namespace());
     if sni.is_empty() || setting.tls.mode == ClientTlsMode::Disable || sni == host {
         return;
     }
-    let leads_there = |other: &&Item<VirtualService>| {
-        targets(&other.spec).iter().any(|target| {
-            let port = target.to.port.as_ref().map(|port| port.number);
-            qualify(&target.to.host, other.namespace()) == host
-                && target.to.subset == setting.subset
-                && (setting.port.is_none() || port.is_none() || setting.port == port)
-        })
-    };
-    for other in model.virtual_services.iter().filter(leads_there) {
+    let same_port = |port: Option<u32>| setting.port.is_none() || port.is_none() || setting.port == port;
+    let there = leading.get(&(host, setting.subset.to_owned())).into_iter().flatten();
+    for (other, _) in there.filter(|(_, port)| same_port(*port)) {
         let own = |name: &String| covers(&qualify(name, other.namespace()), &sni);
-        if !other.spec.hosts.is_empty() && !other.spec.hosts.iter().any(own) {
+        if !other.spec.hosts.iter().any(own) {
             let what = match setting.subset {
                 "" => "this rule".to_owned(),
                 subset => format!("subset {subset}"),

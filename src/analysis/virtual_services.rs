@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::FieldPath;
+use crate::resource::Key;
 use crate::resource::kinds::VIRTUAL_SERVICE;
-use crate::resource::kinds::virtual_service::{HttpMatch, HttpRoute, MESH, VirtualService};
-use crate::resource::{Key, Labels};
+use crate::resource::kinds::virtual_service::{HttpMatch, MESH, VirtualService};
 use crate::routing::{covers, exported, qualify};
 
-use super::code::{
-    CLAIMS_WITHOUT_AUTHENTICATION, HOST_NOT_IN_GATEWAY, INEFFECTIVE_MATCH, MESH_HOST_CONFLICT, NOT_FOUND,
-    UNREACHABLE_RULE,
-};
+use super::code::{CLAIMS_WITHOUT_AUTHENTICATION, HOST_NOT_IN_GATEWAY, MESH_HOST_CONFLICT, NOT_FOUND};
 use super::model::{Item, full_name, gateway_named, go_list, is_mesh};
 use super::{Findings, Model};
 
@@ -24,7 +21,6 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
         gateways(model, item, found);
         delegates(model, item, found);
         claims(model, item, found);
-        unreachable(item, found);
     }
 }
 
@@ -132,125 +128,4 @@ fn claims(model: &Model<'_>, item: &Item<VirtualService>, found: &mut Findings) 
         );
         found.add(&CLAIMS_WITHOUT_AUTHENTICATION, &item.resource, at.clone(), message);
     }
-}
-
-/// A condition as istioctl counts it: by its name, or else by its place.
-fn numbered(name: &str, index: usize) -> String {
-    if name.is_empty() { format!("#{index}") } else { format!("{name:?}") }
-}
-
-/// Routes behind one that takes everything, and conditions that stand twice.
-fn unreachable(item: &Item<VirtualService>, found: &mut Findings) {
-    let http = item.spec.http.iter().map(|route| (route.name.as_str(), route.r#match.as_slice()));
-    let named = |index: usize, entry: &HttpMatch| numbered(&entry.name, index);
-    repeated(item, "spec.http", http, named, found);
-    let tls = item.spec.tls.iter().map(|route| ("", route.r#match.as_slice()));
-    repeated(item, "spec.tls", tls, |index, _| numbered("", index), found);
-    let tcp = item.spec.tcp.iter().map(|route| ("", route.r#match.as_slice()));
-    repeated(item, "spec.tcp", tcp, |index, _| numbered("", index), found);
-    covered_prefixes(item, found);
-}
-
-fn repeated<'r, M: PartialEq + 'r>(
-    item: &Item<VirtualService>,
-    list: &str,
-    routes: impl Iterator<Item = (&'r str, &'r [M])>,
-    named: impl Fn(usize, &M) -> String,
-    found: &mut Findings,
-) {
-    let mut seen: Vec<(&M, String)> = Vec::new();
-    let mut taken = false;
-    for (index, (name, entries)) in routes.enumerate() {
-        let (at, route) = (FieldPath::of(list).index(index), numbered(name, index));
-        let unused = |why: &str| format!("VirtualService rule {route} not used ({why}).");
-        if entries.is_empty() {
-            if taken {
-                found.add(&UNREACHABLE_RULE, &item.resource, at, unused("only the last rule can have no matches"));
-            }
-            taken = true;
-            continue;
-        }
-        if taken {
-            found.add(&UNREACHABLE_RULE, &item.resource, at, unused("route without matches defined before"));
-            continue;
-        }
-        let mut duplicates = 0;
-        for (position, entry) in entries.iter().enumerate() {
-            let Some((_, earlier)) = seen.iter().find(|(other, _)| *other == entry) else {
-                seen.push((entry, route.clone()));
-                continue;
-            };
-            duplicates += 1;
-            let message = format!(
-                "VirtualService rule {route} match {} is not used (duplicate/overlapping match in rule {earlier}).",
-                named(position, entry)
-            );
-            found.add(&INEFFECTIVE_MATCH, &item.resource, at.field("match").index(position), message);
-        }
-        if duplicates == entries.len() {
-            found.add(&UNREACHABLE_RULE, &item.resource, at, unused("all matches used by prior rules"));
-        }
-    }
-}
-
-/// One entry of a route's `match`, with the prefix that it asks for.
-struct Prefixed<'r> {
-    route: (usize, &'r HttpRoute),
-    index: usize,
-    entry: &'r HttpMatch,
-    prefix: &'r str,
-}
-
-/// Prefixes below a shorter one of an earlier route.
-fn covered_prefixes(item: &Item<VirtualService>, found: &mut Findings) {
-    let entries = item.spec.http.iter().enumerate().flat_map(|(number, route)| {
-        route.r#match.iter().enumerate().filter_map(move |(index, entry)| {
-            let prefix = entry.uri.as_ref()?.prefix.as_deref()?;
-            Some(Prefixed { route: (number, route), index, entry, prefix })
-        })
-    });
-    let entries: Vec<_> = entries.collect();
-    for (position, later) in entries.iter().enumerate() {
-        let Some(earlier) = entries[..position].iter().find(|earlier| covers_prefix(earlier, later)) else { continue };
-        let route = |one: &Prefixed<'_>| numbered(&one.route.1.name, one.route.0);
-        let entry = |one: &Prefixed<'_>| format!("{} of prefix {}", numbered(&one.entry.name, one.index), one.prefix);
-        let message = format!(
-            "VirtualService rule {} match {} is not used (duplicate/overlapping match in rule {} on {}).",
-            route(later),
-            entry(later),
-            entry(earlier),
-            route(earlier)
-        );
-        let at = FieldPath::of("spec.http").index(later.route.0).field("match").index(later.index);
-        found.add(&INEFFECTIVE_MATCH, &item.resource, at, message);
-    }
-}
-
-/// Whether every call of the later entry is one of the earlier, which asks for a shorter prefix.
-fn covers_prefix(earlier: &Prefixed<'_>, later: &Prefixed<'_>) -> bool {
-    later.prefix != earlier.prefix
-        && later.prefix.starts_with(earlier.prefix)
-        && asks_no_more(&HttpMatch { uri: None, name: String::new(), ..earlier.entry.clone() }, later.entry)
-}
-
-/// Whether a call that meets `later` meets `earlier` too, leaving `uri` aside.
-pub(super) fn asks_no_more(earlier: &HttpMatch, later: &HttpMatch) -> bool {
-    fn same<T: PartialEq>(earlier: Option<&T>, later: Option<&T>) -> bool {
-        earlier.is_none() || earlier == later
-    }
-    fn all<T: PartialEq>(earlier: &BTreeMap<String, T>, later: &BTreeMap<String, T>) -> bool {
-        earlier.iter().all(|(name, value)| later.get(name) == Some(value))
-    }
-    let labels = |earlier: &Labels, later: &Labels| all(earlier, later);
-    same(earlier.method.as_ref(), later.method.as_ref())
-        && same(earlier.authority.as_ref(), later.authority.as_ref())
-        && same(earlier.scheme.as_ref(), later.scheme.as_ref())
-        && (earlier.port == 0 || earlier.port == later.port)
-        && all(&earlier.headers, &later.headers)
-        && all(&earlier.without_headers, &later.without_headers)
-        && all(&earlier.query_params, &later.query_params)
-        && labels(&earlier.source_labels, &later.source_labels)
-        && (earlier.source_namespace.is_empty() || earlier.source_namespace == later.source_namespace)
-        && (earlier.gateways.is_empty()
-            || (!later.gateways.is_empty() && later.gateways.iter().all(|name| earlier.gateways.contains(name))))
 }

@@ -243,7 +243,7 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
 
 /// Hosts of which some ports are reached through the gateway, and others straight from the sidecar.
 fn past_the_gateway(model: &Model<'_>, world: &World, found: &mut Findings) {
-    for item in &model.service_entries {
+    for item in model.service_entries.iter().filter(|item| item.spec.ports.len() > 1) {
         let ports: Vec<u16> = item.spec.ports.iter().filter_map(|port| u16::try_from(port.number).ok()).collect();
         for host in item.spec.hosts.iter().map(|host| qualify(host, item.namespace())) {
             let mut direct: BTreeMap<(u16, u16), Vec<&str>> = BTreeMap::new();
@@ -266,6 +266,9 @@ fn past_the_gateway(model: &Model<'_>, world: &World, found: &mut Findings) {
 }
 
 fn hidden(model: &Model<'_>, world: &World, found: &mut Findings) {
+    if !model.rules.iter().any(|rule| rule.spec.condition().contains("request.")) {
+        return;
+    }
     let mut hidden: BTreeMap<(String, bool, String, String), Vec<String>> = BTreeMap::new();
     for host in model.hosts.iter().filter(|host| host.selector.is_none()) {
         for port in host.ports.iter().filter_map(|port| u16::try_from(port.number).ok()) {

@@ -14,6 +14,6 @@ mod visible;
 pub use path::{FieldPath, Step};
 pub use problem::{Code, Problem, Problems, Severity};
 pub use render::render;
-pub use source::{Source, Span};
+pub use source::{STDIN, Source, Span};
 pub use suggest::nearest;
 pub use visible::{is_unsafe, visible, visible_lines};

@@ -42,6 +42,10 @@ pub enum Code {
     NoEffect,
     /// An old form, understood all the same.
     Deprecated,
+    /// A route that no call reaches.
+    UnreachableRule,
+    /// A match that no call meets, because an earlier one takes what it would.
+    IneffectiveMatch,
 }
 
 impl Code {
@@ -60,6 +64,8 @@ impl Code {
             Code::NotFound => "NotFound",
             Code::NoEffect => "NoEffect",
             Code::Deprecated => "Deprecated",
+            Code::UnreachableRule => "UnreachableRule",
+            Code::IneffectiveMatch => "IneffectiveMatch",
         }
     }
 }

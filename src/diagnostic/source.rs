@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The name of standard input.
+pub const STDIN: &str = "STDIN";
+
 /// A named text: a file, a URL or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// What the user typed to name it; `STDIN` for standard input.
+    /// What the user typed to name it; [`STDIN`] for standard input.
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,

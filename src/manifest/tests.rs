@@ -1,3 +1,5 @@
+mod fields;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -89,6 +89,10 @@ impl View for MemoryRegistry {
         Ok(self.lock().revision)
     }
 
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        Ok(self.lock().changes(since))
+    }
+
     fn kinds(&self) -> &'static [&'static Kind] {
         self.kinds
     }
@@ -106,10 +110,6 @@ impl Registry for MemoryRegistry {
             *state = next;
         }
         Ok(Committed { revision: state.revision, applied })
-    }
-
-    fn changes(&self, since: Revision) -> Result<Changes> {
-        Ok(self.lock().changes(since))
     }
 
     fn frozen(&self) -> Result<Box<dyn View + Send>> {
@@ -134,6 +134,10 @@ impl View for Frozen {
 
     fn revision(&self) -> Result<Revision> {
         Ok(self.state.revision)
+    }
+
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        Ok(self.state.changes(since))
     }
 
     fn kinds(&self) -> &'static [&'static Kind] {

@@ -24,7 +24,7 @@ use std::fmt;
 use crate::resource::{KINDS, Key, Kind, Resource};
 
 pub use error::{Error, Result};
-pub use load::{LoadError, load};
+pub use load::{LoadError, Loaded, News, load};
 pub use memory::MemoryRegistry;
 pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};
@@ -156,6 +156,10 @@ pub trait View {
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>>;
     /// The revision of what is seen.
     fn revision(&self) -> Result<Revision>;
+    /// What changed after a revision; a view without history has everything listed again.
+    fn changes(&self, _since: Revision) -> Result<Changes> {
+        self.revision().map(Changes::Relist)
+    }
     /// The kinds that can be found here.
     fn kinds(&self) -> &'static [&'static Kind] {
         KINDS
@@ -173,6 +177,10 @@ impl<V: View + ?Sized> View for &V {
 
     fn revision(&self) -> Result<Revision> {
         (**self).revision()
+    }
+
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        (**self).changes(since)
     }
 
     fn kinds(&self) -> &'static [&'static Kind] {
@@ -193,6 +201,10 @@ impl<V: View + ?Sized> View for Box<V> {
         (**self).revision()
     }
 
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        (**self).changes(since)
+    }
+
     fn kinds(&self) -> &'static [&'static Kind] {
         (**self).kinds()
     }
@@ -202,8 +214,6 @@ impl<V: View + ?Sized> View for Box<V> {
 pub trait Registry: View {
     /// Makes all changes of a transaction, or none.
     fn commit(&self, transaction: Transaction) -> Result<Committed>;
-    /// What changed after a revision.
-    fn changes(&self, since: Revision) -> Result<Changes>;
     /// The registry as it is now, unmoved by later commits: several reads of it never see half a transaction.
     fn frozen(&self) -> Result<Box<dyn View + Send>>;
 }

@@ -94,6 +94,12 @@ impl View for SqliteRegistry {
         self.store.revision()
     }
 
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        let connection = self.store.lock();
+        let begun = self.store.begin_read(&connection)?;
+        self.store.table(&begun).changes(since, self.store.kinds)
+    }
+
     fn kinds(&self) -> &'static [&'static Kind] {
         self.store.kinds
     }
@@ -104,12 +110,6 @@ impl Registry for SqliteRegistry {
         let connection = self.store.lock();
         let begun = begin_immediate(&connection, &self.store.path)?;
         self.store.write(begun, transaction)
-    }
-
-    fn changes(&self, since: Revision) -> Result<Changes> {
-        let connection = self.store.lock();
-        let begun = self.store.begin_read(&connection)?;
-        self.store.table(&begun).changes(since, self.store.kinds)
     }
 
     fn frozen(&self) -> Result<Box<dyn View + Send>> {
@@ -177,6 +177,10 @@ impl View for Store {
 
     fn revision(&self) -> Result<Revision> {
         self.table(&self.lock()).revision()
+    }
+
+    fn changes(&self, since: Revision) -> Result<Changes> {
+        self.table(&self.lock()).changes(since, self.kinds)
     }
 
     fn kinds(&self) -> &'static [&'static Kind] {

@@ -13,10 +13,10 @@ const MAX_LABEL: usize = 63;
 pub fn wildcard_domain(name: &str) -> Result<(), String> {
     let first = name.split('.').next().unwrap_or_default();
     let plain = first.strip_prefix("*-").or_else(|| first.strip_prefix('*')).unwrap_or(first);
-    if first == "*" || (plain.len() < first.len() && is_label(plain)) {
-        return labels(name, 1);
-    }
-    labels(name, 0)
+    let wild = first == "*" || (plain.len() < first.len() && first.len() <= MAX_LABEL && is_label(plain));
+    // A short name may be a number, a top level domain not.
+    let short = first.len() == name.len() && is_label(first);
+    labels(name, usize::from(wild || short))
 }
 
 /// Whether a text is a domain name without wildcard.
@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn istio_s_forms_of_host_names_are_valid() {
-        for good in ["*", "*.cnn.com", "*cnn.com", "*-cnn.com", "edition.cnn.com", "cnn.com.", "short", "A-1.b2c"] {
+        for good in
+            ["*", "*.cnn.com", "*cnn.com", "*-cnn.com", "edition.cnn.com", "cnn.com.", "short", "A-1.b2c", "123"]
+        {
             assert_eq!(wildcard_domain(good), Ok(()), "{good}");
         }
     }
@@ -94,7 +96,8 @@ mod tests {
             assert!(wildcard_domain(bad).is_err(), "{bad}");
         }
         assert_eq!(wildcard_domain("a_b.com").unwrap_err(), "domain name \"a_b.com\" invalid (label \"a_b\" invalid)");
-        assert!(domain("*.a.com").is_err());
+        assert!(domain("*.a.com").is_err() && domain("123").is_err());
+        assert!(wildcard_domain(&"a".repeat(64)).is_err() && wildcard_domain(&format!("*{}", "a".repeat(63))).is_err());
     }
 
     #[test]

@@ -9,6 +9,9 @@ use super::decode::{Spelling, decode_all};
 use super::meta::{MODE, MODES, OURS};
 use super::{Kind, Meta, name};
 
+/// The annotation of policies that are only tried.
+const DRY_RUN: &str = "istio.io/dry-run";
+
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
 ///
 /// Fields that the registry sets (`uid`, `creationTimestamp`, `managedFields`, …) are accepted and dropped, so that what
@@ -39,7 +42,20 @@ pub fn read(tree: &Json, kind: &Kind, problems: &mut Problems) -> Meta {
     name::check_labels(&meta.labels, &at.field("labels"), problems);
     name::check_annotations(&meta.annotations, &at.field("annotations"), problems);
     mode(&meta, &at.field("annotations"), problems);
+    if kind.group.ends_with("istio.io") {
+        dry_run(&meta, &at.field("annotations"), problems);
+    }
     meta
+}
+
+/// Only AuthorizationPolicies, which are none of our kinds, can be tried without effect.
+fn dry_run(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
+    if meta.annotations.contains_key(DRY_RUN) {
+        let namespace = meta.namespace.as_deref().unwrap_or("default");
+        let name = &meta.name;
+        let message = format!("{namespace}/{name} has unsupported annotation {DRY_RUN}, please remove the annotation");
+        problems.push(Problem::error(Code::Invalid, annotations.field(DRY_RUN), message).on_key());
+    }
 }
 
 /// A mode that is misspelled would enforce what its author wants to try first.
@@ -131,6 +147,18 @@ mod tests {
             [
                 "metadata.annotations[egressctl.io/mod]: egressctl.io/mod has no effect",
                 "metadata.labels[egressctl.io/mode]: egressctl.io/mode has no effect",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_of_istio_s_but_policies_can_be_tried() {
+        let (_, problems) = found(json!({"name": "x", "annotations": {"istio.io/dry-run": "true"}}));
+        assert_eq!(
+            problems,
+            [
+                "metadata.annotations[istio.io/dry-run]: default/x has unsupported annotation istio.io/dry-run, please remove \
+              the annotation"
             ]
         );
     }

@@ -57,13 +57,13 @@ struct Declared<T> {
     name: String,
     namespace: String,
     origin: Option<Origin>,
-    spec: T,
+    spec: Arc<T>,
 }
 
 impl<T> Declared<T> {
-    fn new(resource: &Resource, spec: T) -> Self {
+    fn new(resource: &Resource, spec: &Arc<T>) -> Self {
         let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
-        Self { name, namespace, origin: resource.origin.clone(), spec }
+        Self { name, namespace, origin: resource.origin.clone(), spec: Arc::clone(spec) }
     }
 }
 
@@ -92,48 +92,46 @@ impl<'a> Spot<'a> {
 }
 
 impl Networking {
-    /// Adds a WorkloadEntry; these come before the Services and ServiceEntries that select them.
-    pub fn workload_entry(&mut self, resource: &Resource, spec: &WorkloadEntry) {
-        self.services.add_workload(resource, spec);
+    /// Takes up all WorkloadEntries, Services and ServiceEntries.
+    pub fn services<'r>(
+        &mut self,
+        workloads: impl Iterator<Item = (&'r Resource, &'r Arc<WorkloadEntry>)>,
+        services: impl Iterator<Item = (&'r Resource, &'r Arc<CoreService>)>,
+        entries: impl Iterator<Item = (&'r Resource, &'r Arc<ServiceEntry>)>,
+    ) {
+        self.services = Services::default();
+        workloads.for_each(|(resource, spec)| self.services.add_workload(resource, spec));
+        services.for_each(|(resource, spec)| self.services.add_core(resource, spec));
+        entries.for_each(|(resource, spec)| self.services.add_entry(resource, spec));
     }
 
-    /// Adds a Service of the mesh; these come before ServiceEntries.
-    pub fn service(&mut self, resource: &Resource, spec: &CoreService) {
-        self.services.add_core(resource, spec);
+    /// Takes up all Secrets.
+    pub fn secrets<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Secret>)>) {
+        self.secrets = Secrets::default();
+        all.for_each(|(resource, spec)| self.secrets.add(resource.namespace(), &resource.meta.name, spec));
     }
 
-    /// Adds a ServiceEntry.
-    pub fn service_entry(&mut self, resource: &Resource, spec: &ServiceEntry) {
-        self.services.add_entry(resource, spec);
+    /// Takes up all DestinationRules.
+    pub fn destination_rules<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<DestinationRule>)>) {
+        self.rules = HostRules::default();
+        all.for_each(|(resource, spec)| self.rules.add(resource, Arc::clone(spec)));
     }
 
-    /// Adds a DestinationRule.
-    pub fn destination_rule(&mut self, resource: &Resource, spec: DestinationRule) {
-        self.rules.add(resource, spec);
+    /// Takes up all Sidecars.
+    pub fn sidecars<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Sidecar>)>) {
+        self.sidecars =
+            all.map(|(resource, spec)| SidecarRule::new(resource.namespace(), Sidecar::clone(spec))).collect();
     }
 
-    /// Adds a Sidecar.
-    pub fn sidecar_resource(&mut self, resource: &Resource, spec: Sidecar) {
-        self.sidecars.push(SidecarRule::new(resource.namespace(), spec));
+    /// Takes up all VirtualServices.
+    pub fn virtual_services<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<VirtualService>)>) {
+        self.virtual_services = all.map(|(resource, spec)| Declared::new(resource, spec)).collect();
+        self.source_labels = self.virtual_services.iter().flat_map(|declared| source_labels(&declared.spec)).collect();
     }
 
-    /// Adds a Secret, which DestinationRules may name.
-    pub fn secret(&mut self, resource: &Resource, spec: &Secret) {
-        self.secrets.add(resource.namespace(), &resource.meta.name, spec);
-    }
-
-    /// Adds a VirtualService.
-    pub fn virtual_service(&mut self, resource: &Resource, spec: VirtualService) {
-        let http = spec.http.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
-        let tls = spec.tls.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
-        let tcp = spec.tcp.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
-        self.source_labels.extend(http.chain(tls).chain(tcp).flat_map(|labels| labels.keys().cloned()));
-        self.virtual_services.push(Declared::new(resource, spec));
-    }
-
-    /// Adds a Gateway.
-    pub fn gateway(&mut self, resource: &Resource, spec: Gateway) {
-        self.gateways.push(Declared::new(resource, spec));
+    /// Takes up all Gateways.
+    pub fn gateways<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Gateway>)>) {
+        self.gateways = all.map(|(resource, spec)| Declared::new(resource, spec)).collect();
     }
 
     /// What a proxy sees that stands in a namespace and has these labels, if they are known.
@@ -291,6 +289,14 @@ impl Networking {
         };
         merged.map(leaf).collect()
     }
+}
+
+/// The keys of the labels of callers that a VirtualService looks at.
+fn source_labels(spec: &VirtualService) -> impl Iterator<Item = String> {
+    let http = spec.http.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    let tls = spec.tls.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    let tcp = spec.tcp.iter().flat_map(|route| &route.r#match).map(|entry| &entry.source_labels);
+    http.chain(tls).chain(tcp).flat_map(|labels| labels.keys().cloned())
 }
 
 /// A route as it is compiled: of the VirtualService itself, or of one that it delegates to.

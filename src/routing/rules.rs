@@ -23,7 +23,7 @@ pub(super) struct HostRules {
 struct HostRule {
     provenance: Arc<Provenance>,
     namespace: String,
-    spec: DestinationRule,
+    spec: Arc<DestinationRule>,
 }
 
 /// The DestinationRules that hold together for a host: of one namespace, for one host pattern, for the same workloads.
@@ -45,7 +45,7 @@ impl HostRule {
 }
 
 impl HostRules {
-    pub(super) fn add(&mut self, resource: &Resource, spec: DestinationRule) {
+    pub(super) fn add(&mut self, resource: &Resource, spec: Arc<DestinationRule>) {
         let namespace = resource.namespace();
         let hosts = self.by_namespace.entry(namespace.to_owned()).or_default();
         hosts.entry(&qualify(&spec.host, namespace)).or_default().push(self.rules.len());

@@ -1,14 +1,16 @@
 //! From the registry to a snapshot.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::call::Reporter;
 use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
-use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::{
-    DEPLOYMENT, DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
-};
-use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, Scope};
+use crate::registry::{LoadError, News, View};
+use crate::resource::Labels;
+use crate::resource::kinds::DEPLOYMENT;
+use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
+use super::sources::{Sources, concerns_others, concerns_routes};
 use super::{SidecarListener, Snapshot};
 
 /// The workload that plays the gateway.
@@ -37,43 +39,84 @@ pub struct Compiler {
     pub live: Live,
     /// What is known of endpoints.
     pub endpoints: Kept<Endpoints>,
+    /// The latest snapshot's parts: what no change touches is taken over.
+    pub memory: Mutex<Memory>,
+}
+
+/// What a [`Compiler`] keeps.
+#[derive(Debug, Default)]
+pub struct Memory {
+    sources: Sources,
+    networking: Networking,
+    /// With what it was made for: what sidecars see, and the gateway's labels.
+    routes: Option<(Vec<Scope>, Labels, Arc<RouteTable>)>,
+    /// With what it notes.
+    policy: Option<(Arc<Policy>, Vec<String>)>,
 }
 
 impl Compiler {
-    /// Compiles what is declared.
+    /// Compiles what is declared. All views given to one compiler must be of one registry, in the order of time.
     ///
     /// # Errors
     /// A resource that cannot be compiled; nothing of the change may then be put in force.
     pub fn compile(&self, view: &dyn View) -> Result<Snapshot, LoadError> {
+        let mut memory = self.memory.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+            let mut memory = poisoned.into_inner();
+            *memory = Memory::default();
+            memory
+        });
+        // What was half taken up is not to be gone on with.
+        self.compile_on(&mut memory, view).inspect_err(|_| *memory = Memory::default())
+    }
+
+    fn compile_on(&self, memory: &mut Memory, view: &dyn View) -> Result<Snapshot, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
         let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
         let mut notes = Vec::new();
-        let networking = networking(view)?;
-        let sidecars = sidecars(view, &self.listeners, &networking, &mut notes)?;
+        let news = memory.sources.follow(view)?;
+        memory.sources.renew(&news, &mut memory.networking);
+        let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let routes = networking.compile(&sidecars.scopes, self.outbound, &labels, &self.endpoints);
-        let policy = Policy::compile(view, self.enforcement, &self.live, &mut notes)?;
+        let routes = self.routes(memory, &news, scopes, labels);
+        let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        let sidecars = sidecars.listeners;
         Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
     }
-}
 
-/// All that routes are made of.
-fn networking(view: &dyn View) -> Result<Networking, LoadError> {
-    let mut networking = Networking::default();
-    load(view, &WORKLOAD_ENTRY)?.iter().for_each(|(resource, spec)| networking.workload_entry(resource, spec));
-    load(view, &SERVICE)?.iter().for_each(|(resource, spec)| networking.service(resource, spec));
-    load(view, &SERVICE_ENTRY)?.iter().for_each(|(resource, spec)| networking.service_entry(resource, spec));
-    load(view, &SECRET)?.iter().for_each(|(resource, spec)| networking.secret(resource, spec));
-    load(view, &DESTINATION_RULE)?
-        .into_iter()
-        .for_each(|(resource, spec)| networking.destination_rule(&resource, spec));
-    load(view, &SIDECAR)?.into_iter().for_each(|(resource, spec)| networking.sidecar_resource(&resource, spec));
-    load(view, &VIRTUAL_SERVICE)?.into_iter().for_each(|(resource, spec)| networking.virtual_service(&resource, spec));
-    load(view, &GATEWAY)?.into_iter().for_each(|(resource, spec)| networking.gateway(&resource, spec));
-    Ok(networking)
+    fn routes(&self, memory: &mut Memory, news: &News, scopes: Vec<Scope>, labels: Labels) -> Arc<RouteTable> {
+        if let Some((for_scopes, for_labels, routes)) = &memory.routes
+            && !concerns_routes(news)
+            && (for_scopes, for_labels) == (&scopes, &labels)
+        {
+            return Arc::clone(routes);
+        }
+        let routes = Arc::new(memory.networking.compile(&scopes, self.outbound, &labels, &self.endpoints));
+        memory.routes = Some((scopes, labels, Arc::clone(&routes)));
+        routes
+    }
+
+    fn policy(
+        &self,
+        memory: &mut Memory,
+        news: &News,
+        view: &dyn View,
+        notes: &mut Vec<String>,
+    ) -> Result<Arc<Policy>, LoadError> {
+        if concerns_others(news) {
+            memory.policy = None;
+        }
+        let (policy, noted) = match memory.policy.take() {
+            Some(known) => known,
+            None => {
+                let mut noted = Vec::new();
+                (Arc::new(Policy::compile(view, self.enforcement, &self.live, &mut noted)?), noted)
+            }
+        };
+        notes.extend(noted.iter().cloned());
+        memory.policy = Some((Arc::clone(&policy), noted));
+        Ok(policy)
+    }
 }
 
 struct Sidecars {

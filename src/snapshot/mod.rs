@@ -4,6 +4,9 @@ pub mod admission;
 mod compile;
 mod effects;
 mod published;
+mod sources;
+
+use std::sync::Arc;
 
 use crate::call::Reporter;
 use crate::identity::Workload;
@@ -20,9 +23,9 @@ pub struct Snapshot {
     /// The registry's revision that it was compiled from.
     pub revision: Revision,
     /// Where calls go.
-    pub routes: RouteTable,
+    pub routes: Arc<RouteTable>,
     /// What is recorded of them.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// What in the configuration has no effect as it stands, a sentence each.
     pub notes: Vec<String>,
     sidecars: Vec<SidecarListener>,

@@ -107,3 +107,29 @@ fn what_is_no_manifest_is_told_and_the_rest_analyzed() {
     let passed = scene.run("analyze --ignore-unknown y.yaml").finish();
     assert_eq!(passed.code, Some(0), "{passed}");
 }
+
+#[test]
+fn describe_says_what_policies_see_and_create_warns_of_what_they_do_not() {
+    let scene = Scene::new();
+    scene
+        .run(&format!("create -f {} -f {}", fixture("scenario/sleep.yaml"), fixture("scenario/01-egress-gateway.yaml")))
+        .output();
+    let described = scene.run("describe serviceentry cnn").output();
+    let seen = "Visible to Policy:\n  edition.cnn.com:80:   HTTP to the sidecar, TLS originated at the gateway: path, method, \
+                headers visible\n";
+    assert!(described.contains(seen), "{described}");
+    let monitoring = fixture("scenario/02-egress-monitoring.yaml");
+    let silent = scene.run(&format!("create -f {monitoring}")).finish();
+    assert_eq!((silent.code, silent.stderr.as_str()), (Some(0), ""), "{silent}");
+
+    let scene = Scene::new();
+    let passed = fixture("passthrough/egress-gateway.yaml");
+    scene.run(&format!("create -f {} -f {passed}", fixture("scenario/sleep.yaml"))).output();
+    let described = scene.run("describe serviceentry cnn").output();
+    let seen = "  edition.cnn.com:443:  HTTPS passed through sidecar and gateway: only SNI, addresses, bytes\n";
+    assert!(described.contains(seen), "{described}");
+    let warned = scene.run(&format!("create -f {monitoring}")).finish();
+    assert_eq!(warned.code, Some(0), "{warned}");
+    let said = "rule report-politics reads request.path, but calls to edition.cnn.com:443 from sleep are passed through encrypted";
+    assert!(warned.stderr.contains(said) && warned.stderr.contains("02-egress-monitoring.yaml:38:"), "{warned}");
+}

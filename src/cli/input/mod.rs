@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::failure::{Failure, Failures};
-use crate::diagnostic::Source;
+use crate::diagnostic::{STDIN, Source};
 
 /// Most bytes read from one input: far more than any manifest, far less than what memory holds.
 const MAX_BYTES: u64 = 64 << 20;
@@ -50,7 +50,7 @@ impl Files {
 
     fn read_one(&self, name: &str) -> Result<Vec<Source>, Failure> {
         if name == "-" {
-            return Ok(vec![decode("STDIN", bounded("STDIN", io::stdin().lock())?)?]);
+            return Ok(vec![decode(STDIN, bounded(STDIN, io::stdin().lock())?)?]);
         }
         if name.starts_with("http://") || name.starts_with("https://") {
             return Ok(vec![decode(name, url::fetch(name, MAX_BYTES)?)?]);

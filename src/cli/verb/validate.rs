@@ -10,7 +10,7 @@ use crate::cli::declare::{read, settle_namespace};
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::input::Files;
 use crate::cli::offline::imply_namespaces;
-use crate::diagnostic::{Code, FieldPath, Problem, Severity, Source};
+use crate::diagnostic::{Code, FieldPath, Problem, STDIN, Severity, Source, visible};
 use crate::manifest::{Finding, Locator, Place};
 use crate::registry::{self, MemoryRegistry, Operation, Registry as _, Transaction};
 use crate::resource::Resource;
@@ -78,6 +78,22 @@ impl File {
         self.findings.iter().filter(|finding| finding.problem.severity == severity).count()
     }
 
+    /// What istioctl says of a file, and how much there is to see.
+    fn verdict(&self) -> String {
+        let several = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let name = format!("\"{}\"", visible(&self.source.name));
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        match (errors, warnings) {
+            (0, 0) if *self.source.name == *STDIN => "validation succeed".to_owned(),
+            (0, 0) => format!("{name} is valid"),
+            (0, warnings) => format!("{name} is valid, with {}", several(warnings, "warning")),
+            (errors, 0) => format!("{name} is invalid: {}", several(errors, "error")),
+            (errors, warnings) => {
+                format!("{name} is invalid: {}, {}", several(errors, "error"), several(warnings, "warning"))
+            }
+        }
+    }
+
     fn is_faulty(&self, place: &Place) -> bool {
         self.findings.iter().any(|finding| finding.problem.is_error() && finding.document == place.document)
     }
@@ -101,7 +117,9 @@ fn review(files: &mut [File]) -> Result<(), String> {
         let mut found = Vec::new();
         for (resource, place) in file.declared.iter().filter(|(_, place)| !file.is_faulty(place)) {
             let problems = reviewer.review(resource).map_err(|error| error.to_string())?;
-            found.extend(problems.into_iter().map(|problem| place.finding(problem)));
+            // What is missing may be in another file; `analyze` looks at the whole.
+            let own = problems.into_iter().filter(|problem| problem.code != Code::NotFound);
+            found.extend(own.map(|problem| place.finding(problem)));
         }
         file.findings.append(&mut found);
         file.findings.sort_by_key(|finding| finding.document.start);
@@ -131,15 +149,7 @@ fn told_to_people(files: &[File], context: &mut Context) -> Result<(), Failure> 
         }
     }
     for file in files {
-        let several = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
-        let verdict = match (errors, warnings) {
-            (0, 0) => "valid".to_owned(),
-            (0, warnings) => format!("valid, {}", several(warnings, "warning")),
-            (errors, 0) => format!("invalid, {}", several(errors, "error")),
-            (errors, warnings) => format!("invalid, {}, {}", several(errors, "error"), several(warnings, "warning")),
-        };
-        writeln!(context.out, "{}: {verdict}", crate::diagnostic::visible(&file.source.name))?;
+        writeln!(context.out, "{}", file.verdict())?;
     }
     Ok(())
 }
@@ -157,7 +167,7 @@ fn problems(file: &File) -> Vec<Json> {
     let one = |finding: &Finding| {
         let span = locator.span(finding);
         let (line, column) = file.source.line_column(span.start);
-        let Problem { code, severity, at, message, help, .. } = &finding.problem;
+        let Problem { code, severity, at, message, .. } = &finding.problem;
         json!({
             "severity": match severity { Severity::Error => "error", Severity::Warning => "warning" },
             "code": code.name(),
@@ -166,7 +176,6 @@ fn problems(file: &File) -> Vec<Json> {
             "column": column,
             "field": at.to_string(),
             "message": message,
-            "help": help,
         })
     };
     file.findings.iter().map(one).collect()

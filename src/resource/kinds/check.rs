@@ -202,20 +202,64 @@ pub(super) fn is_label(word: &str) -> bool {
     name::dns_label(&word.to_ascii_lowercase()).is_ok()
 }
 
-/// `exportTo`: `.`, `*` or namespaces.
-pub(super) fn export_to(at: &mut At<'_>, scopes: &[String], allow_none: bool) {
+/// Checks labels that workloads are chosen by; ones that no workload can have are useless, not wrong.
+pub(super) fn selector(at: &mut At<'_>, labels: &Labels) {
+    for (key, value) in labels {
+        let mut at = at.field(key);
+        if key.is_empty() {
+            at.invalid_key(format!("empty key is not supported in selector: \"{key}={value}\""));
+        } else if key.contains('*') || value.contains('*') {
+            at.invalid(format!("wildcard is not supported in selector: \"{key}={value}\""));
+        } else if name::label_key(key).is_err() || name::label_value(value).is_err() {
+            at.ignored(format!("no workload can have the label \"{key}={value}\""));
+        }
+    }
+}
+
+/// `exportTo` of a resource of a namespace: `.`, `*` or namespaces.
+pub(super) fn export_to(at: &mut At<'_>, scopes: &[String], namespace: &str, allow_none: bool) {
     for (index, scope) in scopes.iter().enumerate() {
         let mut at = at.index(index);
-        match scope.as_str() {
-            "*" if scopes.len() > 1 => at.invalid("exportTo cannot have * together with other namespaces"),
-            "~" if !allow_none || scopes.len() > 1 => at.invalid("~ may stand only alone, and only in a ServiceEntry"),
-            "*" | "." | "~" => {}
-            name if !is_label(name) => at.invalid(format!("invalid value \"{name}\": write ., * or a namespace")),
+        let is_own = |scope: &str| scope == "." || (scope == namespace && !namespace.is_empty());
+        let earlier = scopes[..index].iter().find(|earlier| *earlier == scope || (is_own(earlier) && is_own(scope)));
+        match (scope.as_str(), earlier) {
+            (scope, Some(earlier)) if scope == earlier => {
+                at.duplicate(format!("duplicate entries in exportTo for entry {scope}"));
+            }
+            (_, Some(_)) => {
+                at.duplicate(format!("duplicate entries in exportTo: . and current namespace {namespace}"));
+            }
+            ("*", None) if scopes.len() > 1 => {
+                at.invalid("cannot have both public (*) and non-public exportTo values for a resource");
+            }
+            ("~", None) if !allow_none => {
+                at.invalid("exportTo ~ (none) is not allowed for Istio configuration objects");
+            }
+            ("~", None) if scopes.len() > 1 => at.invalid("cannot export service entry to no one (~) and someone"),
+            ("*" | "." | "~", None) => {}
+            (name, None) if !is_label(name) => {
+                at.advise(
+                    "only .,*, or a valid DNS 1123 label is allowed as exportTo entry",
+                    "write ., * or a namespace",
+                );
+            }
             _ => {}
         }
-        if scopes[..index].contains(scope) {
-            at.duplicate(format!("duplicate entry \"{scope}\" in exportTo"));
-        }
+    }
+}
+
+/// Checks an IP address or a network in CIDR form.
+pub(super) fn subnet(at: &mut At<'_>, text: &str) {
+    if !is_ip_or_cidr(text) {
+        let what = if text.contains('/') { "CIDR block" } else { "IP" };
+        at.advise(format!("{text} is not a valid {what}"), "write an IP address, or a network such as 10.0.0.0/8");
+    }
+}
+
+/// Checks an IP address.
+pub(super) fn ip(at: &mut At<'_>, text: &str) {
+    if !is_ip(text) {
+        at.invalid(format!("{text} is not a valid IP"));
     }
 }
 
@@ -225,7 +269,8 @@ pub(super) fn is_ip_or_cidr(text: &str) -> bool {
         None => is_ip(text),
         Some((ip, bits)) => {
             let max = if ip.contains(':') { 128 } else { 32 };
-            is_ip(ip) && bits.bytes().all(|b| b.is_ascii_digit()) && bits.parse::<u32>().is_ok_and(|bits| bits <= max)
+            let plain = bits.bytes().all(|b| b.is_ascii_digit()) && (bits == "0" || !bits.starts_with('0'));
+            is_ip(ip) && plain && bits.parse::<u32>().is_ok_and(|bits| bits <= max)
         }
     }
 }

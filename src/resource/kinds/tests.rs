@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Problem, Problems};
 use crate::resource::{Meta, Resource};
 
 #[test]
@@ -66,11 +66,27 @@ fn a_category_lists_its_kinds() {
 
 /// The problems that a kind's check finds in a spec, `path: message` each.
 pub(super) fn check(kind: &'static Kind, spec: &str) -> Vec<String> {
+    problems(kind, "x", "", spec).iter().map(ToString::to_string).collect()
+}
+
+/// The same with their severity: `warning path: message`.
+pub(super) fn checked(kind: &'static Kind, spec: &str) -> Vec<String> {
+    checked_as(kind, "x", "", spec)
+}
+
+/// The same of a resource with this name and namespace.
+pub(super) fn checked_as(kind: &'static Kind, name: &str, namespace: &str, spec: &str) -> Vec<String> {
+    let severity = |problem: &Problem| if problem.is_error() { "error" } else { "warning" };
+    problems(kind, name, namespace, spec).iter().map(|problem| format!("{} {problem}", severity(problem))).collect()
+}
+
+fn problems(kind: &'static Kind, name: &str, namespace: &str, spec: &str) -> Problems {
     let spec: Json = serde_yaml::from_str(spec).expect("the test's spec is YAML");
-    let meta = Meta { name: "x".into(), ..Meta::default() };
+    let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
+    let meta = Meta { name: name.into(), namespace, ..Meta::default() };
     let body = Map::from_iter([("spec".to_owned(), spec)]);
     let resource = Resource { kind, version: kind.versions[0].into(), meta, body, origin: None };
     let mut problems = Problems::new();
     (kind.check)(&resource, &mut problems);
-    problems.iter().map(ToString::to_string).collect()
+    problems
 }

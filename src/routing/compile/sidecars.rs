@@ -52,13 +52,13 @@ impl Networking {
                         found.entry(name).or_default().push((port.number, Arc::clone(&routes)));
                     }
                     if let Some(declared) = routed {
-                        beside.entry(&raw const declared.spec).or_default().insert(port.number);
+                        beside.entry(Arc::as_ptr(&declared.spec)).or_default().insert(port.number);
                     }
                 }
             }
             let known = |service: &Service| service.ports.iter().any(|port| seen(service, port.number));
             for (host, declared) in unregistered(&routing, &services, known) {
-                let ports = beside.get(&(&raw const declared.spec)).cloned();
+                let ports = beside.get(&(Arc::as_ptr(&declared.spec))).cloned();
                 let ports = ports.unwrap_or_else(|| [HTTP_PORT].into()).into_iter();
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);

@@ -1,5 +1,6 @@
 //! DestinationRule: how a destination is called: TLS, load balancing, pools, outliers, subsets.
 
+mod load_balancing;
 mod rules;
 mod traffic_policy;
 
@@ -10,10 +11,10 @@ use crate::resource::{Column, Kind, Labels, Typed};
 
 pub(super) use rules::connection_pool;
 pub use traffic_policy::{
-    ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, CookieAttribute, H2UpgradePolicy, HashCookie, HttpPool,
-    LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, Maglev, OutlierDetection, PortTrafficPolicy,
-    ProxyProtocol, ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb, TcpKeepalive, TcpPool, TrafficPolicy, Tunnel,
-    Warmup,
+    BackendUtilization, ClientTls, ClientTlsMode, ConnectionPool, ConsistentHash, CookieAttribute, H2UpgradePolicy,
+    HashCookie, Http2KeepAlive, HttpPool, LoadBalancer, LocalityDistribute, LocalityFailover, LocalityLb, Maglev,
+    OutlierDetection, PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion, RetryBudget, RingHash, SimpleLb,
+    TcpKeepalive, TcpPool, TrafficPolicy, Tunnel, Warmup, ZoneAwareLb,
 };
 
 /// The kind `DestinationRule` (networking.istio.io).
@@ -23,7 +24,11 @@ pub static DESTINATION_RULE: Kind = Kind {
     short: &["dr"],
     categories: cells::NETWORKING,
     columns: &[Column { name: "HOST", wide: false, cell: |r| cells::custom(r, &["spec", "host"]) }],
-    check: |resource, problems| check::spec::<DestinationRule>(resource, problems, rules::destination_rule),
+    check: |resource, problems| {
+        check::spec::<DestinationRule>(resource, problems, |at, rule| {
+            rules::destination_rule(at, rule, resource.namespace());
+        });
+    },
     ..cells::kind("DestinationRule", "destinationrules", "destinationrule")
 };
 
@@ -66,3 +71,6 @@ pub struct MatchLabels {
     /// Labels.
     pub match_labels: Labels,
 }
+
+#[cfg(test)]
+mod tests;

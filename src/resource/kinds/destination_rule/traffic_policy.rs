@@ -78,6 +78,40 @@ pub struct LoadBalancer {
     pub warmup_duration_secs: Option<Duration>,
     /// Less load for new endpoints.
     pub warmup: Option<Warmup>,
+    /// Weights by what endpoints report of their load.
+    pub backend_utilization: Option<BackendUtilization>,
+    /// Preference for endpoints of the same zone.
+    pub zone_aware_lb_setting: Option<ZoneAwareLb>,
+}
+
+/// Weights by what endpoints report of their load.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BackendUtilization {
+    /// What errors count in per cent.
+    pub error_utilization_penalty_percent: u32,
+    /// Metrics that say how busy an endpoint is.
+    pub metric_names_for_computing_utilization: Vec<String>,
+    /// Silence after which a weight is forgotten.
+    pub weight_expiration_period: Option<Duration>,
+    /// Time until a new endpoint's weight counts.
+    pub weight_stabilization_period: Option<Duration>,
+    /// Time between two changes.
+    pub weight_update_period: Option<Duration>,
+}
+
+/// Preference for endpoints of the same zone.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ZoneAwareLb {
+    /// Whether it is on.
+    pub enabled: Option<bool>,
+    /// Where to go when a region fails.
+    pub failover: Vec<LocalityFailover>,
+    /// Labels by which endpoints are preferred.
+    pub failover_priority: Vec<String>,
+    /// Fewer endpoints than this are taken as one zone.
+    pub min_cluster_size: Option<u64>,
 }
 
 /// What stays on one endpoint; exactly one of the first four.
@@ -257,6 +291,18 @@ pub struct HttpPool {
     pub use_client_protocol: bool,
     /// Most requests at a time on one HTTP/2 connection.
     pub max_concurrent_streams: i32,
+    /// Pings of HTTP/2 connections.
+    pub http2_keep_alive: Option<Http2KeepAlive>,
+}
+
+/// Pings of HTTP/2 connections.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Http2KeepAlive {
+    /// Time between two.
+    pub interval: Option<Duration>,
+    /// Time for an answer.
+    pub timeout: Option<Duration>,
 }
 
 /// When an endpoint is left out.
@@ -282,6 +328,8 @@ pub struct OutlierDetection {
     pub max_ejection_percent: i32,
     /// Off while fewer endpoints than this are healthy, in per cent.
     pub min_health_percent: i32,
+    /// Statuses that count as errors besides 5xx.
+    pub outlier_detection_http_error_codes: Vec<u32>,
 }
 
 /// TLS towards a destination.
@@ -361,4 +409,6 @@ pub struct RetryBudget {
     pub percent: Option<f64>,
     /// Retries that are always allowed; 3 when 0.
     pub min_retry_concurrency: u32,
+    /// Time over which requests are counted.
+    pub budget_interval: Option<Duration>,
 }

@@ -13,9 +13,11 @@ use crate::resource::kinds::workload_entry::unix_path;
 pub(super) fn sidecar(at: &mut At<'_>, sidecar: &Sidecar, namespace: &str) {
     at.part("workloadSelector", sidecar.workload_selector.as_ref(), |at, selector| {
         if selector.labels.is_empty() {
-            at.warn("workload selector specified without labels, will be applied to all services in namespace");
+            at.warn(
+                "sidecar: workload selector specified without labels, will be applied to all services in namespace",
+            );
         }
-        check::labels(&mut at.field("labels"), &selector.labels);
+        check::selector(&mut at.field("labels"), &selector.labels);
     });
     if sidecar.egress.is_empty()
         && sidecar.ingress.is_empty()

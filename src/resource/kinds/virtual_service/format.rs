@@ -61,6 +61,60 @@ pub fn format_parts(value: &str) -> Vec<FormatPart> {
     parts
 }
 
+/// Whether a value is a format string that Envoy reads to its end; what the variables are is not looked at.
+///
+/// # Errors
+/// Why not, in Istio's words.
+pub(super) fn format_rule(value: &str) -> Result<(), String> {
+    /// Where in a value a character stands: in its text, or in a part of `%NAME(["argument", …])%`.
+    enum Place {
+        Text,
+        Name,
+        Arguments,
+        Argument,
+        NextArgument,
+        EndOfArgument,
+        EndOfArguments,
+        End,
+    }
+    let mut place = Place::Text;
+    let mut rest = value.bytes().peekable();
+    while let Some(byte) = rest.next() {
+        place = match (place, byte) {
+            (Place::Text, b'%') => match rest.next_if_eq(&b'%') {
+                Some(_) => Place::Text,
+                None if rest.peek().is_none() => return Err("invalid header configuration. Un-escaped %".into()),
+                None => Place::Name,
+            },
+            (Place::Name | Place::End, b'%') => Place::Text,
+            (Place::Name, b'(') => Place::Arguments,
+            (Place::Arguments, b'[') => Place::NextArgument,
+            (Place::NextArgument, b'"') => Place::Argument,
+            (Place::Argument, b'\\') if rest.next().is_none() => {
+                return Err("invalid header configuration. Un-terminated backslash in JSON string".into());
+            }
+            (Place::Argument | Place::EndOfArguments, b')') => Place::End,
+            (Place::Argument, b'"') => Place::EndOfArgument,
+            (Place::EndOfArgument, b',') => Place::NextArgument,
+            (Place::EndOfArgument, b']') => Place::EndOfArguments,
+            (same @ (Place::Text | Place::Name | Place::Argument), _) | (same, b' ') => same,
+            (Place::Arguments, _) => Place::Argument,
+            (Place::NextArgument, _) => return Err("invalid header configuration. Expecting '\"'".into()),
+            (Place::EndOfArgument, _) => {
+                return Err("invalid header configuration. Expecting ',', ']', or whitespace".into());
+            }
+            (Place::EndOfArguments, _) => {
+                return Err("invalid header configuration. Expecting ')' or whitespace".into());
+            }
+            (Place::End, _) => return Err("invalid header configuration. Expecting '%' or whitespace after".into()),
+        };
+    }
+    match place {
+        Place::Text => Ok(()),
+        _ => Err(format!("invalid header configuration. Un-terminated variable expression '{value}'")),
+    }
+}
+
 fn variable(name: &str) -> Option<Variable> {
     match name {
         "START_TIME" => Some(Variable::StartTime),
@@ -90,6 +144,20 @@ fn request_header(text: &str) -> Option<Variable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_have_partners() {
+        for good in
+            ["", "a", "100%%", "%HOSTNAME%", "a %HOSTNAME% b", "%REQ(a)%", "%A(%)%", "%X([\"a\", \"b\"])%", "%REQ(a) %"]
+        {
+            assert_eq!(format_rule(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["5%", "abc%123", "%START_TIME%%", "%%%", "%A(b", "%A(b)c%", "%X([\"a\"b])%", "%X([a])%", "%X([\"a\"]x)%"]
+        {
+            assert!(format_rule(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_value_is_text_and_variables() {

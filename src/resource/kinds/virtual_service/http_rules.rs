@@ -1,7 +1,8 @@
 //! The rules of a route of HTTP.
 
-use super::match_rules::{is_token, regex, string_match};
-use super::rules::{destination, destination_fields, http_matches, weights};
+use super::format::format_rule;
+use super::match_rules::{http_matches, is_token, regex};
+use super::rules::{Bound, destination, destination_fields, weights};
 use super::{
     CorsPolicy, Fault, FaultAbort, FaultDelay, HeaderOperations, Headers, HttpDirectResponse, HttpRedirect, HttpRetry,
     HttpRewrite, HttpRoute, Percent,
@@ -60,10 +61,10 @@ pub const GRPC_STATUS: &[&str] = &[
 /// Methods that a CORS policy may name.
 const CORS_METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
 
-/// Checks a route; `delegate`: of a VirtualService without hosts, `in_mesh`: of one that holds at sidecars.
-pub(super) fn http_route(at: &mut At<'_>, route: &HttpRoute, delegate: bool, in_mesh: bool) {
-    one_purpose(at, route, delegate);
-    http_matches(at, &route.r#match, in_mesh);
+/// Checks a route of a VirtualService that is bound so.
+pub(super) fn http_route(at: &mut At<'_>, route: &HttpRoute, bound: &Bound<'_>) {
+    purpose(at, route, bound.delegate);
+    http_matches(at, &route.r#match, bound);
     at.each("route", &route.route, |at, target| {
         destination(at, target.destination.as_ref());
         at.part("headers", target.headers.as_ref(), headers);
@@ -82,29 +83,44 @@ pub(super) fn http_route(at: &mut At<'_>, route: &HttpRoute, delegate: bool, in_
 }
 
 /// A route forwards, redirects, answers or delegates.
-fn one_purpose(at: &mut At<'_>, route: &HttpRoute, delegate: bool) {
-    let (forwards, faults, rewrites) = (!route.route.is_empty(), route.fault.is_some(), route.rewrite.is_some());
-    let (redirects, answers) = (route.redirect.is_some(), route.direct_response.is_some());
-    let conflicts = [
-        (redirects && forwards, "redirect and route"),
-        (redirects && faults, "redirect and fault"),
-        (redirects && rewrites, "redirect and rewrite"),
-        (redirects && answers, "redirect and direct_response"),
-        (answers && forwards, "direct_response and route"),
-        (answers && faults, "direct_response and fault"),
-        (answers && rewrites, "direct_response and rewrite"),
-    ];
-    for (_, both) in conflicts.into_iter().filter(|(given, _)| *given) {
-        at.invalid(format!("HTTP route cannot contain both {both}"));
-    }
+fn purpose(at: &mut At<'_>, route: &HttpRoute, delegate: bool) {
+    let HttpRoute { name, .. } = route;
     match &route.delegate {
         Some(_) if delegate => at.field("delegate").invalid("delegate HTTP route cannot contain delegate"),
-        Some(_) if forwards => at.invalid(format!("root HTTP route {} must not specify route", route.name)),
-        Some(_) if redirects => at.invalid(format!("root HTTP route {} must not specify redirect", route.name)),
-        None if !forwards && !redirects && !answers => {
-            at.missing("HTTP route, redirect or direct_response is required")
+        // What else a route says that delegates, the delegate's routes inherit.
+        Some(_) => {
+            if route.redirect.is_some() {
+                at.field("redirect").invalid(format!("root HTTP route {name} must not specify redirect"));
+            }
+            if !route.route.is_empty() {
+                at.field("route").invalid(format!("root HTTP route {name} must not specify route"));
+            }
+            return;
         }
-        _ => {}
+        None => {}
+    }
+    let answer = match (route.redirect.is_some(), route.direct_response.is_some()) {
+        (true, _) => Some("redirect"),
+        (false, true) => Some("direct_response"),
+        (false, false) => None,
+    };
+    match answer {
+        Some(answer) => {
+            let beside = [
+                ("route", !route.route.is_empty()),
+                ("fault", route.fault.is_some()),
+                ("rewrite", route.rewrite.is_some()),
+                ("direct_response", answer == "redirect" && route.direct_response.is_some()),
+            ];
+            for (other, _) in beside.into_iter().filter(|(_, given)| *given) {
+                at.invalid(format!("HTTP route cannot contain both {other} and {answer}"));
+            }
+        }
+        None if route.route.is_empty() => at.missing("HTTP route, redirect or direct_response is required"),
+        None => {}
+    }
+    if route.mirror.is_some() && !route.mirrors.is_empty() {
+        at.invalid("HTTP route cannot contain both mirror and mirrors");
     }
 }
 
@@ -119,7 +135,7 @@ fn redirect(at: &mut At<'_>, redirect: &HttpRedirect, route: &HttpRoute) {
         at.missing("redirect must specify URI, authority, scheme, or port");
     }
     if !redirect.uri.is_empty() && !redirect.prefix_rewrite.is_empty() {
-        at.invalid("redirect cannot have both uri and prefixRewrite");
+        at.invalid("redirect may only specify one of uri or prefix_rewrite");
     }
     if redirect.port.is_some() && redirect.derive_port.is_some() {
         at.invalid("redirect cannot have both port and derivePort");
@@ -130,43 +146,51 @@ fn redirect(at: &mut At<'_>, redirect: &HttpRedirect, route: &HttpRoute) {
             .invalid(format!("{} is not a valid redirect code, must be 3xx", redirect.redirect_code));
     }
     if !matches!(redirect.scheme.as_str(), "" | "http" | "https") {
-        at.field("scheme").invalid("invalid redirect scheme, must be one of http, https");
+        at.field("scheme").invalid("invalid redirect scheme, must be \"http\" or \"https\"");
     }
-    let whole = |uri: &super::StringMatch| uri.exact.is_some() || uri.regex.is_some();
+    let whole = |uri: &super::StringMatch| uri.prefix.is_none();
     if !redirect.prefix_rewrite.is_empty() && route.r#match.iter().filter_map(|m| m.uri.as_ref()).any(whole) {
-        at.field("prefixRewrite").invalid("prefixRewrite needs a prefix match of the uri");
+        at.field("prefixRewrite").invalid("redirect prefix_rewrite requires all URI matches to use prefix match type");
     }
 }
 
 fn direct_response(at: &mut At<'_>, response: &HttpDirectResponse) {
-    if !(200..=600).contains(&response.status) {
-        at.field("status").invalid("HTTP status must be in range 200..599");
-    }
+    http_status(&mut at.field("status"), i64::from(response.status));
     at.part("body", response.body.as_ref(), |at, body| {
         if body.string.is_some() && body.bytes.is_some() {
             at.invalid("body takes only one of string and bytes");
         }
         let size = body.string.as_ref().map_or(0, String::len).max(body.bytes.as_ref().map_or(0, |b| b.len() / 4 * 3));
         if size > MAX_BODY {
-            at.invalid(format!("response body size exceeds the limit of {MAX_BODY} bytes"));
+            at.invalid("large direct_responses may impact control plane performance, must be less than 1MB");
         } else if size > LARGE_BODY {
-            at.warn("large direct responses may impact control plane performance");
+            at.warn("large direct_responses may impact control plane performance");
         }
     });
 }
 
+/// A status that an answer can have; Istio takes one more than its words say.
+fn http_status(at: &mut At<'_>, status: i64) {
+    if !(200..=600).contains(&status) {
+        at.invalid(format!("HTTP status {status} is not in range 200-599"));
+    }
+}
+
 fn rewrite(at: &mut At<'_>, rewrite: &HttpRewrite) {
     if rewrite.uri.is_empty() && rewrite.authority.is_empty() && rewrite.uri_regex_rewrite.is_none() {
-        at.missing("rewrite must specify uri, authority, or uriRegexRewrite");
+        at.missing(
+            "rewrite must specify at least one of URI, UriRegexRewrite, or authority. Only one of URI or UriRegexRewrite may \
+             be specified",
+        );
     }
     if !rewrite.uri.is_empty() && rewrite.uri_regex_rewrite.is_some() {
-        at.invalid("rewrite cannot have both uri and uriRegexRewrite");
+        at.invalid("rewrite may only contain one of URI or UriRegexRewrite");
     }
     at.part("uriRegexRewrite", rewrite.uri_regex_rewrite.as_ref(), |at, parts| {
         if parts.r#match.is_empty() || parts.rewrite.is_empty() {
-            at.missing("uriRegexRewrite requires both rewrite and match fields");
+            at.missing("UriRegexRewrite requires both Rewrite and Match fields to be specified");
         } else {
-            regex(&mut at.field("match"), &parts.r#match, "uriRegexRewrite");
+            regex(&mut at.field("match"), &parts.r#match, "HTTPRewrite.UriRegexRewrite.Match");
         }
     });
 }
@@ -175,8 +199,9 @@ fn retries(at: &mut At<'_>, retries: &HttpRetry) {
     if retries.attempts < 0 {
         at.field("attempts").invalid("attempts cannot be negative");
     }
-    let off = HttpRetry { attempts: 0, ..HttpRetry::default() };
-    if retries.attempts == 0 && *retries != off {
+    let HttpRetry { per_try_timeout, retry_on, retry_remote_localities, .. } = retries;
+    let configured = per_try_timeout.is_some() || !retry_on.is_empty() || retry_remote_localities.is_some();
+    if retries.attempts == 0 && configured {
         at.advise("http retry policy configured when attempts are set to 0 (disabled)", "set attempts to 1 or more");
     }
     at.part("perTryTimeout", retries.per_try_timeout.as_ref(), check::duration);
@@ -190,9 +215,28 @@ fn retries(at: &mut At<'_>, retries: &HttpRetry) {
     }
 }
 
+/// Whether a text is the number of a registered status of HTTP.
 fn is_http_status(text: &str) -> bool {
-    let status = http::StatusCode::from_bytes(text.as_bytes());
-    status.is_ok_and(|status| status.canonical_reason().is_some())
+    matches!(
+        text.parse(),
+        Ok(
+            100..=103
+            | 200..=208
+            | 226
+            | 300..=305
+            | 307
+            | 308
+            | 400..=418
+            | 421..=426
+            | 428
+            | 429
+            | 431
+            | 451
+            | 500..=508
+            | 510
+            | 511,
+        )
+    )
 }
 
 fn fault(at: &mut At<'_>, fault: &Fault) {
@@ -212,12 +256,14 @@ fn fault_delay(at: &mut At<'_>, delay: &FaultDelay) {
             at.invalid(format!("percentage {} is not in range 0..100", delay.percent));
         }
     }
-    if delay.exponential_delay.is_some() {
-        at.field("exponentialDelay").invalid("exponentialDelay not supported yet");
+    if let Some(delay) = &delay.exponential_delay {
+        let mut at = at.field("exponentialDelay");
+        check::duration(&mut at, delay);
+        at.invalid("exponentialDelay not supported yet");
     }
     match &delay.fixed_delay {
         Some(fixed) => check::duration(&mut at.field("fixedDelay"), fixed),
-        None if delay.exponential_delay.is_none() => at.field("fixedDelay").required(),
+        None if delay.exponential_delay.is_none() => at.ignored("delay configured, but fixedDelay not set"),
         None => {}
     }
 }
@@ -225,17 +271,15 @@ fn fault_delay(at: &mut At<'_>, delay: &FaultDelay) {
 fn fault_abort(at: &mut At<'_>, abort: &FaultAbort) {
     fault_share(at, abort.percentage.as_ref());
     if abort.http2_error.is_some() {
-        at.field("http2Error").invalid("http2Error fault injection not supported yet");
+        at.field("http2Error").invalid("HTTP/2 abort fault injection not supported yet");
     }
     if abort.http_status.is_some() && abort.grpc_status.is_some() {
         at.invalid("abort takes only one of httpStatus and grpcStatus");
     }
     if abort.http_status.is_none() && abort.grpc_status.is_none() && abort.http2_error.is_none() {
-        at.warn("abort fault injection has no status");
+        at.warn("abort configured, but error type not set");
     }
-    if abort.http_status.is_some_and(|status| !(200..=600).contains(&status)) {
-        at.field("httpStatus").invalid("HTTP status must be in range 200..599");
-    }
+    at.part("httpStatus", abort.http_status.as_ref(), |at, status| http_status(at, i64::from(*status)));
     if let Some(status) = abort.grpc_status.as_deref().filter(|status| !GRPC_STATUS.contains(status)) {
         at.field("grpcStatus").advise(format!("gRPC status \"{status}\" is not supported"), GRPC_STATUS.join(", "));
     }
@@ -251,26 +295,31 @@ fn fault_share(at: &mut At<'_>, share: Option<&Percent>) {
 }
 
 fn mirrors(at: &mut At<'_>, route: &HttpRoute) {
-    if route.mirror.is_some() && !route.mirrors.is_empty() {
-        at.invalid("HTTP route cannot contain both mirror and mirrors");
-    }
     at.part("mirror", route.mirror.as_ref(), destination_fields);
     at.each("mirrors", &route.mirrors, |at, mirror| {
-        destination(at, mirror.destination.as_ref());
-        at.part("percentage", mirror.percentage.as_ref(), mirror_share);
+        match &mirror.destination {
+            Some(destination) => destination_fields(&mut at.field("destination"), destination),
+            None => at.field("destination").missing("destination is required for mirrors"),
+        }
+        at.part("percentage", mirror.percentage.as_ref(), |at, share| mirror_share(at, share, "mirror percentage"));
     });
-    at.part("mirrorPercentage", route.mirror_percentage.as_ref(), mirror_share);
+    at.part("mirrorPercentage", route.mirror_percentage.as_ref(), |at, share| {
+        mirror_share(at, share, "mirror_percentage");
+    });
     at.part("mirrorPercent", route.mirror_percent.as_ref(), |at, percent| {
-        at.deprecated("using deprecated field: mirrorPercent, use mirrorPercentage");
+        at.deprecated("using deprecated setting \"mirrorPercent\", use \"mirrorPercentage\" instead");
         if *percent > 100 {
-            at.invalid(format!("mirror percent must be max 100, got {percent}"));
+            at.invalid(format!("mirror_percent must have a max value of 100 (it has {percent})"));
         }
     });
 }
 
-fn mirror_share(at: &mut At<'_>, share: &Percent) {
-    if !(0.0..=100.0).contains(&share.value) {
-        at.field("value").invalid(format!("mirror percentage must be in range 0..100, got {}", share.value));
+fn mirror_share(at: &mut At<'_>, share: &Percent, what: &str) {
+    let Percent { value } = share;
+    if *value > 100.0 {
+        at.field("value").invalid(format!("{what} must have a max value of 100 (it has {value:.6})"));
+    } else if *value < 0.0 {
+        at.field("value").invalid(format!("{what} must have a min value of 0 (it has {value:.6})"));
     }
 }
 
@@ -279,10 +328,14 @@ fn cors(at: &mut At<'_>, cors: &CorsPolicy) {
         at.field("allowOrigin").deprecated("allowOrigin is deprecated, use allowOrigins");
     }
     at.each("allowOrigins", &cors.allow_origins, |at, origin| {
-        if *origin == super::StringMatch::default() {
-            at.invalid("CORS allow origins must not be empty");
+        let given: Vec<&String> = [&origin.exact, &origin.prefix, &origin.regex].into_iter().flatten().collect();
+        match given[..] {
+            [text] if !text.is_empty() => {
+                at.part("regex", origin.regex.as_ref(), |at, text| regex(at, text, "corsPolicy.allowOrigins"));
+            }
+            [] | [_] => at.invalid("'' is not a valid match type for CORS allow origins"),
+            _ => at.invalid("only one of exact, prefix and regex may be given"),
         }
-        string_match(at, origin, "corsPolicy.allowOrigins", false);
     });
     at.each("allowMethods", &cors.allow_methods, |at, method| {
         if !CORS_METHODS.contains(&method.as_str()) {
@@ -292,12 +345,14 @@ fn cors(at: &mut At<'_>, cors: &CorsPolicy) {
     for (field, names) in [("allowHeaders", &cors.allow_headers), ("exposeHeaders", &cors.expose_headers)] {
         at.each(field, names, |at, name| {
             if !is_token(name) {
-                at.invalid(format!("header name {name:?} is not a valid header name"));
+                at.invalid(format!("header name {name} is not a valid header name"));
             }
         });
     }
     at.part("maxAge", cors.max_age.as_ref(), |at, age| {
-        if age.nanos < 0 || age.nanos % 1_000_000_000 != 0 {
+        if age.nanos % 1_000_000_000 == 0 {
+            check::duration(at, age);
+        } else {
             at.invalid("max_age duration is accurate only to seconds precision");
         }
     });
@@ -316,7 +371,7 @@ fn header_operations(at: &mut At<'_>, operations: &HeaderOperations, request: bo
             if !(request && is_authority(name)) {
                 changeable(&mut at, name);
             }
-            header_value(&mut at, name, value);
+            header_value(&mut at, value);
         }
     }
     at.each("remove", &operations.remove, |at, name| changeable(at, name));
@@ -328,10 +383,14 @@ pub fn is_authority(name: &str) -> bool {
 }
 
 fn changeable(at: &mut At<'_>, name: &str) {
-    if name.starts_with(':') || is_authority(name) {
-        at.invalid(format!("invalid header \"{name}\": header cannot be set, added or removed here"));
+    if name.is_empty() {
+        at.invalid("header name cannot be empty");
+    } else if name.eq_ignore_ascii_case("host") {
+        at.invalid(format!("invalid header \"{name}\": cannot set Host header"));
+    } else if name.starts_with(':') {
+        at.invalid(format!("invalid header \"{name}\": header cannot have \":\" prefix"));
     } else if !is_token(name) {
-        at.invalid(format!("header name {name:?} is not a valid header name"));
+        at.invalid(format!("header name {name} is not a valid header name"));
     } else if frames_message(name) {
         at.ignored(format!("{name} frames the message, and stays what it is"));
     }
@@ -354,13 +413,13 @@ pub fn frames_message(name: &str) -> bool {
 }
 
 /// Checks a header's value, which is a format string of Envoy's: `%START_TIME%`, `100%%`.
-fn header_value(at: &mut At<'_>, name: &str, value: &str) {
-    if value.chars().any(|c| c.is_control() && c != '\t') {
-        at.invalid(format!("header value for \"{name}\" must not have control characters"));
+fn header_value(at: &mut At<'_>, value: &str) {
+    if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        return at.invalid("header value configuration is invalid: it has control characters");
     }
-    if !value.matches('%').count().is_multiple_of(2) {
-        at.advise(
-            format!("header value for \"{name}\" has a single %"),
+    if let Err(why) = format_rule(value) {
+        return at.advise(
+            format!("header value configuration: {why}"),
             "a header's value is a format string: write %% for the sign, %NAME% for a value",
         );
     }
@@ -373,10 +432,19 @@ fn header_value(at: &mut At<'_>, name: &str, value: &str) {
 
 /// The authority may be given once, by `rewrite` or by `headers.request`.
 fn one_authority(at: &mut At<'_>, route: &HttpRoute) {
-    let request = route.headers.as_ref().and_then(|headers| headers.request.as_ref());
-    let names = request.into_iter().flat_map(|request| request.set.keys().chain(request.add.keys()));
-    let rewritten = route.rewrite.as_ref().is_some_and(|rewrite| !rewrite.authority.is_empty());
-    if names.filter(|name| is_authority(name)).count() + usize::from(rewritten) > 1 {
-        at.invalid("authority header cannot be set multiple times");
+    let Some(request) = route.headers.as_ref().and_then(|headers| headers.request.as_ref()) else { return };
+    let rewritten = route.rewrite.as_ref().map(|rewrite| rewrite.authority.as_str()).filter(|to| !to.is_empty());
+    let mut current = rewritten;
+    for (field, headers) in [("set", &request.set), ("add", &request.add)] {
+        for (name, value) in headers.iter().filter(|(name, _)| is_authority(name)) {
+            if let Some(current) = current {
+                let mut headers = at.field("headers");
+                let mut request = headers.field("request");
+                request.field(field).field(name).invalid(format!(
+                    "authority header cannot be set multiple times: have \"{current}\", attempting to set \"{value}\""
+                ));
+            }
+            current = Some(value);
+        }
     }
 }

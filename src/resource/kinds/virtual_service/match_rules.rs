@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{HttpMatch, StringMatch, rules};
+use super::rules::{self, Bound};
+use super::{HttpMatch, StringMatch};
 use crate::resource::kinds::check::At;
 
 /// Longest regular expression, in bytes (Istio's bound on Envoy's programs).
@@ -10,47 +11,50 @@ const MAX_REGEX: usize = 1024;
 /// Most memory a compiled expression may take, in bytes; more than any of 1 KiB needs in practice.
 const MAX_PROGRAM: usize = 10 << 20;
 
-pub(super) fn http_match(at: &mut At<'_>, entry: &HttpMatch, in_mesh: bool) {
+fn http_match(at: &mut At<'_>, entry: &HttpMatch, bound: &Bound<'_>) {
     let parts = [("scheme", &entry.scheme), ("method", &entry.method), ("authority", &entry.authority)];
     at.part("uri", entry.uri.as_ref(), |at, uri| string_match(at, uri, "uri", true));
     for (name, part) in parts {
         at.part(name, part.as_ref(), |at, part| string_match(at, part, name, false));
     }
-    header_matches(at, "headers", &entry.headers, in_mesh);
-    header_matches(at, "withoutHeaders", &entry.without_headers, in_mesh);
-    each_match(at, "queryParams", &entry.query_params, |at, _, value| string_match(at, value, "query param", false));
+    header_matches(at, "headers", &entry.headers, bound);
+    header_matches(at, "withoutHeaders", &entry.without_headers, bound);
+    for (name, value) in &entry.query_params {
+        let mut at = at.field("queryParams");
+        at.part(name, value.as_ref(), |at, value| string_match(at, value, "queryParams", false));
+    }
     rules::conditions(at, entry.port, &entry.source_labels, &entry.gateways, &entry.source_namespace);
 }
 
-fn header_matches(at: &mut At<'_>, field: &str, headers: &BTreeMap<String, Option<StringMatch>>, in_mesh: bool) {
+fn header_matches(at: &mut At<'_>, field: &str, headers: &BTreeMap<String, Option<StringMatch>>, bound: &Bound<'_>) {
     let without = field == "withoutHeaders";
-    each_match(at, field, headers, |at, name, value| {
-        if in_mesh && name.starts_with("@request.auth.claims") {
-            at.invalid("JWT claim based routing is only supported for gateway");
-        } else if !name.starts_with("@request.auth.claims") && !is_matchable(name) {
-            at.invalid(format!("header name {name:?} is not a valid header name"));
-        }
-        let present = without && value.regex.as_deref() == Some("*");
-        if !present {
-            string_match(at, value, "header", false);
-        }
-    });
-}
-
-fn each_match(
-    at: &mut At<'_>,
-    field: &str,
-    matches: &BTreeMap<String, Option<StringMatch>>,
-    check: impl Fn(&mut At<'_>, &str, &StringMatch),
-) {
     let mut at = at.field(field);
-    for (name, value) in matches {
+    for (name, value) in headers {
         let mut at = at.field(name);
+        match (is_claim(name), bound.in_mesh) {
+            (true, true) => at.invalid_key(format!(
+                "JWT claim based routing (key: {name}) is only supported for gateway, found no gateways: [{}]",
+                bound.gateways.join(" ")
+            )),
+            (false, _) if !is_matchable(name) => {
+                at.invalid_key(format!("header name {name} is not a valid header name"))
+            }
+            _ => {}
+        }
         match value {
-            Some(value) => check(&mut at, name, value),
-            None => at.advise(format!("match {name} cannot be null"), "write {} for \"present\""),
+            // Of withoutHeaders `*` is no expression, but "present".
+            Some(value) if without && value.regex.as_deref() == Some("*") => {}
+            Some(value) => string_match(&mut at, value, field, false),
+            None if without => {}
+            None => at.advise(format!("header match {name} cannot be null"), "write {} for \"present\""),
         }
     }
+}
+
+/// Whether a header's name stands for a claim of a token: `@request.auth.claims.sub`, `@request.auth.claims[sub]`.
+fn is_claim(name: &str) -> bool {
+    let claims = name.to_ascii_lowercase();
+    claims.strip_prefix("@request.auth.claims").is_some_and(|claim| claim.starts_with(['.', '[']))
 }
 
 fn is_matchable(name: &str) -> bool {
@@ -60,6 +64,11 @@ fn is_matchable(name: &str) -> bool {
 /// Whether a text is a header name (RFC 9110 section 5.1).
 pub(in crate::resource::kinds) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// Checks the matches of a route.
+pub(super) fn http_matches(at: &mut At<'_>, matches: &[HttpMatch], bound: &Bound<'_>) {
+    at.each("match", matches, |at, entry| http_match(at, entry, bound));
 }
 
 /// Checks a condition on a text; `what` names it in messages.

@@ -4,6 +4,7 @@ mod actions;
 mod format;
 mod http_rules;
 mod match_rules;
+mod order;
 mod routes;
 mod rules;
 
@@ -19,6 +20,7 @@ pub use actions::{
 pub use format::{FormatPart, Variable, format_parts};
 pub use http_rules::{GRPC_STATUS, frames_message, is_authority};
 pub(super) use match_rules::is_token;
+pub use order::asks_no_more;
 pub use routes::{
     Destination, HttpMatch, HttpRoute, HttpRouteDestination, L4Match, PortSelector, RouteDestination, StringMatch,
     TcpRoute, TlsMatch, TlsRoute,
@@ -35,7 +37,11 @@ pub static VIRTUAL_SERVICE: Kind = Kind {
         Column { name: "GATEWAYS", wide: false, cell: |r| cells::custom(r, &["spec", "gateways"]) },
         Column { name: "HOSTS", wide: false, cell: |r| cells::custom(r, &["spec", "hosts"]) },
     ],
-    check: |resource, problems| check::spec::<VirtualService>(resource, problems, rules::virtual_service),
+    check: |resource, problems| {
+        check::spec::<VirtualService>(resource, problems, |at, service| {
+            rules::virtual_service(at, service, resource.namespace());
+        });
+    },
     ..cells::kind("VirtualService", "virtualservices", "virtualservice")
 };
 

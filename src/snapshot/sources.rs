@@ -1,0 +1,115 @@
+//! What routes are made of, decoded, and kept from one snapshot to the next.
+
+use std::fmt;
+
+use k8s_openapi::api::core::v1::Service;
+
+use crate::registry::{LoadError, Loaded, News, Revision, View};
+use crate::resource::Kind;
+use crate::resource::kinds::destination_rule::DestinationRule;
+use crate::resource::kinds::gateway::Gateway;
+use crate::resource::kinds::secret::Secret;
+use crate::resource::kinds::service_entry::ServiceEntry;
+use crate::resource::kinds::sidecar::Sidecar;
+use crate::resource::kinds::virtual_service::VirtualService;
+use crate::resource::kinds::workload_entry::WorkloadEntry;
+use crate::resource::kinds::{
+    DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+};
+use crate::routing::Networking;
+
+/// Kinds of which only routes are made. Services also say who callers are.
+const OF_ROUTES_ALONE: [&Kind; 7] =
+    [&WORKLOAD_ENTRY, &SERVICE_ENTRY, &SECRET, &DESTINATION_RULE, &SIDECAR, &VIRTUAL_SERVICE, &GATEWAY];
+
+/// The decoded resources of one view.
+pub(super) struct Sources {
+    seen: Option<Revision>,
+    workload_entries: Loaded<WorkloadEntry>,
+    services: Loaded<Service>,
+    service_entries: Loaded<ServiceEntry>,
+    secrets: Loaded<Secret>,
+    destination_rules: Loaded<DestinationRule>,
+    sidecars: Loaded<Sidecar>,
+    virtual_services: Loaded<VirtualService>,
+    gateways: Loaded<Gateway>,
+}
+
+impl fmt::Debug for Sources {
+    /// Secrets are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self {
+            seen: None,
+            workload_entries: Loaded::new(&WORKLOAD_ENTRY),
+            services: Loaded::new(&SERVICE),
+            service_entries: Loaded::new(&SERVICE_ENTRY),
+            secrets: Loaded::new(&SECRET),
+            destination_rules: Loaded::new(&DESTINATION_RULE),
+            sidecars: Loaded::new(&SIDECAR),
+            virtual_services: Loaded::new(&VIRTUAL_SERVICE),
+            gateways: Loaded::new(&GATEWAY),
+        }
+    }
+}
+
+impl Sources {
+    /// Takes up what is new in a view, which must be one of the registry that all before were of.
+    ///
+    /// # Errors
+    /// A resource that does not decode; these sources are of no use then.
+    pub(super) fn follow(&mut self, view: &dyn View) -> Result<News, LoadError> {
+        // Read first: what is read afterwards is at least as new.
+        let revision = view.revision()?;
+        let news = News::since(view, self.seen)?;
+        self.workload_entries.follow(view, &news)?;
+        self.services.follow(view, &news)?;
+        self.service_entries.follow(view, &news)?;
+        self.secrets.follow(view, &news)?;
+        self.destination_rules.follow(view, &news)?;
+        self.sidecars.follow(view, &news)?;
+        self.virtual_services.follow(view, &news)?;
+        self.gateways.follow(view, &news)?;
+        self.seen = Some(revision);
+        Ok(news)
+    }
+
+    /// Hands on what is new.
+    pub(super) fn renew(&self, news: &News, networking: &mut Networking) {
+        let new = |kinds: &[&Kind]| news.of(|kind| kinds.contains(&kind));
+        if new(&[&WORKLOAD_ENTRY, &SERVICE, &SERVICE_ENTRY]) {
+            let (workloads, services) = (self.workload_entries.iter(), self.services.iter());
+            networking.services(workloads, services, self.service_entries.iter());
+        }
+        if new(&[&SECRET]) {
+            networking.secrets(self.secrets.iter());
+        }
+        if new(&[&DESTINATION_RULE]) {
+            networking.destination_rules(self.destination_rules.iter());
+        }
+        if new(&[&SIDECAR]) {
+            networking.sidecars(self.sidecars.iter());
+        }
+        if new(&[&VIRTUAL_SERVICE]) {
+            networking.virtual_services(self.virtual_services.iter());
+        }
+        if new(&[&GATEWAY]) {
+            networking.gateways(self.gateways.iter());
+        }
+    }
+}
+
+/// Whether news are of interest to routes.
+pub(super) fn concerns_routes(news: &News) -> bool {
+    news.of(|kind| *kind == SERVICE || OF_ROUTES_ALONE.contains(&kind))
+}
+
+/// Whether news are of interest to anything else.
+pub(super) fn concerns_others(news: &News) -> bool {
+    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind))
+}
