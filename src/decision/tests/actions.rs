@@ -135,7 +135,6 @@ fn what_a_pool_says_of_connections_and_retries_reaches_the_cluster() {
             "Some((Some(2s), Some(5s), Some(60s))) 20 3 Some(7)",
         ),
         ("retryBudget: {percent: 50, minRetryConcurrency: 10}", "None 50 10 None"),
-        ("connectionPool: {http: {idleTimeout: 0s}}", "Some((Some(31536000s), None, None)) 20 3 None"),
     ] {
         let snapshot = snapshot(&rule(policy));
         let call = call(&snapshot, "GET http://site.example/");
