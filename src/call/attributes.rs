@@ -76,6 +76,7 @@ impl<'a> CallBag<'a> {
             (slot::CONNECTION_SENT_BYTES | slot::CONNECTION_SENT_BYTES_TOTAL, Some(outcome)) => {
                 bytes(outcome.response_bytes)
             }
+            (slot::CONNECTION_CLOSED_BY, Some(outcome)) => ValueRef::String(outcome.closed_by?.name()),
             (slot::CONNECTION_DURATION, Some(outcome)) => ValueRef::Duration(outcome.duration),
             _ => return None,
         })
@@ -197,10 +198,11 @@ pub fn always_present(slot: Slot) -> bool {
 /// Whether an attribute gets its value only with the answer. A check rule that reads one does not apply: before the
 /// call leaves nobody can say what the answer will be.
 pub fn known_only_afterwards(attribute: &str) -> bool {
-    const AFTERWARDS: [&str; 10] = [
+    const AFTERWARDS: [&str; 11] = [
         "request.size",
         "request.total_size",
         "context.proxy_error_code",
+        "connection.closed_by",
         "connection.duration",
         "connection.event",
         "quota.cache_hit",
@@ -321,6 +323,7 @@ mod tests {
             response_time: Timestamp::ZERO,
             duration: 0,
             marks: Marks::default(),
+            closed_by: None,
         };
         let reporter = Reporter { uid: String::new() };
         let before = CallBag::new(&call, None, &reporter);
@@ -349,6 +352,7 @@ mod tests {
             response_time: Timestamp::ZERO,
             duration: 13,
             marks: Marks::default(),
+            closed_by: None,
         };
         let reporter = Reporter { uid: String::new() };
         let before = CallBag::new(&call, None, &reporter);

@@ -22,6 +22,8 @@ pub enum Failure {
     HeadTooLarge,
     /// A CONNECT request inside a tunnel.
     NestedConnect,
+    /// Extended CONNECT for another protocol than WebSocket.
+    Upgrade,
     /// What was sent through a tunnel is not what it was opened for.
     Tunnel(TunnelFault),
     /// A gateway's server did not take the connection.
@@ -209,7 +211,7 @@ impl Failure {
     pub fn status(self) -> u16 {
         match self {
             Failure::BadRequest(_) => 400,
-            Failure::PrivateAddress => 403,
+            Failure::PrivateAddress | Failure::Upgrade => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => 404,
@@ -240,7 +242,11 @@ impl Failure {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
-            Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
+            Failure::NestedConnect
+            | Failure::Upgrade
+            | Failure::UnknownHost
+            | Failure::PrivateAddress
+            | Failure::Rewrite => "-",
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
             Failure::Server(fault) if fault.is_callers() => "DPE",
             Failure::Server(_) => "-",
@@ -274,6 +280,7 @@ impl Failure {
         match self {
             Failure::BadRequest(reason) => reason,
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
+            Failure::Upgrade => "of protocols to go on with only WebSocket can be asked for",
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
             Failure::Server(fault) => fault.reason(),
@@ -300,9 +307,11 @@ impl Failure {
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {
-            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => {
-                Side::Client
-            }
+            Failure::BadRequest(_)
+            | Failure::HeadTooLarge
+            | Failure::NestedConnect
+            | Failure::Upgrade
+            | Failure::Tunnel(_) => Side::Client,
             Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
             | Failure::Server(_)

@@ -28,7 +28,7 @@ pub use failure::{Failure, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
 use normalize::HTTP_PORT;
 pub use normalize::{Arrival, MAX_HEAD, normalize, strip_trailers};
-pub use outcome::{Marks, Outcome};
+pub use outcome::{Closer, Marks, Outcome};
 pub use tunnel::Tunnel;
 
 /// A request in its one canonical form.

@@ -149,6 +149,7 @@ fn outcome(judgement: &Judgement<'_>, failure: Option<Failure>, call: &Call) -> 
         response_time: call.time(),
         duration: 0,
         marks: Marks { delayed: !judgement.way.delay.is_zero(), retries_used_up: false },
+        closed_by: None,
     }
 }
 

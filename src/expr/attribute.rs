@@ -230,6 +230,7 @@ attributes! {
     CONNECTION_SENT_BYTES "connection.sent.bytes" Int64
     CONNECTION_SENT_BYTES_TOTAL "connection.sent.bytes_total" Int64
     CONNECTION_DURATION "connection.duration" Duration
+    CONNECTION_CLOSED_BY "connection.closed_by" String
     CONNECTION_MTLS "connection.mtls" Bool
     CONNECTION_REQUESTED_SERVER_NAME "connection.requested_server_name" String
     CONTEXT_PROTOCOL "context.protocol" String

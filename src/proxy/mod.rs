@@ -30,6 +30,7 @@ mod socks;
 mod stream;
 mod strict;
 mod tunnel;
+mod websocket;
 mod worker;
 mod x509;
 

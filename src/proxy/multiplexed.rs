@@ -70,6 +70,7 @@ pub(super) async fn serve(
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
+        .enable_connect_protocol()
         .max_concurrent_streams(CALLS)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
     let service = service_fn(|request| {

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use http::header;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
+use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
@@ -34,6 +34,7 @@ use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
 use super::stream::ClientStream;
+use super::websocket::Handshake;
 use super::worker::{Held, Slot, Worker};
 
 /// A tunnel that may be used.
@@ -329,16 +330,18 @@ async fn pass(
     lasting: Option<Arc<Lasting>>,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
+    closing.closed_by(Closer::Proxy);
     let lasting = lasting.as_deref();
     let idle = lasting.and_then(|lasting| lasting.without_byte).unwrap_or(worker.limits.tunnel_idle_timeout);
     let passed = pair.pass(idle, &worker.copied, |way, bytes| match way {
         Way::Up => closing.received(bytes),
         Way::Down => closing.passed(bytes),
     });
-    let ended = match lasting.and_then(|lasting| lasting.whole) {
+    let (ended, closer) = match lasting.and_then(|lasting| lasting.whole) {
         None => passed.await,
-        Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or(Ended::Idle),
+        Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
     };
+    closing.closed_by(closer);
     // One whose client broke is reported as abandoned, by being dropped.
     if ended != Ended::ClientBroke {
         closing.complete();
@@ -375,12 +378,22 @@ pub(super) fn switch(
     mut response: Response<ResponseBody>,
     mut closing: Closing,
     upgrade: OnUpgrade,
+    handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
     let origin = hyper::upgrade::on(&mut response);
+    if handshake.is_some() {
+        Handshake::opened(&mut response);
+    }
     closing.answered(response.status().as_u16());
     closing.release();
-    client.go_on(Next::Switched(Box::new(Switched { closing, client: upgrade, origin, slot })));
+    let switched = Switched { closing, client: upgrade, origin, slot };
+    if handshake.is_some() {
+        let worker = Rc::clone(worker);
+        spawn_local(async move { switched.run(&worker).await });
+    } else {
+        client.go_on(Next::Switched(Box::new(switched)));
+    }
     Ok(response.map(|_| AnswerBody::none()))
 }
 
@@ -389,8 +402,7 @@ impl Switched {
     pub(super) async fn run(self, worker: &Worker) {
         let Self { closing, client, origin, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
-            let io = |upgraded: Upgraded| TokioIo::new(upgraded);
-            let pair = Pair { client: io(client), origin: io(origin), early: Vec::new() };
+            let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
             pass(worker, closing, slot, None, pair).await;
         }
     }

@@ -3,6 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use hyper::ext::Protocol;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tungstenite::Message;
 
 use crate::proxied::{PATIENCE, Proxied};
@@ -123,5 +129,72 @@ fn http2_and_tls_are_never_switched_to() {
         assert_eq!(client.read().text(), "ok");
         let request = received.recv().expect("a request");
         assert!(!request.contains("upgrade"), "{request}");
+    }
+}
+
+/// A connection of HTTP/2 whose other end has said what it offers.
+async fn multiplexed(address: SocketAddr) -> hyper::client::conn::http2::SendRequest<Empty<Bytes>> {
+    let stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .expect("it speaks HTTP/2");
+    tokio::spawn(connection);
+    let unknown = Request::get("http://unknown.example/").body(Empty::new()).expect("a request");
+    assert_eq!(sender.send_request(unknown).await.expect("an answer").status(), 502);
+    sender
+}
+
+fn extended(protocol: &'static str) -> Request<Empty<Bytes>> {
+    let mut request = Request::connect("http://a.example/chat")
+        .header("sec-websocket-version", "13")
+        .body(Empty::new())
+        .expect("a request");
+    request.extensions_mut().insert(Protocol::from_static(protocol));
+    request
+}
+
+#[test]
+fn a_client_of_http_2_speaks_websocket_beside_its_other_calls() {
+    let scene = scene(echo());
+    let proxy = Proxied::start(&scene, &[]);
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let mut sender = multiplexed(proxy.address).await;
+        let mut opened = sender.send_request(extended("websocket")).await.expect("an answer");
+        assert_eq!(opened.status(), 200);
+        for name in ["connection", "upgrade", "sec-websocket-accept"] {
+            assert!(!opened.headers().contains_key(name), "{name} is of HTTP/1.1");
+        }
+        let mut socket = TokioIo::new(hyper::upgrade::on(&mut opened).await.expect("a stream"));
+        // A text, whole, with a mask that changes nothing; then the close, which is answered.
+        socket.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).await.expect("it reads");
+        let mut echoed = [0; 4];
+        socket.read_exact(&mut echoed).await.expect("an echo");
+        assert_eq!(&echoed, &[0x81, 2, b'h', b'i']);
+        socket.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.expect("it reads");
+        let mut rest = Vec::new();
+        socket.read_to_end(&mut rest).await.expect("an end");
+        assert_eq!(rest, [0x88, 0]);
+        drop(socket);
+        let refused = sender.send_request(extended("connect-udp")).await.expect("an answer");
+        assert_eq!(refused.status(), 403);
+    });
+    let entry = scene.wait_for_entry("/chat");
+    assert!(entry.contains("\"code\":200") && entry.contains("\"received\":14"), "{entry}");
+}
+
+#[test]
+fn an_origin_that_answers_websocket_without_opening_it_is_not_taken_to_have_opened_it() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+    ] {
+        let (origin, _requests) = answering(answer);
+        let scene = scene(origin);
+        let proxy = Proxied::start(&scene, &[]);
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let mut sender = multiplexed(proxy.address).await;
+            let answered = sender.send_request(extended("websocket")).await.expect("an answer");
+            assert_eq!(answered.status(), 502, "{answer}");
+        });
     }
 }
