@@ -1,5 +1,6 @@
 //! Tables of resources and calls: where each call goes.
 
+mod actions;
 mod binding;
 mod matches;
 mod changes;

@@ -5,11 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Retries at a time, in per cent of the calls that are on their way (Istio's `retryBudget.percent`).
-const PERCENT: usize = 20;
-
-/// Retries of one cluster that are always allowed at a time (Istio's `retryBudget.minRetryConcurrency`).
-const LEAST: usize = 3;
+use crate::routing::{self, Cluster, RetryLimits};
 
 /// What a worker has on its way.
 #[derive(Debug, Default)]
@@ -23,7 +19,12 @@ pub(super) struct Budget {
 pub(super) struct Active(Rc<Budget>);
 
 /// A retry on its way: from the pause before it to its answer.
-pub(super) struct Retrying(Rc<Budget>, Arc<str>);
+pub(super) struct Retrying {
+    budget: Rc<Budget>,
+    cluster: Arc<str>,
+    /// Among those of all workers, where their number is limited.
+    _counted: Option<routing::Retrying>,
+}
 
 impl Budget {
     /// Counts a call.
@@ -33,15 +34,39 @@ impl Budget {
     }
 
     /// Counts a retry, if one more is allowed.
-    pub(super) fn retry(self: &Rc<Self>, cluster: &str) -> Option<Retrying> {
+    pub(super) fn retry(self: &Rc<Self>, cluster: &Cluster) -> Option<Retrying> {
+        let RetryLimits { percent, least, most } = cluster.retries;
+        let counted = match most {
+            Some(most) => Some(cluster.balance.retry(most)?),
+            None => None,
+        };
+        self.within(&cluster.name, percent, least).map(|cluster| Retrying {
+            budget: Rc::clone(self),
+            cluster,
+            _counted: counted,
+        })
+    }
+
+    /// Counts a retry of a cluster, if it stays within this share of the calls or this number.
+    fn within(&self, cluster: &str, percent: f64, least: usize) -> Option<Arc<str>> {
         let mut retries = self.retries.borrow_mut();
-        let allowed = (self.calls.get() * PERCENT / 100).max(LEAST);
-        if retries.get(cluster).copied().unwrap_or(0) >= allowed {
+        let share = self.calls.get() as f64 * percent / 100.0;
+        if retries.get(cluster).copied().unwrap_or(0) >= (share as usize).max(least) {
             return None;
         }
         let name: Arc<str> = cluster.into();
         *retries.entry(Arc::clone(&name)).or_default() += 1;
-        Some(Retrying(Rc::clone(self), name))
+        Some(name)
+    }
+
+    fn ended(&self, cluster: &str) {
+        let mut retries = self.retries.borrow_mut();
+        if let Some(count) = retries.get_mut(cluster) {
+            *count -= 1;
+            if *count == 0 {
+                retries.remove(cluster);
+            }
+        }
     }
 }
 
@@ -53,13 +78,7 @@ impl Drop for Active {
 
 impl Drop for Retrying {
     fn drop(&mut self) {
-        let mut retries = self.0.retries.borrow_mut();
-        if let Some(count) = retries.get_mut(&self.1) {
-            *count -= 1;
-            if *count == 0 {
-                retries.remove(&self.1);
-            }
-        }
+        self.budget.ended(&self.cluster);
     }
 }
 
@@ -68,15 +87,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fifth_of_the_calls_may_be_tried_again_and_three_of_each_cluster_always() {
+    fn a_share_of_the_calls_may_be_tried_again_and_a_few_of_each_cluster_always() {
         let budget = Rc::<Budget>::default();
-        let few: Vec<_> = (0..5).map_while(|_| budget.retry("a")).collect();
-        assert_eq!(few.len(), 3);
-        assert!(budget.retry("b").is_some());
-        drop(few);
+        let most =
+            |cluster: &str, percent, least| (0..100).map_while(|_| budget.within(cluster, percent, least)).count();
+        assert_eq!(most("a", 20.0, 3), 3);
+        assert_eq!(most("b", 20.0, 5), 5);
+        (0..3).for_each(|_| budget.ended("a"));
+        (0..5).for_each(|_| budget.ended("b"));
         let calls: Vec<_> = (0..50).map(|_| budget.call()).collect();
-        assert_eq!((0..50).map_while(|_| budget.retry("a")).collect::<Vec<_>>().len(), 10);
+        assert_eq!(most("a", 20.0, 3), 10);
+        assert_eq!(most("b", 4.5, 1), 2);
         drop(calls);
+        (0..10).for_each(|_| budget.ended("a"));
+        (0..2).for_each(|_| budget.ended("b"));
         assert!(budget.retries.borrow().is_empty());
     }
 }

@@ -17,7 +17,7 @@ use crate::call::Closer;
 pub(super) enum Ended {
     /// Both ends were done.
     Whole,
-    /// Nothing was sent for too long.
+    /// Nothing was sent for too long, or it lasted as long as it may.
     Idle,
     /// The client's connection broke.
     ClientBroke,

@@ -205,7 +205,7 @@ impl Sending<'_> {
             let Some(Again { pause }) = again else { return answer };
             // The retry before this one is over.
             drop(retrying.take());
-            retrying = self.worker.budget.retry(&self.cluster.name);
+            retrying = self.worker.budget.retry(self.cluster);
             if retrying.is_none() {
                 self.worker.shard.count(Counter::RetriesOverBudget);
                 return answer;

@@ -5,6 +5,7 @@
 //! request by request, so that nothing of it escapes a policy. Only ports of TCP carry anything.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::header;
 use http::{Request, Response, Version};
@@ -19,7 +20,7 @@ use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
-use crate::routing::Carries;
+use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
 use crate::upstream::{ResponseBody, Stream};
 
@@ -50,6 +51,8 @@ pub(super) enum Opened {
 pub(super) struct Ready {
     closing: Closing,
     origin: Stream,
+    /// How long it may last, where the rule of its destination says.
+    lasting: Option<Arc<Lasting>>,
     tls: bool,
     slot: Slot,
 }
@@ -226,16 +229,16 @@ impl Asked {
         // A tunnel may last for days, in which many configurations come and go.
         closing.release();
         match connected {
-            Ok(origin) => {
+            Ok((origin, lasting)) => {
                 closing.answered(200);
-                Ok(Box::new(Ready { closing, origin, tls, slot }))
+                Ok(Box::new(Ready { closing, origin, lasting, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
         }
     }
 }
 
-async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<Stream, Failure> {
+async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<(Stream, Option<Arc<Lasting>>), Failure> {
     let (call, cluster) = (closing.call(), way.cluster);
     if let Some(limits) = &cluster.limits {
         closing.keep((Some(worker.upstream.room(&cluster.name, limits).await?), None));
@@ -244,7 +247,7 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<St
     let opened = worker.upstream.open(&endpoint, cluster.connect_timeout).await;
     let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
     cluster.balance.ended(place, outcome, || call.time().micros());
-    opened
+    opened.map(|stream| (stream, endpoint.lasting.clone()))
 }
 
 /// Uses a tunnel that was opened; gives back the inside of one in which HTTP is spoken.
@@ -314,8 +317,8 @@ impl Ready {
     }
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
-        let Self { closing, origin, slot, .. } = self;
-        pass(worker, closing, slot, Pair { client: stream, origin, early }).await;
+        let Self { closing, origin, lasting, slot, .. } = self;
+        pass(worker, closing, slot, lasting, Pair { client: stream, origin, early }).await;
     }
 }
 
@@ -324,15 +327,20 @@ async fn pass(
     worker: &Worker,
     mut closing: Closing,
     _slot: Slot,
+    lasting: Option<Arc<Lasting>>,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
     closing.closed_by(Closer::Proxy);
-    let (ended, closer) = pair
-        .pass(worker.limits.tunnel_idle_timeout, &worker.copied, |way, bytes| match way {
-            Way::Up => closing.received(bytes),
-            Way::Down => closing.passed(bytes),
-        })
-        .await;
+    let lasting = lasting.as_deref();
+    let idle = lasting.and_then(|lasting| lasting.without_byte).unwrap_or(worker.limits.tunnel_idle_timeout);
+    let passed = pair.pass(idle, &worker.copied, |way, bytes| match way {
+        Way::Up => closing.received(bytes),
+        Way::Down => closing.passed(bytes),
+    });
+    let (ended, closer) = match lasting.and_then(|lasting| lasting.whole) {
+        None => passed.await,
+        Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+    };
     closing.closed_by(closer);
     // One whose client broke is reported as abandoned, by being dropped.
     if ended != Ended::ClientBroke {
@@ -394,8 +402,8 @@ impl Switched {
     pub(super) async fn run(self, worker: &Worker) {
         let Self { closing, client, origin, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
-            let origin = TokioIo::new(origin);
-            pass(worker, closing, slot, Pair { client: ClientStream::from(client), origin, early: Vec::new() }).await;
+            let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
+            pass(worker, closing, slot, None, pair).await;
         }
     }
 }

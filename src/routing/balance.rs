@@ -74,6 +74,8 @@ pub struct Live {
     turn: AtomicUsize,
     pub(super) endpoints: Box<[Health]>,
     trouble: Trouble,
+    /// Calls that are being tried again.
+    retries: AtomicUsize,
 }
 
 /// How an endpoint does, for whoever looks.
@@ -94,10 +96,14 @@ pub struct Busy {
     place: usize,
 }
 
+/// A call that is tried again; dropping it ends that.
+#[derive(Debug)]
+pub struct Retrying(Arc<Live>);
+
 impl Live {
     pub(super) fn new(endpoints: usize) -> Self {
         let endpoints = (0..endpoints).map(|_| Health::default()).collect();
-        Self { turn: AtomicUsize::new(0), endpoints, trouble: Trouble::default() }
+        Self { turn: AtomicUsize::new(0), endpoints, trouble: Trouble::default(), retries: AtomicUsize::new(0) }
     }
 }
 
@@ -167,6 +173,14 @@ impl Balance {
         }
     }
 
+    /// Counts a call as tried again, until what comes back is dropped; `None` where so many are already.
+    pub fn retry(&self, most: usize) -> Option<Retrying> {
+        let counted = &self.live.retries;
+        let one_more = |now: usize| (now < most).then_some(now + 1);
+        counted.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
+        Some(Retrying(Arc::clone(&self.live)))
+    }
+
     /// Whether endpoints that fail are left out.
     pub(super) fn watches(&self) -> bool {
         self.outlier.is_some()
@@ -208,6 +222,12 @@ impl Balance {
         }
         text.push_str("; HttpOnly");
         Some(text)
+    }
+}
+
+impl Drop for Retrying {
+    fn drop(&mut self) {
+        self.0.retries.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::resource::Provenance;
 
 use super::balance::Balance;
+use super::connections::{Lasting, RetryLimits};
 use super::credential::Pem;
 use super::private::{Private, is_public};
 use super::tunnel::Original;
@@ -25,6 +26,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// How many calls it takes at a time, if that is limited.
     pub limits: Option<Limits>,
+    /// How many calls are tried again at a time.
+    pub retries: RetryLimits,
     /// Which endpoint a call goes to.
     pub balance: Balance,
     /// The ServiceEntry or Service that registers its host, if one does.
@@ -76,6 +79,8 @@ pub struct Endpoint {
     pub private: Private,
     /// Calls after which a connection to it is closed, if they are limited.
     pub calls_per_connection: Option<u32>,
+    /// How long connections to it last, where its rule says.
+    pub lasting: Option<Arc<Lasting>>,
     /// Whether HTTP/2 is spoken there.
     pub multiplexed: bool,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
@@ -121,7 +126,8 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        Self { address, port, tls, private, calls_per_connection: None, multiplexed: false, pool_key: pool_key.into() }
+        let (calls_per_connection, lasting, pool_key) = (None, None, pool_key.into());
+        Self { address, port, tls, private, calls_per_connection, lasting, multiplexed: false, pool_key }
     }
 }
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 use crate::call::{Failure, TlsFault};
 use crate::policy::Kept;
 use crate::resource::Labels;
-use crate::resource::kinds::destination_rule::{
-    ClientTls, ClientTlsMode, ConsistentHash, H2UpgradePolicy, SimpleLb, TrafficPolicy,
-};
+use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, ConsistentHash, SimpleLb, TrafficPolicy};
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
 use super::compile::{Earlier, GATEWAY_NAMESPACE, Made, Networking};
+use super::connections::{RetryLimits, Spoken};
 use super::credential::{Pem, Secrets};
 use super::hosts::HostTable;
 use super::outlier::Outlier;
@@ -103,13 +102,13 @@ impl<'a> Destinations<'a> {
         let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
         let meant = Meant { host, service, port, policy, selects };
         let policy = meant.policy.as_ref();
-        let multiplexed = port.protocol == Protocol::Http { multiplexed: true } || policy.is_some_and(upgrades);
+        let spoken = Spoken::new(policy, port.protocol == Protocol::Http { multiplexed: true });
         let (target, weights) = self.target(&meant, part.map(|part| &part.labels))?;
-        let target = spoken_to(target, policy, multiplexed);
+        let target = spoken_to(target, &spoken);
         let connect_timeout = policy.and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
         let limits = policy.and_then(limits);
-        let original = self.original(&meant, multiplexed);
+        let original = self.original(&meant, spoken);
         let balance = self.balance(policy, &name, &target, &weights);
         Ok(Cluster {
             name,
@@ -118,6 +117,7 @@ impl<'a> Destinations<'a> {
             target,
             connect_timeout,
             limits,
+            retries: RetryLimits::new(policy),
             balance,
             registered_by: Some(Arc::clone(&service.provenance)),
             rules: ruling.as_ref().map(|ruling| ruling.provenances()).unwrap_or_default(),
@@ -198,23 +198,12 @@ fn limits(policy: &TrafficPolicy) -> Option<Limits> {
     Some(Limits { at_once, waiting: http.and_then(|http| given(http.http1_max_pending_requests)) })
 }
 
-/// Whether HTTP/2 is spoken to a port that is declared for HTTP/1.1.
-fn upgrades(policy: &TrafficPolicy) -> bool {
-    let http = policy.connection_pool.as_ref().and_then(|pool| pool.http.as_ref());
-    http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade)
-}
-
-/// The endpoints of a target with what connections to them are like.
-fn spoken_to(target: Target, policy: Option<&TrafficPolicy>, multiplexed: bool) -> Target {
-    let http = policy.and_then(|policy| policy.connection_pool.as_ref()?.http.as_ref());
-    let most = http.and_then(|http| u32::try_from(http.max_requests_per_connection).ok()).filter(|most| *most > 0);
+/// The endpoints of a target, spoken to as their rule says.
+fn spoken_to(target: Target, spoken: &Spoken) -> Target {
     match target {
-        Target::Endpoints(endpoints) => Target::Endpoints(
-            endpoints
-                .into_iter()
-                .map(|endpoint| Endpoint { calls_per_connection: most, ..endpoint.speaking(multiplexed) })
-                .collect(),
-        ),
+        Target::Endpoints(endpoints) => {
+            Target::Endpoints(endpoints.into_iter().map(|endpoint| spoken.to(endpoint)).collect())
+        }
         gateway @ Target::Gateway(_) => gateway,
     }
 }
@@ -281,7 +270,7 @@ impl Destinations<'_> {
     }
 
     /// How a service is reached that is where the caller wants to go, or has the name in the request.
-    fn original(&self, meant: &Meant<'_>, multiplexed: bool) -> Option<Original> {
+    fn original(&self, meant: &Meant<'_>, spoken: Spoken) -> Option<Original> {
         let reach = &meant.port.reach;
         match reach.how {
             How::Original if !self.is_gateway => {}
@@ -292,7 +281,7 @@ impl Destinations<'_> {
         let named = meant.policy.as_ref().and_then(|policy| policy.tls.as_ref());
         let named_by_call = named.is_none_or(|tls| tls.sni.is_empty());
         let (addresses, private) = (meant.service.addresses.clone(), reach.private.clone());
-        Some(Original { port: Some(meant.port.target), addresses, private, tls, named_by_call, multiplexed })
+        Some(Original { port: Some(meant.port.target), addresses, private, tls, named_by_call, spoken })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::call::{Call, Failure};
 
 use super::balance::{Balance, Choice, Live};
 use super::cluster::{Cluster, Target};
+use super::connections::{RetryLimits, Spoken};
 use super::private::{Private, is_private};
 use super::tunnel::{Carries, Original, Tunnels};
 
@@ -123,7 +124,7 @@ fn passthrough() -> Cluster {
         private: Private::None,
         tls: None,
         named_by_call: false,
-        multiplexed: false,
+        spoken: Spoken::new(None, false),
     };
     Cluster {
         name: PASSTHROUGH.to_owned(),
@@ -132,6 +133,7 @@ fn passthrough() -> Cluster {
         target: Target::Endpoints(Vec::new()),
         connect_timeout: CONNECT_TIMEOUT,
         limits: None,
+        retries: RetryLimits::DEFAULT,
         balance: Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0))),
         registered_by: None,
         rules: Vec::new(),

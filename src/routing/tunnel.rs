@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::call::{Call, Failure, Tunnel, TunnelFault};
 
 use super::cluster::{Cluster, Endpoint, TlsSettings};
+use super::connections::Spoken;
 use super::hosts::{HostTable, covers};
 use super::private::Private;
 use super::route::{Considered, RouteName, by_weight};
@@ -277,8 +278,8 @@ pub struct Original {
     pub(super) tls: Option<Arc<TlsSettings>>,
     /// Whether the server name is that of the call, and not the DestinationRule's.
     pub(super) named_by_call: bool,
-    /// Whether HTTP/2 is spoken to it.
-    pub(super) multiplexed: bool,
+    /// How it is spoken to.
+    pub(super) spoken: Spoken,
 }
 
 impl Cluster {
@@ -308,6 +309,6 @@ impl Cluster {
         };
         let port = original.port.unwrap_or(call.authority().port());
         let endpoint = Endpoint::new(address, port, original.tls.as_ref().map(named), original.private.clone());
-        Some(endpoint.speaking(original.multiplexed))
+        Some(original.spoken.to(endpoint))
     }
 }

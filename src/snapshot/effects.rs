@@ -29,10 +29,6 @@ const POLICIES: [&str; 4] = [
 const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("tunnel", "the origin is dialled directly"),
     ("proxyProtocol", "no PROXY header is sent"),
-    ("connectionPool.tcp.tcpKeepalive", KEPT_SHORT),
-    ("connectionPool.tcp.maxConnectionDuration", KEPT_SHORT),
-    ("connectionPool.tcp.idleTimeout", KEPT_SHORT),
-    ("connectionPool.http.idleTimeout", KEPT_SHORT),
     ("connectionPool.http.useClientProtocol", ONE_PROTOCOL),
     ("connectionPool.http.maxConcurrentStreams", ONE_PROTOCOL),
     ("connectionPool.http.http2KeepAlive", KEPT_SHORT),
@@ -45,7 +41,6 @@ const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("loadBalancer.warmupDurationSecs", ALIKE),
 ];
 
-const KEPT_SHORT: &str = "idle connections are closed after 50 s, those in use live as long as their calls";
 const ONE_PROTOCOL: &str = "the port's protocol, or h2UpgradePolicy, says what is spoken";
 const ALIKE: &str = "endpoints are alike wherever they are, from the start";
 

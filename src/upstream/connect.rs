@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use crate::call::{Failure, TlsFault};
-use crate::routing::{Endpoint, TlsSettings};
+use crate::routing::{Endpoint, Keepalive, TlsSettings};
 
 use super::breaker::Breakers;
 use super::dial::dial;
@@ -53,7 +54,14 @@ impl Connector {
     async fn open(&self, endpoint: &Endpoint) -> Result<Stream, Failure> {
         let socket = match endpoint.address.strip_prefix("unix://") {
             Some(path) => Either::Right(local(path).await?),
-            None => Either::Left(dial(&self.addresses(endpoint).await?).await?),
+            None => {
+                let stream = dial(&self.addresses(endpoint).await?).await?;
+                if let Some(keepalive) = endpoint.lasting.as_ref().and_then(|lasting| lasting.keepalive.as_ref()) {
+                    // A system that knows no such option asks in its own way.
+                    let _ = SockRef::from(&stream).set_tcp_keepalive(&probes(keepalive));
+                }
+                Either::Left(stream)
+            }
         };
         match &endpoint.tls {
             None => Ok(Either::Left(socket)),
@@ -85,6 +93,20 @@ impl Connector {
             return Err(TlsFault::Handshake);
         }
         Ok(Either::Right(Box::new(stream)))
+    }
+}
+
+fn probes(spec: &Keepalive) -> TcpKeepalive {
+    let mut keepalive = TcpKeepalive::new();
+    if let Some(time) = spec.time {
+        keepalive = keepalive.with_time(time);
+    }
+    if let Some(interval) = spec.interval {
+        keepalive = keepalive.with_interval(interval);
+    }
+    match spec.probes {
+        Some(probes) => keepalive.with_retries(probes),
+        None => keepalive,
     }
 }
 

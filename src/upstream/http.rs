@@ -23,7 +23,7 @@ use crate::routing::{Endpoint, Limits};
 use super::breaker::Room;
 use super::connect::{Connector, Stream};
 use super::multiplexed::{self, Multiplexed};
-use super::pool::{Lendable, Pool};
+use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
@@ -34,6 +34,8 @@ const MAX_HEADERS: usize = 100;
 struct Connection {
     sender: SendRequest<RequestBody>,
     carried: u32,
+    /// When it is closed at the latest, where its rule says.
+    end: Option<Instant>,
 }
 
 impl Lendable for Connection {
@@ -133,7 +135,7 @@ impl Upstream {
             Ok(sender) => sender,
             Err(failure) => return Err(failed(failure, Some(request))),
         };
-        self.multiplexed.keep(&endpoint.pool_key, &sender);
+        self.multiplexed.keep(endpoint, &sender);
         let answered = multiplexed::send(&mut sender, request).await;
         answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| failed(failure, unsent))
     }
@@ -167,7 +169,7 @@ impl Upstream {
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
-        self.pool.borrow_mut().take(&endpoint.pool_key)
+        self.pool.borrow_mut().take(&endpoint.pool_key, Instant::now())
     }
 
     /// Drops connections that have been idle for too long.
@@ -197,7 +199,8 @@ impl Upstream {
             .map_err(|error| failure_of(&error))?;
         // Ends with the connection, whose errors reach whoever waits for its answers.
         tokio::task::spawn_local(connection.with_upgrades());
-        Ok(Connection { sender, carried: 0 })
+        let whole = endpoint.lasting.as_ref().and_then(|lasting| lasting.whole);
+        Ok(Connection { sender, carried: 0, end: whole.map(|whole| Instant::now() + whole) })
     }
 
     /// Room for a call to a cluster that takes only so many at a time.
@@ -212,7 +215,8 @@ impl Upstream {
         connection.carried = connection.carried.saturating_add(1);
         // One that has carried all that it may is closed when its sender is dropped.
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| connection.carried < most);
-        let lent = Lent { connection, is_kept, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
+        let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
+        let lent = Lent { connection, is_kept, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
         let mut body = ResponseBody { body, lent: Some(lent) };
         body.return_if_ended();
         body
@@ -244,6 +248,8 @@ fn body_failure(error: &hyper::Error) -> Failure {
 struct Lent {
     connection: Connection,
     is_kept: bool,
+    /// How long it may lie idle.
+    idle: Duration,
     key: Arc<str>,
     pool: SharedPool,
 }
@@ -266,7 +272,9 @@ impl ResponseBody {
             && let Some(lent) = self.lent.take()
             && lent.is_kept
         {
-            lent.pool.borrow_mut().put(&lent.key, lent.connection, Instant::now());
+            let until = Instant::now() + lent.idle;
+            let until = lent.connection.end.map_or(until, |end| end.min(until));
+            lent.pool.borrow_mut().put(&lent.key, lent.connection, until);
         }
     }
 }

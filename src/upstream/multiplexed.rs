@@ -13,12 +13,11 @@ use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::call::Failure;
+use crate::routing::Endpoint;
 
 use super::connect::Stream;
+use super::pool::MAX_IDLE;
 use super::request_body::RequestBody;
-
-/// Longest time without a call before a connection is closed, when its last call is done.
-const MAX_IDLE: Duration = Duration::from_secs(50);
 
 /// How often an origin that is silent in the midst of calls is asked whether it still lives, and how long it has to say.
 const PING: Duration = Duration::from_secs(20);
@@ -30,8 +29,21 @@ const MAX_FIELDS: u32 = 64 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Multiplexed(RefCell<HashMap<Arc<str>, Used>>);
 
-/// When a connection was used last, and its end for calls.
-type Used = (Instant, SendRequest<RequestBody>);
+/// A connection's end for calls. It is let go of when no call used it for a while, or it is too old, and closed when its
+/// last call is done.
+#[derive(Debug)]
+struct Used {
+    last: Instant,
+    idle: Duration,
+    end: Option<Instant>,
+    sender: SendRequest<RequestBody>,
+}
+
+impl Used {
+    fn is_over(&self, now: Instant) -> bool {
+        self.sender.is_closed() || self.end.is_some_and(|end| end <= now)
+    }
+}
 
 /// Runs what a connection needs on the worker's own thread.
 #[derive(Debug, Clone, Copy)]
@@ -47,23 +59,27 @@ impl Multiplexed {
     /// The connection of an endpoint, if there is one that lives.
     pub(super) fn get(&self, key: &str) -> Option<SendRequest<RequestBody>> {
         let mut all = self.0.borrow_mut();
-        let (used, sender) = all.get_mut(key)?;
-        if sender.is_closed() {
+        let (used, now) = (all.get_mut(key)?, Instant::now());
+        if used.is_over(now) {
             all.remove(key);
             return None;
         }
-        *used = Instant::now();
-        Some(sender.clone())
+        used.last = now;
+        Some(used.sender.clone())
     }
 
     /// Keeps a new connection; an older one goes when its calls are done.
-    pub(super) fn keep(&self, key: &Arc<str>, sender: &SendRequest<RequestBody>) {
-        self.0.borrow_mut().insert(Arc::clone(key), (Instant::now(), sender.clone()));
+    pub(super) fn keep(&self, endpoint: &Endpoint, sender: &SendRequest<RequestBody>) {
+        let (last, lasting) = (Instant::now(), endpoint.lasting.as_ref());
+        let idle = lasting.and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
+        let end = lasting.and_then(|lasting| lasting.whole).map(|whole| last + whole);
+        let used = Used { last, idle, end, sender: sender.clone() };
+        self.0.borrow_mut().insert(Arc::clone(&endpoint.pool_key), used);
     }
 
     /// Lets go of connections that are closed, or were not used for a while.
     pub(super) fn sweep(&self, now: Instant) {
-        self.0.borrow_mut().retain(|_, (used, sender)| !sender.is_closed() && now.duration_since(*used) < MAX_IDLE);
+        self.0.borrow_mut().retain(|_, used| !used.is_over(now) && now.duration_since(used.last) < used.idle);
     }
 }
 

@@ -11,6 +11,7 @@ mod actions;
 mod analyze;
 mod balance;
 mod cli;
+mod credentials;
 mod eval;
 mod grpc;
 mod layering;

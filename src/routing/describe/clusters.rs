@@ -115,7 +115,7 @@ impl Cluster {
             max_calls: cluster.limits.as_ref().map(|limits| limits.at_once),
             max_waiting: cluster.limits.as_ref().and_then(|limits| limits.waiting),
             http2: endpoints.iter().any(|endpoint| endpoint.multiplexed)
-                || cluster.original.as_ref().is_some_and(|original| original.multiplexed),
+                || cluster.original.as_ref().is_some_and(|original| original.spoken.multiplexed),
             tls: tls_of(cluster).as_deref().map(Tls::of),
             failures: trouble.map_or(0, |told| told.failures),
             last_failure: trouble.map(LastFailure::of),
