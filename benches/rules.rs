@@ -134,6 +134,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
         response_time: call.time(),
         duration: 1_000_000,
         marks: Marks::default(),
+        closed_by: None,
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judged.hop));
     let mut report = Report::new();

@@ -74,6 +74,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> (u64, Vec<St
         response_time: call.time(),
         duration: 1_000_000,
         marks: Marks::default(),
+        closed_by: None,
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
     let mut report = Report::new();

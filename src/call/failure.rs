@@ -22,6 +22,8 @@ pub enum Failure {
     HeadTooLarge,
     /// A CONNECT request inside a tunnel.
     NestedConnect,
+    /// Extended CONNECT for another protocol than WebSocket.
+    Upgrade,
     /// What was sent through a tunnel is not what it was opened for.
     Tunnel(TunnelFault),
     /// A gateway's server did not take the connection.
@@ -30,6 +32,8 @@ pub enum Failure {
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
     NoRoute,
+    /// No tls or tcp route of the sidecar takes the connection, so that it leads nowhere (Envoy's BlackHoleCluster).
+    NoTunnelRoute,
     /// The route's destination is not registered.
     NoCluster,
     /// The destination has no endpoint that could be tried.
@@ -44,6 +48,14 @@ pub enum Failure {
     ConnectTimeout,
     /// TLS to the origin failed: certificate, name, protocol.
     Tls(TlsFault),
+    /// The origin reset the stream of the call, on a connection that goes on.
+    UpstreamReset,
+    /// The origin has not begun with the call, and says so: it refused the stream, or goes away.
+    UpstreamRefused,
+    /// Nothing came from the origin for too long, where no route says how long that is.
+    UpstreamIdle,
+    /// The caller did not end its request in time.
+    ClientIdle,
     /// The origin closed before it sent a head.
     UpstreamClosed,
     /// The origin sent something that is no HTTP response.
@@ -209,12 +221,13 @@ impl Failure {
     pub fn status(self) -> u16 {
         match self {
             Failure::BadRequest(_) => 400,
-            Failure::PrivateAddress => 403,
+            Failure::PrivateAddress | Failure::Upgrade => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
-            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => 404,
+            Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
+            Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::Server(_)
@@ -225,9 +238,11 @@ impl Failure {
             | Failure::ConnectTimeout
             | Failure::Tls(_)
             | Failure::UpstreamClosed
+            | Failure::UpstreamReset
+            | Failure::UpstreamRefused
             | Failure::Overflow
             | Failure::Overload => 503,
-            Failure::Timeout => 504,
+            Failure::Timeout | Failure::UpstreamIdle => 504,
             Failure::Denied(code) => code.status(),
             Failure::Fault(status) => status,
             Failure::Rewrite => 500,
@@ -240,15 +255,21 @@ impl Failure {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
-            Failure::NestedConnect | Failure::UnknownHost | Failure::PrivateAddress | Failure::Rewrite => "-",
+            Failure::NestedConnect
+            | Failure::Upgrade
+            | Failure::UnknownHost
+            | Failure::PrivateAddress
+            | Failure::Rewrite => "-",
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
             Failure::Server(fault) if fault.is_callers() => "DPE",
             Failure::Server(_) => "-",
             Failure::NoCluster => "NC",
-            Failure::NoEndpoint => "UH",
+            Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
             Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
             Failure::UpstreamClosed => "UC",
+            Failure::UpstreamReset | Failure::UpstreamRefused => "UR",
+            Failure::UpstreamIdle | Failure::ClientIdle => "SI",
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
             Failure::Overflow => "UO",
@@ -274,11 +295,13 @@ impl Failure {
         match self {
             Failure::BadRequest(reason) => reason,
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
+            Failure::Upgrade => "of protocols to go on with only WebSocket can be asked for",
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
             Failure::Server(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
+            Failure::NoTunnelRoute => "no route of the host matches this server name or address",
             Failure::NoCluster => "the route's destination is not registered",
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
@@ -287,6 +310,10 @@ impl Failure {
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
             Failure::Tls(fault) => fault.reason(),
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
+            Failure::UpstreamReset => "the origin reset the call",
+            Failure::UpstreamRefused => "the origin refused the call before it did anything about it",
+            Failure::UpstreamIdle => "stream timeout: nothing came from the origin for too long",
+            Failure::ClientIdle => "stream timeout: the request did not come to its end in time",
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
@@ -300,13 +327,17 @@ impl Failure {
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {
-            Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect | Failure::Tunnel(_) => {
-                Side::Client
-            }
+            Failure::BadRequest(_)
+            | Failure::HeadTooLarge
+            | Failure::NestedConnect
+            | Failure::Upgrade
+            | Failure::Tunnel(_)
+            | Failure::ClientIdle => Side::Client,
             Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
             | Failure::Server(_)
             | Failure::NoRoute
+            | Failure::NoTunnelRoute
             | Failure::NoCluster
             | Failure::PrivateAddress
             | Failure::Overflow
@@ -320,6 +351,9 @@ impl Failure {
             | Failure::ConnectTimeout
             | Failure::Tls(_)
             | Failure::UpstreamClosed
+            | Failure::UpstreamReset
+            | Failure::UpstreamRefused
+            | Failure::UpstreamIdle
             | Failure::UpstreamProtocol
             | Failure::Timeout => Side::Upstream,
         }

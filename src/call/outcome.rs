@@ -15,6 +15,28 @@ pub struct Marks {
     pub retries_used_up: bool,
 }
 
+/// Who ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closer {
+    /// The caller.
+    Client,
+    /// The origin.
+    Origin,
+    /// This proxy: nothing was sent for too long, or it stops.
+    Proxy,
+}
+
+impl Closer {
+    /// Its name in entries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Closer::Client => "client",
+            Closer::Origin => "origin",
+            Closer::Proxy => "proxy",
+        }
+    }
+}
+
 /// What came of a call, known at its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
@@ -34,6 +56,8 @@ pub struct Outcome {
     pub duration: i64,
     /// What its route did on the way.
     pub marks: Marks,
+    /// Who was done first, of a connection whose bytes were passed on.
+    pub closed_by: Option<Closer>,
 }
 
 impl Outcome {
@@ -74,6 +98,7 @@ mod tests {
             response_time: Timestamp::ZERO,
             duration: 0,
             marks: Marks { delayed, retries_used_up },
+            closed_by: None,
         };
         for (failure, delayed, retried, flags) in [
             (None, false, false, "-"),

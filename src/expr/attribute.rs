@@ -182,6 +182,7 @@ attributes! {
     REQUEST_AUTH_CLAIMS "request.auth.claims" StringMap
     REQUEST_AUTH_RAW_CLAIMS "request.auth.raw_claims" String
     RESPONSE_CODE "response.code" Int64
+    RESPONSE_FLAGS "response.flags" String
     RESPONSE_SIZE "response.size" Int64
     RESPONSE_TOTAL_SIZE "response.total_size" Int64
     RESPONSE_DURATION "response.duration" Duration
@@ -230,6 +231,7 @@ attributes! {
     CONNECTION_SENT_BYTES "connection.sent.bytes" Int64
     CONNECTION_SENT_BYTES_TOTAL "connection.sent.bytes_total" Int64
     CONNECTION_DURATION "connection.duration" Duration
+    CONNECTION_CLOSED_BY "connection.closed_by" String
     CONNECTION_MTLS "connection.mtls" Bool
     CONNECTION_REQUESTED_SERVER_NAME "connection.requested_server_name" String
     CONTEXT_PROTOCOL "context.protocol" String

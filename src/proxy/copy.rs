@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
+use crate::call::Closer;
+
 /// How passing bytes has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -41,7 +43,7 @@ pub(super) struct Pair<C, O> {
 
 impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<C, O> {
     /// Passes bytes until both ends are done, one breaks, or neither sends for `idle`. An end that is done is told to the
-    /// other, which may go on. `count` is told of all that was passed.
+    /// other, which may go on. `count` is told of all that was passed. Tells besides who was done first.
     ///
     /// A worker has one `buffer` for all: a pair that waits has none, and one whose reader is slow only what it has not
     /// taken.
@@ -50,11 +52,12 @@ impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<
         idle: Duration,
         buffer: &RefCell<Box<[u8]>>,
         mut count: impl FnMut(Way, usize),
-    ) -> Ended {
+    ) -> (Ended, Closer) {
         let Self { mut client, mut origin, early } = self;
         let mut up = Direction { waiting: early, ..Direction::default() };
         let mut down = Direction::default();
         let mut last = Instant::now();
+        let mut first_done = None;
         let mut timer = pin!(sleep_until(last + idle));
         poll_fn(|cx| {
             let buffer = &mut buffer.borrow_mut()[..];
@@ -65,20 +68,25 @@ impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<
                 last = Instant::now();
                 count(way, bytes);
             }
+            let done =
+                [(Closer::Client, &up), (Closer::Origin, &down)].into_iter().find(|(_, way)| way.source_is_done());
+            first_done = first_done.or(done.map(|(end, _)| end));
             match (upward, downward) {
                 (Poll::Ready(Err(Broken::Source)), _) | (_, Poll::Ready(Err(Broken::Sink))) => {
-                    return Poll::Ready(Ended::ClientBroke);
+                    return Poll::Ready((Ended::ClientBroke, first_done.unwrap_or(Closer::Client)));
                 }
                 (Poll::Ready(Err(Broken::Sink)), _) | (_, Poll::Ready(Err(Broken::Source))) => {
-                    return Poll::Ready(Ended::OriginBroke);
+                    return Poll::Ready((Ended::OriginBroke, first_done.unwrap_or(Closer::Origin)));
                 }
-                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => return Poll::Ready(Ended::Whole),
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
+                    return Poll::Ready((Ended::Whole, first_done.unwrap_or(Closer::Client)));
+                }
                 _ => {}
             }
             loop {
                 ready!(timer.as_mut().poll(cx));
                 if last.elapsed() >= idle {
-                    return Poll::Ready(Ended::Idle);
+                    return Poll::Ready((Ended::Idle, Closer::Proxy));
                 }
                 timer.as_mut().reset(last + idle);
             }
@@ -114,6 +122,11 @@ enum Phase {
 }
 
 impl Direction {
+    /// Whether nothing more comes.
+    fn source_is_done(&self) -> bool {
+        !matches!(self.phase, Phase::Flowing)
+    }
+
     /// Bytes that were moved since it was asked last.
     fn moved(&mut self) -> usize {
         std::mem::take(&mut self.moved)
@@ -226,7 +239,7 @@ mod tests {
             asked
         };
         let (ended, answer, asked) = tokio::join!(passing, asking, answering);
-        assert_eq!((ended, answer.len(), asked.len()), (Ended::Whole, 2000, 1006));
+        assert_eq!((ended, answer.len(), asked.len()), ((Ended::Whole, Closer::Client), 2000, 1006));
         assert!(asked.starts_with(b"early xxx"));
         assert_eq!(*counted.borrow(), (1006, 2000));
     }
@@ -242,7 +255,7 @@ mod tests {
             tokio::time::sleep(IDLE / 2).await;
             client.write_all(b"x").await.expect("it is read");
         });
-        assert_eq!((ended, begun.elapsed().as_secs()), (Ended::Idle, 90));
+        assert_eq!((ended, begun.elapsed().as_secs()), ((Ended::Idle, Closer::Proxy), 90));
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,6 +265,6 @@ mod tests {
         let buffer = buffer();
         origin.write_all(b"for nobody").await.expect("there is room");
         let pair = Pair { client: ours, origin: their, early: Vec::new() };
-        assert_eq!(pair.pass(IDLE, &buffer, |_, _| {}).await, Ended::ClientBroke);
+        assert_eq!(pair.pass(IDLE, &buffer, |_, _| {}).await.0, Ended::ClientBroke);
     }
 }

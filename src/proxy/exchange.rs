@@ -14,10 +14,12 @@ use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
+use super::debug;
 use super::forward::{Forwarded, forward};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip};
 use super::tunnel;
+use super::websocket::{self, Handshake};
 use super::worker::Worker;
 
 /// Judges a request, carries the decision out and sees to the report.
@@ -29,7 +31,11 @@ pub(super) async fn exchange(
     client: Rc<Client>,
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    let refused = client.turns.fault();
+    let chance = || u128::from(worker.draw()) << 64 | u128::from(worker.draw());
+    let (handshake, refused) = match websocket::translate(&mut request, chance) {
+        Ok(handshake) => (handshake, client.turns.fault()),
+        Err(failure) => (None, Some(failure)),
+    };
     if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() {
         // Boxed, so that other calls, which are most, do not carry its room around.
         return Box::pin(tunnel::connect(&worker, &client, request)).await;
@@ -66,10 +72,10 @@ pub(super) async fn exchange(
             if used_up {
                 closing.used_up();
             }
-            match answer.and_then(|response| well_framed(response, closing.call())) {
+            match answer.and_then(|response| well_framed(response, closing.call(), handshake.as_ref())) {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let response = switched(response, way, &closing);
-                    match tunnel::switch(&worker, &client, response, closing, upgrade) {
+                    match tunnel::switch(&worker, &client, response, closing, upgrade, handshake.as_ref()) {
                         Ok(response) => response,
                         Err(refused) => failed(refused.0, way, refused.1),
                     }
@@ -96,16 +102,24 @@ fn failed(failure: Failure, way: Way<'_>, closing: Closing) -> Response<AnswerBo
 }
 
 /// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
-fn well_framed(response: Response<ResponseBody>, call: &Call) -> Result<Response<ResponseBody>, Failure> {
+fn well_framed(
+    response: Response<ResponseBody>,
+    call: &Call,
+    handshake: Option<&Handshake>,
+) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let framed = codings.next().is_none_or(|coding| {
-        coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-            && codings.next().is_none()
-            && !headers.contains_key(header::CONTENT_LENGTH)
-    });
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let sized = lengths.next();
+    let framed = match codings.next() {
+        Some(coding) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() && sized.is_none()
+        }
+        None => lengths.next().is_none() && sized.is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit)),
+    };
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if !framed || (switches && !switches_to(headers, call.upgrade())) {
+    let fits = handshake.is_none_or(|handshake| handshake.fits(response.status(), headers));
+    if !framed || !fits || (switches && !switches_to(headers, call.upgrade())) {
         return Err(Failure::UpstreamProtocol);
     }
     Ok(response)
@@ -142,8 +156,10 @@ fn pass_on(
     head.version = Version::HTTP_11;
     way.edit_answer(closing.call(), closing.checked(), &mut head.headers);
     closing.answered(head.status.as_u16());
-    let ends_here = closing.call().method() == Method::HEAD;
-    Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))
+    let (flags, ends_here) = (closing.flags(), closing.call().method() == Method::HEAD);
+    let mut response = Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here));
+    debug::note(&mut response, flags);
+    response
 }
 
 /// The wall clock, as the log shows it.

@@ -9,6 +9,7 @@ mod certificates;
 mod client;
 mod connection;
 mod copy;
+mod debug;
 mod direct;
 mod drain;
 mod early;
@@ -30,6 +31,7 @@ mod socks;
 mod stream;
 mod strict;
 mod tunnel;
+mod websocket;
 mod worker;
 mod x509;
 

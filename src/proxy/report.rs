@@ -1,11 +1,12 @@
 //! The end of a call: its outcome, its entries, exactly once.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Failure, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
@@ -70,6 +71,7 @@ impl Closing {
             response_time: call.time(),
             duration: 0,
             marks: Marks::default(),
+            closed_by: None,
         };
         let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
         Self {
@@ -130,6 +132,16 @@ impl Closing {
     /// So many bytes were taken from the caller.
     pub(super) fn received(&self, bytes: usize) {
         self.upload.passed(bytes as u64);
+    }
+
+    /// Envoy's flags of the call, as far as its answer's head tells.
+    pub(super) fn flags(&self) -> Cow<'static, str> {
+        Outcome { abandoned: false, ..self.outcome }.flags(&self.call)
+    }
+
+    /// Who ended the connection.
+    pub(super) fn closed_by(&mut self, closer: Closer) {
+        self.outcome.closed_by = Some(closer);
     }
 
     /// The call is held back on purpose.

@@ -1,4 +1,4 @@
-//! What a client's bytes come by: a socket, TLS that ends here, or one stream of many of HTTP/2.
+//! What a client's bytes come by: a socket, TLS that ends here, or what HTTP has let go of.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use super::early::Early;
 pub(super) enum ClientStream {
     Socket(TcpStream),
     Tls(Box<TlsStream<Early<TcpStream>>>),
-    Beside(Beside),
+    LetGo(LetGo),
 }
 
 impl From<TcpStream> for ClientStream {
@@ -25,19 +25,20 @@ impl From<TcpStream> for ClientStream {
     }
 }
 
-/// One stream of HTTP/2. A client that breaks it off must not look like one that has said all.
-pub(super) struct Beside {
+/// A connection that HTTP has let go of, or one stream of HTTP/2: a client that breaks that off must not look like one that
+/// has said all.
+pub(super) struct LetGo {
     stream: TokioIo<Upgraded>,
     ended: bool,
 }
 
 impl From<Upgraded> for ClientStream {
     fn from(upgraded: Upgraded) -> Self {
-        ClientStream::Beside(Beside { stream: TokioIo::new(upgraded), ended: false })
+        ClientStream::LetGo(LetGo { stream: TokioIo::new(upgraded), ended: false })
     }
 }
 
-impl Beside {
+impl LetGo {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if !self.ended {
@@ -63,7 +64,7 @@ macro_rules! whichever {
         match $this.get_mut() {
             ClientStream::Socket($stream) => $call,
             ClientStream::Tls($stream) => $call,
-            ClientStream::Beside(Beside { stream: $stream, .. }) => $call,
+            ClientStream::LetGo(LetGo { stream: $stream, .. }) => $call,
         }
     };
 }
@@ -73,7 +74,7 @@ impl AsyncRead for ClientStream {
         match self.get_mut() {
             ClientStream::Socket(stream) => Pin::new(stream).poll_read(cx, buffer),
             ClientStream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-            ClientStream::Beside(stream) => stream.poll_read(cx, buffer),
+            ClientStream::LetGo(stream) => stream.poll_read(cx, buffer),
         }
     }
 }
@@ -95,7 +96,7 @@ impl AsyncWrite for ClientStream {
         match self {
             ClientStream::Socket(stream) => stream.is_write_vectored(),
             ClientStream::Tls(stream) => stream.is_write_vectored(),
-            ClientStream::Beside(beside) => beside.stream.is_write_vectored(),
+            ClientStream::LetGo(let_go) => let_go.stream.is_write_vectored(),
         }
     }
 

@@ -9,13 +9,13 @@ use std::rc::Rc;
 use http::header;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Failure, TunnelFault};
+use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
@@ -33,6 +33,7 @@ use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
 use super::stream::ClientStream;
+use super::websocket::Handshake;
 use super::worker::{Held, Slot, Worker};
 
 /// A tunnel that may be used.
@@ -325,12 +326,14 @@ async fn pass(
     _slot: Slot,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
-    let ended = pair
+    closing.closed_by(Closer::Proxy);
+    let (ended, closer) = pair
         .pass(worker.limits.tunnel_idle_timeout, &worker.copied, |way, bytes| match way {
             Way::Up => closing.received(bytes),
             Way::Down => closing.passed(bytes),
         })
         .await;
+    closing.closed_by(closer);
     // One whose client broke is reported as abandoned, by being dropped.
     if ended != Ended::ClientBroke {
         closing.complete();
@@ -367,12 +370,22 @@ pub(super) fn switch(
     mut response: Response<ResponseBody>,
     mut closing: Closing,
     upgrade: OnUpgrade,
+    handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
     let origin = hyper::upgrade::on(&mut response);
+    if handshake.is_some() {
+        Handshake::opened(&mut response);
+    }
     closing.answered(response.status().as_u16());
     closing.release();
-    client.go_on(Next::Switched(Box::new(Switched { closing, client: upgrade, origin, slot })));
+    let switched = Switched { closing, client: upgrade, origin, slot };
+    if handshake.is_some() {
+        let worker = Rc::clone(worker);
+        spawn_local(async move { switched.run(&worker).await });
+    } else {
+        client.go_on(Next::Switched(Box::new(switched)));
+    }
     Ok(response.map(|_| AnswerBody::none()))
 }
 
@@ -381,8 +394,8 @@ impl Switched {
     pub(super) async fn run(self, worker: &Worker) {
         let Self { closing, client, origin, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
-            let io = |upgraded: Upgraded| TokioIo::new(upgraded);
-            pass(worker, closing, slot, Pair { client: io(client), origin: io(origin), early: Vec::new() }).await;
+            let origin = TokioIo::new(origin);
+            pass(worker, closing, slot, Pair { client: ClientStream::from(client), origin, early: Vec::new() }).await;
         }
     }
 }

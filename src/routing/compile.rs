@@ -73,6 +73,12 @@ impl<T> Declared<T> {
         let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
         Self { name, namespace, origin: resource.origin.clone(), spec: Arc::clone(spec) }
     }
+
+    /// Its route at a place of one of its lists.
+    fn route(&self, list: &'static str, index: usize) -> RouteName {
+        let virtual_service = format!("{}/{}", self.namespace, self.name).into();
+        RouteName { virtual_service, list, index, delegate: None, origin: self.origin.clone() }
+    }
 }
 
 /// Where a route applies: bound to the sidecars, or to a Gateway by `namespace/name`.
@@ -161,12 +167,12 @@ impl Networking {
         known.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// The table for sidecars of some scopes, in their order, and for the gateway with these labels.
+    /// The table for sidecars of some scopes, in their order, and for the gateway in a namespace with these labels.
     pub fn compile(
         &mut self,
         scopes: &[Scope],
         outbound: OutboundPolicy,
-        gateway_labels: &Labels,
+        (gateway_namespace, gateway_labels): (&str, &Labels),
         live: &Kept<Live>,
     ) -> RouteTable {
         let mut earlier = std::mem::take(&mut self.made);
@@ -182,7 +188,7 @@ impl Networking {
             self.made.insert(key, made);
         }
         // A Sidecar says nothing of gateways.
-        let scope = Scope { sidecar: None, ..self.scope(GATEWAY_NAMESPACE, Some(gateway_labels)) };
+        let scope = Scope { sidecar: None, ..self.scope(gateway_namespace, Some(gateway_labels)) };
         let mut made = earlier.remove(&(scope.clone(), true)).unwrap_or_default();
         let (gateways, gateway_tunnels) = self.gateway_ports(&scope, gateway_labels, live, &mut made);
         self.made.insert((scope, true), made);
@@ -293,11 +299,10 @@ impl Networking {
         spot: Spot<'_>,
         destinations: &mut Destinations<'_>,
     ) -> Routes {
-        let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
+        let named = declared.route("http", 0);
         let mut routes = Routes::new(spot.scheme);
         for (index, route) in declared.spec.http.iter().enumerate() {
-            let (virtual_service, origin) = (Arc::clone(&virtual_service), declared.origin.clone());
-            let name = RouteName { virtual_service, index, delegate: None, origin };
+            let name = RouteName { index, ..named.clone() };
             let leaves = match &route.delegate {
                 None => vec![Leaf { name, namespace: &declared.namespace, route: Cow::Borrowed(route) }],
                 Some(_) => self.leaves(declared, route, name, &mut routes),

@@ -49,6 +49,24 @@ async fn grpc_origin() -> SocketAddr {
     address
 }
 
+/// An entry for each tunnel.
+const CLOSED: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: logentry
+metadata: {name: tunnels, namespace: istio-system}
+spec: {variables: {closed: connection.closed_by | \"-\", received: connection.received.bytes | 0, zone: '\"end\"'}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: stdio
+metadata: {name: out, namespace: istio-system}
+spec: {outputAsJson: true}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: report, namespace: istio-system}
+spec: {match: context.protocol == \"tcp\", actions: [{handler: out.stdio, instances: [tunnels.logentry]}]}
+";
+
 type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
 
 async fn connect(address: SocketAddr) -> Sender {
@@ -164,7 +182,7 @@ fn tunnels_go_side_by_side_on_one_connection_of_http_2() {
     let entry = format!(
         "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: echo}}\nspec:\n  hosts: [echo.example]\n  \
          resolution: STATIC\n  ports: [{{number: 7, name: tcp, protocol: TCP, targetPort: {}}}]\n  \
-         endpoints: [{{address: 127.0.0.1}}]\n",
+         endpoints: [{{address: 127.0.0.1}}]\n---\n{CLOSED}",
         echo.port()
     );
     scene.ok_with(&["create", "-f", "-"], &entry);
@@ -195,6 +213,8 @@ fn tunnels_go_side_by_side_on_one_connection_of_http_2() {
         let mut two = [0; 2];
         second.read_exact(&mut two).await.expect("an echo");
         assert_eq!(&two, b"hi");
+        // One that is broken off does not end the connection.
+        drop(second);
         // HTTP inside a tunnel is judged request by request.
         let (_, inside) = tunnel(&mut sender, "a.example:80").await;
         let mut inside = inside.expect("a tunnel");
@@ -203,4 +223,8 @@ fn tunnels_go_side_by_side_on_one_connection_of_http_2() {
         inside.read_to_string(&mut page).await.expect("text");
         assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("page"), "{page}");
     });
+    for received in ["1048576", "2"] {
+        let entry = scene.wait_for_entry(&format!("\"received\":{received},"));
+        assert!(entry.contains("\"closed\":\"client\""), "{entry}");
+    }
 }

@@ -62,7 +62,10 @@ fn resource(form: &str) -> Resource {
 }
 
 fn compiler() -> Compiler {
-    Compiler { listeners: vec![ListenerSpec { workload: Some(("sleep".into(), "default".into())) }], ..Compiler::default() }
+    Compiler {
+        listeners: vec![ListenerSpec { workload: Some(("sleep".into(), "default".into())) }],
+        ..Compiler::default()
+    }
 }
 
 /// What becomes of each request, and the routes that were looked at.
@@ -70,7 +73,7 @@ fn decisions(snapshot: &Snapshot) -> Vec<String> {
     let decided = REQUESTS.iter().map(|request| {
         let call = call(snapshot, request);
         let considered = snapshot.routes.considered_by_sidecar(snapshot.scope(0), &call);
-        let at_gateway = snapshot.routes.considered_by_gateway(80, &call);
+        let at_gateway = snapshot.routes.considered_by_gateway(80, &call, false);
         format!("{request}: {} {considered:?} {at_gateway:?}", outcome(snapshot, request))
     });
     decided.collect()

@@ -64,10 +64,7 @@ impl Networking {
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);
                     if !routes.here.is_empty() {
-                        found
-                            .entry(host.clone())
-                            .or_default()
-                            .push((port, Arc::new(PortRoutes::Routes(routes))));
+                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes))));
                         only_routed.push((host.clone(), port));
                     }
                 }
