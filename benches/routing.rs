@@ -86,10 +86,16 @@ fn service_entry(name: &str, hosts: &[String]) -> String {
 
 // Routes
 
+/// What a list of routes is called, the match of its nth route, and the path and headers of a call that takes that.
+type Form = (&'static str, fn(usize) -> String, fn(usize) -> (String, Vec<(&'static str, String)>));
+
+/// What a change is called, and the manifest of the nth one.
+type Change = (&'static str, fn(usize) -> String);
+
 fn routes() {
     println!("| finding a route among {ROUTES}, ns | the first | in the middle | none | asking one after the other |");
     println!("|---|---|---|---|---|");
-    let forms: [(&str, fn(usize) -> String, fn(usize) -> (String, Vec<(&'static str, String)>)); 4] = [
+    let forms: [Form; 4] = [
         ("exact paths", |n| format!("{{uri: {{exact: /page/{n}}}}}"), |n| (format!("/page/{n}"), vec![])),
         ("prefixes", |n| format!("{{uri: {{prefix: /page/{n}/}}}}"), |n| (format!("/page/{n}/x"), vec![])),
         ("regexes", |n| format!("{{uri: {{regex: '/page/{n}/[a-z]+'}}}}"), |n| (format!("/page/{n}/x"), vec![])),
@@ -177,7 +183,7 @@ fn compiling() {
     row("all", (0..5).map(|_| from_scratch(&compiler())));
     let compiler = compiler();
     let mut current = compiler.compile(&*registry.frozen().expect("it can be read")).expect("it compiles");
-    let forms: [(&str, fn(usize) -> String); 3] = [
+    let forms: [Change; 3] = [
         ("one VirtualService again", |round| virtual_service(round * 7, 410)),
         ("one ServiceEntry again", |round| {
             service_entry(&format!("se-{}", round * 7), &[format!("site-{}.example", round * 7)]).replace("NONE", "DNS")

@@ -270,19 +270,19 @@ _egressctl() {
                     return 0
                     ;;
                 --failure-threshold)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "Info Warning Error" -- "${cur}"))
                     return 0
                     ;;
                 --output-threshold)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "Info Warning Error" -- "${cur}"))
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "log json yaml" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "log json yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)

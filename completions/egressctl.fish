@@ -297,9 +297,15 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s f -l fil
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s k -l use-kube -d 'Whether what is declared in the registry counts; false for files alone' -r -f -a "true\t''
 false\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s S -l suppress -d 'Leave out a code for a resource, as in "IST0129=DestinationRule cnn.default"; * stands for anything; repeatable' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l failure-threshold -d 'Exit with status 79 for findings as bad as this: Info, Warning or Error' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l output-threshold -d 'Show findings as bad as this: Info, Warning or Error' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s o -l output -d 'log, json or yaml; the last two never fail because of findings' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l failure-threshold -d 'Exit with status 79 for findings as bad as this: Info, Warning or Error' -r -f -a "Info\t''
+Warning\t''
+Error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l output-threshold -d 'Show findings as bad as this: Info, Warning or Error' -r -f -a "Info\t''
+Warning\t''
+Error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s o -l output -d 'log, json or yaml; the last two never fail because of findings' -r -f -a "log\t'A line each'
+json\t'A list of objects'
+yaml\t'The same'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'

@@ -81,6 +81,11 @@ fn references<'m>(model: &'m Model<'_>, rule: &'m Item<Rule>, found: &mut Findin
     uses
 }
 
+/// The instances that a rule hands to handlers, where they are there.
+pub(super) fn instances<'m>(model: &'m Model<'_>, rule: &'m Item<Rule>) -> Vec<&'m Resource> {
+    references(model, rule, &mut Findings::default()).into_iter().filter_map(|one| one.instance).collect()
+}
+
 /// Parts that no rule names.
 fn unused(model: &Model<'_>, uses: &[Use<'_>], found: &mut Findings) {
     let used: BTreeSet<String> =

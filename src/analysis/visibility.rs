@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::call::{Arrival, Call, CallBag, Failure, normalize};
 use crate::decision::{HopStep, hops};
 use crate::diagnostic::FieldPath;
-use crate::expr::{Bag, EvalError, Scratch, Slot, Timestamp, ValueRef, slot};
+use crate::expr::{Bag, EvalError, Program, Scratch, Slot, Timestamp, ValueRef, slot};
 use crate::identity::Workload;
 use crate::policy::{Rule, full_name};
 use crate::registry::{ListQuery, LoadError, View};
@@ -22,6 +24,7 @@ use crate::routing::{Carries, Cluster, GATEWAY_NAMESPACE, Target, covers, qualif
 use crate::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
 use super::code::{HIDDEN_BY_ENCRYPTION, PAST_THE_GATEWAY};
+use super::policy::instances;
 use super::{Findings, Model};
 
 /// Most workloads whose calls are looked at; with more their differences are no longer what anybody reads for.
@@ -265,17 +268,19 @@ fn past_the_gateway(model: &Model<'_>, world: &World, found: &mut Findings) {
     }
 }
 
+/// Where a rule, or an instance that it hands on, reads what is hidden: rule, whether it refuses calls, attribute, instance,
+/// and host with port.
+type Blind = (String, bool, String, String, String);
+
 fn hidden(model: &Model<'_>, world: &World, found: &mut Findings) {
-    if !model.rules.iter().any(|rule| rule.spec.condition().contains("request.")) {
-        return;
-    }
-    let mut hidden: BTreeMap<(String, bool, String, String), Vec<String>> = BTreeMap::new();
-    for host in model.hosts.iter().filter(|host| host.selector.is_none()) {
-        for port in host.ports.iter().filter_map(|port| u16::try_from(port.number).ok()) {
+    let mut hidden: BTreeMap<Blind, Vec<String>> = BTreeMap::new();
+    for host in model.hosts.iter().filter(|host| host.selector.is_none() && !model.rules.is_empty()) {
+        for port in host.ports.iter().filter(|port| !port.http).filter_map(|port| u16::try_from(port.number).ok()) {
             for (listener, name) in world.names.iter().enumerate() {
-                for (rule, attribute) in world.hidden_from(listener, &host.host, port) {
-                    let place = (rule.name.to_string(), rule.is_checked(), attribute, format!("{}:{port}", host.host));
-                    let callers = hidden.entry(place).or_default();
+                for (rule, attribute, instance) in world.hidden_from(model, listener, &host.host, port) {
+                    let place = format!("{}:{port}", host.host);
+                    let blind = (rule.name.to_string(), rule.is_checked(), attribute, instance, place);
+                    let callers = hidden.entry(blind).or_default();
                     if !callers.contains(name) {
                         callers.push(name.clone());
                     }
@@ -283,26 +288,35 @@ fn hidden(model: &Model<'_>, world: &World, found: &mut Findings) {
             }
         }
     }
-    for ((name, checks, attribute, place), callers) in hidden {
-        let Some(rule) = model.rules.iter().find(|rule| full_name(&rule.resource) == name) else { continue };
-        let effect = match checks {
-            true => "its checks cannot be carried out, and the calls are refused",
-            false => "it never applies to them",
-        };
-        let instead = match attribute.as_str() {
-            "request.host" => "name the host by connection.requested_server_name as well".to_owned(),
-            _ => format!("drop the condition on {attribute} and decide by connection.requested_server_name"),
-        };
-        let message = format!(
-            "rule {} reads {attribute}, but calls to {place} from {} are passed through encrypted: {effect}. Ways out: let the \
-             workload speak HTTP, and originate TLS on the way (a port of protocol HTTP, and a DestinationRule with tls mode \
-             SIMPLE); {instead}; or leave such calls to tls routes by SNI, and begin the match with context.protocol == \
-             \"http\".",
-            rule.resource.meta.name,
-            callers.join(", ")
-        );
-        found.add(&HIDDEN_BY_ENCRYPTION, &rule.resource, FieldPath::of("spec").field(rule.field()), message);
+    for (blind, callers) in hidden {
+        if let Some(rule) = model.rules.iter().find(|rule| full_name(&rule.resource) == blind.0) {
+            let at = FieldPath::of("spec");
+            let at = if blind.3.is_empty() { at.field(rule.field()) } else { at.field("actions") };
+            found.add(&HIDDEN_BY_ENCRYPTION, &rule.resource, at, told(&rule.resource.meta.name, &blind, &callers));
+        }
     }
+}
+
+/// What is hidden, what comes of it, and the three ways out.
+fn told(rule: &str, (_, checks, attribute, instance, place): &Blind, callers: &[String]) -> String {
+    let (by, effect) = match (instance.is_empty(), checks) {
+        (true, false) => (String::new(), "it never applies to them"),
+        (false, false) => (format!(" (by instance {instance})"), "nothing is recorded of them"),
+        (true, true) => (String::new(), "its checks cannot be carried out, and the calls are refused"),
+        (false, true) => {
+            (format!(" (by instance {instance})"), "its checks cannot be carried out, and the calls are refused")
+        }
+    };
+    let instead = match attribute.as_str() {
+        "request.host" => "name the host by connection.requested_server_name as well".to_owned(),
+        _ => format!("do without {attribute}, and decide by connection.requested_server_name"),
+    };
+    format!(
+        "rule {rule} reads {attribute}{by}, but calls to {place} from {} are passed through encrypted: {effect}. Ways out: let the \
+         workload speak HTTP, and originate TLS on the way (a port of protocol HTTP, and a DestinationRule with tls mode SIMPLE); \
+         {instead}; or leave such calls to tls routes by SNI, and begin the match with context.protocol == \"http\".",
+        callers.join(", ")
+    )
 }
 
 impl World {
@@ -318,8 +332,9 @@ impl World {
         steps.last().filter(|step| step.found.is_ok()).map(|_| steps.len() > 1)
     }
 
-    /// The rules that are for calls to a port, as far as hosts tell, and need an attribute that those calls hide.
-    fn hidden_from(&self, listener: usize, host: &str, port: u16) -> Vec<(&Rule, String)> {
+    /// The rules that are for calls to a port, as far as hosts tell, and need an attribute that those calls hide; with the
+    /// instance that needs it, if it is not the match.
+    fn hidden_from(&self, model: &Model<'_>, listener: usize, host: &str, port: u16) -> Vec<(&Rule, String, String)> {
         let Some(mut tunnel) = self.tunnel(listener, host, port) else { return Vec::new() };
         let scope = self.snapshot.scope(listener);
         match self.snapshot.routes.reached(scope, &tunnel).map(|reached| reached.carries) {
@@ -329,26 +344,52 @@ impl World {
         let bag = CallBag::new(&tunnel, None, self.snapshot.reporter(Hop::Sidecar(listener)));
         let scratch = Scratch::new();
         let needs = |rule: &Rule| {
-            let condition = rule.condition.as_ref()?;
+            let Some(condition) = &rule.condition else { return of_instances(model, rule, &bag) };
             let named = Named { bag: &bag, host: tunnel.authority().host() };
-            match condition.holds(&named, &scratch) {
-                Err(EvalError::Absent(name)) if name.starts_with("request.") => Some(name.to_owned()),
-                // It asks for the host alone, by the name that only requests have.
-                Ok(true) if matches!(condition.holds(&bag, &scratch), Err(EvalError::Absent("request.host"))) => {
-                    Some("request.host".to_owned())
+            match (condition.holds(&named, &scratch), condition.holds(&bag, &scratch)) {
+                (Err(EvalError::Absent(name)), _) if name.starts_with("request.") => {
+                    Some((name.to_owned(), String::new()))
                 }
+                // It asks for the host alone, by the name that only requests have.
+                (Ok(true), Err(EvalError::Absent("request.host"))) => Some(("request.host".to_owned(), String::new())),
+                (Ok(true), Ok(true)) => of_instances(model, rule, &bag),
                 _ => None,
             }
         };
         let excluded =
             |rule: &Rule| rule.condition.as_ref().is_some_and(|one| excludes(one, tunnel.authority().host()));
         let rules = self.snapshot.policy.rules(&bag).filter(|rule| !excluded(rule));
-        rules.filter_map(|rule| Some((rule, needs(rule)?))).collect()
+        rules.filter_map(|rule| needs(rule).map(|(attribute, instance)| (rule, attribute, instance))).collect()
+    }
+}
+
+/// An attribute of requests that an instance of a rule needs, and a call lacks; with the instance.
+fn of_instances(model: &Model<'_>, rule: &Rule, bag: &CallBag<'_>) -> Option<(String, String)> {
+    let item = model.rules.iter().find(|one| full_name(&one.resource) == *rule.name)?;
+    instances(model, item).into_iter().find_map(|instance| {
+        let mut texts = Vec::new();
+        collect(instance.spec(), &mut texts);
+        let lacking = texts.into_iter().find_map(|text| {
+            let program = Program::compile(text, &model.vocabulary).ok()?;
+            let lacking = program.may_lack(&|slot| bag.get(slot).is_some())?;
+            lacking.starts_with("request.").then(|| lacking.to_owned())
+        })?;
+        Some((lacking, full_name(instance)))
+    })
+}
+
+/// All texts of a tree.
+fn collect<'t>(tree: &'t Json, texts: &mut Vec<&'t str>) {
+    match tree {
+        Json::String(text) => texts.push(text),
+        Json::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        Json::Object(fields) => fields.values().for_each(|field| collect(field, texts)),
+        _ => {}
     }
 }
 
 /// Whether a condition requires another host.
-fn excludes(condition: &crate::expr::Program, host: &str) -> bool {
+fn excludes(condition: &Program, host: &str) -> bool {
     condition.demands().iter().any(|alternatives| {
         !alternatives.is_empty()
             && alternatives.iter().all(|one| one.slot == slot::REQUEST_HOST && !one.test.holds(host))

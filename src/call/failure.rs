@@ -48,6 +48,14 @@ pub enum Failure {
     ConnectTimeout,
     /// TLS to the origin failed: certificate, name, protocol.
     Tls(TlsFault),
+    /// The origin reset the stream of the call, on a connection that goes on.
+    UpstreamReset,
+    /// The origin has not begun with the call, and says so: it refused the stream, or goes away.
+    UpstreamRefused,
+    /// Nothing came from the origin for too long, where no route says how long that is.
+    UpstreamIdle,
+    /// The caller did not end its request in time.
+    ClientIdle,
     /// The origin closed before it sent a head.
     UpstreamClosed,
     /// The origin sent something that is no HTTP response.
@@ -219,6 +227,7 @@ impl Failure {
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
+            Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::Server(_)
@@ -229,9 +238,11 @@ impl Failure {
             | Failure::ConnectTimeout
             | Failure::Tls(_)
             | Failure::UpstreamClosed
+            | Failure::UpstreamReset
+            | Failure::UpstreamRefused
             | Failure::Overflow
             | Failure::Overload => 503,
-            Failure::Timeout => 504,
+            Failure::Timeout | Failure::UpstreamIdle => 504,
             Failure::Denied(code) => code.status(),
             Failure::Fault(status) => status,
             Failure::Rewrite => 500,
@@ -257,6 +268,8 @@ impl Failure {
             Failure::NameNotResolved => "DF",
             Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
             Failure::UpstreamClosed => "UC",
+            Failure::UpstreamReset | Failure::UpstreamRefused => "UR",
+            Failure::UpstreamIdle | Failure::ClientIdle => "SI",
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
             Failure::Overflow => "UO",
@@ -297,6 +310,10 @@ impl Failure {
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
             Failure::Tls(fault) => fault.reason(),
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
+            Failure::UpstreamReset => "the origin reset the call",
+            Failure::UpstreamRefused => "the origin refused the call before it did anything about it",
+            Failure::UpstreamIdle => "stream timeout: nothing came from the origin for too long",
+            Failure::ClientIdle => "stream timeout: the request did not come to its end in time",
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
@@ -314,7 +331,8 @@ impl Failure {
             | Failure::HeadTooLarge
             | Failure::NestedConnect
             | Failure::Upgrade
-            | Failure::Tunnel(_) => Side::Client,
+            | Failure::Tunnel(_)
+            | Failure::ClientIdle => Side::Client,
             Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
             | Failure::Server(_)
@@ -333,6 +351,9 @@ impl Failure {
             | Failure::ConnectTimeout
             | Failure::Tls(_)
             | Failure::UpstreamClosed
+            | Failure::UpstreamReset
+            | Failure::UpstreamRefused
+            | Failure::UpstreamIdle
             | Failure::UpstreamProtocol
             | Failure::Timeout => Side::Upstream,
         }

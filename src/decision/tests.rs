@@ -2,6 +2,7 @@
 
 mod binding;
 mod matches;
+mod changes;
 mod outbound;
 mod routes;
 mod rules;

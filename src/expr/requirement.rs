@@ -268,4 +268,37 @@ mod tests {
         assert_eq!(requirements(r#"request.headers["x"] == """#), [""; 0]);
         assert_eq!(requirements(r#"request.path.startsWith("")"#), [""; 0]);
     }
+
+    #[test]
+    fn what_is_demanded_can_be_contradictory() {
+        let demands = |text: &str| Program::compile(text, Vocabulary::standard()).expect("it compiles").demands();
+        let contradictory = |text: &str| {
+            let found = demands(text);
+            found[0][0].test.contradicts(&found[1][0].test)
+        };
+        let path = |one: &str, other: &str| format!("request.path{one} && request.path{other}");
+        for (one, other, never) in [
+            (" == \"/a\"", " == \"/b\"", true),
+            (" == \"/ab\"", ".startsWith(\"/a\")", false),
+            (".endsWith(\"x\")", " == \"/ab\"", true),
+            (".startsWith(\"/a\")", ".startsWith(\"/ab\")", false),
+            (".startsWith(\"/a\")", ".startsWith(\"/b\")", true),
+            (".endsWith(\"a\")", ".endsWith(\"ba\")", false),
+            (".endsWith(\"a\")", ".endsWith(\"b\")", true),
+            (".startsWith(\"/a\")", ".endsWith(\"b\")", false),
+        ] {
+            assert_eq!(contradictory(&path(one, other)), never, "{one} {other}");
+        }
+        assert_eq!(demands("request.path == \"/a\" || request.host == \"b\"").len(), 1);
+        assert_eq!(demands("request.path != \"/a\"").len(), 0);
+    }
+
+    #[test]
+    fn a_program_may_say_the_same_of_every_call() {
+        let constant = |text: &str| Program::compile(text, Vocabulary::standard()).expect("it compiles").constant();
+        assert_eq!(
+            (constant("1 == 2"), constant("true"), constant("request.path == \"\"")),
+            (Some(false), Some(true), None)
+        );
+    }
 }

@@ -39,9 +39,9 @@ struct Streamed {
 }
 
 impl Streamed {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            return Poll::Ready(Some(Err(Failure::Timeout)));
         }
         if let Poll::Ready(mut frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause = None;
@@ -50,7 +50,7 @@ impl Streamed {
             {
                 strip_trailers(trailers);
             }
-            return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
+            return Poll::Ready(frame);
         }
         let (patience, deadline) = (self.patience, self.deadline);
         let pause = self.pause.get_or_insert_with(|| {
@@ -58,7 +58,8 @@ impl Streamed {
             Box::pin(tokio::time::sleep_until(deadline.map_or(end, |deadline| end.min(deadline)).into()))
         });
         ready!(pause.as_mut().poll(cx));
-        Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+        let late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        Poll::Ready(Some(Err(if late { Failure::Timeout } else { Failure::UpstreamIdle })))
     }
 }
 
@@ -127,15 +128,12 @@ impl Body for AnswerBody {
         };
         match (&frame, &mut self.closing) {
             (Some(Ok(frame)), Some(closing)) => closing.passed(frame.data_ref().map_or(0, Bytes::len)),
-            (Some(Err(error)), Some(closing)) => closing.cut_off(match error.kind() {
-                io::ErrorKind::TimedOut => Failure::Timeout,
-                _ => Failure::UpstreamClosed,
-            }),
+            (Some(Err(failure)), Some(closing)) => closing.cut_off(*failure),
             (None, _) => self.close(),
             _ => {}
         }
         self.close_at_end();
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(|failure| io::Error::other(failure.reason()))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -109,11 +109,14 @@ fn well_framed(
 ) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let framed = codings.next().is_none_or(|coding| {
-        coding.as_bytes().eq_ignore_ascii_case(b"chunked")
-            && codings.next().is_none()
-            && !headers.contains_key(header::CONTENT_LENGTH)
-    });
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let sized = lengths.next();
+    let framed = match codings.next() {
+        Some(coding) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() && sized.is_none()
+        }
+        None => lengths.next().is_none() && sized.is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit)),
+    };
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let fits = handshake.is_none_or(|handshake| handshake.fits(response.status(), headers));
     if !framed || !fits || (switches && !switches_to(headers, call.upgrade())) {

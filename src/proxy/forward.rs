@@ -45,7 +45,8 @@ pub(super) async fn forward(
     let mut patience = Patience::of(&way);
     let routes = [way.before, way.last].into_iter().flatten();
     let mirrors: SmallVec<[_; 1]> = routes.flat_map(|route| route.mirrors(call)).collect();
-    let repeated = patience.repeats_answers() && is_idempotent(call.method());
+    let repeated = (patience.repeats_answers() && is_idempotent(call.method()))
+        || (patience.repeats_refused() && may_refuse(forward.cluster));
     let body = Bodies::new(worker, body, &upload, repeated || !mirrors.is_empty());
     if !mirrors.is_empty() {
         match way.outgoing(call, edits) {
@@ -73,18 +74,27 @@ async fn within(
     sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let Some(timeout) = timeout else {
-        return tokio::time::timeout(longest, sent).await.unwrap_or(Err(Failure::Timeout));
+        let idle = |_| Err(if upload.ended_at().is_some() { Failure::UpstreamIdle } else { Failure::ClientIdle });
+        return tokio::time::timeout(longest, sent).await.unwrap_or_else(idle);
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
-        let _ = tokio::time::timeout(longest, upload.ended()).await;
+        if tokio::time::timeout(longest, upload.ended()).await.is_err() {
+            return Failure::ClientIdle;
+        }
         tokio::time::sleep(timeout).await;
+        Failure::Timeout
     };
     tokio::select! {
         biased;
         answer = sent => answer,
-        () = too_long => Err(Failure::Timeout),
+        failure = too_long => Err(failure),
     }
+}
+
+/// Whether an origin can say that it has not begun with a call: in HTTP/2 it can.
+fn may_refuse(cluster: &Cluster) -> bool {
+    matches!(&cluster.target, Target::Endpoints(endpoints) if endpoints.iter().any(|endpoint| endpoint.multiplexed))
 }
 
 /// The bodies of the tries of one call.
@@ -189,7 +199,8 @@ impl Sending<'_> {
             };
             self.note(place, &answer);
             // What may have been acted on is only done again where that changes nothing.
-            let repeatable = unsent.is_some() || (is_idempotent(call.method()) && bodies.is_repeatable());
+            let harmless = is_idempotent(call.method()) || matches!(answer, Err(Failure::UpstreamRefused));
+            let repeatable = unsent.is_some() || (harmless && bodies.is_repeatable());
             let again = if repeatable { patience.again(&answer, call.chance()) } else { None };
             let Some(Again { pause }) = again else { return answer };
             // The retry before this one is over.

@@ -50,6 +50,12 @@ impl<'s> Patience<'s> {
         Self { inner: Level::new(way.retries()), outer, used_up: false }
     }
 
+    /// Whether what an origin has not begun with is tried again.
+    pub(super) fn repeats_refused(&self) -> bool {
+        let asks = |level: &Level<'_>| level.retries.attempts > 0 && level.retries.repeats_refused();
+        asks(&self.inner) || self.outer.as_ref().is_some_and(asks)
+    }
+
     /// Whether more than connections that failed is tried again, so that bodies are worth keeping.
     pub(super) fn repeats_answers(&self) -> bool {
         let asks = |level: &Level<'_>| level.retries.attempts > 0 && level.retries.repeats_answers();
@@ -72,7 +78,7 @@ impl<'s> Patience<'s> {
             if let Some(number) = self.inner.next() {
                 return Some(Again { pause: self.inner.retries.pause(number, chance.wrapping_add(u64::from(number))) });
             }
-            self.used_up = true;
+            self.used_up = self.inner.retries.attempts > 0;
         }
         let none = HeaderMap::new();
         let seen_outside = match tried {
@@ -81,7 +87,7 @@ impl<'s> Patience<'s> {
         };
         let outer = self.outer.as_mut().filter(|outer| outer.retries.wants_again(seen_outside))?;
         let Some(number) = outer.next() else {
-            self.used_up = true;
+            self.used_up |= outer.retries.attempts > 0;
             return None;
         };
         // The gateway sees a new call.

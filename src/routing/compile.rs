@@ -1,6 +1,7 @@
 //! From resources to the route table.
 
 mod chains;
+mod made;
 mod sidecars;
 mod tunnels;
 
@@ -33,8 +34,11 @@ use super::outbound::OutboundPolicy;
 use super::route::{Route, RouteName, Routes};
 use super::rules::HostRules;
 use super::scope::{self, Scope, SidecarRule};
-use super::services::{Services, exported};
+use super::services::{Service, Services, exported};
 use super::tunnel::Servers;
+
+use made::Key;
+pub(super) use made::{Earlier, Made};
 
 /// The namespace of the gateway and of what applies to the whole mesh.
 pub const GATEWAY_NAMESPACE: &str = "istio-system";
@@ -50,6 +54,10 @@ pub struct Networking {
     /// The labels by which they tell callers apart.
     source_labels: BTreeSet<String>,
     gateways: Vec<Declared<Gateway>>,
+    /// What the latest table was made of, by scope; `true` for the gateway's.
+    made: HashMap<(Scope, bool), Made>,
+    /// The labels of the gateway that it was made for.
+    made_for: Labels,
 }
 
 #[derive(Debug)]
@@ -105,6 +113,7 @@ impl Networking {
         services: impl Iterator<Item = (&'r Resource, &'r Arc<CoreService>)>,
         entries: impl Iterator<Item = (&'r Resource, &'r Arc<ServiceEntry>)>,
     ) {
+        self.made.clear();
         self.services = Services::default();
         workloads.for_each(|(resource, spec)| self.services.add_workload(resource, spec));
         services.for_each(|(resource, spec)| self.services.add_core(resource, spec));
@@ -113,12 +122,14 @@ impl Networking {
 
     /// Takes up all Secrets.
     pub fn secrets<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<Secret>)>) {
+        self.made.clear();
         self.secrets = Secrets::default();
         all.for_each(|(resource, spec)| self.secrets.add(resource.namespace(), &resource.meta.name, spec));
     }
 
     /// Takes up all DestinationRules.
     pub fn destination_rules<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<DestinationRule>)>) {
+        self.made.clear();
         self.rules = HostRules::default();
         all.for_each(|(resource, spec)| self.rules.add(resource, Arc::clone(spec)));
     }
@@ -158,29 +169,42 @@ impl Networking {
 
     /// The table for sidecars of some scopes, in their order, and for the gateway in a namespace with these labels.
     pub fn compile(
-        &self,
+        &mut self,
         scopes: &[Scope],
         outbound: OutboundPolicy,
         (gateway_namespace, gateway_labels): (&str, &Labels),
         live: &Kept<Live>,
     ) -> RouteTable {
-        let sidecars = scopes.iter().map(|scope| self.sidecar(scope, outbound, gateway_labels, live));
-        let sidecars = sidecars.collect();
-        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_namespace, gateway_labels, live);
+        let mut earlier = std::mem::take(&mut self.made);
+        if self.made_for != *gateway_labels {
+            earlier.clear();
+            self.made_for = gateway_labels.clone();
+        }
+        let mut sidecars = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            let key = (scope.clone(), false);
+            let mut made = earlier.remove(&key).unwrap_or_default();
+            sidecars.push(self.sidecar(scope, outbound, gateway_labels, live, &mut made));
+            self.made.insert(key, made);
+        }
+        // A Sidecar says nothing of gateways.
+        let scope = Scope { sidecar: None, ..self.scope(gateway_namespace, Some(gateway_labels)) };
+        let mut made = earlier.remove(&(scope.clone(), true)).unwrap_or_default();
+        let (gateways, gateway_tunnels) = self.gateway_ports(&scope, gateway_labels, live, &mut made);
+        self.made.insert((scope, true), made);
         let chains = self.gateway_chains(gateway_labels);
         RouteTable { sidecars, gateways, gateway_tunnels, chains }
     }
 
     fn gateway_ports(
         &self,
-        namespace: &str,
+        scope: &Scope,
         labels: &Labels,
         live: &Kept<Live>,
+        made: &mut Made,
     ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
-        let services = self.services.seen_from(namespace);
-        // A Sidecar says nothing of gateways.
-        let scope = Scope { sidecar: None, ..self.scope(namespace, Some(labels)) };
-        let mut destinations = Destinations::new(self, &scope, true, &services, (labels, live));
+        let services = self.seen_from(scope, made);
+        let mut destinations = Destinations::new(self, scope, true, &services, (labels, live), made);
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
@@ -190,7 +214,7 @@ impl Networking {
                 let hosts = table.entry(port).or_default();
                 let scheme = if ends_tls(server) { "https" } else { "http" };
                 let place = Place::Gateway(&gateway.namespace, &gateway.name);
-                let spot = Spot { place, port, scheme, source: &scope };
+                let spot = Spot { place, port, scheme, source: scope };
                 self.add_server(gateway, &server.hosts, spot, hosts, &mut destinations);
                 if server.tls.as_ref().is_some_and(|tls| tls.https_redirect) && scheme == "http" {
                     redirect(&server.hosts, hosts);
@@ -206,6 +230,12 @@ impl Networking {
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
+    }
+
+    /// The services that a scope sees.
+    fn seen_from(&self, scope: &Scope, made: &mut Made) -> Arc<HostTable<Service>> {
+        let seen = || Arc::new(self.services.seen_from(&scope.namespace));
+        Arc::clone(made.services.get_or_insert_with(seen))
     }
 
     /// The Gateways that a gateway with these labels takes up.
@@ -233,15 +263,37 @@ impl Networking {
                 for host in served {
                     let routes = self.routes(declared, spot, destinations);
                     let known = table.entry(&host).or_insert_with(|| Routes::new(spot.scheme));
-                    known.here.extend(routes.here);
-                    known.elsewhere.extend(routes.elsewhere);
+                    known.here.extend(routes.here.iter().cloned());
+                    known.elsewhere.extend(routes.elsewhere.iter().cloned());
                 }
             }
         }
     }
 
-    /// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call.
+    /// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call. Those of
+    /// sidecars are whole; at the gateway others may come to them.
     fn routes(
+        &self,
+        declared: &Declared<VirtualService>,
+        spot: Spot<'_>,
+        destinations: &mut Destinations<'_>,
+    ) -> Arc<Routes> {
+        let key = match Key::of(declared, &spot) {
+            None => None,
+            Some(key) => match destinations.made.routes(key, &mut destinations.earlier, &declared.spec) {
+                Ok(routes) => return routes,
+                Err(key) => Some(key),
+            },
+        };
+        let routes = self.make_routes(declared, spot, destinations);
+        let routes = Arc::new(if matches!(spot.place, Place::Mesh) { routes.sealed() } else { routes });
+        if let Some(key) = key {
+            destinations.made.keep(key, &declared.spec, &routes);
+        }
+        routes
+    }
+
+    fn make_routes(
         &self,
         declared: &Declared<VirtualService>,
         spot: Spot<'_>,

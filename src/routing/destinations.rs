@@ -1,6 +1,5 @@
 //! From a destination to a cluster: the service, its DestinationRule, its endpoints and TLS.
 
-use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::resource::kinds::destination_rule::{
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
-use super::compile::{GATEWAY_NAMESPACE, Networking};
+use super::compile::{Earlier, GATEWAY_NAMESPACE, Made, Networking};
 use super::credential::{Pem, Secrets};
 use super::hosts::HostTable;
 use super::outlier::Outlier;
@@ -38,7 +37,8 @@ pub(super) struct Destinations<'a> {
     gateway_labels: &'a Labels,
     /// What is known of endpoints.
     live: &'a Kept<Live>,
-    made: HashMap<(String, u16, String), Result<Arc<Cluster>, Failure>>,
+    pub(super) made: &'a mut Made,
+    pub(super) earlier: Earlier,
 }
 
 /// A service's port, and what is said of calls to it.
@@ -58,9 +58,10 @@ impl<'a> Destinations<'a> {
         is_gateway: bool,
         services: &'a HostTable<Service>,
         (gateway_labels, live): (&'a Labels, &'a Kept<Live>),
+        made: &'a mut Made,
     ) -> Self {
         let Networking { rules, secrets, .. } = networking;
-        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, made: HashMap::new() }
+        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, earlier: made.begin(), made }
     }
 
     /// The cluster of a host, port and subset (empty for none). Without a port it is `default`, the port that the call came
@@ -83,11 +84,11 @@ impl<'a> Destinations<'a> {
             (None, _) => default,
         };
         let key = (host.to_owned(), number, subset.to_owned());
-        if let Some(made) = self.made.get(&key) {
+        if let Some(made) = self.made.clusters.get(&key) {
             return made.clone();
         }
         let made = self.make(service, host, number, subset).map(Arc::new);
-        self.made.insert(key, made.clone());
+        self.made.clusters.insert(key, made.clone());
         made
     }
 

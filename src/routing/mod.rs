@@ -101,7 +101,7 @@ impl SidecarHost {
 #[derive(Debug)]
 enum PortRoutes {
     /// The routes of its VirtualService.
-    Routes(Routes),
+    Routes(Arc<Routes>),
     /// No route applies: straight to the service, if it can be reached as its DestinationRule says.
     Service(Result<Arc<Cluster>, Failure>),
 }

@@ -45,13 +45,22 @@ pub struct Compiler {
     pub memory: Mutex<Memory>,
 }
 
+/// Whose routes a table has.
+#[derive(Debug, PartialEq)]
+struct Served {
+    /// What sidecars see.
+    scopes: Vec<Scope>,
+    /// Namespace and labels of the gateway's workload.
+    gateway: (String, Labels),
+}
+
 /// What a [`Compiler`] keeps.
 #[derive(Debug, Default)]
 pub struct Memory {
     sources: Sources,
     networking: Networking,
-    /// With what it was made for: what sidecars see, and the gateway's labels.
-    routes: Option<(Vec<Scope>, Labels, Arc<RouteTable>)>,
+    /// With what it was made for.
+    routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
 }
@@ -84,29 +93,30 @@ impl Compiler {
         memory.sources.renew(&news, &mut memory.networking);
         let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let routes = self.routes(memory, &news, scopes, (namespace, labels));
+        let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
         Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway })
     }
 
+    /// The route table, for a gateway in a namespace with labels.
     fn routes(
         &self,
         memory: &mut Memory,
         news: &News,
         scopes: Vec<Scope>,
-        (gateway_namespace, labels): (&str, Labels),
+        gateway: (&str, &Labels),
     ) -> Arc<RouteTable> {
-        if let Some((for_scopes, for_labels, routes)) = &memory.routes
+        let served = Served { scopes, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
+        if let Some((known, routes)) = &memory.routes
             && !concerns_routes(news)
-            && (for_scopes, for_labels) == (&scopes, &labels)
+            && *known == served
         {
             return Arc::clone(routes);
         }
-        let routes =
-            Arc::new(memory.networking.compile(&scopes, self.outbound, (gateway_namespace, &labels), &self.endpoints));
-        memory.routes = Some((scopes, labels, Arc::clone(&routes)));
+        let routes = Arc::new(memory.networking.compile(&served.scopes, self.outbound, gateway, &self.endpoints));
+        memory.routes = Some((served, Arc::clone(&routes)));
         routes
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR, WORKLOAD_GROUP};
 use crate::resource::{Kind, Resource};
 use crate::routing::GATEWAY_NAMESPACE;
 
@@ -12,6 +12,7 @@ use crate::routing::GATEWAY_NAMESPACE;
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&SIDECAR, "spec.ingress", "calls to workloads do not come here"),
     (&SIDECAR, "spec.inboundConnectionPool", "calls to workloads do not come here"),
+    (&WORKLOAD_GROUP, "spec.probe", "nobody looks whether workloads are ready"),
     (&SIDECAR, "spec.egress.*.bind", "workloads call by the listener of the proxy"),
     (&SIDECAR, "spec.egress.*.captureMode", "workloads call by the listener of the proxy"),
 ];
@@ -34,7 +35,12 @@ const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("connectionPool.http.idleTimeout", KEPT_SHORT),
     ("connectionPool.http.useClientProtocol", ONE_PROTOCOL),
     ("connectionPool.http.maxConcurrentStreams", ONE_PROTOCOL),
+    ("connectionPool.http.http2KeepAlive", KEPT_SHORT),
+    ("outlierDetection.outlierDetectionHttpErrorCodes", "statuses of 500 and above count as errors"),
+    ("retryBudget.budgetInterval", "the budget is a share of the calls that are under way"),
     ("loadBalancer.localityLbSetting", ALIKE),
+    ("loadBalancer.zoneAwareLbSetting", ALIKE),
+    ("loadBalancer.backendUtilization", "endpoints are not asked for their load"),
     ("loadBalancer.warmup", ALIKE),
     ("loadBalancer.warmupDurationSecs", ALIKE),
 ];

@@ -1,6 +1,8 @@
 //! HTTP/1.1 to origins: the only file with hyper's client.
 
 use std::cell::RefCell;
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -228,6 +230,16 @@ fn failure_of(error: &hyper::Error) -> Failure {
     }
 }
 
+/// Why the body of an answer did not come to its end.
+fn body_failure(error: &hyper::Error) -> Failure {
+    let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match broken.map(io::Error::kind) {
+        // Chunks that are none.
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Failure::UpstreamProtocol,
+        _ => multiplexed::failure_of(error),
+    }
+}
+
 /// A connection that goes back to its pool when the body it carries has ended.
 struct Lent {
     connection: Connection,
@@ -261,7 +273,7 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -269,7 +281,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         self.return_if_ended();
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| body_failure(&error))))
     }
 
     fn is_end_stream(&self) -> bool {

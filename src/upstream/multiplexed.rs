@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,11 +113,24 @@ pub(super) async fn send(sender: &mut SendRequest<RequestBody>, request: Request
     }
     sender.try_send_request(request).await.map_err(|mut failed| {
         let unsent = failed.take_message();
-        let failure = if failed.error().is_user() {
-            Failure::BadRequest("the body of the request broke off or breaks HTTP")
-        } else {
-            Failure::UpstreamClosed
-        };
-        (failure, unsent)
+        (failure_of(failed.error()), unsent)
     })
+}
+
+/// Why a call got no answer, or not all of it.
+pub(super) fn failure_of(error: &hyper::Error) -> Failure {
+    if error.is_user() {
+        return Failure::BadRequest("the body of the request broke off or breaks HTTP");
+    }
+    let Some(error) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) else {
+        return Failure::UpstreamClosed;
+    };
+    match (error.is_remote(), error.is_reset()) {
+        // GOAWAY is told to those calls only that it says were not begun with (RFC 9113 §6.8).
+        (true, false) if error.is_go_away() => Failure::UpstreamRefused,
+        (true, true) if error.reason() == Some(h2::Reason::REFUSED_STREAM) => Failure::UpstreamRefused,
+        (true, true) => Failure::UpstreamReset,
+        _ if error.is_library() => Failure::UpstreamProtocol,
+        _ => Failure::UpstreamClosed,
+    }
 }

@@ -452,3 +452,35 @@ fn faults_of_fields_and_of_expressions_are_shown_together() {
         assert_eq!(refusal.matches(&format!("error: {fault}\n")).count(), 1, "{fault}: {refusal}");
     }
 }
+
+#[test]
+fn a_secret_keeps_texts_as_data_and_shows_no_value() {
+    let scene = Scene::new();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: certs}\ntype: kubernetes.io/tls\nstringData: {tls.crt: cert, \
+                  tls.key: hush}\n";
+    scene.run("apply -f -").with_stdin(secret).succeeds("secret/certs created\n");
+    scene.run("apply -f -").with_stdin(secret).succeeds("secret/certs unchanged\n");
+    scene
+        .run("get secret certs -o jsonpath={.data}{.stringData}")
+        .succeeds("{\"tls.crt\":\"Y2VydA==\",\"tls.key\":\"aHVzaA==\"}");
+    let table = scene.run("get secrets").output();
+    assert!(table.contains("kubernetes.io/tls   2 "), "{table}");
+    let described = scene.run("describe secret certs").output();
+    assert!(
+        described.contains("tls.key:  4 bytes") && !described.contains("hush") && !described.contains("aHVzaA"),
+        "{described}"
+    );
+}
+
+#[test]
+fn the_age_of_a_workload_entry_stands_before_its_address() {
+    let scene = Scene::new();
+    let entry =
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: vm}\nspec: {address: 10.0.0.1}\n";
+    scene.run("create -f -").with_stdin(entry).succeeds("workloadentry.networking.istio.io/vm created\n");
+    let table = scene.run("get we").output();
+    assert!(
+        table.starts_with("NAME   AGE") && table.contains("ADDRESS\nvm ") && table.ends_with("   10.0.0.1\n"),
+        "{table}"
+    );
+}

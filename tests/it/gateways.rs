@@ -238,3 +238,62 @@ fn tls_that_is_passed_through_ends_at_its_origin() {
     told(&proxy, "c.example", &["--cacert", &ca]).expect_err("no route leads to it");
     assert!(scene.wait_for_entry("c.example").contains("NR"));
 }
+
+/// A Gateway and a VirtualService whose `tcp` routes lead to t.example, which is the origin's plain port.
+fn tcp(server: &str, origin: std::net::SocketAddr, hosts: &str) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gw}}\nspec:\n  servers:\n{server}---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs}}\nspec:\n  hosts: [{hosts}]\n  \
+         gateways: [gw]\n  tcp:\n  - route: [{{destination: {{host: t.example, port: {{number: 9000}}}}}}]\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: t}}\nspec:\n  hosts: [t.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 9000, name: tcp, protocol: TCP, targetPort: {}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n",
+        origin.port()
+    )
+}
+
+#[test]
+fn tcp_is_carried_by_tcp_routes_in_plain_text_and_out_of_tls_that_ends_here() {
+    if curl().is_none() {
+        return;
+    }
+    let (scene, origin) = with_origin("");
+    let authority = Authority::new();
+    let ca = authority.file(&scene);
+    let (certificate, key) = authority.files(&scene, "b.example", 2020..2120);
+    let servers = format!(
+        "  - {{port: {{number: 9000, name: tcp, protocol: TCP}}, hosts: ['*']}}\n  \
+         - {{port: {{number: 443, name: tls, protocol: TLS}}, hosts: [b.example], tls: {{mode: SIMPLE, \
+         serverCertificate: {certificate}, privateKey: {key}}}}}\n"
+    );
+    scene.ok_with(&["create", "-f", "-"], &tcp(&servers, origin.address, "b.example"));
+    let listen = ["--gateway-listen", "127.0.0.1:0=443", "--gateway-listen", "127.0.0.1:0=9000"];
+    let proxy = Proxied::start(&scene, &listen);
+    assert_eq!(Client::to(proxy.gateway(9000)).get("http://whatever.example/x").text(), "page");
+    assert_eq!(told(&proxy, "b.example", &["--cacert", &ca]).as_deref(), Ok("1.1 200"), "no version is agreed on");
+    assert_eq!(origin.requests(), 2);
+    told(&proxy, "c.example", &["-k"]).expect_err("no server is for it");
+}
+
+#[test]
+fn a_certificate_that_is_written_anew_is_shown_and_half_of_one_is_not() {
+    if curl().is_none() {
+        return;
+    }
+    let (scene, _origin) = with_origin("");
+    let (first, second) = (Authority::new(), Authority::new());
+    let (certificate, key) = first.files(&scene, "b.example", 2020..2120);
+    let tls = format!("{{mode: SIMPLE, serverCertificate: {certificate}, privateKey: {key}}}");
+    scene.ok_with(&["create", "-f", "-"], &gateway(&server("b.example", &tls), "b.example"));
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let (first_ca, second_ca) = (scene.write("first.crt", &first.0.pem()), scene.write("second.crt", &second.0.pem()));
+    let shows = |ca: &str| told(&proxy, "b.example", &["--cacert", ca]).as_deref() == Ok("2 200");
+    assert!(shows(&first_ca));
+    let (new_certificate, new_key) = second.issue("b.example", 2020..2120);
+    // A change of anything has files read again; now the key is another's.
+    scene.write("b.example.crt", &new_certificate);
+    scene.ok_with(&["create", "-f", "-"], "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n");
+    assert!(shows(&first_ca), "certificate and key that belong together are shown on");
+    scene.write("b.example.key", &new_key);
+    crate::stage::until("the new certificate is shown", || shows(&second_ca));
+}

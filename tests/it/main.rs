@@ -1,6 +1,7 @@
 //! Tests that drive the real binary.
 
 mod failures;
+mod frames;
 mod gateways;
 mod harness;
 mod raw;
@@ -11,11 +12,14 @@ mod analyze;
 mod balance;
 mod cli;
 mod eval;
+mod grpc;
 mod layering;
 mod logs;
 mod multiplexed;
+mod name_servers;
 mod names;
 mod outbound;
+mod origins;
 mod policy;
 mod policy_lists;
 mod policy_trace;
@@ -26,6 +30,7 @@ mod proxy_config;
 mod proxy_secrets;
 mod recovery;
 mod rfc9112;
+mod rfc9113;
 mod routing;
 mod scenario;
 mod trace;

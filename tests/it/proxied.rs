@@ -277,6 +277,21 @@ impl Client {
         head.split(' ').nth(1)?.parse().ok()
     }
 
+    /// The answer, if one begins to arrive in this time.
+    pub(crate) fn arrived(&mut self, patience: Duration) -> Option<Answer> {
+        self.stream.get_ref().set_read_timeout(Some(patience)).expect("a socket");
+        let there = self.stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE)).expect("a socket");
+        there.then(|| self.read())
+    }
+
+    /// All that comes until the proxy closes, and whether it closes in good order.
+    pub(crate) fn rest(&mut self) -> (String, bool) {
+        let mut rest = Vec::new();
+        let ended = self.stream.read_to_end(&mut rest).is_ok();
+        (String::from_utf8_lossy(&rest).into_owned(), ended)
+    }
+
     /// Whether the proxy closes without another byte.
     pub(crate) fn closed(&mut self) -> bool {
         let mut rest = Vec::new();

@@ -102,6 +102,105 @@ fn web_sockets_pass_both_ways_and_are_recorded_at_their_end() {
 }
 
 #[test]
+fn web_sockets_pass_inside_a_tunnel_to_a_port_of_http() {
+    let scene = scene(echo());
+    let proxy = Proxied::start(&scene, &[]);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.write_all(b"CONNECT a.example:80 HTTP/1.1\r\nhost: a.example:80\r\n\r\n").expect("it reads");
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 200"));
+    let (mut socket, answer) = tungstenite::client("ws://a.example/chat", stream).expect("a handshake");
+    assert_eq!(answer.status(), 101);
+    socket.send(Message::text("x".repeat(1_000_000))).expect("open");
+    assert_eq!(socket.read().expect("an echo").len(), 1_000_000);
+    socket.close(None).expect("open");
+    while socket.read().is_ok() {}
+    drop(socket);
+    assert!(scene.wait_for_entry("/chat").contains("\"code\":101"));
+}
+
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("a head");
+        head.extend(byte);
+    }
+    String::from_utf8(head).expect("text")
+}
+
+/// An origin that switches to a protocol of its own, then does what it is told to.
+fn switching(then: fn(TcpStream)) -> SocketAddr {
+    crate::raw::serving(move |mut stream| {
+        let asked = read_head(&mut stream).to_ascii_lowercase();
+        assert!(asked.contains("upgrade: own\r\n"), "{asked}");
+        stream
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nfirst")
+            .expect("open");
+        then(stream);
+    })
+}
+
+const OWN: &[u8] = b"GET / HTTP/1.1\r\nhost: a.example\r\nconnection: upgrade\r\nupgrade: own\r\n\r\n";
+
+#[test]
+fn bytes_behind_an_upgrade_are_no_requests_and_each_side_may_be_done_first() {
+    let scene = scene(switching(|mut stream| {
+        let mut all = String::new();
+        stream.read_to_string(&mut all).expect("text");
+        stream.write_all(format!("last after {all}").as_bytes()).expect("open");
+    }));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    // What no request may be, sent before anybody has agreed to anything.
+    stream.write_all(&[OWN, b"\n\n #\0 GET"].concat()).expect("it reads");
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 101"));
+    stream.shutdown(std::net::Shutdown::Write).expect("open");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "firstlast after \n\n #\0 GET");
+}
+
+#[test]
+fn an_origin_may_be_done_first_with_what_it_switched_to() {
+    let scene = scene(switching(|mut stream| {
+        stream.shutdown(std::net::Shutdown::Write).expect("open");
+        let mut all = String::new();
+        stream.read_to_string(&mut all).expect("text");
+        assert_eq!(all, "late");
+    }));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.write_all(OWN).expect("it reads");
+    assert!(read_head(&mut stream).starts_with("HTTP/1.1 101"));
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "first");
+    stream.write_all(b"late").expect("the other way is open");
+    stream.shutdown(std::net::Shutdown::Write).expect("open");
+    assert!(scene.wait_for_entry("\"code\":101").contains("\"received\":4"));
+}
+
+#[test]
+fn requests_behind_an_upgrade_that_was_declined_are_followed_again() {
+    let (origin, received) = answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+    let scene = scene(origin);
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    let second = b"GET /second HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    let bad = b"POST /bad HTTP/1.1\r\nhost: a.example\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n";
+    client.send(&[OWN, second, bad, second].concat());
+    assert_eq!([client.read().status, client.read().status, client.read().status], [200, 200, 400]);
+    assert!(client.closed());
+    for line in ["get / ", "get /second "] {
+        assert!(received.recv().expect("a request").starts_with(line));
+    }
+    assert!(received.try_recv().is_err());
+}
+
+#[test]
 fn an_origin_cannot_switch_to_what_nobody_asked_for() {
     let (origin, received) =
         answering("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n");

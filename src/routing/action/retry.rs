@@ -44,6 +44,7 @@ struct On {
     gateway_error: bool,
     reset: bool,
     connect_failure: bool,
+    refused_stream: bool,
     retriable_4xx: bool,
     rate_limited: bool,
     /// Statuses of gRPC, a bit each.
@@ -69,6 +70,7 @@ impl Retries {
             gateway_error: false,
             reset: false,
             connect_failure: true,
+            refused_stream: true,
             retriable_4xx: false,
             rate_limited: false,
             grpc: 1 << CANCELLED | 1 << UNAVAILABLE,
@@ -99,6 +101,7 @@ impl Retries {
             "gateway-error" => on.gateway_error = true,
             "reset" => on.reset = true,
             "connect-failure" => on.connect_failure = true,
+            "refused-stream" => on.refused_stream = true,
             "retriable-4xx" => on.retriable_4xx = true,
             "envoy-ratelimited" => on.rate_limited = true,
             "cancelled" => on.grpc |= 1 << CANCELLED,
@@ -120,10 +123,13 @@ impl Retries {
                 Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => {
                     on.connect_failure || on.reset || on.server_error || on.gateway_error
                 }
+                Failure::UpstreamRefused => self.repeats_refused(),
                 // Envoy counts every broken try as a 5xx.
-                Failure::UpstreamClosed | Failure::UpstreamProtocol | Failure::Timeout => {
-                    on.reset || on.server_error || on.gateway_error
-                }
+                Failure::UpstreamClosed
+                | Failure::UpstreamReset
+                | Failure::UpstreamIdle
+                | Failure::UpstreamProtocol
+                | Failure::Timeout => on.reset || on.server_error || on.gateway_error,
                 _ => false,
             },
         }
@@ -143,6 +149,12 @@ impl Retries {
             || (on.retriable_4xx && status == 409)
             || self.codes.contains(&status)
             || grpc.is_some_and(|code| code < u32::BITS && on.grpc & (1 << code) != 0)
+    }
+
+    /// Whether what an origin has not begun with is tried again.
+    pub fn repeats_refused(&self) -> bool {
+        let On { refused_stream, reset, server_error, gateway_error, .. } = self.on;
+        refused_stream || reset || server_error || gateway_error
     }
 
     /// Whether anything but a failed connection is tried again.
@@ -179,6 +191,7 @@ mod tests {
         for retries in [Retries::compile(None), on("")] {
             assert!(retries.wants_again(Tried::Failed(Failure::ConnectFailed)));
             assert!(retries.wants_again(Tried::Failed(Failure::Tls(TlsFault::Handshake))));
+            assert!(retries.wants_again(Tried::Failed(Failure::UpstreamRefused)));
             assert!(!retries.wants_again(Tried::Failed(Failure::UpstreamClosed)));
             assert!(!retries.wants_again(Tried::Failed(Failure::Timeout)));
             assert!(!after(&retries, 503));
@@ -201,6 +214,7 @@ mod tests {
             assert!(!leaves.iter().any(|status| after(&retries, *status)), "{retry_on}");
         }
         assert!(on("reset").wants_again(Tried::Failed(Failure::UpstreamClosed)));
+        assert!(!on("connect-failure").wants_again(Tried::Failed(Failure::UpstreamRefused)));
         assert!(on("gateway-error").wants_again(Tried::Failed(Failure::Timeout)));
         assert!(!on("5xx").wants_again(Tried::Failed(Failure::NoEndpoint)));
     }

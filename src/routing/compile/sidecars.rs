@@ -16,7 +16,7 @@ use super::super::scope::{Egress, Scope, Sight};
 use super::super::services::{Service, exported};
 use super::super::subnet::Subnet;
 use super::super::{PortRoutes, SidecarHost, SidecarTable};
-use super::{Declared, Networking, Spot};
+use super::{Declared, Made, Networking, Spot};
 
 /// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
 const HTTP_PORT: u16 = 80;
@@ -31,11 +31,12 @@ impl Networking {
         outbound: OutboundPolicy,
         gateway_labels: &Labels,
         live: &Kept<Live>,
+        made: &mut Made,
     ) -> SidecarTable {
-        let services = self.services.seen_from(&scope.namespace);
+        let services = self.seen_from(scope, made);
         let sidecar = scope.sidecar.map(|place| &self.sidecars[place]);
         let sight = Sight::new(sidecar);
-        let mut destinations = Destinations::new(self, scope, false, &services, (gateway_labels, live));
+        let mut destinations = Destinations::new(self, scope, false, &services, (gateway_labels, live), made);
         let (mut found, mut only_routed) = (Hosts::new(), Vec::new());
         for listener in sight.listeners() {
             let routing = self.mesh_virtual_services(&scope.namespace, listener);
@@ -63,10 +64,7 @@ impl Networking {
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);
                     if !routes.here.is_empty() {
-                        found
-                            .entry(host.clone())
-                            .or_default()
-                            .push((port, Arc::new(PortRoutes::Routes(routes.sealed()))));
+                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes))));
                         only_routed.push((host.clone(), port));
                     }
                 }
@@ -147,7 +145,7 @@ impl Networking {
         let source = destinations.scope;
         let routes = routed.map(|declared| self.routes(declared, Spot::mesh(port, source), destinations));
         match routes.filter(|routes| !routes.here.is_empty()) {
-            Some(routes) => PortRoutes::Routes(routes.sealed()),
+            Some(routes) => PortRoutes::Routes(routes),
             None => PortRoutes::Service(destinations.cluster(&service.host, Some(port), port, "")),
         }
     }

@@ -4,6 +4,7 @@ mod laid;
 mod print;
 mod suppress;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 
 use crate::analysis::{Finding, Level};
@@ -58,13 +59,15 @@ pub(crate) struct Arguments {
     #[arg(short = 'S', long = "suppress", value_name = "CODE=KIND NAME.NAMESPACE")]
     suppressions: Vec<String>,
     /// Exit with status 79 for findings as bad as this: Info, Warning or Error
-    #[arg(long, value_name = "LEVEL", default_value = "Error", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "Error", ignore_case = true, hide_possible_values = true,
+          value_parser = levels())]
     failure_threshold: Level,
     /// Show findings as bad as this: Info, Warning or Error
-    #[arg(long, value_name = "LEVEL", default_value = "Info", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "Info", ignore_case = true, hide_possible_values = true,
+          value_parser = levels())]
     output_threshold: Level,
     /// log, json or yaml; the last two never fail because of findings
-    #[arg(short, long, value_name = "FORMAT", default_value = "log", value_parser = print::format)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "log", ignore_case = true, hide_possible_values = true)]
     output: Format,
     /// Pass over documents of unknown kinds
     #[arg(long)]
@@ -74,10 +77,11 @@ pub(crate) struct Arguments {
     list_codes: bool,
 }
 
-/// A level by its name, in any letter case.
-fn level(text: &str) -> Result<Level, String> {
-    let found = Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| "must be one of Info, Warning, Error".to_owned())
+/// Levels by their names, in any letter case.
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let by_name = |name: String| Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(&name));
+    // Only names of levels come this far.
+    PossibleValuesParser::new(["Info", "Warning", "Error"]).map(move |name| by_name(name).unwrap_or(Level::Error))
 }
 
 impl Arguments {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use clap::ValueEnum;
 use serde_json::{Map, Value as Json, json};
 
 use super::DOCUMENTATION;
@@ -20,7 +21,7 @@ pub(super) struct Shown {
 }
 
 /// How findings are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A line each.
     Log,
@@ -28,16 +29,6 @@ pub(super) enum Format {
     Json,
     /// The same.
     Yaml,
-}
-
-/// A format by its name.
-pub(super) fn format(text: &str) -> Result<Format, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "log" => Ok(Format::Log),
-        "json" => Ok(Format::Json),
-        "yaml" => Ok(Format::Yaml),
-        _ => Err("must be one of log, json, yaml".to_owned()),
-    }
 }
 
 impl Format {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::re2::same_to_re2;
 use super::rules::{self, Bound};
 use super::{HttpMatch, StringMatch};
 use crate::resource::kinds::check::At;
@@ -62,7 +63,7 @@ fn is_matchable(name: &str) -> bool {
 }
 
 /// Whether a text is a header name (RFC 9110 section 5.1).
-pub(in crate::resource::kinds) fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
@@ -95,5 +96,7 @@ pub(super) fn regex(at: &mut At<'_>, regex: &str, what: &str) {
         let error = error.to_string();
         let gist = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
         at.invalid(format!("\"{what}\": {gist}; Istio uses RE2 style regex-based match"));
+    } else if let Err(why) = same_to_re2(regex) {
+        at.invalid(format!("\"{what}\": {why}; Istio uses RE2 style regex-based match"));
     }
 }

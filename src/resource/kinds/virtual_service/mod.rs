@@ -5,6 +5,7 @@ mod format;
 mod http_rules;
 mod match_rules;
 mod order;
+mod re2;
 mod routes;
 mod rules;
 
@@ -19,7 +20,6 @@ pub use actions::{
 };
 pub use format::{FormatPart, Variable, format_parts};
 pub use http_rules::{GRPC_STATUS, frames_message, is_authority};
-pub(super) use match_rules::is_token;
 pub use order::asks_no_more;
 pub use routes::{
     Destination, HttpMatch, HttpRoute, HttpRouteDestination, L4Match, PortSelector, RouteDestination, StringMatch,

@@ -404,6 +404,10 @@ const MATCHES: &[(&str, &[&str])] = &[
            style regex-based match",
         ],
     ),
+    (
+        "uri: {regex: '/api/**'}",
+        &["error .uri.regex: \"uri\": invalid nested repetition operator; Istio uses RE2 style regex-based match"],
+    ),
     ("uri: {exact: a, prefix: b}", &["error .uri: only one of exact, prefix and regex may be given"]),
     ("method: {prefix: ''}", &["error .method.prefix: \"method\": prefix string match should not be empty"]),
     ("scheme: {prefix: ''}", &["error .scheme.prefix: \"scheme\": prefix string match should not be empty"]),
