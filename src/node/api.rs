@@ -220,7 +220,7 @@ pub struct Listener {
     pub address: String,
     /// Its port.
     pub port: u16,
-    /// The port that calls name, of a sidecar; none for all.
+    /// The port that calls name, of a sidecar, or the server's, of a gateway's listener; none for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub called_port: Option<u16>,
     /// `Port: 80`, `Port: 443; SNI: edition.cnn.com`, `ALL`.

@@ -20,6 +20,8 @@ pub(super) struct Compiled<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// The sidecar listeners, in the snapshot's order: address, and `WORKLOAD.NAMESPACE` if it stands for one.
     pub(super) listeners: Vec<(SocketAddr, Option<String>)>,
+    /// The listeners of the gateway's servers for callers from outside: address, and the server's port.
+    pub(super) gateway_listeners: Vec<(SocketAddr, u16)>,
     /// The file whose authorities are trusted instead of the system's.
     pub(super) ca_file: Option<&'a Path>,
     /// In microseconds since 1970.
@@ -38,7 +40,7 @@ impl Compiled<'_> {
     pub(super) fn section(&self, section: Section) -> serde_json::Result<Vec<u8>> {
         let routes = &self.snapshot.routes;
         match section {
-            Section::Listeners => self.rows(listeners(self.snapshot)),
+            Section::Listeners => self.rows(listeners(self.snapshot, &self.gateway_listeners)),
             Section::Routes => self.rows(|proxy| routes.routes(proxy.place)),
             Section::Clusters => self.rows(|proxy| routes.clusters(proxy.place)),
             Section::Endpoints => self.rows(|proxy| routes.endpoints(proxy.place, self.now)),
@@ -105,8 +107,8 @@ impl Compiled<'_> {
 }
 
 /// The listeners of a proxy: at each address of a sidecar the same.
-fn listeners(snapshot: &Snapshot) -> impl Fn(&Proxy) -> Vec<Listener> + '_ {
-    |proxy| {
+fn listeners<'a>(snapshot: &'a Snapshot, outside: &'a [(SocketAddr, u16)]) -> impl Fn(&Proxy) -> Vec<Listener> + 'a {
+    move |proxy| {
         let compiled = snapshot.routes.listeners(proxy.place);
         let of_gateway = compiled.iter().filter(|_| proxy.place == Place::Gateway).map(|one| Listener {
             address: INTERNAL.to_owned(),
@@ -115,16 +117,22 @@ fn listeners(snapshot: &Snapshot) -> impl Fn(&Proxy) -> Vec<Listener> + '_ {
             matches: one.matches.clone(),
             destination: one.destination.clone(),
         });
-        let of_sidecar = proxy.addresses.iter().flat_map(|address| {
-            compiled.iter().map(|one| Listener {
-                address: address.ip().to_string(),
-                port: address.port(),
-                called_port: one.port,
-                matches: called(one),
-                destination: one.destination.clone(),
-            })
+        let of_sidecar = proxy.addresses.iter().flat_map(|address| compiled.iter().map(|one| at(*address, one)));
+        let from_outside = outside.iter().filter(|_| proxy.place == Place::Gateway).flat_map(|(address, server)| {
+            compiled.iter().filter(|one| one.port == Some(*server)).map(|one| at(*address, one))
         });
-        of_gateway.chain(of_sidecar).collect()
+        of_gateway.chain(from_outside).chain(of_sidecar).collect()
+    }
+}
+
+/// A listener at an address, for the port that is called, or for the gateway's server's.
+fn at(address: SocketAddr, one: &describe::Listener) -> Listener {
+    Listener {
+        address: address.ip().to_string(),
+        port: address.port(),
+        called_port: one.port,
+        matches: called(one),
+        destination: one.destination.clone(),
     }
 }
 

@@ -297,7 +297,10 @@ impl Answers for Control {
         let listeners = self.addresses.iter().copied().zip(self.config.listeners.iter().map(workload)).collect();
         let now = crate::proxy::now().micros();
         let ca_file = self.config.ca_file.as_deref();
-        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, ca_file, now }.section(section)
+        let ports = self.config.gateway_listeners.iter().map(|listener| listener.port);
+        let gateway_listeners = self.gateway_addresses.iter().copied().zip(ports).collect();
+        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, gateway_listeners, ca_file, now }
+            .section(section)
     }
 
     fn trace(&self, question: &Question) -> Answer {

@@ -79,6 +79,18 @@ fn listeners_say_what_calls_to_each_port_meet() {
 }
 
 #[test]
+fn listeners_of_the_gateway_for_callers_from_outside_are_shown_with_the_servers_port() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..2]);
+    let _proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let shown = rows(&scene, &["listeners", "istio-egressgateway.istio-system", "--address", "127.0.0.1"]);
+    let [listener] = shown.try_into().expect("one");
+    let listener: Json = listener;
+    assert_eq!((&listener["calledPort"], &listener["destination"]), (&443.into(), &"Route: http.443".into()));
+    assert_ne!(listener["port"], 0);
+}
+
+#[test]
 fn an_endpoint_that_is_left_out_is_shown_as_failed_and_its_cluster_with_the_failure() {
     let good = Origin::start(None, |_| Reply::page("200 OK", b"good")).expect("an origin");
     let scene = Stage::new();
