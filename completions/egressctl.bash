@@ -61,6 +61,12 @@ _egressctl() {
             egressctl,proxy-config)
                 cmd="egressctl__subcmd__proxy__subcmd__config"
                 ;;
+            egressctl,proxy-status)
+                cmd="egressctl__subcmd__proxy__subcmd__status"
+                ;;
+            egressctl,ps)
+                cmd="egressctl__subcmd__proxy__subcmd__status"
+                ;;
             egressctl,replace)
                 cmd="egressctl__subcmd__replace"
                 ;;
@@ -129,6 +135,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,proxy-config)
                 cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__config"
+                ;;
+            egressctl__subcmd__help,proxy-status)
+                cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__status"
                 ;;
             egressctl__subcmd__help,replace)
                 cmd="egressctl__subcmd__help__subcmd__replace"
@@ -200,7 +209,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why validate analyze proxy proxy-config pc demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why validate analyze proxy proxy-config pc proxy-status ps demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -810,7 +819,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help"
+            opts="create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1034,6 +1043,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__proxy__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__proxy__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1290,7 +1313,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__config)
-            opts="-o -n -h --address --port --name --fqdn --subset --cluster --status --node --output --namespace --state-dir --color --help listeners routes clusters endpoints all"
+            opts="-o -n -h --address --port --name --fqdn --subset --cluster --status --node --output --namespace --state-dir --color --help listeners routes clusters endpoints secrets rules all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1334,6 +1357,44 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "short wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__proxy__subcmd__status)
+            opts="-v -o -n -h --verbose --output --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "json yaml" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -1686,7 +1747,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__trace)
-            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --proxy --at --output --batch --namespace --state-dir --color --help"
+            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --hop --port --sni --source-ip --outbound-traffic-policy --proxy --at --output --batch --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1718,6 +1779,26 @@ _egressctl() {
                     ;;
                 -H)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hop)
+                    COMPREPLY=($(compgen -W "sidecar gateway" -- "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbound-traffic-policy)
+                    COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
                     return 0
                     ;;
                 --proxy)

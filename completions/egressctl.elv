@@ -40,6 +40,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand pc 'Show what running proxies have compiled, and which resource each piece came from'
+            cand proxy-status 'Show whether running proxies are in step with what is declared'
+            cand ps 'Show whether running proxies are in step with what is declared'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -242,6 +244,11 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --request 'Method'
             cand -H 'Header of the request; repeatable'
             cand --header 'Header of the request; repeatable'
+            cand --hop 'Where the call comes to'
+            cand --port 'The port that is dialled, or the server''s with --hop gateway [default: the URL''s]'
+            cand --sni 'The server name that TLS asks for; empty for none [default: the host]'
+            cand --source-ip 'The caller''s address [default: 127.0.0.1]'
+            cand --outbound-traffic-policy 'Which hosts workloads may call, instead of asking a running proxy [default: REGISTRY_ONLY]'
             cand --proxy 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]'
             cand --at 'When the call is made, as 2018-06-18T13:22:58Z [default: now]'
             cand -o 'json for scripts'
@@ -252,9 +259,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
-            cand --batch 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand --batch 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'egressctl;why'= {
             cand -o 'json for scripts'
@@ -391,7 +398,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;proxy-config'= {
             cand --address 'Only listeners or endpoints of this address'
             cand --port 'Only listeners, routes, clusters or endpoints of this port'
-            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --name 'Only routes of this table (80, http.443) or virtual host, or clusters, secrets, rules of this name'
             cand --fqdn 'Only routes and clusters of this host'
             cand --subset 'Only clusters of this subset'
             cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
@@ -409,7 +416,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;pc'= {
             cand --address 'Only listeners or endpoints of this address'
             cand --port 'Only listeners, routes, clusters or endpoints of this port'
-            cand --name 'Only routes of this table (80, http.443) or virtual host'
+            cand --name 'Only routes of this table (80, http.443) or virtual host, or clusters, secrets, rules of this name'
             cand --fqdn 'Only routes and clusters of this host'
             cand --subset 'Only clusters of this subset'
             cand --cluster 'Only endpoints of this cluster: outbound|443||edition.cnn.com'
@@ -423,6 +430,30 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'egressctl;proxy-status'= {
+            cand -o 'json or yaml'
+            cand --output 'json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -v 'A column for each part of the configuration'
+            cand --verbose 'A column for each part of the configuration'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;ps'= {
+            cand -o 'json or yaml'
+            cand --output 'json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -v 'A column for each part of the configuration'
+            cand --verbose 'A column for each part of the configuration'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'egressctl;demo'= {
             cand -n 'Namespace of the resources'
@@ -493,6 +524,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
+            cand proxy-status 'Show whether running proxies are in step with what is declared'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -543,6 +575,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy;stop'= {
         }
         &'egressctl;help;proxy-config'= {
+        }
+        &'egressctl;help;proxy-status'= {
         }
         &'egressctl;help;demo'= {
         }

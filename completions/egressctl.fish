@@ -45,6 +45,8 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "analyze" -d 'Fi
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "pc" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "ps" -d 'Show whether running proxies are in step with what is declared'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
@@ -257,6 +259,13 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filen
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s H -l header -d 'Header of the request; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l hop -d 'Where the call comes to' -r -f -a "sidecar\t''
+gateway\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l port -d 'The port that is dialled, or the server\'s with --hop gateway [default: the URL\'s]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l sni -d 'The server name that TLS asks for; empty for none [default: the host]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l source-ip -d 'The caller\'s address [default: 127.0.0.1]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l outbound-traffic-policy -d 'Which hosts workloads may call, instead of asking a running proxy [default: REGISTRY_ONLY]' -r -f -a "REGISTRY_ONLY\t''
+ALLOW_ANY\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l proxy -d 'The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l at -d 'When the call is made, as 2018-06-18T13:22:58Z [default: now]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
@@ -266,8 +275,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without manifest (YAML text) the call is judged by what is declared in the registry'
-complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
@@ -366,7 +375,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l address -d 'Only listeners or endpoints of this address' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l port -d 'Only listeners, routes, clusters or endpoints of this port' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l name -d 'Only routes of this table (80, http.443) or virtual host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l name -d 'Only routes of this table (80, http.443) or virtual host, or clusters, secrets, rules of this name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l fqdn -d 'Only routes and clusters of this host' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l subset -d 'Only clusters of this subset' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
@@ -384,7 +393,7 @@ never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l address -d 'Only listeners or endpoints of this address' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l port -d 'Only listeners, routes, clusters or endpoints of this port' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l name -d 'Only routes of this table (80, http.443) or virtual host' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l name -d 'Only routes of this table (80, http.443) or virtual host, or clusters, secrets, rules of this name' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l fqdn -d 'Only routes and clusters of this host' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l subset -d 'Only clusters of this subset' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
@@ -400,6 +409,24 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l color -d 'Whe
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -s o -l output -d 'json or yaml' -r -f -a "json\t''
+yaml\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -s v -l verbose -d 'A column for each part of the configuration'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-status" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -s o -l output -d 'json or yaml' -r -f -a "json\t''
+yaml\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -s v -l verbose -d 'A column for each part of the configuration'
+complete -c egressctl -n "__fish_egressctl_using_subcommand ps" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand demo" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -443,25 +470,26 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

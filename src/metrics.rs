@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Something that is counted. The order is that of the exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,38 @@ impl Shard {
     }
 }
 
+/// Parts of a [`Tally`]; more threads than that share some.
+const PARTS: usize = 8;
+
+/// A counter of which there are many, made while calls run: each thread adds to a part of its own, as to a [`Shard`].
+#[derive(Debug, Default)]
+pub struct Tally([Part; PARTS]);
+
+/// On a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Part(AtomicU64);
+
+thread_local! {
+    /// Which part of each tally is this thread's.
+    static PART: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % PARTS
+    };
+}
+
+impl Tally {
+    /// Adds one.
+    pub fn count(&self) {
+        PART.with(|part| self.0[*part].0.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// What was counted by all threads.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|part| part.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
 /// All shards of a process.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<[Arc<Shard>]>);
@@ -155,6 +187,15 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tally_loses_nothing_that_threads_count() {
+        let tally = Tally::default();
+        std::thread::scope(|scope| {
+            (0..20).for_each(|_| drop(scope.spawn(|| (0..1_000).for_each(|_| tally.count()))));
+        });
+        assert_eq!(tally.total(), 20_000);
+    }
 
     #[test]
     fn the_table_is_in_the_order_of_the_counters() {

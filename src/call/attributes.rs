@@ -108,20 +108,22 @@ impl<'a> CallBag<'a> {
             return Some(ValueRef::IpAddress(self.call.peer()));
         }
         let caller = self.call.caller()?;
-        Some(match slot {
-            slot::SOURCE_UID | slot::ORIGIN_UID => ValueRef::String(&caller.uid),
-            slot::SOURCE_NAME => ValueRef::String(&caller.pod),
-            slot::SOURCE_NAMESPACE | slot::SOURCE_WORKLOAD_NAMESPACE => ValueRef::String(&caller.namespace),
-            slot::SOURCE_SERVICE_ACCOUNT => ValueRef::String(&caller.service_account),
-            slot::SOURCE_LABELS => ValueRef::StringMap(&caller.labels),
-            slot::SOURCE_SERVICE => ValueRef::String(caller.services.first()?),
-            // `source.user` was a certificate's, and there are none yet.
-            slot::SOURCE_PRINCIPAL => ValueRef::String(&caller.principal),
-            slot::SOURCE_OWNER => ValueRef::String(&caller.owner),
-            slot::SOURCE_WORKLOAD_UID => ValueRef::String(&caller.workload_uid),
-            slot::SOURCE_WORKLOAD_NAME => ValueRef::String(&caller.name),
+        let text = match slot {
+            slot::SOURCE_LABELS => return Some(ValueRef::StringMap(&caller.labels)),
+            slot::SOURCE_UID | slot::ORIGIN_UID => &caller.uid,
+            slot::SOURCE_NAME => &caller.pod,
+            slot::SOURCE_NAMESPACE | slot::SOURCE_WORKLOAD_NAMESPACE => &caller.namespace,
+            slot::SOURCE_SERVICE_ACCOUNT => &caller.service_account,
+            slot::SOURCE_SERVICE => caller.services.first()?,
+            slot::SOURCE_PRINCIPAL => &caller.principal,
+            slot::SOURCE_USER => caller.user.as_ref()?,
+            slot::SOURCE_OWNER => &caller.owner,
+            slot::SOURCE_WORKLOAD_UID => &caller.workload_uid,
+            slot::SOURCE_WORKLOAD_NAME => &caller.name,
             _ => return None,
-        })
+        };
+        // Of who is known by a principal alone the rest is not known.
+        (!text.is_empty()).then_some(ValueRef::String(text))
     }
 
     fn destination(&self, slot: Slot) -> Option<ValueRef<'_>> {
@@ -155,7 +157,7 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
-            slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
+            slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
                 Cow::Borrowed(flag) => flag,
                 Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
             }),
@@ -365,7 +367,8 @@ mod tests {
         assert!(matches!(after.get(slot::CONTEXT_PROXY_ERROR_CODE), Some(ValueRef::String("UF,URX"))));
         let vocabulary = Vocabulary::standard();
         for (name, slot) in vocabulary.names().filter_map(|name| Some((name, vocabulary.get(name)?.0))) {
-            let of_http = name.starts_with("request.") || name.starts_with("response.");
+            let of_answers = name.starts_with("response.") && slot != slot::RESPONSE_FLAGS;
+            let of_http = name.starts_with("request.") || of_answers;
             assert!(!of_http || after.get(slot).is_none(), "{name} has a value");
             let comes_later = before.get(slot).is_none() && after.get(slot).is_some();
             assert!(!comes_later || known_only_afterwards(name), "{name} comes later");

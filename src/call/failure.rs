@@ -32,6 +32,8 @@ pub enum Failure {
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
     NoRoute,
+    /// No tls or tcp route of the sidecar takes the connection, so that it leads nowhere (Envoy's BlackHoleCluster).
+    NoTunnelRoute,
     /// The route's destination is not registered.
     NoCluster,
     /// The destination has no endpoint that could be tried.
@@ -222,7 +224,7 @@ impl Failure {
             Failure::PrivateAddress | Failure::Upgrade => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
-            Failure::NoRoute | Failure::Server(ServerFault::NoServer) => 404,
+            Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
             Failure::ClientIdle => 408,
@@ -262,7 +264,7 @@ impl Failure {
             Failure::Server(fault) if fault.is_callers() => "DPE",
             Failure::Server(_) => "-",
             Failure::NoCluster => "NC",
-            Failure::NoEndpoint => "UH",
+            Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
             Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
             Failure::UpstreamClosed => "UC",
@@ -299,6 +301,7 @@ impl Failure {
             Failure::Server(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
+            Failure::NoTunnelRoute => "no route of the host matches this server name or address",
             Failure::NoCluster => "the route's destination is not registered",
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
@@ -334,6 +337,7 @@ impl Failure {
             Failure::UnknownHost
             | Failure::Server(_)
             | Failure::NoRoute
+            | Failure::NoTunnelRoute
             | Failure::NoCluster
             | Failure::PrivateAddress
             | Failure::Overflow

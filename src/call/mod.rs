@@ -27,7 +27,7 @@ pub use code::Code;
 pub use failure::{Failure, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
 use normalize::HTTP_PORT;
-pub use normalize::{Arrival, MAX_HEAD, normalize, strip_trailers};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name, strip_trailers};
 pub use outcome::{Closer, Marks, Outcome};
 pub use tunnel::Tunnel;
 
@@ -113,6 +113,14 @@ impl Call {
     /// The address of the connection's other end.
     pub fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    /// The call as one to this port, whatever its Host says: of who is sent to a proxy by the network, only the address
+    /// tells the port.
+    #[must_use]
+    pub fn dialled_at(mut self, port: u16) -> Self {
+        self.authority.port = port;
+        self
     }
 
     /// The method.

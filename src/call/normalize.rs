@@ -175,7 +175,7 @@ fn check_authority(host: Option<&str>, uri: &Uri, port: u16) -> Result<(), Failu
 
 /// The canonical form of the name in a ClientHello; `None` for what is no name of a host. An address is none
 /// (RFC 6066 §3).
-pub(super) fn server_name(text: &str) -> Option<Box<str>> {
+pub fn server_name(text: &str) -> Option<Box<str>> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let valid = valid_host(name) && !name.starts_with('[') && name.parse::<IpAddr>().is_err();
     valid.then(|| name.to_ascii_lowercase().into_boxed_str())
@@ -431,10 +431,13 @@ fn known_option(option: &str) -> bool {
     ["keep-alive", "close"].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
-/// Headers by which proxies of a mesh tell each other who calls: from a caller they would be forgeries.
+/// By this a client asks for more in the answer. It is for this hop alone, and no policy sees it.
+pub const DEBUG: &str = "x-egress-debug";
+
+/// Headers by which proxies of a mesh tell each other who calls: from a caller they would be forgeries. And [`DEBUG`].
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert"
+    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert" || name == DEBUG
 }
 
 #[cfg(test)]

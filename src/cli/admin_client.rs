@@ -31,6 +31,16 @@ pub(crate) fn all(state: &StateDir) -> Result<Vec<Status>, Failure> {
     Ok(found)
 }
 
+/// Every proxy that has a socket, by name; without status those that left theirs when they were killed.
+///
+/// # Errors
+/// An answer that cannot be read.
+pub(crate) fn known(state: &StateDir) -> Result<Vec<(String, Option<Status>)>, Failure> {
+    let running = all(state)?;
+    let status = |name: &str| running.iter().find(|status| status.node == name).cloned();
+    Ok(names(state).into_iter().map(|name| (name.clone(), status(&name))).collect())
+}
+
 /// Tells a proxy to drain.
 ///
 /// # Errors

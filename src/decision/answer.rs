@@ -7,7 +7,8 @@ use super::Decision;
 use crate::call::{Call, Code, Failure};
 use crate::policy::verdict::Verdict;
 
-use super::{CheckStep, Explained, HopStep};
+use super::request::NOBODY;
+use super::{CheckStep, Explained, HopStep, Protocol};
 
 /// The decision as one JSON object.
 pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
@@ -17,9 +18,12 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
     };
     let last = explained.hops.last();
     let seen = explained.judgement.edited.as_deref().unwrap_or(call);
+    let (allowed, answers) = (explained.failure.is_none(), call.tunnel().is_none());
     let mut answer = json!({
-        "verdict": if explained.failure.is_some() { "deny" } else { "allow" },
-        "status": explained.status,
+        "verdict": if allowed { "allow" } else { "deny" },
+        "allowed": allowed,
+        "closed": !answers && !allowed,
+        "status": answers.then_some(explained.status),
         "flags": explained.flags,
         "reason": reason,
         "destination": destination(seen, last),
@@ -29,7 +33,20 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
     });
-    add_messages(&mut answer, seen, explained);
+    answer["remedy"] = explained.refusals.first().map_or(Json::Null, |entry| entry["remedy"].clone());
+    if answers {
+        add_messages(&mut answer, seen, explained);
+    } else {
+        add_nothing(&mut answer);
+        answer["authority"] = json!(seen.authority().as_str());
+    }
+    if seen.authority().host() == NOBODY {
+        answer["authority"] = Json::Null;
+        if !allowed {
+            answer["destination"] = Json::Null;
+            answer["remedy"] = Json::Null;
+        }
+    }
     answer
 }
 
@@ -49,6 +66,14 @@ fn add_messages(answer: &mut Json, seen: &Call, explained: &Explained<'_>) {
     };
 }
 
+/// What is known of messages that nobody reads.
+fn add_nothing(answer: &mut Json) {
+    for name in ["path", "authority", "headers", "location", "body"] {
+        answer[name] = Json::Null;
+    }
+    answer["responseHeaders"] = json!({});
+}
+
 /// Header names with their values; of a repeated header joined by `,` (RFC 9110 section 5.3).
 fn headers(headers: &HeaderMap) -> Json {
     let mut object = serde_json::Map::new();
@@ -59,26 +84,29 @@ fn headers(headers: &HeaderMap) -> Json {
     Json::Object(object)
 }
 
-/// The answer about a request whose head is refused, so that nothing is judged.
-pub(super) fn refused_head(url: &str, failure: Failure) -> Json {
-    json!({
+/// The answer about a call whose head is refused, so that nothing is judged.
+pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Failure) -> Json {
+    let answers = protocol == Protocol::Http;
+    let mut answer = json!({
         "verdict": "deny",
-        "status": failure.status(),
+        "allowed": false,
+        "closed": !answers,
+        "status": answers.then_some(failure.status()),
         "flags": failure.flag(),
         "reason": failure.reason(),
+        "remedy": null,
         "destination": null,
         "subset": null,
-        "path": url,
-        "authority": null,
-        "headers": null,
-        "responseHeaders": {},
-        "location": null,
-        "body": null,
         "route": null,
         "checks": [],
         "wouldDeny": false,
         "logEntries": [],
-    })
+    });
+    add_nothing(&mut answer);
+    if answers {
+        answer["path"] = json!(target);
+    }
+    answer
 }
 
 /// The subset of the cluster that a call is sent to, if it has one.

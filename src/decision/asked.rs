@@ -1,32 +1,94 @@
 //! A call that somebody asks about, and the answer in both its forms.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
-use http::header::HOST;
-use http::uri::Scheme;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::call::{Arrival, Call, Failure, normalize};
-use crate::expr::Timestamp;
-use crate::snapshot::{Hop, Snapshot};
+use crate::snapshot::Snapshot;
 
-use super::{answer, explain, tree};
+use super::explain::explain_broken;
+use super::request::{Arriving, arriving};
+use super::{answer, tree};
 
-/// A call as it is asked about.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A call as it is asked about. What is not given follows from the rest as it would for a client.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Asked {
     /// Name and namespace of the workload that calls; without it the caller is unknown.
     pub from: Option<(String, String)>,
+    /// Where it comes to.
+    pub hop: Place,
+    /// What is spoken.
+    pub protocol: Option<Protocol>,
     /// The method.
     pub method: String,
     /// The URL, as a client of the proxy has it.
-    pub url: String,
+    pub url: Option<String>,
+    /// How a request comes to the hop, if not as the hop has it.
+    pub scheme: Option<Scheme>,
+    /// The Host, or for bytes the host or address and port, instead of the URL's.
+    pub authority: Option<String>,
+    /// The port that is dialled at a sidecar, or the server's at the gateway.
+    pub port: Option<u16>,
+    /// Path with query, instead of the URL's.
+    pub path: Option<String>,
     /// Headers, in their order.
     pub headers: Vec<(String, String)>,
+    /// The server name that TLS asks for; empty where it asks for none.
+    pub sni: Option<String>,
+    /// What proves who calls.
+    pub source: Source,
     /// When it is made, in microseconds since 1970.
     pub at: i64,
+}
+
+/// How a request comes to a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// In plain text.
+    #[serde(alias = "HTTP")]
+    Http,
+    /// Over TLS that ends there.
+    #[serde(alias = "HTTPS")]
+    Https,
+}
+
+/// Where a call comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// The caller's sidecar.
+    #[default]
+    Sidecar,
+    /// A server of the egress gateway.
+    Gateway,
+}
+
+/// What is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Requests.
+    #[serde(alias = "HTTP")]
+    Http,
+    /// TLS that nobody but the origin ends.
+    #[serde(alias = "TLS")]
+    Tls,
+    /// Any bytes.
+    #[serde(alias = "TCP")]
+    Tcp,
+}
+
+/// What proves who calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Source {
+    /// The identity in its certificate.
+    pub principal: Option<String>,
+    /// Its address.
+    pub ip: Option<IpAddr>,
 }
 
 /// What is said of a call.
@@ -38,44 +100,21 @@ pub struct Told {
     pub answer: Json,
 }
 
-/// Explains what the sidecar of a listener, and what is behind it, would do with a call.
+/// Explains what a hop, and what is behind it, would do with a call. A caller of the gateway may come by no listener.
 ///
 /// # Errors
-/// What is no request at all, in words.
-pub fn tell(snapshot: &Snapshot, listener: usize, asked: &Asked, color: bool) -> Result<Told, String> {
-    Ok(match call(snapshot, listener, asked)? {
-        Ok(call) => {
-            let explained = explain(snapshot, Hop::Sidecar(listener), &call);
-            let caller = asked.from.as_ref().map(|(name, namespace)| (name.as_str(), namespace.as_str()));
-            Told { text: tree::text(&call, caller, &explained, color), answer: answer::json(&call, &explained) }
+/// What is no call at all, in words.
+pub fn tell(snapshot: &Snapshot, listener: Option<usize>, asked: &Asked, color: bool) -> Result<Told, String> {
+    Ok(match arriving(snapshot, listener, asked)? {
+        Arriving::Call { hop, call, broken } => {
+            let explained = explain_broken(snapshot, hop, &call, broken.as_ref());
+            let from = asked.from.as_ref().map(|(name, namespace)| (name.as_str(), namespace.as_str()));
+            let text = tree::text(&call, from, &explained, color);
+            Told { text, answer: answer::json(&call, &explained) }
         }
-        Err(failure) => {
-            Told { text: tree::refused_head(failure, color), answer: answer::refused_head(&asked.url, failure) }
-        }
+        Arriving::Refused { protocol, failure } => Told {
+            text: tree::refused_head(protocol, failure, color),
+            answer: answer::refused_head(protocol, asked.path.as_deref().or(asked.url.as_deref()), failure),
+        },
     })
-}
-
-/// The call in its canonical form, or why the proxy would refuse its head.
-fn call(snapshot: &Snapshot, listener: usize, asked: &Asked) -> Result<Result<Call, Failure>, String> {
-    let mut head = http::Request::builder().method(asked.method.as_str()).uri(&asked.url);
-    let mut has_host = false;
-    for (name, value) in &asked.headers {
-        has_host |= name.eq_ignore_ascii_case("host");
-        head = head.header(name, value);
-    }
-    let hint = if asked.url.contains("://") { "" } else { "; write the URL with http:// in front" };
-    let mut head = head.body(()).map_err(|error| format!("not a request: {error}{hint}"))?.into_parts().0;
-    if !has_host && let Some(authority) = head.uri.authority() {
-        let value = authority.as_str().parse().map_err(|_| "the URL's host is no header value".to_owned())?;
-        head.headers.insert(HOST, value);
-    }
-    let caller = snapshot.callers().nth(listener).flatten().cloned().map(Arc::new);
-    let time = Timestamp::from_micros(asked.at);
-    let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
-    // A client of the proxy would ask for a tunnel instead.
-    let absolute_elsewhere = head.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP);
-    match normalize(head, arrival) {
-        Err(failure) if absolute_elsewhere => Err(failure.reason().to_owned()),
-        judged => Ok(judged),
-    }
 }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use serde_json::Value as Json;
 
 use crate::accesslog::Report;
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::verdict::Verdict;
-use crate::policy::{Rule, Seen, Spend};
+use crate::policy::{Rule, Seen, Spend, refusal};
 use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
+use super::request::Broken;
 use super::{Decision, Judgement, Outgoing, Step, follow, judge};
 
 /// The status that an origin is assumed to answer with.
@@ -38,6 +40,10 @@ pub struct Explained<'s> {
     pub response_headers: HeaderMap,
     /// The lines that rules would make.
     pub lines: Vec<String>,
+    /// The entries that are recorded of every call that is refused or would be, whatever the rules say.
+    pub refusals: Vec<Json>,
+    /// Name and namespace of the workload that plays the gateway.
+    pub gateway: &'s str,
 }
 
 /// What one hop does.
@@ -79,6 +85,16 @@ pub struct CheckStep {
 
 /// Judges a call as the proxy does, and tells everything that was looked at.
 pub fn explain<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Explained<'s> {
+    explain_broken(snapshot, hop, call, None)
+}
+
+/// The same for a tunnel that may be opened and then not carried on.
+pub(super) fn explain_broken<'s>(
+    snapshot: &'s Snapshot,
+    hop: Hop,
+    call: &Call,
+    broken: Option<&Broken>,
+) -> Explained<'s> {
     let mut scratch = Scratch::new();
     let mut checks = Vec::new();
     let judgement = judge(snapshot, hop, call, Spend::Peek, &mut scratch, &mut |seen| {
@@ -98,7 +114,12 @@ pub fn explain<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Explained<'
     }));
     let asked = call;
     let call = judgement.edited.as_deref().unwrap_or(call);
-    let (failure, sent) = outcome_of(&judgement, call);
+    let (call, failure, sent) = match (outcome_of(&judgement, call), broken) {
+        ((failure, _), Some(broken)) if failure.is_none() || broken.unjudged => {
+            (&*broken.call, Some(broken.failure), None)
+        }
+        ((failure, sent), _) => (call, failure, sent),
+    };
     let outcome = outcome(&judgement, failure, call);
     let message = judgement.checked.message();
     let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
@@ -112,7 +133,19 @@ pub fn explain<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Explained<'
     let (status, flags) = (outcome.status, outcome.flags(call).into_owned());
     let hops = hops(snapshot, hop, asked);
     let response_headers = response_headers(&judgement, call);
-    Explained { hops, rules, failure, status, flags, sent, response_headers, lines, judgement }
+    let checked = &judgement.checked;
+    let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
+    let entries = refused.into_iter().chain(refusal::would_deny(call, status, checked));
+    let refusals = entries.filter_map(|entry| undecided(&entry.line)).collect();
+    let gateway = &snapshot.gateway_name;
+    Explained { hops, rules, failure, status, flags, sent, response_headers, lines, refusals, gateway, judgement }
+}
+
+/// An entry without the name of a decision, for none was made.
+fn undecided(line: &str) -> Option<Json> {
+    let mut entry: Json = serde_json::from_str(line).ok()?;
+    entry.as_object_mut()?.remove("decision");
+    Some(entry)
 }
 
 /// Why a call would not get its origin's answer, or what its origin would be sent.
@@ -172,7 +205,7 @@ pub fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s
     follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
-            Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call),
+            Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call, hops.is_empty()),
         };
         let found = match end {
             Ok(End::Cluster(cluster)) => Ok(Some(*cluster)),

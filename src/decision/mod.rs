@@ -5,6 +5,7 @@
 mod answer;
 mod asked;
 mod explain;
+mod request;
 mod tree;
 mod tunnel;
 mod way;
@@ -21,7 +22,7 @@ use crate::snapshot::{Hop, Snapshot};
 
 use way::handed_on;
 
-pub use asked::{Asked, Told, tell};
+pub use asked::{Asked, Place, Protocol, Scheme, Source, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain, hops};
 pub use way::{Outgoing, Way};
 

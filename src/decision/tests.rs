@@ -439,7 +439,7 @@ fn tls_goes_straight_to_its_service_until_a_route_applies_and_then_only_by_its_n
     let routed = snapshot(&routed);
     assert_eq!(tunnel(&routed, "z.x.b.example:443", Some("z.x.b.example")), "outbound|443||a.example at a.example:443");
     assert_eq!(tunnel(&routed, "y.x.b.example:443", Some("y.x.b.example")), "NoCluster", "the most specific name wins");
-    assert_eq!(tunnel(&routed, "z.b.example:443", Some("z.b.example")), "NoRoute");
+    assert_eq!(tunnel(&routed, "z.b.example:443", Some("z.b.example")), "NoTunnelRoute");
     assert_eq!(tunnel(&routed, "a.example:443", Some("a.example")), "outbound|443||a.example at a.example:443");
 }
 

@@ -12,7 +12,7 @@ use crate::resource::Origin;
 use crate::routing::{Answer, Cluster, Considered, Target};
 use crate::snapshot::Hop;
 
-use super::{CheckStep, Decision, Explained, HopStep, RuleStep};
+use super::{CheckStep, Decision, Explained, HopStep, Protocol, RuleStep};
 
 /// Rules that do not match and are shown; the others are counted.
 const MAX_OTHERS: usize = 20;
@@ -29,11 +29,10 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
         Some((name, namespace)) => format!("from {name}.{namespace}"),
         None => "from an unknown caller".to_owned(),
     };
-    let target = format!("http://{}{}", call.authority().as_str(), call.path_and_query());
-    let _ = writeln!(out, "{} {}  {from}\n", call.method(), visible(&target));
+    let _ = writeln!(out, "{}  {from}\n", visible(&target(call)));
     let seen = explained.judgement.edited.as_deref().unwrap_or(call);
     for step in &explained.hops {
-        hop(&mut out, step, caller, seen);
+        hop(&mut out, step, caller, seen, explained.gateway);
     }
     rules(&mut out, &explained.rules);
     changes(&mut out, call, explained);
@@ -41,26 +40,55 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
     for line in &explained.lines {
         let _ = writeln!(out, "  logged: {}", visible(line));
     }
+    for entry in &explained.refusals {
+        let _ = writeln!(out, "  logged by egressctl itself: {}", visible(&entry.to_string()));
+    }
+    for remedy in explained.refusals.iter().filter_map(|entry| entry["remedy"].as_str()) {
+        let _ = writeln!(out, "  would go: with {}", visible(remedy));
+    }
     out
 }
 
-/// A request whose head is refused, so that nothing is judged.
-pub(super) fn refused_head(failure: Failure, color: bool) -> String {
-    let text = format!("deny: {} {}", failure.status(), failure.reason());
+/// The call as its client would write it.
+fn target(call: &Call) -> String {
+    let authority = call.authority();
+    let Some(tunnel) = call.tunnel() else {
+        return format!("{} {}://{}{}", call.method(), call.scheme(), authority.as_str(), call.path_and_query());
+    };
+    let target = format!("{}:{}", authority.host(), authority.port());
+    match tunnel.server_name() {
+        Some(name) if name != authority.host() => format!("tls://{target} for {name}"),
+        Some(_) => format!("tls://{target}"),
+        None => format!("tcp://{target}"),
+    }
+}
+
+/// What the client of a failed call gets.
+fn refused(status: u16, closed: bool, reason: &str) -> String {
+    match closed {
+        true => format!("deny: closed: {reason}"),
+        false => format!("deny: {status} {reason}"),
+    }
+}
+
+/// A call whose head is refused, so that nothing is judged.
+pub(super) fn refused_head(protocol: Protocol, failure: Failure, color: bool) -> String {
+    let text = refused(failure.status(), protocol != Protocol::Http, failure.reason());
     if color { format!("{}{text}{}\n", style::ERROR, style::PLAIN) } else { format!("{text}\n") }
 }
 
-fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>, call: &Call) {
+fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>, call: &Call, gateway: &str) {
     let _ = match (step.hop, caller) {
         (Hop::Sidecar(_), Some((name, namespace))) => writeln!(out, "sidecar of {name}.{namespace}"),
         (Hop::Sidecar(_), None) => writeln!(out, "sidecar of an unknown caller"),
-        (Hop::Gateway(port), _) => writeln!(out, "gateway istio-egressgateway.istio-system, port {port}"),
+        (Hop::Gateway(port), _) => writeln!(out, "gateway {gateway}, port {port}"),
     };
     for Considered { route, passed_over } in &step.routes {
         let delegate = route.delegate.as_ref().map(|(name, index)| format!(", delegate {name} http[{index}]"));
         let name = format!(
-            "VirtualService {} http[{}]{}{}",
+            "VirtualService {} {}[{}]{}{}",
             route.virtual_service,
+            route.list,
             route.index,
             delegate.unwrap_or_default(),
             place(&route.origin)
@@ -161,13 +189,14 @@ fn check(out: &mut String, step: &CheckStep) {
 
 fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool) {
     let message = explained.judgement.checked.message();
+    let closed = call.tunnel().is_some();
     let text = match (explained.failure, &explained.judgement.decision) {
         (None, Decision::Forward(way)) => {
             let (host, port) = way.cluster.service(call);
             format!("allow: sent to {host}:{port}")
         }
-        (Some(_), _) if !message.is_empty() => format!("deny: {} {}", explained.status, visible(&message)),
-        (Some(failure), _) => format!("deny: {} {}", explained.status, failure.reason()),
+        (Some(_), _) if !message.is_empty() => refused(explained.status, closed, &visible(&message)),
+        (Some(failure), _) => refused(explained.status, closed, failure.reason()),
         (None, Decision::Answer(answer)) => answered(answer, &explained.response_headers),
         (None, Decision::Refuse(failure)) => format!("deny: {}", failure.reason()),
     };
@@ -188,7 +217,7 @@ fn changes(out: &mut String, call: &Call, explained: &Explained<'_>) {
     if !delay.is_zero() {
         let _ = writeln!(out, "held back on purpose for {delay:?}");
     }
-    let Some(sent) = &explained.sent else { return };
+    let Some(sent) = explained.sent.as_ref().filter(|_| call.tunnel().is_none()) else { return };
     let (target, authority) = (sent.target.as_str(), &*sent.authority);
     if target != call.path_and_query().as_str() || authority != call.authority().as_str() {
         let _ = writeln!(out, "sent as: {} {} with Host {authority}", call.method(), visible(target));

@@ -182,6 +182,7 @@ attributes! {
     REQUEST_AUTH_CLAIMS "request.auth.claims" StringMap
     REQUEST_AUTH_RAW_CLAIMS "request.auth.raw_claims" String
     RESPONSE_CODE "response.code" Int64
+    RESPONSE_FLAGS "response.flags" String
     RESPONSE_SIZE "response.size" Int64
     RESPONSE_TOTAL_SIZE "response.total_size" Int64
     RESPONSE_DURATION "response.duration" Duration

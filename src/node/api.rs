@@ -57,6 +57,12 @@ pub struct Status {
     pub enforced_rules: usize,
     /// Rules whose refusals are only recorded.
     pub report_only_rules: usize,
+    /// Their names.
+    #[serde(default)]
+    pub only_reporting: Vec<String>,
+    /// Version of the program.
+    #[serde(default)]
+    pub version: String,
     /// Seconds since it started.
     pub uptime_seconds: u64,
     /// Calls answered.
@@ -135,6 +141,9 @@ pub struct ListenerStatus {
 /// Path below which a [`Section`] of what is compiled is read with GET, as [`Rows`].
 pub const CONFIG_DUMP: &str = "/config_dump/";
 
+/// The gateway's name among the proxies that a node plays.
+pub const GATEWAY: &str = "istio-egressgateway.istio-system";
+
 /// Most [`Rows`] of one answer.
 pub const MAX_ROWS: usize = 100_000;
 
@@ -149,11 +158,16 @@ pub enum Section {
     Clusters,
     /// [`Endpoint`](describe::Endpoint)s.
     Endpoints,
+    /// [`Secret`](crate::upstream::secrets::Secret)s.
+    Secrets,
+    /// [`Rule`](crate::policy::describe::Rule)s.
+    Rules,
 }
 
 impl Section {
     /// All of them, in the order in which a call meets them.
-    pub const ALL: [Section; 4] = [Section::Listeners, Section::Routes, Section::Clusters, Section::Endpoints];
+    pub const ALL: [Section; 6] =
+        [Section::Listeners, Section::Routes, Section::Clusters, Section::Endpoints, Section::Secrets, Section::Rules];
 
     /// Its name in paths and on the command line.
     pub fn name(self) -> &'static str {
@@ -162,6 +176,8 @@ impl Section {
             Section::Routes => "routes",
             Section::Clusters => "clusters",
             Section::Endpoints => "endpoints",
+            Section::Secrets => "secrets",
+            Section::Rules => "rules",
         }
     }
 
@@ -189,7 +205,7 @@ pub struct Rows<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row<T> {
-    /// The sidecar or the gateway.
+    /// The sidecar or the gateway; of rules `*` for all, and `*.NAMESPACE` for those whose callers are of a namespace.
     pub proxy: String,
     /// The row.
     #[serde(flatten)]

@@ -1,16 +1,15 @@
 //! What a proxy has compiled, row by row: the part of the admin endpoint that `proxy-config` asks.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::routing::describe::{self, Place};
 use crate::snapshot::Snapshot;
+use crate::upstream::secrets::{InUse, Secret};
 
-use super::api::{Listener, MAX_ROWS, Row, Rows, Section};
-
-/// The gateway's name among the proxies of a node.
-const GATEWAY: &str = "istio-egressgateway.istio-system";
+use super::api::{GATEWAY, Listener, MAX_ROWS, Row, Rows, Section};
 
 /// Where sidecars hand calls to a gateway of the same process.
 const INTERNAL: &str = "internal";
@@ -21,6 +20,8 @@ pub(super) struct Compiled<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// The sidecar listeners, in the snapshot's order: address, and `WORKLOAD.NAMESPACE` if it stands for one.
     pub(super) listeners: Vec<(SocketAddr, Option<String>)>,
+    /// The file whose authorities are trusted instead of the system's.
+    pub(super) ca_file: Option<&'a Path>,
     /// In microseconds since 1970.
     pub(super) now: i64,
 }
@@ -41,7 +42,32 @@ impl Compiled<'_> {
             Section::Routes => self.rows(|proxy| routes.routes(proxy.place)),
             Section::Clusters => self.rows(|proxy| routes.clusters(proxy.place)),
             Section::Endpoints => self.rows(|proxy| routes.endpoints(proxy.place, self.now)),
+            Section::Secrets => self.rows(|proxy| self.secrets(proxy.place)),
+            Section::Rules => self.rules(),
         }
+    }
+
+    fn secrets(&self, place: Place) -> Vec<Secret> {
+        let routes = &self.snapshot.routes;
+        let mut used = InUse::new(self.ca_file, self.now);
+        routes.originated(place).iter().for_each(|(cluster, settings)| used.add_cluster(cluster, settings));
+        if place == Place::Gateway {
+            routes.server_tls().for_each(|server| used.add_server(server));
+        }
+        for cluster in routes.clusters(place) {
+            if let Some(last) = cluster.last_failure.filter(|last| last.tls && last.lasts) {
+                used.add_refused(&cluster.name, &last.reason);
+            }
+        }
+        used.into_secrets()
+    }
+
+    fn rules(&self) -> serde_json::Result<Vec<u8>> {
+        let rows = self.snapshot.policy.describe().into_iter().map(|(row, namespace)| {
+            let proxy = namespace.map_or_else(|| "*".to_owned(), |namespace| format!("*.{namespace}"));
+            Row { proxy, row }
+        });
+        self.answer(rows.collect())
     }
 
     fn rows<T: Serialize>(&self, of: impl Fn(&Proxy) -> Vec<T>) -> serde_json::Result<Vec<u8>> {
@@ -50,9 +76,13 @@ impl Compiled<'_> {
         for proxy in &proxies {
             rows.extend(of(proxy).into_iter().map(|row| Row { proxy: proxy.name.clone(), row }));
         }
+        self.answer(rows)
+    }
+
+    fn answer<T: Serialize>(&self, mut rows: Vec<Row<T>>) -> serde_json::Result<Vec<u8>> {
         let left_out = rows.len().saturating_sub(MAX_ROWS);
         rows.truncate(MAX_ROWS);
-        let proxies = proxies.into_iter().map(|proxy| proxy.name).collect();
+        let proxies = self.proxies().into_iter().map(|proxy| proxy.name).collect();
         serde_json::to_vec(&Rows { node: self.node.to_owned(), proxies, rows, left_out })
     }
 

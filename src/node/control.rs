@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
-use crate::decision::tell;
+use crate::decision::{Place, tell};
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::{Certificates, Phase};
@@ -279,6 +279,8 @@ impl Answers for Control {
             notes: snapshot.notes.clone(),
             enforced_rules,
             report_only_rules,
+            only_reporting: snapshot.policy.only_reporting(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),
             refused: self.metrics.total(Counter::Refused),
@@ -294,13 +296,17 @@ impl Answers for Control {
         let (_, snapshot) = self.published.load();
         let listeners = self.addresses.iter().copied().zip(self.config.listeners.iter().map(workload)).collect();
         let now = crate::proxy::now().micros();
-        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, now }.section(section)
+        let ca_file = self.config.ca_file.as_deref();
+        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, ca_file, now }.section(section)
     }
 
     fn trace(&self, question: &Question) -> Answer {
         let (_, snapshot) = self.published.load();
         let asked = &question.asked;
-        let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from)?;
+        let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from);
+        if listener.is_none() && (asked.hop == Place::Sidecar || asked.from.is_some()) {
+            return None;
+        }
         Some(tell(&snapshot, listener, asked, question.color))
     }
 

@@ -279,6 +279,11 @@ impl Running {
         self.published.load().1.policy.enforced()
     }
 
+    /// Names of the latter.
+    pub fn only_reporting(&self) -> Vec<String> {
+        self.published.load().1.policy.only_reporting()
+    }
+
     /// Serves until the proxy is told to stop by a signal or its admin endpoint, then drains, and returns when every
     /// report is in the log.
     pub async fn serve(self) {

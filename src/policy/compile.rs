@@ -1,7 +1,6 @@
 //! From the resources of Mixer's kinds to the policy.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
@@ -23,7 +22,7 @@ use super::expression::{condition, program};
 use super::instance::Instance;
 use super::quota::Charges;
 use super::reference::{Referred, resolve};
-use super::rule::{Action, HeaderOperation, Ready, Rule};
+use super::rule::{Action, Counts, HeaderOperation, Ready, Rule};
 use super::template::{self, TEMPLATES, Template, Variety};
 use super::{Enforcement, Live, Policy, Rules};
 
@@ -65,7 +64,7 @@ impl Policy {
         for (resource, spec) in rules {
             let (mut rule, problems) =
                 parts.rule(&resource, &spec, vocabulary).map_err(|problems| LoadError::broken(&resource, problems))?;
-            rule.undecided = live.undecided.get_or(&rule.name, AtomicU64::default);
+            rule.counts = live.counts.get_or(&rule.name, Counts::default);
             let missing = problems.iter().filter(|problem| problem.code == Code::NotFound);
             notes.extend(missing.map(|problem| format!("rule {}: {problem}", full_name(&resource))));
             match resource.namespace() {
@@ -132,7 +131,7 @@ impl Parts {
             origin: resource.origin.clone(),
             condition,
             report_only: resource.meta.only_reports(),
-            undecided: Arc::default(),
+            counts: Arc::default(),
             checks: Vec::new(),
             quotas: Vec::new(),
             hints: OnceLock::new(),

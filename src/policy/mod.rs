@@ -8,6 +8,7 @@ pub mod adapter;
 mod affixes;
 mod compile;
 mod counters;
+pub mod describe;
 mod expression;
 mod hints;
 mod index;
@@ -24,7 +25,6 @@ pub mod verdict;
 mod vocabulary;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::accesslog::Report;
@@ -52,8 +52,8 @@ pub struct Live {
     pub feeds: Kept<feed::Feed>,
     /// Metrics that prometheus handlers count, by definition.
     pub families: Kept<adapter::prometheus::Family>,
-    /// How often a rule's match could not be decided, by the rules' full names.
-    pub undecided: Kept<AtomicU64>,
+    /// What rules have done, by their full names.
+    pub counts: Kept<rule::Counts>,
     /// The counters of quota handlers, by the handlers' names.
     pub counters: Kept<Counters>,
     /// What an earlier process had counted, until its handlers ask for it.
@@ -68,7 +68,7 @@ impl Live {
 
     /// The rules whose match could not be decided, and how often, by name.
     pub fn undecided(&self) -> Vec<(String, u64)> {
-        let all = self.undecided.all().into_iter().map(|(rule, count)| (rule, count.load(Ordering::Relaxed)));
+        let all = self.counts.all().into_iter().map(|(rule, counts)| (rule, counts.undecided.total()));
         let mut found: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
         found.sort();
         found

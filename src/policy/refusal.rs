@@ -90,7 +90,7 @@ fn remedy(call: &Call, failure: Failure) -> String {
     let (host, port) = (call.authority().host(), call.authority().port());
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
-        Failure::NoRoute if call.tunnel().is_some() => {
+        Failure::NoRoute | Failure::NoTunnelRoute if call.tunnel().is_some() => {
             format!(
                 "a tls or tcp route for {host} and the port {port} in a VirtualService of {host}, where the call passes"
             )

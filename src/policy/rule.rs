@@ -1,7 +1,6 @@
 //! One rule and one call: does it match, and what do its actions say.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, HeaderValue};
@@ -10,6 +9,7 @@ use smallvec::SmallVec;
 use crate::accesslog::{Report, Shape};
 use crate::call::{CallBag, Code, known_only_afterwards};
 use crate::expr::{EvalError, Program, Scratch, ValueRef, Vocabulary};
+use crate::metrics::Tally;
 use crate::resource::Origin;
 use crate::resource::kinds::rule::Operation;
 
@@ -31,8 +31,8 @@ pub struct Rule {
     pub condition: Option<Program>,
     /// Whether its refusals are only recorded.
     pub report_only: bool,
-    /// How often its match could not be decided.
-    pub(super) undecided: Arc<AtomicU64>,
+    /// What it has done.
+    pub(super) counts: Arc<Counts>,
     /// What it asks before a call leaves.
     pub(super) checks: Vec<Action>,
     /// The quotas that it gives.
@@ -42,6 +42,17 @@ pub struct Rule {
     pub(super) request_headers: Vec<HeaderOperation>,
     pub(super) response_headers: Vec<HeaderOperation>,
     pub(super) hints: OnceLock<Hints>,
+}
+
+/// What a rule has done since the proxy started.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Calls that it matched.
+    pub(super) matched: Tally,
+    /// Checks and quotas of it that refused, or would have.
+    pub(super) refused: Tally,
+    /// Calls for which its match could not be decided.
+    pub(super) undecided: Tally,
 }
 
 /// One instance handed to one handler.
@@ -114,13 +125,13 @@ impl Rule {
         let matched = self.holds(bag, scratch);
         see(Seen::Rule { rule: self, matched });
         match matched {
-            Ok(true) => {}
+            Ok(true) => self.count(spend, |counts| &counts.matched),
             Ok(false) => return,
             Err(EvalError::Absent(attribute)) if known_only_afterwards(attribute) => return,
             // The report that follows counts it.
             Err(_) if self.checks.is_empty() => return,
             Err(error) => {
-                self.count_undecided(spend);
+                self.count(spend, |counts| &counts.undecided);
                 checked.faults += 1;
                 let remedy = match error {
                     EvalError::Absent(attribute) => {
@@ -144,6 +155,9 @@ impl Rule {
                 Verdict::Refused { code, message } => Verdict::Refused { code, message: action.masked(message, bag) },
             });
             see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
+            if !matches!(verdict, Ok(Verdict::Ok)) {
+                self.count(spend, |counts| &counts.refused);
+            }
             match verdict {
                 Ok(Verdict::Ok) => {}
                 Ok(Verdict::Refused { code, message }) => {
@@ -183,6 +197,9 @@ impl Rule {
             Ok(true) => Ok(()),
             Err(error) => Err(self.undecidable(&error, bag)),
         };
+        if !self.checks() {
+            self.count(charge.spend, |counts| &counts.matched);
+        }
         scratch.reset();
         let asked = || action.charge(charge, bag, scratch).map_err(|why| action.masked(why, bag));
         let granted = matched.and_then(|()| asked());
@@ -194,6 +211,9 @@ impl Rule {
             }
         });
         see(Seen::Check { rule: self, handler: &action.handler, instance: &action.instance, verdict: &verdict });
+        if !matches!(verdict, Ok(Verdict::Ok)) {
+            self.count(charge.spend, |counts| &counts.refused);
+        }
         let refusal = match verdict {
             Ok(Verdict::Ok) => return true,
             Ok(Verdict::Refused { code, message }) => {
@@ -248,9 +268,10 @@ impl Rule {
         format!("the match of {} cannot be decided: {why}", self.name)
     }
 
-    fn count_undecided(&self, spend: Spend) {
+    /// Counts something of a call that is really made.
+    fn count(&self, spend: Spend, what: impl Fn(&Counts) -> &Tally) {
         if spend == Spend::Take {
-            self.undecided.fetch_add(1, Ordering::Relaxed);
+            what(&self.counts).count();
         }
     }
 
@@ -259,10 +280,12 @@ impl Rule {
     pub(super) fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
         scratch.reset();
         match self.holds(bag, scratch) {
-            Ok(true) => {}
+            // Before the call left it was counted already, if there was anything to ask.
+            Ok(true) if self.checks() || !self.quotas.is_empty() => {}
+            Ok(true) => self.count(spend, |counts| &counts.matched),
             Ok(false) => return 0,
             Err(_) => {
-                self.count_undecided(spend);
+                self.count(spend, |counts| &counts.undecided);
                 return 1;
             }
         }

@@ -6,6 +6,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -18,6 +20,7 @@ use crate::metrics::Counter;
 use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
+use super::debug;
 use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::{exchange, now};
@@ -178,13 +181,14 @@ async fn speak(
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.head_fields);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(client));
+        let debugs = debug::is_asked(&worker, &client, request.headers());
         async move {
             let call = client.begin();
             let response = exchange(worker, Rc::clone(&client), request).await;
             client.turns.answered();
-            Ok::<_, Infallible>(response.map(|body| body.marking(call)))
+            Ok::<_, Infallible>(debug::told(debugs, response).map(|body| body.marking(call)))
         }
     });
     let strict = Strict::new(Early::new(early, stream), Arc::clone(&client.turns));

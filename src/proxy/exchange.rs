@@ -14,6 +14,7 @@ use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
+use super::debug;
 use super::forward::{Forwarded, forward};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip};
@@ -155,8 +156,10 @@ fn pass_on(
     head.version = Version::HTTP_11;
     way.edit_answer(closing.call(), closing.checked(), &mut head.headers);
     closing.answered(head.status.as_u16());
-    let ends_here = closing.call().method() == Method::HEAD;
-    Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here))
+    let (flags, ends_here) = (closing.flags(), closing.call().method() == Method::HEAD);
+    let mut response = Response::from_parts(head, AnswerBody::upstream(body, patience, closing, ends_here));
+    debug::note(&mut response, flags);
+    response
 }
 
 /// The wall clock, as the log shows it.

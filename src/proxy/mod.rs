@@ -9,6 +9,7 @@ mod certificates;
 mod client;
 mod connection;
 mod copy;
+mod debug;
 mod direct;
 mod drain;
 mod early;

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,6 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::metrics::Counter;
 
 use super::client::Client;
+use super::debug;
 use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::exchange;
@@ -73,9 +76,10 @@ pub(super) async fn serve(
         .enable_connect_protocol()
         .max_concurrent_streams(CALLS)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(&client));
-        async move { Ok::<_, Infallible>(exchange(worker, client, request).await) }
+        let debugs = debug::is_asked(&worker, &client, request.headers());
+        async move { Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request).await)) }
     });
     let io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
     let mut connection = pin!(builder.serve_connection(io, service));

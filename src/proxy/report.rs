@@ -1,5 +1,6 @@
 //! The end of a call: its outcome, its entries, exactly once.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -131,6 +132,11 @@ impl Closing {
     /// So many bytes were taken from the caller.
     pub(super) fn received(&self, bytes: usize) {
         self.upload.passed(bytes as u64);
+    }
+
+    /// Envoy's flags of the call, as far as its answer's head tells.
+    pub(super) fn flags(&self) -> Cow<'static, str> {
+        Outcome { abandoned: false, ..self.outcome }.flags(&self.call)
     }
 
     /// Who ended the connection.

@@ -1,5 +1,7 @@
 //! Answers of our own, and what is taken off the origin's.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -10,6 +12,7 @@ use crate::metrics::Counter;
 use crate::routing::Answer;
 
 use super::body::AnswerBody;
+use super::debug;
 use super::grpc;
 use super::report::Closing;
 use super::worker::Worker;
@@ -44,6 +47,7 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
         // To the letter what Envoy says: tests of clients look for it.
         failure.reason().clone_into(&mut text);
     }
+    let flags = closing.as_ref().map_or(Cow::Borrowed(failure.flag()), Closing::flags);
     let ends_here = gets_head_only(closing.as_ref());
     let grpc = closing.as_ref().and_then(|closing| grpc::status(closing.call(), failure));
     if let Some(status) = grpc {
@@ -51,9 +55,11 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
         let mut response = Response::new(AnswerBody::text(Bytes::new(), closing, ends_here));
         *response.headers_mut() = headers;
         response.headers_mut().extend(id.and_then(|id| HeaderValue::try_from(id).ok()).map(|id| (DECISION_ID, id)));
+        debug::note(&mut response, flags);
         return response;
     }
     let mut response = Response::new(AnswerBody::text(Bytes::from(text), closing, ends_here));
+    debug::note(&mut response, flags);
     *response.status_mut() = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("egressctl"));
@@ -79,8 +85,9 @@ pub(super) fn own(answer: Answer, mut closing: Closing) -> Response<AnswerBody> 
     // RFC 9110 sections 15.3.5 and 15.4.5: these have no body.
     let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = if bare { Bytes::new() } else { body };
-    let ends_here = gets_head_only(Some(&closing));
+    let (flags, ends_here) = (closing.flags(), gets_head_only(Some(&closing)));
     let mut response = Response::new(AnswerBody::text(body, Some(closing), ends_here));
+    debug::note(&mut response, flags);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response.headers_mut().entry(header::SERVER).or_insert(HeaderValue::from_static("egressctl"));
@@ -107,7 +114,8 @@ pub(super) fn turn_away(worker: &Worker, stream: TcpStream) {
 
 /// Removes from an origin's head what is for its own connection only (RFC 9110 §7.6.1).
 pub(super) fn strip(headers: &mut HeaderMap) {
-    const HOP_BY_HOP: [HeaderName; 6] = [
+    const HOP_BY_HOP: [HeaderName; 7] = [
+        debug::FLAGS,
         header::CONNECTION,
         header::PROXY_AUTHENTICATE,
         HeaderName::from_static("keep-alive"),

@@ -120,7 +120,9 @@ async fn reply(stream: &mut (impl AsyncWrite + Unpin), code: u8) -> io::Result<(
 /// The reply that says most of a failure.
 fn code(failure: Failure) -> u8 {
     match failure {
-        Failure::UnknownHost | Failure::NoRoute | Failure::Denied(_) | Failure::Tunnel(_) => NOT_ALLOWED,
+        Failure::UnknownHost | Failure::NoRoute | Failure::NoTunnelRoute | Failure::Denied(_) | Failure::Tunnel(_) => {
+            NOT_ALLOWED
+        }
         Failure::NoEndpoint | Failure::NameNotResolved | Failure::ConnectTimeout => HOST_UNREACHABLE,
         Failure::ConnectFailed => REFUSED,
         _ => GENERAL_FAILURE,

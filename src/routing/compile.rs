@@ -65,6 +65,12 @@ impl<T> Declared<T> {
         let (name, namespace) = (resource.meta.name.clone(), resource.namespace().to_owned());
         Self { name, namespace, origin: resource.origin.clone(), spec: Arc::clone(spec) }
     }
+
+    /// Its route at a place of one of its lists.
+    fn route(&self, list: &'static str, index: usize) -> RouteName {
+        let virtual_service = format!("{}/{}", self.namespace, self.name).into();
+        RouteName { virtual_service, list, index, delegate: None, origin: self.origin.clone() }
+    }
 }
 
 /// Where a route applies: bound to the sidecars, or to a Gateway by `namespace/name`.
@@ -150,29 +156,30 @@ impl Networking {
         known.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// The table for sidecars of some scopes, in their order, and for the gateway with these labels.
+    /// The table for sidecars of some scopes, in their order, and for the gateway in a namespace with these labels.
     pub fn compile(
         &self,
         scopes: &[Scope],
         outbound: OutboundPolicy,
-        gateway_labels: &Labels,
+        (gateway_namespace, gateway_labels): (&str, &Labels),
         live: &Kept<Live>,
     ) -> RouteTable {
         let sidecars = scopes.iter().map(|scope| self.sidecar(scope, outbound, gateway_labels, live));
         let sidecars = sidecars.collect();
-        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_labels, live);
+        let (gateways, gateway_tunnels) = self.gateway_ports(gateway_namespace, gateway_labels, live);
         let chains = self.gateway_chains(gateway_labels);
         RouteTable { sidecars, gateways, gateway_tunnels, chains }
     }
 
     fn gateway_ports(
         &self,
+        namespace: &str,
         labels: &Labels,
         live: &Kept<Live>,
     ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
-        let services = self.services.seen_from(GATEWAY_NAMESPACE);
+        let services = self.services.seen_from(namespace);
         // A Sidecar says nothing of gateways.
-        let scope = Scope { sidecar: None, ..self.scope(GATEWAY_NAMESPACE, Some(labels)) };
+        let scope = Scope { sidecar: None, ..self.scope(namespace, Some(labels)) };
         let mut destinations = Destinations::new(self, &scope, true, &services, (labels, live));
         let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
         for gateway in self.selected_gateways(labels) {
@@ -240,11 +247,10 @@ impl Networking {
         spot: Spot<'_>,
         destinations: &mut Destinations<'_>,
     ) -> Routes {
-        let virtual_service: Arc<str> = format!("{}/{}", declared.namespace, declared.name).into();
+        let named = declared.route("http", 0);
         let mut routes = Routes::new(spot.scheme);
         for (index, route) in declared.spec.http.iter().enumerate() {
-            let (virtual_service, origin) = (Arc::clone(&virtual_service), declared.origin.clone());
-            let name = RouteName { virtual_service, index, delegate: None, origin };
+            let name = RouteName { index, ..named.clone() };
             let leaves = match &route.delegate {
                 None => vec![Leaf { name, namespace: &declared.namespace, route: Cow::Borrowed(route) }],
                 Some(_) => self.leaves(declared, route, name, &mut routes),

@@ -127,6 +127,11 @@ impl<T> HostTable<T> {
         exact.chain(self.suffix.iter_mut().map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
+    /// The patterns that are whole names with their values, in no order.
+    pub(super) fn exact(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.exact.iter().map(|(host, value)| (&**host, value))
+    }
+
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.values().chain(self.suffix.values())

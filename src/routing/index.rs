@@ -222,7 +222,7 @@ mod tests {
 
     fn route((number, matches): (usize, Vec<Match>)) -> Route {
         let virtual_service = Arc::from("default/one");
-        let name = RouteName { virtual_service, index: number, delegate: None, origin: None };
+        let name = RouteName { virtual_service, list: "http", index: number, delegate: None, origin: None };
         Route { name, matches, act: Arc::new(Act::nothing()) }
     }
 

@@ -130,10 +130,13 @@ impl RouteTable {
 
     /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it.
     pub fn gateway_from_outside(&self, port: u16, call: &Call) -> Found<'_> {
-        match self.chains(port) {
-            Some(chains) if chains.serves(call) => self.gateway(port, call),
-            _ => Found::nowhere(Failure::NoRoute),
-        }
+        if self.serves(port, call) { self.gateway(port, call) } else { Found::nowhere(Failure::NoRoute) }
+    }
+
+    /// Whether a call that came to a port of the gateway from outside, in plain text or over TLS, is for a host of the
+    /// server that took it.
+    pub fn serves(&self, port: u16, call: &Call) -> bool {
+        self.chains(port).is_some_and(|chains| chains.serves(call))
     }
 
     /// What connections from outside meet at the gateway's servers on a port.
@@ -155,6 +158,11 @@ impl RouteTable {
         })
     }
 
+    /// The host of a port, as sidecars of a scope see it, where nothing else is there and it carries plain TCP.
+    pub fn only_tcp_host(&self, scope: usize, port: u16) -> Option<&str> {
+        self.sidecars.get(scope)?.tunnels.only_tcp_host(port)
+    }
+
     /// Where the sidecars of a scope send a tunnel.
     ///
     /// # Errors
@@ -163,7 +171,7 @@ impl RouteTable {
         let SidecarTable { tunnels, unregistered, .. } = self.sidecars.get(scope).ok_or(Failure::UnknownHost)?;
         tunnels.find(call).or_else(|failure| match failure {
             // Whatever no route of TLS or TCP takes is as if nobody had registered it (Istio's rule).
-            Failure::UnknownHost | Failure::NoRoute | Failure::Tunnel(TunnelFault::NoName) => {
+            Failure::UnknownHost | Failure::NoTunnelRoute | Failure::Tunnel(TunnelFault::NoName) => {
                 unregistered.find(call, tunnels).map_err(|why| match why {
                     Failure::UnknownHost => failure,
                     why => why,
@@ -178,7 +186,7 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::gateway`].
     pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call)
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call, false)
     }
 
     /// [`RouteTable::tunnel_through_gateway`] for a connection that came there from outside.
@@ -186,20 +194,35 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::gateway`].
     pub fn tunnel_into_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        self.gateway_tunnels.get(&port).ok_or(Failure::NoRoute)?.find_from_outside(call)
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoRoute)?.find(call, true)
     }
 
     /// The routes that a sidecar of a scope looks at, up to the one that it takes; none where the call goes straight to a
     /// service, or nowhere.
     pub fn considered_by_sidecar(&self, scope: usize, call: &Call) -> Vec<Considered> {
-        match self.sidecars.get(scope).and_then(|scope| scope.find(call)) {
+        let Some(scope) = self.sidecars.get(scope) else { return Vec::new() };
+        if call.tunnel().is_some() {
+            return scope.tunnels.considered(call);
+        }
+        match scope.find(call) {
             Some(PortRoutes::Routes(routes)) => route::considered(routes, call),
             _ => Vec::new(),
         }
     }
 
-    /// The routes that the gateway's server on a port looks at, up to the one that it takes.
-    pub fn considered_by_gateway(&self, port: u16, call: &Call) -> Vec<Considered> {
+    /// The routes that the gateway's server on a port looks at, up to the one that it takes; `outside` where the call came
+    /// from there, and not from a sidecar.
+    pub fn considered_by_gateway(&self, port: u16, call: &Call, outside: bool) -> Vec<Considered> {
+        if call.tunnel().is_some() {
+            return self
+                .gateway_tunnels
+                .get(&port)
+                .map(|servers| servers.considered(call, outside))
+                .unwrap_or_default();
+        }
+        if outside && !self.serves(port, call) {
+            return Vec::new();
+        }
         let hosts = self.gateways.get(&port).and_then(|hosts| hosts.find(call.authority().host()));
         hosts.map(|routes| route::considered(routes, call)).unwrap_or_default()
     }

@@ -15,7 +15,9 @@ use super::matching::Match;
 pub struct RouteName {
     /// `NAMESPACE/NAME`.
     pub virtual_service: Arc<str>,
-    /// Its place among the `http` routes.
+    /// Which of its lists of routes: `http`, `tls` or `tcp`.
+    pub list: &'static str,
+    /// Its place there.
     pub index: usize,
     /// The VirtualService that it delegates to, as `NAMESPACE/NAME`, and the place among the routes of that.
     pub delegate: Option<(Arc<str>, usize)>,
@@ -84,6 +86,11 @@ impl Routes {
         Self { scheme, redirects: false, here: Vec::new(), elsewhere: Vec::new(), index: None }
     }
 
+    /// How a call comes here: as to the place, or by the TLS that it is said to have come by.
+    fn scheme_of(&self, call: &Call) -> &'static str {
+        if call.tls().is_some() { call.scheme() } else { self.scheme }
+    }
+
     /// Makes many routes quick to search, when all are there.
     pub(super) fn sealed(mut self) -> Self {
         self.index = Index::of(&self.here).map(Box::new);
@@ -92,9 +99,10 @@ impl Routes {
 
     /// The first route that holds, with the entry of its `match` that does.
     fn first(&self, call: &Call) -> Option<(&Route, Option<&Match>)> {
+        let scheme = self.scheme_of(call);
         match &self.index {
-            Some(index) => index.first(&self.here, call, self.scheme),
-            None => first(&self.here, call, self.scheme),
+            Some(index) => index.first(&self.here, call, scheme),
+            None => first(&self.here, call, scheme),
         }
     }
 }
@@ -132,8 +140,9 @@ pub(super) fn considered(routes: &Routes, call: &Call) -> Vec<Considered> {
     };
     let mut considered: Vec<_> = routes.elsewhere.iter().map(elsewhere).collect();
     for route in &routes.here {
-        let holds = route.holds(call, routes.scheme).is_some();
-        let why_not = |condition: &Match| condition.why_not(call, routes.scheme);
+        let scheme = routes.scheme_of(call);
+        let holds = route.holds(call, scheme).is_some();
+        let why_not = |condition: &Match| condition.why_not(call, scheme);
         let reasons = || route.matches.iter().filter_map(why_not).collect::<Vec<_>>();
         let passed_over = (!holds).then(|| reasons().join("; "));
         considered.push(Considered { route: route.name.clone(), passed_over });

@@ -59,6 +59,16 @@ pub(super) enum Bytes {
     Tcp,
 }
 
+impl Bytes {
+    /// The list of a VirtualService that has their routes.
+    pub(super) fn list(self) -> &'static str {
+        match self {
+            Bytes::Tls => "tls",
+            Bytes::Tcp => "tcp",
+        }
+    }
+}
+
 /// How the ports that one resource declares are reached.
 #[derive(Debug)]
 pub(super) struct Reach {

@@ -9,7 +9,7 @@ use crate::call::{Call, Failure, Tunnel, TunnelFault};
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::hosts::{HostTable, covers};
 use super::private::Private;
-use super::route::by_weight;
+use super::route::{Considered, RouteName, by_weight};
 use super::subnet::Subnet;
 
 /// What is spoken at a port, as its ServiceEntry declares it.
@@ -76,6 +76,7 @@ pub(super) struct Destination {
 /// One entry of the `match` of a `tls` or `tcp` route, with where the route leads.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
+    pub(super) of: RouteName,
     /// The server name, or for plain TCP the host.
     pub(super) name: Option<Box<str>>,
     /// Networks of which one must have the address that was dialled; all are meant where there are none.
@@ -111,6 +112,15 @@ impl Tunnels {
         self.ports.get(&port).is_some_and(|table| table.values().any(|port| port.carries() == carries))
     }
 
+    /// The host of a port, where nothing else is there and it carries plain TCP.
+    pub(super) fn only_tcp_host(&self, port: u16) -> Option<&str> {
+        let mut hosts = self.ports.get(&port)?.exact();
+        let (host, only) = hosts.next()?;
+        // A service of the mesh has several names.
+        let alone = hosts.all(|(_, other)| Arc::ptr_eq(only, other));
+        (alone && only.carries() == Carries::Tcp).then_some(host)
+    }
+
     /// The host that an address is declared for.
     pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
         let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
@@ -132,6 +142,14 @@ impl Tunnels {
         }
     }
 
+    /// The routes that are looked at for a tunnel, up to the one that is taken.
+    pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
+        match self.port(call) {
+            Ok(Port::Bytes { tls, routes, .. }) => considered(routes, name(call, *tls), call),
+            _ => Vec::new(),
+        }
+    }
+
     /// Where a tunnel goes.
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         match self.port(call)? {
@@ -140,7 +158,10 @@ impl Tunnels {
                 if routes.is_empty() {
                     service.as_ref().map_err(|failure| *failure)
                 } else {
-                    find(routes, name(call, *tls), call)
+                    find(routes, name(call, *tls), call).map_err(|failure| match failure {
+                        Failure::NoRoute => Failure::NoTunnelRoute,
+                        other => other,
+                    })
                 }
             }
         }
@@ -148,20 +169,26 @@ impl Tunnels {
 }
 
 impl Servers {
-    /// Where a tunnel goes.
-    pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        let tls = call.tunnel().is_some_and(|tunnel| tunnel.server_name().is_some());
-        find(if tls { &self.tls } else { &self.tcp }, name(call, tls), call)
+    /// Where a tunnel goes; `outside` where it came to the gateway from there, and not from a sidecar.
+    pub(super) fn find(&self, call: &Call, outside: bool) -> Result<&Arc<Cluster>, Failure> {
+        let (routes, name) = self.routes(call, outside);
+        find(routes, name, call)
     }
-}
 
-impl Servers {
-    /// Where a connection from outside goes.
-    pub(super) fn find_from_outside(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        match call.tls() {
-            Some(_) => find(&self.ended, call.requested_server_name(), call),
-            None if call.requested_server_name().is_some() => self.find(call),
-            None => find(&self.dialled, None, call),
+    /// The routes that are looked at for a tunnel, up to the one that is taken.
+    pub(super) fn considered(&self, call: &Call, outside: bool) -> Vec<Considered> {
+        let (routes, name) = self.routes(call, outside);
+        considered(routes, name, call)
+    }
+
+    /// The routes that a tunnel is for, and what they are told apart by.
+    fn routes<'a, 'c>(&'a self, call: &'c Call, outside: bool) -> (&'a [Route], Option<&'c str>) {
+        let name = call.requested_server_name();
+        match (call.tls(), name) {
+            (Some(_), _) if outside => (&self.ended, name),
+            (_, Some(_)) => (&self.tls, name),
+            (_, None) if outside => (&self.dialled, None),
+            (_, None) => (&self.tcp, self::name(call, false)),
         }
     }
 }
@@ -169,6 +196,19 @@ impl Servers {
 /// What routes of TLS or TCP are told apart by.
 fn name(call: &Call, tls: bool) -> Option<&str> {
     if tls { call.tunnel()?.server_name() } else { Some(call.authority().host()) }
+}
+
+fn considered(routes: &[Route], name: Option<&str>, call: &Call) -> Vec<Considered> {
+    let mut considered = Vec::new();
+    for route in routes {
+        let passed_over = route.why_not(name, call);
+        let taken = passed_over.is_none();
+        considered.push(Considered { route: route.of.clone(), passed_over });
+        if taken {
+            break;
+        }
+    }
+    considered
 }
 
 fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
@@ -190,13 +230,37 @@ impl Port {
 
 impl Route {
     fn holds(&self, name: Option<&str>, call: &Call) -> bool {
+        self.fits(name) && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer())) && self.holds_address(call)
+    }
+
+    fn fits(&self, name: Option<&str>) -> bool {
         self.name.as_ref().is_none_or(|pattern| name.is_some_and(|name| covers(pattern, name)))
-            && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer()))
-            && (self.subnets.is_empty()
-                || match call.tunnel().and_then(Tunnel::address) {
-                    Some(address) => self.subnets.iter().any(|subnet| subnet.has(address)),
-                    None => self.holds_service,
-                })
+    }
+
+    fn holds_address(&self, call: &Call) -> bool {
+        match call.tunnel().and_then(Tunnel::address) {
+            _ if self.subnets.is_empty() => true,
+            Some(address) => self.subnets.iter().any(|subnet| subnet.has(address)),
+            None => self.holds_service,
+        }
+    }
+
+    /// The first condition that does not hold of a call, in words; `None` where all do.
+    fn why_not(&self, name: Option<&str>, call: &Call) -> Option<String> {
+        if !self.fits(name) {
+            let pattern = self.name.as_deref().unwrap_or_default();
+            return Some(match name {
+                Some(name) => format!("the name {name:?} does not fit {pattern:?}"),
+                None => format!("no server name is asked for, and it is for {pattern:?}"),
+            });
+        }
+        if self.source_subnet.is_some_and(|subnet| !subnet.has(call.peer())) {
+            return Some(format!("the caller's address {} is not in its sourceSubnet", call.peer()));
+        }
+        (!self.holds_address(call)).then(|| match call.tunnel().and_then(Tunnel::address) {
+            Some(address) => format!("the address {address} is in none of its destinationSubnets"),
+            None => "it is for addresses, and a host was named".to_owned(),
+        })
     }
 }
 

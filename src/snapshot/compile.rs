@@ -31,6 +31,8 @@ pub struct ListenerSpec {
 pub struct Compiler {
     /// Its sidecar listeners.
     pub listeners: Vec<ListenerSpec>,
+    /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
+    pub gateway: Option<(String, String)>,
     /// Which hosts its workloads may call.
     pub outbound: OutboundPolicy,
     /// How far refusals go.
@@ -72,26 +74,38 @@ impl Compiler {
     fn compile_on(&self, memory: &mut Memory, view: &dyn View) -> Result<Snapshot, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
-        let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+        let (name, namespace) = match &self.gateway {
+            Some((name, namespace)) => (name.as_str(), namespace.as_str()),
+            None => (GATEWAY_WORKLOAD, GATEWAY_NAMESPACE),
+        };
+        let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
         let news = memory.sources.follow(view)?;
         memory.sources.renew(&news, &mut memory.networking);
         let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let routes = self.routes(memory, &news, scopes, labels);
+        let routes = self.routes(memory, &news, scopes, (namespace, labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
+        let gateway_name = format!("{name}.{namespace}");
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        Ok(Snapshot { revision, routes, policy, notes, sidecars, gateway })
+        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway })
     }
 
-    fn routes(&self, memory: &mut Memory, news: &News, scopes: Vec<Scope>, labels: Labels) -> Arc<RouteTable> {
+    fn routes(
+        &self,
+        memory: &mut Memory,
+        news: &News,
+        scopes: Vec<Scope>,
+        (gateway_namespace, labels): (&str, Labels),
+    ) -> Arc<RouteTable> {
         if let Some((for_scopes, for_labels, routes)) = &memory.routes
             && !concerns_routes(news)
             && (for_scopes, for_labels) == (&scopes, &labels)
         {
             return Arc::clone(routes);
         }
-        let routes = Arc::new(memory.networking.compile(&scopes, self.outbound, &labels, &self.endpoints));
+        let routes =
+            Arc::new(memory.networking.compile(&scopes, self.outbound, (gateway_namespace, &labels), &self.endpoints));
         memory.routes = Some((scopes, labels, Arc::clone(&routes)));
         routes
     }

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub policy: Arc<Policy>,
     /// What in the configuration has no effect as it stands, a sentence each.
     pub notes: Vec<String>,
+    /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
+    pub gateway_name: String,
     sidecars: Vec<SidecarListener>,
     gateway: Reporter,
 }

@@ -12,6 +12,7 @@ mod names;
 mod pool;
 mod request_body;
 mod resolve;
+pub mod secrets;
 mod tls;
 
 pub use self::http::{ResponseBody, SendFailure, Upstream};

@@ -83,7 +83,7 @@ fn a_check_whose_handler_has_gone_refuses() {
 fn a_rule_that_only_reports_lets_go_and_says_so() {
     let (scene, _origin) = with_origin(&rule("request.path.startsWith(\"/no\")", "{egressctl.io/mode: report}"));
     let mut proxy = Proxied::start(&scene, &[]);
-    assert!(proxy.wait_for("policy:").contains("0 rules enforced, 1 only reports"));
+    assert!(proxy.wait_for("policy:").contains("enforcing 0 of 1 rule; "));
     assert_eq!(proxy.get("http://a.example/no").status, 200);
     let entry = scene.wait_for_entry("would deny");
     assert!(entry.contains("would deny: PERMISSION_DENIED:blocker.denier.istio-system:not from here"), "{entry}");

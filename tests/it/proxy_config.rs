@@ -23,13 +23,12 @@ fn routes_and_clusters_of_each_hop_are_shown_with_the_resources_that_they_came_f
     let site = Site::new(&[]);
     let _proxy = site.proxy(&[]);
     insta::assert_snapshot!(table(&site.scene, &["routes"]), @r#"
-    PROXY                              NAME       VHOST NAME                                               DOMAINS                                                          MATCH   VIRTUAL SERVICE
-    sleep.default                      80         edition.cnn.com:80                                       edition.cnn.com                                                  /*      direct-through-egress-gateway.default
-    sleep.default                      80         istio-egressgateway.istio-system.svc.cluster.local:80    istio-egressgateway.istio-system.svc.cluster.local, +2 more...   /*      -
-    sleep.default                      80         sleep.default.svc.cluster.local:80                       sleep.default.svc.cluster.local, +3 more...                      /*      -
-    sleep.default                      443        edition.cnn.com:443                                      edition.cnn.com                                                  /*      -
-    sleep.default                      443        istio-egressgateway.istio-system.svc.cluster.local:443   istio-egressgateway.istio-system.svc.cluster.local, +2 more...   /*      -
-    istio-egressgateway.istio-system   http.443   edition.cnn.com:443                                      edition.cnn.com                                                  /*      direct-through-egress-gateway.default
+    PROXY                              NAME       VHOST NAME                                              DOMAINS                                                          MATCH   VIRTUAL SERVICE
+    sleep.default                      80         edition.cnn.com:80                                      edition.cnn.com                                                  /*      direct-through-egress-gateway.default
+    sleep.default                      80         istio-egressgateway.istio-system.svc.cluster.local:80   istio-egressgateway.istio-system.svc.cluster.local, +2 more...   /*      -
+    sleep.default                      80         sleep.default.svc.cluster.local:80                      sleep.default.svc.cluster.local, +3 more...                      /*      -
+    sleep.default                      443        edition.cnn.com:443                                     edition.cnn.com                                                  /*      -
+    istio-egressgateway.istio-system   http.443   edition.cnn.com:443                                     edition.cnn.com                                                  /*      direct-through-egress-gateway.default
     "#);
     insta::assert_snapshot!(table(&site.scene, &["c", "istio-egressgateway.istio-system"]), @r#"
     SERVICE FQDN      PORT   SUBSET   DIRECTION   TYPE         DESTINATION RULE                            LAST FAILURE
@@ -67,15 +66,15 @@ fn listeners_say_what_calls_to_each_port_meet() {
     let proxy = Proxied::start(&scene, &[]);
     let shown = table(&scene, &["listeners"]).replace(&proxy.address.port().to_string(), "PORT ");
     insta::assert_snapshot!(shown, @r#"
-    PROXY                              ADDRESSES   PORT    MATCH                             DESTINATION
-    sleep.default                      127.0.0.1   PORT    Port: 80                          Route: 80
-    sleep.default                      127.0.0.1   PORT    Port: 443; SNI: edition.cnn.com   Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
-    sleep.default                      127.0.0.1   PORT    Port: 443; SNI: money.cnn.com     Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
-    sleep.default                      127.0.0.1   PORT    Port: 443                         Route: 443
-    sleep.default                      127.0.0.1   PORT    ALL                               Cluster: BlackHoleCluster
-    istio-egressgateway.istio-system   internal    443     SNI: edition.cnn.com              Cluster: outbound|443||edition.cnn.com
-    istio-egressgateway.istio-system   internal    443     SNI: *.cnn.com                    Cluster: outbound|443||*.cnn.com
-    istio-egressgateway.istio-system   internal    443     ALL                               Route: http.443
+    PROXY                              ADDRESSES   PORT    MATCH                                                                DESTINATION
+    sleep.default                      127.0.0.1   PORT    Port: 80                                                             Route: 80
+    sleep.default                      127.0.0.1   PORT    Port: 443; SNI: edition.cnn.com                                      Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
+    sleep.default                      127.0.0.1   PORT    Port: 443; SNI: money.cnn.com                                        Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
+    sleep.default                      127.0.0.1   PORT    Port: 443; SNI: istio-egressgateway.istio-system.svc.cluster.local   Cluster: outbound|443||istio-egressgateway.istio-system.svc.cluster.local
+    sleep.default                      127.0.0.1   PORT    ALL                                                                  Cluster: BlackHoleCluster
+    istio-egressgateway.istio-system   internal    443     SNI: edition.cnn.com                                                 Cluster: outbound|443||edition.cnn.com
+    istio-egressgateway.istio-system   internal    443     SNI: *.cnn.com                                                       Cluster: outbound|443||*.cnn.com
+    istio-egressgateway.istio-system   internal    443     ALL                                                                  Route: http.443
     "#);
 }
 

@@ -54,7 +54,8 @@ fn wrong_questions_are_told_plainly() {
     let file = scene.fixture("policy/whitelist.yaml");
     for (arguments, expected) in [
         (vec!["trace", "--from", "nobody", "http://a.example/"], "no Deployment or Pod nobody in namespace default"),
-        (vec!["trace", "-f", &file, "https://a.example/"], "only http:// requests"),
+        (vec!["trace", "-f", &file, "ftp://a.example/"], "ftp://"),
+        (vec!["trace", "-f", &file, "tcp://a.example"], "needs a port"),
         (vec!["trace", "-f", &file, "-H", "bad", "http://a.example/"], "NAME: VALUE"),
         (vec!["why", "0123456789abcdef"], "no decision 0123456789abcdef in the log"),
         (vec!["why", "x"], "16 hexadecimal digits"),
@@ -89,15 +90,15 @@ fn why_tells_the_recorded_decision_of_that_very_request() {
 }
 
 /// A generator whose choices depend on nothing but its seed.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits") % sides
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub(crate) fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.roll(of.len())]
     }
 

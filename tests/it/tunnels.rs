@@ -179,7 +179,7 @@ fn what_is_not_routed_or_not_known_is_refused_before_the_tunnel_opens() {
     }
     assert_eq!(passed.origin.connections(), 0);
     let entry = passed.scene.wait_for_entry("sport.cnn.com");
-    assert!(entry.contains("\"flag\":\"NR\"") && !entry.contains("\"path\""), "{entry}");
+    assert!(entry.contains("\"flag\":\"UH\"") && !entry.contains("\"path\""), "{entry}");
 }
 
 #[test]

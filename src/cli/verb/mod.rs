@@ -16,6 +16,7 @@ mod listen;
 mod logs;
 mod proxy;
 mod proxy_config;
+mod proxy_status;
 mod replace;
 mod trace;
 mod validate;

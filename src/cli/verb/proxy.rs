@@ -161,7 +161,7 @@ struct StopArgs {
 }
 
 /// As a list, so that completions know it.
-fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
+pub(super) fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
     PossibleValuesParser::new(OutboundPolicy::NAMES).try_map(|name| name.parse())
 }
 
@@ -278,8 +278,7 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
     if let Some(address) = running.metrics_address {
         text.push_str(&format!("  metrics on http://{address}/metrics\n"));
     }
-    let (enforced, reporting) = running.enforced();
-    text.push_str(&format!("  policy: {}\n", rules_in_words(enforced, reporting)));
+    text.push_str(&format!("  policy: {}\n", rules_in_words(running.enforced().0, &running.only_reporting())));
     for note in running.notes() {
         text.push_str(&format!("  note: {note}\n"));
     }
@@ -291,11 +290,22 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
     }
 }
 
-/// `2 rules enforced, 1 only reports`.
-fn rules_in_words(enforced: usize, reporting: usize) -> String {
-    let rules = |count: usize| if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") };
-    let report = if reporting == 1 { "reports" } else { "report" };
-    format!("{} enforced, {reporting} only {report}", rules(enforced))
+/// Most rules that are named in one line.
+const NAMED: usize = 5;
+
+/// `enforcing 2 of 3 rules; deny-all.istio-system only reports`: of those rules that could refuse calls.
+pub(super) fn rules_in_words(enforced: usize, reporting: &[String]) -> String {
+    let all = enforced + reporting.len();
+    let mut text = format!("enforcing {enforced} of {all} {}", if all == 1 { "rule" } else { "rules" });
+    if !reporting.is_empty() {
+        let named = reporting.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("; {named}"));
+        if reporting.len() > NAMED {
+            text.push_str(&format!(" and {} more", reporting.len() - NAMED));
+        }
+        text.push_str(if reporting.len() == 1 { " only reports" } else { " only report" });
+    }
+    text
 }
 
 fn status(arguments: &StatusArgs, context: &mut Context) -> Outcome {
@@ -337,7 +347,7 @@ fn describe(status: &Status) -> String {
     }
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
-    rows.push(("Policy:", rules_in_words(status.enforced_rules, status.report_only_rules)));
+    rows.push(("Policy:", rules_in_words(status.enforced_rules, &status.only_reporting)));
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));

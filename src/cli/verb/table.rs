@@ -44,6 +44,7 @@ verbs! {
     analyze Analyze
     proxy Proxy
     proxy_config ProxyConfig
+    proxy_status ProxyStatus
     demo Demo
     eval Eval
     api_resources ApiResources

@@ -9,6 +9,7 @@ use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
 
 use super::super::destinations::Destinations;
 use super::super::hosts::{HostTable, covers, qualify};
+use super::super::route::RouteName;
 use super::super::scope::{Scope, Sight};
 use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
@@ -18,6 +19,8 @@ use super::{Declared, Gateway, Networking, Place, exported, is_bound, names_plac
 
 /// What `tls` and `tcp` matches have in common.
 struct Entry<'a> {
+    /// The place of its route among those of its list.
+    index: usize,
     names: &'a [String],
     subnets: &'a [String],
     port: u32,
@@ -207,7 +210,8 @@ fn sidecar_routes(
                 let inside = |address: &Subnet| subnets.iter().any(|subnet| subnet.covers(address));
                 !service.addresses.is_empty() && service.addresses.iter().all(inside)
             };
-            routes.extend(names.into_iter().map(|name| route(&entry, name, &targets, holds)));
+            let of = declared.route(bytes.list(), entry.index);
+            routes.extend(names.into_iter().map(|name| route(&of, &entry, name, &targets, holds)));
         }
     }
     if bytes == Bytes::Tls {
@@ -231,17 +235,19 @@ fn gateway_routes(
             continue;
         }
         let targets = resolved(targets, &declared.namespace, port, destinations);
+        let of = declared.route(bytes.list(), entry.index);
         let wanted = if bytes == Bytes::Tls { entry.names } else { &declared.spec.hosts };
         for name in wanted.iter().map(|name| qualify(name, &declared.namespace)) {
             let served = server.hosts.iter().filter_map(|host| serve(host, &name, declared, gateway));
             // What a caller dialled is not seen here: a condition on it holds for nobody who named a host.
-            routes.extend(served.map(|name| route(&entry, Some(name), &targets, |_| false)));
+            routes.extend(served.map(|name| route(&of, &entry, Some(name), &targets, |_| false)));
         }
     }
     routes
 }
 
 fn route(
+    of: &RouteName,
     entry: &Entry<'_>,
     name: Option<String>,
     targets: &Arc<[Destination]>,
@@ -249,6 +255,7 @@ fn route(
 ) -> Route {
     let subnets = subnets(entry.subnets);
     Route {
+        of: of.clone(),
         name: name.map(String::into_boxed_str),
         holds_service: holds_service(&subnets),
         subnets,
@@ -271,9 +278,11 @@ fn entries(spec: &VirtualService, bytes: Bytes) -> Vec<(Entry<'_>, &[RouteDestin
         Bytes::Tls => spec
             .tls
             .iter()
-            .flat_map(|route| route.r#match.iter().map(|entry| (entry, route.route.as_slice())))
-            .map(|(entry, targets)| {
+            .enumerate()
+            .flat_map(|(index, route)| route.r#match.iter().map(move |entry| (index, entry, route.route.as_slice())))
+            .map(|(index, entry, targets)| {
                 let entry = Entry {
+                    index,
                     names: &entry.sni_hosts,
                     subnets: &entry.destination_subnets,
                     port: entry.port,
@@ -286,19 +295,11 @@ fn entries(spec: &VirtualService, bytes: Bytes) -> Vec<(Entry<'_>, &[RouteDestin
             })
             .collect(),
         Bytes::Tcp => {
-            let everything = Entry {
-                names: &[],
-                subnets: &[],
-                port: 0,
-                source_subnet: "",
-                source_labels: &EVERYTHING,
-                source_namespace: "",
-                gateways: &[],
-            };
             let mut found = Vec::new();
-            for route in &spec.tcp {
+            for (index, route) in spec.tcp.iter().enumerate() {
                 found.extend(route.r#match.iter().map(|entry| {
                     let entry = Entry {
+                        index,
                         names: &[],
                         subnets: &entry.destination_subnets,
                         port: entry.port,
@@ -310,7 +311,17 @@ fn entries(spec: &VirtualService, bytes: Bytes) -> Vec<(Entry<'_>, &[RouteDestin
                     (entry, route.route.as_slice())
                 }));
                 if route.r#match.is_empty() {
-                    found.push((Entry { ..everything }, route.route.as_slice()));
+                    let everything = Entry {
+                        index,
+                        names: &[],
+                        subnets: &[],
+                        port: 0,
+                        source_subnet: "",
+                        source_labels: &EVERYTHING,
+                        source_namespace: "",
+                        gateways: &[],
+                    };
+                    found.push((everything, route.route.as_slice()));
                     break;
                 }
             }

@@ -38,7 +38,7 @@ pub(super) struct Filters {
     /// Only listeners, routes, clusters or endpoints of this port
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16))]
     port: Option<u16>,
-    /// Only routes of this table (80, http.443) or virtual host
+    /// Only routes of this table (80, http.443) or virtual host, or clusters, secrets, rules of this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Only routes and clusters of this host

@@ -13,8 +13,10 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
-use crate::node::api::{Listener, Row, Rows, Section};
+use crate::node::api::{GATEWAY, Listener, Row, Rows, Section};
+use crate::policy::describe::Rule;
 use crate::routing::describe;
+use crate::upstream::secrets::Secret;
 
 use filter::Filters;
 use rows::Shown;
@@ -25,6 +27,12 @@ const EXAMPLES: &str = "Examples:
 
   # The gateway's clusters for a host, with their DestinationRules and last failures
   egressctl proxy-config clusters istio-egressgateway.istio-system --fqdn edition.cnn.com
+
+  # The certificates that are in use: until when, and what is wrong with them; never a key
+  egressctl proxy-config secrets
+
+  # The rules in order, and how often each matched and refused
+  egressctl proxy-config rules -o wide
 
   # The endpoints that outlier detection leaves out
   egressctl proxy-config endpoints --status unhealthy
@@ -39,7 +47,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, visible_alias = "pc")]
 pub(crate) struct Arguments {
-    /// listeners (l), routes (r), clusters (c), endpoints (ep) or all (a)
+    /// listeners (l), routes (r), clusters (c), endpoints (ep), secrets (s), rules (ru) or all (a)
     #[arg(value_name = "TYPE", value_parser = sections(), hide_possible_values = true)]
     sections: Sections,
     /// WORKLOAD[.NAMESPACE], or the name of a node
@@ -59,8 +67,14 @@ pub(crate) struct Arguments {
 struct Sections(Vec<Section>);
 
 /// The short names that istioctl has, besides the singular.
-const SHORT: &[(Section, &str)] =
-    &[(Section::Listeners, "l"), (Section::Routes, "r"), (Section::Clusters, "c"), (Section::Endpoints, "ep")];
+const SHORT: &[(Section, &str)] = &[
+    (Section::Listeners, "l"),
+    (Section::Routes, "r"),
+    (Section::Clusters, "c"),
+    (Section::Endpoints, "ep"),
+    (Section::Secrets, "s"),
+    (Section::Rules, "ru"),
+];
 
 fn sections() -> impl TypedValueParser<Value = Sections> {
     let value = |(section, short): &(Section, &'static str)| {
@@ -112,6 +126,8 @@ impl Arguments {
             Section::Routes => self.rows::<describe::Route>(section, context),
             Section::Clusters => self.rows::<describe::Cluster>(section, context),
             Section::Endpoints => self.rows::<describe::Endpoint>(section, context),
+            Section::Secrets => self.rows::<Secret>(section, context),
+            Section::Rules => self.rows::<Rule>(section, context),
         }
     }
 
@@ -137,7 +153,7 @@ impl Arguments {
         let mut rows = Vec::new();
         for Rows { node, rows: of_node, .. } in all {
             let wanted = of_node.into_iter().filter(|row| {
-                proxy.as_ref().is_none_or(|proxy| row.proxy == *proxy)
+                proxy.as_ref().is_none_or(|proxy| is_of(&row.proxy, proxy))
                     && filters.iter().all(|(filter, value)| row.row.has(*filter, value))
             });
             for Row { proxy, row } in wanted {
@@ -182,6 +198,14 @@ impl Arguments {
 /// The full name of a proxy: a workload's namespace is that of the command, if none is typed.
 fn full(name: &str, namespace: &str) -> String {
     if name.contains('.') { name.to_owned() } else { format!("{name}.{namespace}") }
+}
+
+/// Whether a row is of a proxy, or of all of a namespace, or of all. Calls of every namespace meet the gateway.
+fn is_of(row: &str, proxy: &str) -> bool {
+    match row.strip_prefix('*') {
+        None => row == proxy,
+        Some(namespace) => proxy.ends_with(namespace) || proxy == GATEWAY,
+    }
 }
 
 /// Refuses a proxy that no node plays.

@@ -6,8 +6,10 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::output::age::age;
 use crate::node::api::Listener;
+use crate::policy::describe::{Action, Rule};
 use crate::resource::Provenance;
 use crate::routing::describe::{Cluster, Endpoint, Route};
+use crate::upstream::secrets::Secret;
 
 use super::filter::Filter;
 
@@ -193,4 +195,78 @@ impl Shown for Endpoint {
             _ => false,
         }
     }
+}
+
+impl Shown for Secret {
+    const SHORT: &'static [&'static str] =
+        &["resource name", "type", "status", "valid cert", "serial number", "not after", "not before"];
+    const WIDE: &'static [&'static str] = &[
+        "resource name",
+        "type",
+        "status",
+        "valid cert",
+        "serial number",
+        "not after",
+        "not before",
+        "certificates",
+        "subject",
+        "used by",
+    ];
+    const FILTERS: &'static [Filter] = &[Filter::Name];
+
+    fn cells(&self, wide: bool, _now: Timestamp) -> Vec<String> {
+        let given = |text: &Option<String>| or_nothing(text.as_deref().unwrap_or_default());
+        let reason = self.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let mut cells = vec![
+            self.name.clone(),
+            self.r#type.clone(),
+            format!("{}{reason}", self.status),
+            self.valid.to_string(),
+            given(&self.serial_number),
+            given(&self.not_after),
+            given(&self.not_before),
+        ];
+        if wide {
+            cells.extend([self.certificates.to_string(), given(&self.subject), self.used_by.join(", ")]);
+        }
+        cells
+    }
+
+    fn has(&self, filter: Filter, value: &str) -> bool {
+        filter == Filter::Name && self.name == value
+    }
+}
+
+impl Shown for Rule {
+    const SHORT: &'static [&'static str] = &["name", "match", "actions", "mode", "matched", "refused"];
+    const WIDE: &'static [&'static str] =
+        &["name", "match", "actions", "mode", "matched", "refused", "undecided", "from"];
+    const FILTERS: &'static [Filter] = &[Filter::Name];
+
+    fn cells(&self, wide: bool, _now: Timestamp) -> Vec<String> {
+        let actions = self.actions.iter().map(in_short).collect::<Vec<_>>().join(", ");
+        let mut cells = vec![
+            self.name.clone(),
+            if self.condition.is_empty() { "*".to_owned() } else { self.condition.clone() },
+            or_nothing(&actions),
+            or_nothing(self.mode.as_deref().unwrap_or_default()),
+            self.matched.to_string(),
+            self.refused.to_string(),
+        ];
+        if wide {
+            cells.extend([self.undecided.to_string(), self.from.to_string()]);
+        }
+        cells
+    }
+
+    fn has(&self, filter: Filter, value: &str) -> bool {
+        filter == Filter::Name && (self.name == value || self.from.name == value)
+    }
+}
+
+/// `check pathlist.path`: handler and instance without kinds and namespaces; with `!` where it cannot be carried out.
+fn in_short(action: &Action) -> String {
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let broken = if action.problem.is_some() { "!" } else { "" };
+    format!("{} {}.{}{broken}", action.variety, first(&action.handler), first(&action.instance))
 }

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::world::{World, named};
+use super::request::Request;
+use super::roles::Roles;
+use super::world::World;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::decision::{Asked as Question, tell};
+use crate::decision::tell;
 use crate::registry::SqliteRegistry;
 
 /// Longest line, in bytes: room for a large manifest.
@@ -20,8 +22,8 @@ const MAX_LINE: u64 = 64 << 20;
 /// Most worlds that are kept for the lines that follow; tests have a handful.
 const MAX_WORLDS: usize = 64;
 
-/// By manifest and caller.
-type Worlds = HashMap<(Option<String>, Option<String>), Result<World, String>>;
+/// By manifest, and who plays what.
+type Worlds = HashMap<(Option<String>, Roles), Result<World, String>>;
 
 #[derive(Debug, Deserialize)]
 struct Line {
@@ -29,21 +31,9 @@ struct Line {
     id: Json,
     /// YAML; what is declared in the registry if it is not given.
     manifest: Option<String>,
-    from: Option<String>,
-    request: Asked,
-}
-
-#[derive(Debug, Deserialize)]
-struct Asked {
-    #[serde(default = "get")]
-    method: String,
-    url: String,
     #[serde(default)]
-    headers: HashMap<String, String>,
-}
-
-fn get() -> String {
-    "GET".to_owned()
+    from: Json,
+    request: Request,
 }
 
 /// Answers every line of standard input, in order; one that cannot be answered says why and stops nothing.
@@ -89,32 +79,37 @@ fn answered(
     registry: &OnceCell<SqliteRegistry>,
     context: &Context,
 ) -> Json {
-    let Line { id, manifest, from, request } = match serde_json::from_slice(line) {
+    let line: Line = match serde_json::from_slice(line) {
         Ok(line) => line,
         Err(error) => {
             let id = serde_json::from_slice::<Json>(line).ok().and_then(|line| line.get("id").cloned());
             return json!({"id": id, "error": format!("not a question: {error}")});
         }
     };
-    let key = (manifest, from);
-    let world = worlds.entry(key).or_insert_with_key(|(manifest, from)| match manifest {
-        Some(manifest) => World::of_text(manifest, from.as_deref()),
-        None => {
-            let from = from.as_deref().map(|from| named(from, context.namespace()));
-            World::of_registry(from, opened(registry, context)?)
-        }
-    });
-    let judged = world.as_ref().map_err(String::clone).and_then(|world| {
-        let Asked { method, url, headers } = request;
-        let headers = headers.into_iter().collect();
-        let asked = Question { from: world.from.clone(), method, url, headers, at: at.as_microsecond() };
-        tell(&world.snapshot, 0, &asked, false)
-    });
-    match judged {
-        Ok(mut told) => {
-            told.answer["id"] = id;
-            told.answer
+    let id = line.id.clone();
+    match told(line, at, worlds, registry, context) {
+        Ok(mut answer) => {
+            answer["id"] = id;
+            answer
         }
         Err(error) => json!({"id": id, "error": error}),
     }
+}
+
+fn told(
+    Line { manifest, from, request, .. }: Line,
+    at: Timestamp,
+    worlds: &mut Worlds,
+    registry: &OnceCell<SqliteRegistry>,
+    context: &Context,
+) -> Result<Json, String> {
+    let namespace = if manifest.is_some() { "default" } else { context.namespace() };
+    let roles = request.roles(&from, namespace)?;
+    let world = worlds.entry((manifest, roles)).or_insert_with_key(|(manifest, roles)| match manifest {
+        Some(manifest) => World::of_text(manifest, roles),
+        None => World::of_registry(roles, opened(registry, context)?),
+    });
+    let world = world.as_ref().map_err(String::clone)?;
+    let asked = request.asked(world.from.clone(), at.as_microsecond())?;
+    tell(&world.snapshot, Some(0), &asked, false).map(|told| told.answer)
 }

@@ -1,21 +1,43 @@
 //! `trace`: what would happen to a call, and why.
 
 mod batch;
+mod request;
+mod roles;
 mod world;
 
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
-use crate::decision::{Asked, Told, tell};
+use crate::cli::verb::proxy::outbound_policy;
+use crate::decision::{Asked, Place, Source, Told, tell};
 use crate::node::api::Question;
+use crate::routing::OutboundPolicy;
 
-use world::{World, named};
+use roles::{Roles, Who};
+use world::World;
+
+const BATCH: &str = "\
+A line of --batch is {\"id\", \"manifest\", \"from\", \"request\"}. Without manifest (YAML text) the call is judged by what is
+declared in the registry. Fields of request, all optional as long as it says where the call goes:
+  method, url, headers   as a client has them; headers are {\"name\": \"value\"} or {\"name\": [\"value\", …]}
+  scheme, authority, path, port   instead of the URL's; port is the one that is dialled, or the gateway's server's
+  protocol   http, tls (passed through unread) or tcp
+  sni        the server name that TLS asks for; null for none
+  hop        sidecar, or gateway: the call comes to the egress gateway's server on port
+  from       who calls: a workload's name, or {\"namespace\", \"labels\"}; may also stand beside request
+  source     {\"principal\", \"ip\"}
+  gateway_workload   who plays the gateway: a name, labels, or {\"namespace\", \"labels\"}
+  outboundTrafficPolicy   REGISTRY_ONLY or ALLOW_ANY
+
+";
 
 const EXAMPLES: &str = "Examples:
   # What the workload sleep gets when it calls a site, by what is declared
@@ -30,14 +52,21 @@ const EXAMPLES: &str = "Examples:
   # Only the verdict, for a script
   egressctl trace --from sleep -o json http://edition.cnn.com/politics
 
+  # TLS that is passed through, and a connection of any bytes
+  egressctl trace --from sleep https://edition.cnn.com
+  egressctl trace --from sleep tcp://db.example.com:3306
+
+  # What the egress gateway's server on port 443 does with a request
+  egressctl trace --hop gateway --port 443 http://edition.cnn.com/politics
+
   # Many calls, a JSON line each, answered in order
   egressctl trace --batch < calls.jsonl";
 
 /// Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{BATCH}{EXAMPLES}"))]
 pub(crate) struct Arguments {
-    /// The call, as a client of the proxy makes it
+    /// The call, as a client makes it: http://…, https://… (passed through), tls://NAME:PORT, tcp://HOST:PORT
     #[arg(value_name = "URL", required_unless_present = "batch", conflicts_with = "batch")]
     url: Option<String>,
     #[command(flatten)]
@@ -51,6 +80,21 @@ pub(crate) struct Arguments {
     /// Header of the request; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
+    /// Where the call comes to
+    #[arg(long, value_name = "HOP", default_value = "sidecar", value_parser = place())]
+    hop: Place,
+    /// The port that is dialled, or the server's with --hop gateway [default: the URL's]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// The server name that TLS asks for; empty for none [default: the host]
+    #[arg(long, value_name = "NAME")]
+    sni: Option<String>,
+    /// The caller's address [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    source_ip: Option<IpAddr>,
+    /// Which hosts workloads may call, instead of asking a running proxy [default: REGISTRY_ONLY]
+    #[arg(long, value_name = "REGISTRY_ONLY|ALLOW_ANY", value_parser = outbound_policy(), conflicts_with = "proxy")]
+    outbound_traffic_policy: Option<OutboundPolicy>,
     /// The running proxy to ask [default: the first that has a listener for the workload; none: what is declared]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "batch"])]
     proxy: Option<String>,
@@ -60,8 +104,8 @@ pub(crate) struct Arguments {
     /// json for scripts
     #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
     output: Option<String>,
-    /// Read calls from standard input: {"id","manifest","from","request":{"method","url","headers":{}}} a line; without
-    /// manifest (YAML text) the call is judged by what is declared in the registry
+    /// Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help
+    /// says which fields there are
     #[arg(long, conflicts_with_all = ["names", "recursive", "from", "headers", "output"])]
     batch: bool,
 }
@@ -73,25 +117,32 @@ impl Arguments {
         if self.batch {
             return batch::run(at, context);
         }
-        let from = self.from.as_deref().map(|from| named(from, context.namespace()));
+        let from = self.from.as_deref().map(|from| Who::named(from, context.namespace()));
         let asked = Asked {
-            from: from.clone(),
+            from: from.as_ref().and_then(Who::name),
+            hop: self.hop,
             method: self.method,
-            url: self.url.unwrap_or_default(),
+            url: self.url,
+            port: self.port,
+            sni: self.sni,
             headers: self.headers.iter().map(|header| split(header)).collect::<Result<_, _>>()?,
+            source: Source { principal: None, ip: self.source_ip },
             at: at.as_microsecond(),
+            ..Asked::default()
         };
         let mut notes = Vec::new();
-        let told = match self.files.names.is_empty() {
+        // A running proxy has a policy for hosts that nobody registered, and no other.
+        let told = match self.files.names.is_empty() && self.outbound_traffic_policy.is_none() {
             true => of_proxy(&asked, self.proxy.as_deref(), &mut notes, context)?,
             false => None,
         };
         let told = match told {
             Some(told) => told,
             None => {
-                let world = World::open(&self.files, from, context)?;
+                let outbound = self.outbound_traffic_policy.unwrap_or_default();
+                let world = World::open(&self.files, &Roles { from, gateway: None, outbound }, context)?;
                 notes.extend(world.notes);
-                tell(&world.snapshot, 0, &asked, context.color).map_err(Failure::client)?
+                tell(&world.snapshot, Some(0), &asked, context.color).map_err(Failure::client)?
             }
         };
         if self.output.is_some() {
@@ -132,6 +183,14 @@ fn of_proxy(
         ));
     }
     Ok(None)
+}
+
+/// As a list, so that completions know it.
+fn place() -> impl TypedValueParser<Value = Place> {
+    PossibleValuesParser::new(["sidecar", "gateway"]).map(|name| match name.as_str() {
+        "gateway" => Place::Gateway,
+        _ => Place::Sidecar,
+    })
 }
 
 /// `name: value`, as curl takes it.

@@ -1,21 +1,18 @@
 //! What a call is judged by: the registry of a state directory, or files alone.
 
-use serde_json::json;
-
 use crate::cli::change::{Step, review};
 use crate::cli::context::Context;
 use crate::cli::declare::{Declared, declared};
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::input::Files;
-use crate::cli::offline::{ensure, imply_namespaces};
+use crate::cli::offline::imply_namespaces;
 use crate::diagnostic::Source;
-use crate::identity::Workload;
 use crate::manifest::parse;
-use crate::registry::{self, MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction, View};
-use crate::resource::Key;
-use crate::resource::kinds::{DEPLOYMENT, NAMESPACE, SERVICE_ACCOUNT};
+use crate::registry::{self, MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction};
 use crate::snapshot::admission::Reviewer;
 use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
+
+use super::roles::{Cast, Missing, Roles};
 
 /// A configuration, with a listener for whoever calls.
 pub(super) struct World {
@@ -28,9 +25,9 @@ pub(super) struct World {
 
 impl World {
     /// The world of some files, or, without any, of the state directory.
-    pub(super) fn open(files: &Files, from: Option<(String, String)>, context: &mut Context) -> Result<Self, Failures> {
+    pub(super) fn open(files: &Files, roles: &Roles, context: &mut Context) -> Result<Self, Failures> {
         if files.names.is_empty() {
-            return Ok(Self::of_registry(from, &context.registry()?).map_err(Failure::client)?);
+            return Ok(Self::of_registry(roles, &context.registry()?).map_err(Failure::client)?);
         }
         let registry = MemoryRegistry::new();
         let declared = declared(files, "trace", context)?;
@@ -40,27 +37,17 @@ impl World {
         review(&steps, &registry, context)?;
         let operations = resources.into_iter().map(Operation::Create).collect();
         registry.commit(Transaction { operations }).map_err(Failure::from)?;
-        let mut notes = Vec::new();
-        if let Some(from) = &from {
-            notes.extend(make_up(&registry, from).map_err(Failure::client)?);
-        }
-        Ok(Self::compile(&registry, from, notes).map_err(Failure::client)?)
+        Ok(Self::compile(Cast::new(&registry, Missing::MadeUp), roles).map_err(Failure::client)?)
     }
 
     /// The world of the state directory.
-    pub(super) fn of_registry(from: Option<(String, String)>, registry: &SqliteRegistry) -> Result<Self, String> {
-        let told = |error: registry::Error| error.to_string();
-        let frozen = registry.frozen().map_err(told)?;
-        if let Some((name, namespace)) = &from
-            && Workload::find(&*frozen, name, namespace).map_err(told)?.is_none()
-        {
-            return Err(format!("no Deployment or Pod {name} in namespace {namespace}"));
-        }
-        Self::compile(&*frozen, from, Vec::new())
+    pub(super) fn of_registry(roles: &Roles, registry: &SqliteRegistry) -> Result<Self, String> {
+        let frozen = registry.frozen().map_err(|error: registry::Error| error.to_string())?;
+        Self::compile(Cast::new(&*frozen, Missing::Refused), roles)
     }
 
     /// The world of a manifest's text.
-    pub(super) fn of_text(text: &str, from: Option<&str>) -> Result<Self, String> {
+    pub(super) fn of_text(text: &str, roles: &Roles) -> Result<Self, String> {
         let parsed = parse(&Source::new("manifest", text.to_owned()));
         if let Some(finding) = parsed.findings.iter().find(|finding| finding.problem.is_error()) {
             return Err(finding.problem.to_string());
@@ -80,16 +67,16 @@ impl World {
                 return Err(format!("{}: {problem}", resource.key()));
             }
         }
-        let from = from.map(|from| named(from, "default"));
-        if let Some(from) = &from {
-            make_up(&registry, from)?;
-        }
-        Self::compile(&registry, from, Vec::new())
+        Self::compile(Cast::new(&registry, Missing::MadeUp), roles)
     }
 
-    fn compile(view: &dyn View, from: Option<(String, String)>, notes: Vec<String>) -> Result<Self, String> {
-        let compiler = Compiler { listeners: vec![ListenerSpec { workload: from.clone() }], ..Compiler::default() };
-        let snapshot = compiler.compile(view).map_err(|error| error.to_string())?;
+    fn compile(mut cast: Cast<'_>, roles: &Roles) -> Result<Self, String> {
+        let from = roles.from.as_ref().map(|who| cast.play(who, "caller")).transpose()?;
+        let gateway = roles.gateway.as_ref().map(|who| cast.play(who, "gateway")).transpose()?;
+        let listeners = vec![ListenerSpec { workload: from.clone() }];
+        let compiler = Compiler { listeners, gateway, outbound: roles.outbound, ..Compiler::default() };
+        let (view, notes) = cast.on_stage()?;
+        let snapshot = compiler.compile(&view).map_err(|error| error.to_string())?;
         Ok(Self { snapshot, notes, from })
     }
 }
@@ -98,34 +85,4 @@ fn step(declared: Declared) -> Step {
     let Declared { resource, text } = declared;
     let operation = Some(Operation::Create(resource.clone()));
     Step { operation, resource, done: "read", doing: "tracing", text: Some(text) }
-}
-
-/// `WORKLOAD` or `WORKLOAD.NAMESPACE`.
-pub(super) fn named(from: &str, namespace: &str) -> (String, String) {
-    let (name, namespace) = from.split_once('.').unwrap_or((from, namespace));
-    (name.to_owned(), namespace.to_owned())
-}
-
-/// Makes up the workload that is said to call, where nothing declares it; says so.
-fn make_up(registry: &MemoryRegistry, (name, namespace): &(String, String)) -> Result<Option<String>, String> {
-    if Workload::find(registry, name, namespace).map_err(|error| error.to_string())?.is_some() {
-        return Ok(None);
-    }
-    ensure(registry, &NAMESPACE, None, namespace, serde_json::Map::new())?;
-    let account = Key::new(&SERVICE_ACCOUNT, namespace, name);
-    let has_account = registry.get(&account).map_err(|error| error.to_string())?.is_some();
-    let account = if has_account { name } else { "default" };
-    let body = json!({"spec": {
-        "selector": {"matchLabels": {"app": name}},
-        "template": {
-            "metadata": {"labels": {"app": name}},
-            "spec": {"serviceAccountName": account, "containers": [{"name": name, "image": name}]},
-        },
-    }});
-    let body = body.as_object().cloned().unwrap_or_default();
-    ensure(registry, &DEPLOYMENT, Some(namespace), name, body)?;
-    Ok(Some(format!(
-        "nothing declares the workload {name} in namespace {namespace}; taken for one with label app={name} and service \
-         account {account}"
-    )))
 }
