@@ -213,7 +213,7 @@ impl Description {
 /// `creationTimestamp` as `Creation Timestamp`; a key with anything but letters and `-` stays as it is.
 fn label(key: &str) -> String {
     if key.contains(|c: char| !c.is_alphabetic() && c != '-') {
-        return key.to_owned();
+        return visible(key).into_owned();
     }
     words(key).into_iter().map(capital).collect::<Vec<_>>().join(" ")
 }
@@ -313,6 +313,16 @@ mod tests {
             described.contains("Spec:\n  Hosts:\n    a\n    b\n  Ports:\n    Number:  80\n    Name:    x\n"),
             "{described}"
         );
+    }
+
+    #[test]
+    fn keys_do_not_drive_a_terminal_either() {
+        let described =
+            text(&resource(json!({"queryParams": {"q\u{1b}[31m\u{202e}": {"exact": "\u{1b}[0m"}, "\u{9b}": 1}})));
+        for shown in ["q^[[31m\\u202e:\n", "^[[0m\n", "\\u009b:  1\n"] {
+            assert!(described.contains(shown), "{described}");
+        }
+        assert!(!described.contains(|c: char| c.is_control() && c != '\n'), "{described}");
     }
 
     #[test]
