@@ -182,7 +182,11 @@ fn a_request_may_come_to_the_gateway_itself() {
         (at("/teapot", 80), json!({"status": 418, "flags": "FI", "body": "fault filter abort"})),
         (at("/nowhere", 80), json!({"status": 503, "flags": "NC"})),
         (at("/sport", 81), json!({"status": 404, "flags": "NR"})),
-        (json!({"hop": "gateway", "url": "http://other.example/sport"}), json!({"status": 404, "flags": "NR"})),
+        (
+            json!({"hop": "gateway", "url": "http://other.example/sport"}),
+            json!({"status": 404, "flags": "NR", "reason": "no server of the Gateway's port is for this",
+                   "remedy": "a server for other.example on the port, in a Gateway that selects the egress gateway"}),
+        ),
         // A server that ends TLS gets what comes by TLS.
         (
             at("/sport", 8443),
