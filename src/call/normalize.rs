@@ -177,7 +177,8 @@ fn check_authority(host: Option<&str>, uri: &Uri, port: u16) -> Result<(), Failu
 /// (RFC 6066 §3).
 pub fn server_name(text: &str) -> Option<Box<str>> {
     let name = text.strip_suffix('.').unwrap_or(text);
-    let valid = valid_host(name) && !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    let valid =
+        valid_host(name) && !name.starts_with('[') && name.parse::<IpAddr>().is_err() && !is_other_spelling(name);
     valid.then(|| name.to_ascii_lowercase().into_boxed_str())
 }
 
@@ -207,7 +208,33 @@ fn authority(host: &str, port: Option<&str>, default: u16) -> Result<Authority, 
     if host.is_empty() || port == 0 || !valid_host(host) {
         return Err(BAD_HOST);
     }
-    Ok(Authority::written(host, port, default))
+    match host.strip_prefix('[') {
+        None if is_other_spelling(host) => Err(BAD_HOST),
+        None => Ok(Authority::written(host, port, default)),
+        Some(address) => Ok(Authority::written(&one_address(address).ok_or(BAD_HOST)?, port, default)),
+    }
+}
+
+/// An address of IPv6 has many spellings, and one of IPv4 has a mapped one: each is written in the one way of RFC 5952, so
+/// that no policy or route is gone around by another. It comes with its closing bracket.
+fn one_address(bracketed: &str) -> Option<String> {
+    let address: std::net::Ipv6Addr = bracketed.strip_suffix(']')?.parse().ok()?;
+    Some(match address.to_ipv4_mapped() {
+        Some(mapped) => mapped.to_string(),
+        None => format!("[{address}]"),
+    })
+}
+
+/// Whether it is an address of IPv4 to some, but not in the one form that it is judged in: `127.1`, `0x7f.0.0.1`,
+/// `2130706433`. No name ends in a number (WHATWG URL §3.5; RFC 3696 §2).
+fn is_other_spelling(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let number = match hexadecimal {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    number && host.parse::<std::net::Ipv4Addr>().is_err()
 }
 
 impl Authority {

@@ -305,12 +305,15 @@ impl Networking {
         destinations: &mut Destinations<'_>,
     ) -> Routes {
         let named = declared.route("http", 0);
-        let mut routes = Routes::new(spot.scheme);
+        let (mut routes, mut room) = (Routes::new(spot.scheme), delegate::MAX_PAIRS);
         for (index, route) in declared.spec.http.iter().enumerate() {
             let name = RouteName { index, ..named.clone() };
             let leaves = match &route.delegate {
                 None => vec![Leaf { name, namespace: &declared.namespace, route: Cow::Borrowed(route) }],
-                Some(_) => self.leaves(declared, route, name, &mut routes),
+                Some(_) => self.leaves(declared, route, name, &mut room).unwrap_or_else(|lost| {
+                    routes.elsewhere.push(lost);
+                    Vec::new()
+                }),
             };
             for leaf in leaves {
                 add_leaf(leaf, &declared.namespace, spot, destinations, &mut routes);
@@ -322,31 +325,32 @@ impl Networking {
         routes
     }
 
-    /// The routes of the VirtualService that a route delegates to. Where it is not there or not to be seen, only this
-    /// route is lost.
+    /// The routes of the VirtualService that a route delegates to. Where it is not there or not to be seen, or there is no
+    /// room for the pairs of their entries, only this route is lost.
     fn leaves<'n>(
         &'n self,
         root: &Declared<VirtualService>,
         route: &HttpRoute,
         name: RouteName,
-        routes: &mut Routes,
-    ) -> Vec<Leaf<'n>> {
+        room: &mut usize,
+    ) -> Result<Vec<Leaf<'n>>, (RouteName, &'static str)> {
         let wanted = route.delegate.clone().unwrap_or_default();
         let namespace = if wanted.namespace.is_empty() { &root.namespace } else { &wanted.namespace };
         let full: Arc<str> = format!("{namespace}/{}", wanted.name).into();
         let found = self.delegates.get(&full).map(|place| &self.virtual_services[*place]);
         let seen = |other: &&Declared<VirtualService>| exported(&other.spec.export_to, namespace, &root.namespace);
         let Some(found) = found.filter(seen) else {
-            routes.elsewhere.push((name, "the VirtualService that it delegates to is not there"));
-            return Vec::new();
+            return Err((name, "the VirtualService that it delegates to is not there"));
         };
-        let merged = delegate::merged(route, &found.spec.http, &root.namespace).into_iter();
+        let Some(merged) = delegate::merged(route, &found.spec.http, &root.namespace, room) else {
+            return Err((name, "with the VirtualService that it delegates to it makes too many pairs of entries"));
+        };
         let leaf = |(index, route)| Leaf {
             name: RouteName { delegate: Some((Arc::clone(&full), index)), ..name.clone() },
             namespace: &found.namespace,
             route: Cow::Owned(route),
         };
-        merged.map(leaf).collect()
+        Ok(merged.into_iter().map(leaf).collect())
     }
 }
 

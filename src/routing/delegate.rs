@@ -7,15 +7,26 @@ use crate::resource::kinds::virtual_service::{Destination, HttpMatch, HttpRoute,
 
 use super::hosts::qualify;
 
+/// Most pairs of entries that are put together for one VirtualService: a few hundred lines in each of two make millions,
+/// which would leave no memory for anybody.
+pub(super) const MAX_PAIRS: usize = 1 << 16;
+
 /// The routes that stand in for a root's route, each with its place in the delegate. A route one of whose entries fits no
-/// entry of the root's is left out (Istio's rule).
-pub(super) fn merged(root: &HttpRoute, delegate: &[HttpRoute], root_namespace: &str) -> Vec<(usize, HttpRoute)> {
+/// entry of the root's is left out (Istio's rule). `None` where there is no room for so many pairs.
+pub(super) fn merged(
+    root: &HttpRoute,
+    delegate: &[HttpRoute],
+    root_namespace: &str,
+    room: &mut usize,
+) -> Option<Vec<(usize, HttpRoute)>> {
+    let pairs = |leaf: &HttpRoute| root.r#match.len().max(1).saturating_mul(leaf.r#match.len().max(1));
+    *room = room.checked_sub(delegate.iter().map(pairs).fold(0, usize::saturating_add))?;
     let routes = delegate.iter().enumerate();
     let merged = routes.filter_map(|(index, leaf)| {
         let r#match = matches(&root.r#match, &leaf.r#match)?;
         Some((index, HttpRoute { r#match, ..inherited(root, leaf, root_namespace) }))
     });
-    merged.collect()
+    Some(merged.collect())
 }
 
 /// A delegate's route, with what only the root says: parts are taken whole, never put together.
@@ -178,16 +189,31 @@ mod tests {
                 false,
             ),
         ] {
-            let found = merged(&route(std::slice::from_ref(&root)), &[route(std::slice::from_ref(&leaf))], "ns");
+            let found = all(&route(std::slice::from_ref(&root)), &[route(std::slice::from_ref(&leaf))]);
             assert_eq!(!found.is_empty(), fits, "{root:?} with {leaf:?}");
         }
+    }
+
+    fn all(root: &HttpRoute, delegate: &[HttpRoute]) -> Vec<(usize, HttpRoute)> {
+        merged(root, delegate, "ns", &mut MAX_PAIRS.clone()).expect("there is room")
+    }
+
+    #[test]
+    fn no_more_entries_are_put_together_than_there_is_room_for() {
+        let many = route(&vec![uri("prefix", "/a"); 300]);
+        let leaves = vec![many.clone(); 2];
+        let mut room = 300 * 300 * 2 + 1;
+        assert!(merged(&many, &leaves, "ns", &mut room).is_some());
+        assert_eq!((room, merged(&many, &leaves, "ns", &mut room)), (1, None));
+        assert!(merged(&route(&[]), &[route(&[])], "ns", &mut room).is_some(), "without entries it is one");
+        assert!(merged(&route(&[]), &[route(&[])], "ns", &mut room).is_none());
     }
 
     #[test]
     fn one_entry_that_fits_nowhere_drops_the_route_and_no_other() {
         let root = route(&[uri("prefix", "/a"), uri("prefix", "/b")]);
         let leaves = [route(&[uri("exact", "/a/x"), uri("exact", "/c")]), route(&[uri("exact", "/b/x")]), route(&[])];
-        let found = merged(&root, &leaves, "ns");
+        let found = all(&root, &leaves);
         assert_eq!(found.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(found[1].1.r#match, root.r#match);
     }
@@ -198,7 +224,7 @@ mod tests {
         let mirror = Destination { host: "shadow".into(), ..Destination::default() };
         let root = HttpRoute { name: "r".into(), timeout: timeout(1), mirror: Some(mirror), ..HttpRoute::default() };
         let leaf = HttpRoute { name: "l".into(), timeout: timeout(2), ..HttpRoute::default() };
-        let found = merged(&root, &[leaf], "ns");
+        let found = all(&root, &[leaf]);
         let (name, timeout, mirror) = (&found[0].1.name, found[0].1.timeout, found[0].1.mirror.as_ref());
         assert_eq!((name.as_str(), timeout.map(|timeout| timeout.nanos)), ("r-l", Some(2_000_000_000)));
         assert_eq!(mirror.map(|mirror| mirror.host.as_str()), Some("shadow.ns.svc.cluster.local"));

@@ -59,15 +59,20 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
         // IETF protocol assignments, and benchmarks (RFC 6890).
         || address.octets().starts_with(&[192, 0, 0])
         || (first == 198 && (18..20).contains(&second))
+        // Azure's own services for a machine, its metadata among them.
+        || address.octets() == [168, 63, 129, 16]
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let embedded = match segments {
-        // Mapped (RFC 4291), translated (RFC 6052), 6to4 (RFC 3056).
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
-        }
+        // Mapped and compatible (RFC 4291), translated (RFC 6052, RFC 2765), 6to4 (RFC 3056).
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))),
+        // Teredo, which writes it inverted (RFC 4380).
+        [0x2001, 0, .., high, low] => Some(Ipv4Addr::from(!(u32::from(high) << 16 | u32::from(low)))),
         _ => None,
     };
     embedded.is_some_and(is_private_v4)
@@ -98,6 +103,10 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "198.18.0.1",
+            "168.63.129.16",
+            "::127.0.0.1",
+            "::ffff:0:10.0.0.1",
+            "2001::f5ff:fffe",
             "::1",
             "::",
             "fe80::1",

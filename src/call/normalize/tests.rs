@@ -33,6 +33,25 @@ fn spellings_of_one_host_are_one_authority() {
 }
 
 #[test]
+fn an_address_is_judged_in_one_spelling_and_refused_in_those_that_only_some_read() {
+    for (sent, judged) in [
+        ("[2001:DB8:0:0::1]", "[2001:db8::1]"),
+        ("[2001:db8::0.0.0.1]:8080", "[2001:db8::1]:8080"),
+        ("[::ffff:93.184.216.34]", "93.184.216.34"),
+        ("[0:0:0:0:0:FFFF:5DB8:D822]:8080", "93.184.216.34:8080"),
+        ("93.184.216.34", "93.184.216.34"),
+        ("a.x1", "a.x1"),
+        ("1.a", "1.a"),
+    ] {
+        assert_eq!(authority_of(sent, HTTP_PORT).expect("valid").as_str(), judged, "{sent}");
+    }
+    for sent in ["127.1", "2130706433", "0x7f.0.0.1", "0x7F000001", "127.0.0.0x1", "0177.0.0.1", "1.2.3.4.5", "a.0x"] {
+        assert!(authority_of(sent, HTTP_PORT).is_err(), "{sent}");
+        assert!(server_name(sent).is_none(), "{sent}");
+    }
+}
+
+#[test]
 fn the_absolute_form_wins_over_the_host_header() {
     let head = http::Request::builder().uri("http://a.example/").header("host", "b.example");
     assert_eq!(call(head).expect("accepted").authority().host(), "a.example");
