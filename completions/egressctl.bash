@@ -1344,7 +1344,7 @@ _egressctl() {
                     return 0
                     ;;
                 --status)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "healthy unhealthy" -- "${cur}"))
                     return 0
                     ;;
                 --node)

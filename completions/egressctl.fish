@@ -385,7 +385,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l nam
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l fqdn -d 'Only routes and clusters of this host' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l subset -d 'Only clusters of this subset' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r -f -a "healthy\t''
+unhealthy\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -l node -d 'Ask the proxy that was started with this --node' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy-config" -s o -l output -d 'short, wide, json or yaml' -r -f -a "short\t''
 wide\t''
@@ -403,7 +404,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l name -d 'Only
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l fqdn -d 'Only routes and clusters of this host' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l subset -d 'Only clusters of this subset' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l cluster -d 'Only endpoints of this cluster: outbound|443||edition.cnn.com' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l status -d 'Only endpoints of this status: healthy, unhealthy' -r -f -a "healthy\t''
+unhealthy\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -l node -d 'Ask the proxy that was started with this --node' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand pc" -s o -l output -d 'short, wide, json or yaml' -r -f -a "short\t''
 wide\t''

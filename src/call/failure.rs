@@ -324,6 +324,16 @@ impl Failure {
         }
     }
 
+    /// What the caller reads: `message`, which the policy says, or else the reason. Of an injected fault to the letter what
+    /// Envoy says, for tests of clients look for it.
+    pub fn body(self, message: &str) -> String {
+        match (self, message) {
+            (Failure::Fault(_), _) => self.reason().to_owned(),
+            (_, "") => format!("egressctl: {}\n", self.reason()),
+            (_, message) => format!("{message}\n"),
+        }
+    }
+
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {

@@ -59,10 +59,11 @@ fn add_messages(answer: &mut Json, seen: &Call, explained: &Explained<'_>) {
     answer["responseHeaders"] = headers(&explained.response_headers);
     let location = explained.response_headers.get(header::LOCATION);
     answer["location"] = json!(location.map(|value| String::from_utf8_lossy(value.as_bytes())));
+    // Without the name of the decision, for none is made here.
     answer["body"] = match (&explained.judgement.decision, explained.failure) {
         (Decision::Answer(answer), _) => json!(String::from_utf8_lossy(&answer.body)),
-        (_, Some(failure @ Failure::Fault(_))) => json!(failure.reason()),
-        _ => Json::Null,
+        (_, Some(failure)) => json!(failure.body(&explained.judgement.checked.message())),
+        (_, None) => Json::Null,
     };
 }
 
@@ -105,6 +106,7 @@ pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Fa
     add_nothing(&mut answer);
     if answers {
         answer["path"] = json!(target);
+        answer["body"] = json!(failure.body(""));
     }
     answer
 }

@@ -295,7 +295,7 @@ impl Question<'_> {
         };
         let host = match (self.host(), name.as_deref()) {
             (Some(host), _) | (None, Some(host)) => host,
-            (None, None) if protocol == Protocol::Tls => return Ok(Err(Failure::Tunnel(TunnelFault::NoName))),
+            (None, None) if protocol == Protocol::Tls => return Ok(Err(Failure::NoTunnelRoute)),
             // Of plain TCP without an address nothing but the port tells who is meant.
             (None, None) => self.snapshot.routes.only_tcp_host(self.scope(), port).unwrap_or(NOBODY),
         };

@@ -70,8 +70,8 @@ fn one_line(fault: &regex::Error) -> String {
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// The same pattern in the library's syntax.
-fn translate(pattern: &str) -> String {
+/// A pattern of RE2's syntax in the library's, for those who compile it with bounds of their own.
+pub fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
     let mut in_brackets = false;

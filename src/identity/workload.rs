@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::diagnostic::nearest;
 use crate::registry::{ListQuery, Result, Selector, View, find_kind};
 use crate::resource::{Key, Labels, Resource};
 
@@ -65,6 +66,26 @@ impl Workload {
         }
         let derived = Cluster::new(view).derive(&key)?;
         derived.map(|(deployment, pod)| Self::of(view, &deployment, &pod)).transpose()
+    }
+
+    /// The declared Deployment or Pod that a name which is not declared was meant for, and its namespace: the same name
+    /// elsewhere, or a name of the same namespace that is almost it.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn nearest(view: &dyn View, name: &str, namespace: &str) -> Result<Option<(String, String)>> {
+        let kinds = view.kinds();
+        let mut known = Vec::new();
+        for kind in [find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod")].into_iter().flatten() {
+            let found = view.list(&ListQuery { kind, namespace: None, selector: Selector::default() })?;
+            known.extend(found.iter().map(|found| (found.meta.name.clone(), found.namespace().to_owned())));
+        }
+        let elsewhere = known.iter().find(|(found, _)| found == name);
+        if elsewhere.is_some() {
+            return Ok(elsewhere.cloned());
+        }
+        let neighbours = known.iter().filter(|(_, of)| of == namespace).map(|(name, _)| name.as_str());
+        Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
     /// The same as a certificate proves it to be this principal: `cluster.local/ns/NAMESPACE/sa/ACCOUNT`, with or without

@@ -116,7 +116,8 @@ pub(super) async fn serve(running: Running) {
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
-    messages.say(&format!("stopped; {} entries recorded", control.recorder.health().entries()));
+    let recorded = control.recorder.health().entries();
+    messages.say(&format!("stopped; {recorded} {} recorded", if recorded == 1 { "entry" } else { "entries" }));
 }
 
 /// Who may tell a running proxy something: signals, and clients of its admin endpoint.

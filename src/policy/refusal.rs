@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure, Outcome, Tunnel, TunnelFault};
+use crate::call::{Call, Failure, Outcome, ServerFault, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -94,6 +94,9 @@ fn remedy(call: &Call, failure: Failure) -> String {
             format!(
                 "a tls or tcp route for {host} and the port {port} in a VirtualService of {host}, where the call passes"
             )
+        }
+        Failure::Server(ServerFault::NoServer) => {
+            format!("a server for {host} on the port, in a Gateway that selects the egress gateway")
         }
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
         Failure::PrivateAddress => format!(

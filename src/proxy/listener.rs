@@ -29,8 +29,8 @@ pub struct BindError {
 
 fn explain(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "the port is in use by another process; pick another with --listen".into(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; pick another with --listen".into(),
+        io::ErrorKind::AddrInUse => "the port is in use by another process; pick another port".into(),
+        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; pick another port".into(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have the address".into(),
         _ => error.to_string(),
     }

@@ -30,22 +30,13 @@ const DECISION_ID: HeaderName = HeaderName::from_static("x-egress-decision-id");
 /// The answer to a call that failed.
 pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response<AnswerBody> {
     let mut id = None;
-    let mut text = String::new();
     if let Some(closing) = &mut closing {
         closing.failed(failure);
         id = Some(closing.call().decision_id());
-        text.push_str(closing.message());
     }
-    if text.is_empty() {
-        text = format!("egressctl: {}", failure.reason());
-    }
-    text.push('\n');
-    if let Some(id) = &id {
+    let mut text = failure.body(closing.as_ref().map_or("", Closing::message));
+    if let Some(id) = id.as_ref().filter(|_| !matches!(failure, Failure::Fault(_))) {
         text.push_str(&format!("egressctl why {id}\n"));
-    }
-    if let Failure::Fault(_) = failure {
-        // To the letter what Envoy says: tests of clients look for it.
-        failure.reason().clone_into(&mut text);
     }
     let flags = closing.as_ref().map_or(Cow::Borrowed(failure.flag()), Closing::flags);
     let ends_here = gets_head_only(closing.as_ref());

@@ -39,7 +39,8 @@ impl From<&Key> for Place {
     }
 }
 
-/// Resources in memory. A new one holds what a new state directory holds.
+/// Resources in memory. A new one holds what a new state directory holds. Nothing but the files knows how old what it is
+/// given is, so their `creationTimestamp` counts.
 #[derive(Debug)]
 pub struct MemoryRegistry {
     kinds: &'static [&'static Kind],
@@ -103,7 +104,7 @@ impl Registry for MemoryRegistry {
         let mut state = self.lock();
         let mut next = state.clone();
         next.revision.0 += 1;
-        let stamp = Stamp::now(next.revision);
+        let stamp = Stamp::believing(next.revision);
         let applied = perform(&mut next, self.kinds, transaction.operations, &stamp)?;
         if has_changes(&applied) {
             next.forget();

@@ -55,6 +55,7 @@ pub fn with_last_applied(wanted: &Resource) -> Resource {
 pub fn last_applied(resource: &Resource) -> String {
     let mut bare = resource.clone();
     bare.meta.annotations.remove(LAST_APPLIED);
+    bare.meta.creation_timestamp = None;
     let mut tree = bare.to_json();
     if let Some(Json::Object(meta)) = tree.get_mut("metadata") {
         meta.entry("annotations").or_insert_with(|| Json::Object(Map::new()));

@@ -23,13 +23,20 @@ pub(super) struct Stamp {
     pub(super) revision: Revision,
     /// Its time, RFC 3339 in UTC with whole seconds.
     now: String,
+    /// Whether resources may say themselves how old they are.
+    believes: bool,
 }
 
 impl Stamp {
     /// A stamp of the present second.
     pub(super) fn now(revision: Revision) -> Self {
         let second = Timestamp::from_second(Timestamp::now().as_second()).expect("the present is in range");
-        Self { revision, now: second.to_string() }
+        Self { revision, now: second.to_string(), believes: false }
+    }
+
+    /// A stamp of the present second for all that does not say how old it is.
+    pub(super) fn believing(revision: Revision) -> Self {
+        Self { believes: true, ..Self::now(revision) }
     }
 
     /// The resource as it is stored when it is new; what the client sent for our fields is dropped.
@@ -37,7 +44,8 @@ impl Stamp {
         let namespace = resource.meta.namespace.take().filter(|namespace| !namespace.is_empty());
         resource.meta.namespace = resource.kind.namespaced.then(|| namespace.unwrap_or_else(|| "default".to_owned()));
         resource.meta.uid = Some(Uuid::new_v4().to_string());
-        resource.meta.creation_timestamp = Some(self.now.clone());
+        let told = resource.meta.creation_timestamp.take().filter(|_| self.believes);
+        resource.meta.creation_timestamp = told.or_else(|| Some(self.now.clone()));
         resource.meta.generation = has_generation(&resource).then_some(1);
         (resource.kind.stored)(&mut resource.body);
         self.revise(resource)

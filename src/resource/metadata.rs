@@ -14,8 +14,9 @@ const DRY_RUN: &str = "istio.io/dry-run";
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
 ///
-/// Fields that the registry sets (`uid`, `creationTimestamp`, `managedFields`, …) are accepted and dropped, so that what
-/// `get -o yaml` printed can be declared again; `resourceVersion` is kept as the revision that a change is based on.
+/// Fields that the registry sets (`uid`, `generation`, `managedFields`, …) are accepted and dropped, so that what
+/// `get -o yaml` printed can be declared again; `resourceVersion` is kept as the revision that a change is based on, and
+/// `creationTimestamp` for who judges files alone, for the older of two resources may win.
 pub fn read(tree: &Json, kind: &Kind, problems: &mut Problems) -> Meta {
     let at = FieldPath::of("metadata");
     let (decoded, found) = decode_all::<ObjectMeta>(tree, &at, Spelling::Exact);
@@ -91,6 +92,7 @@ fn from_kubernetes(meta: ObjectMeta, kind: &Kind) -> Meta {
         generate_name: text(meta.generate_name),
         namespace: text(meta.namespace).filter(|_| kind.namespaced),
         resource_version: text(meta.resource_version),
+        creation_timestamp: meta.creation_timestamp.map(|time| time.0.to_string()),
         ..Meta::default()
     }
 }
@@ -115,14 +117,20 @@ mod tests {
     }
 
     #[test]
-    fn what_the_registry_set_is_accepted_and_dropped() {
+    fn what_the_registry_set_is_accepted_and_dropped_but_for_revision_and_age() {
         let (meta, problems) = found(json!({
             "name": "x", "uid": "u", "creationTimestamp": "2026-11-23T07:08:15Z", "generation": 3, "selfLink": "/x",
             "resourceVersion": "7", "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": {}}}],
             "finalizers": ["a"], "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}],
         }));
         assert_eq!(problems, Vec::<String>::new());
-        assert_eq!(meta, Meta { name: "x".into(), resource_version: Some("7".into()), ..Meta::default() });
+        let kept = Meta {
+            name: "x".into(),
+            resource_version: Some("7".into()),
+            creation_timestamp: Some("2026-11-23T07:08:15Z".into()),
+            ..Meta::default()
+        };
+        assert_eq!(meta, kept);
     }
 
     #[test]

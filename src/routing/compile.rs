@@ -51,6 +51,8 @@ pub struct Networking {
     pub(super) secrets: Secrets,
     sidecars: Vec<SidecarRule>,
     virtual_services: Vec<Declared<VirtualService>>,
+    /// The places of those without hosts, to which others delegate, by `namespace/name`.
+    delegates: HashMap<Arc<str>, usize>,
     /// The labels by which they tell callers apart.
     source_labels: BTreeSet<String>,
     gateways: Vec<Declared<Gateway>>,
@@ -143,6 +145,9 @@ impl Networking {
     /// Takes up all VirtualServices.
     pub fn virtual_services<'r>(&mut self, all: impl Iterator<Item = (&'r Resource, &'r Arc<VirtualService>)>) {
         self.virtual_services = all.map(|(resource, spec)| Declared::new(resource, spec)).collect();
+        let without_hosts = self.virtual_services.iter().enumerate().filter(|(_, one)| one.spec.hosts.is_empty());
+        self.delegates =
+            without_hosts.map(|(place, one)| (format!("{}/{}", one.namespace, one.name).into(), place)).collect();
         self.source_labels = self.virtual_services.iter().flat_map(|declared| source_labels(&declared.spec)).collect();
     }
 
@@ -331,16 +336,12 @@ impl Networking {
     ) -> Result<Vec<Leaf<'n>>, (RouteName, &'static str)> {
         let wanted = route.delegate.clone().unwrap_or_default();
         let namespace = if wanted.namespace.is_empty() { &root.namespace } else { &wanted.namespace };
-        let found = self.virtual_services.iter().find(|other| {
-            other.name == wanted.name
-                && other.namespace == *namespace
-                && other.spec.hosts.is_empty()
-                && exported(&other.spec.export_to, &other.namespace, &root.namespace)
-        });
-        let Some(found) = found else {
+        let full: Arc<str> = format!("{namespace}/{}", wanted.name).into();
+        let found = self.delegates.get(&full).map(|place| &self.virtual_services[*place]);
+        let seen = |other: &&Declared<VirtualService>| exported(&other.spec.export_to, namespace, &root.namespace);
+        let Some(found) = found.filter(seen) else {
             return Err((name, "the VirtualService that it delegates to is not there"));
         };
-        let full: Arc<str> = format!("{}/{}", found.namespace, found.name).into();
         let Some(merged) = delegate::merged(route, &found.spec.http, &root.namespace, room) else {
             return Err((name, "with the VirtualService that it delegates to it makes too many pairs of entries"));
         };

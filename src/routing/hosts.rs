@@ -9,8 +9,8 @@ use foldhash::fast::RandomState;
 
 /// Values under host patterns: `edition.cnn.com`, `*.cnn.com`, `*`.
 ///
-/// A lookup costs one hash of the name, and one of each of its parents that is as long as some wildcard: how many labels
-/// a caller's name has costs nothing. Patterns and names must be in lower case.
+/// A lookup costs one hash of the name, and one of each of its ends that is as long as some wildcard: how many labels a
+/// caller's name has costs nothing. Patterns and names must be in lower case.
 #[derive(Debug, Clone)]
 pub(super) struct HostTable<T> {
     exact: Named<T>,
@@ -40,8 +40,22 @@ impl Lengths {
         self.0[length / 64] >> (length % 64) & 1 == 1
     }
 
-    fn is_empty(self) -> bool {
-        self.0 == [0; 4]
+    /// Those up to a length, the longest first.
+    fn up_to(self, longest: usize) -> impl Iterator<Item = usize> {
+        // All that are longer than the last are one with it.
+        let beyond = (if self.has(255) { 255 } else { longest + 1 }..=longest).rev();
+        let words = self.0.into_iter().enumerate().rev().flat_map(|(word, mut bits)| {
+            std::iter::from_fn(move || {
+                let bit = bits.checked_ilog2()?;
+                bits &= !(1 << bit);
+                Some(word * 64 + bit as usize)
+            })
+        });
+        beyond.chain(words.filter(move |length| *length <= longest && *length < 255))
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
 }
 
@@ -79,23 +93,18 @@ impl<T> HostTable<T> {
 
     /// The value of the longest suffix of a text, which leaves at least so many bytes of it.
     fn longest(&self, text: &str, left: usize) -> Option<&T> {
-        if self.suffix.is_empty() {
-            return None;
-        }
-        if self.partial.is_empty() {
-            let mut parents = parents(text).filter(|(at, suffix)| *at >= left && self.lengths.has(suffix.len()));
-            return parents.find_map(|(_, suffix)| self.suffix.get(suffix));
-        }
         self.suffixes(text, left).next()
     }
 
     /// The values of all suffixes of a text that leave at least so many bytes of it, the longest first.
     fn suffixes<'t, 'p>(&'t self, text: &'p str, left: usize) -> impl Iterator<Item = &'t T> + use<'t, 'p, T> {
-        let suffixes = (left..=text.len()).filter_map(|at| text.get(at..));
+        let longest = text.len().checked_sub(left);
+        let lengths = longest.into_iter().flat_map(|longest| self.lengths.or(self.partial).up_to(longest));
         let known = |suffix: &&str| {
             let whole_labels = suffix.is_empty() || suffix.starts_with('.');
             (if whole_labels { self.lengths } else { self.partial }).has(suffix.len())
         };
+        let suffixes = lengths.filter_map(|length| text.get(text.len() - length..));
         suffixes.filter(known).filter_map(|suffix| self.suffix.get(suffix))
     }
 
@@ -141,11 +150,6 @@ impl<T> HostTable<T> {
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.exact.values_mut().chain(self.suffix.values_mut())
     }
-}
-
-/// `.b.com`, `.com` and the empty text of `a.b.com`, with where each begins.
-fn parents(host: &str) -> impl Iterator<Item = (usize, &str)> {
-    host.match_indices('.').map(|(at, _)| at).chain([host.len()]).map(|at| (at, &host[at..]))
 }
 
 /// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`. A wildcard stands for
@@ -245,6 +249,20 @@ mod tests {
             let expected = all.filter(covers).max_by_key(|pattern| (!pattern.starts_with('*'), pattern.len()));
             prop_assert_eq!(table.find(&host).copied(), expected);
         }
+    }
+
+    #[test]
+    fn patterns_longer_than_any_name_are_told_apart_all_the_same() {
+        let long = |length: usize| format!("*.{}", "a".repeat(length));
+        let mut table = HostTable::default();
+        for length in [2, 63, 64, 253, 254, 255, 300] {
+            table.entry(&long(length)).or_insert(length);
+        }
+        for (host, found) in [(2, 2), (64, 64), (253, 253), (254, 254), (255, 255), (300, 300)] {
+            assert_eq!(table.find(&format!("x.{}", "a".repeat(host))), Some(&found));
+        }
+        assert_eq!(table.find(&format!("x.{}", "a".repeat(299))), None);
+        assert_eq!(table.find("aa"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 
 use crate::call::Call;
+use crate::expr::pattern;
 use crate::resource::kinds::virtual_service::StringMatch;
 
 /// Most bytes that one route's expression may compile to: the bound by which it was accepted.
@@ -20,8 +21,7 @@ pub(super) enum Text {
     Prefix(Box<str>),
     ExactIgnoringCase(Box<str>),
     PrefixIgnoringCase(Box<str>),
-    /// Anchored at both ends.
-    Regex(Regex),
+    Regex(Whole),
     /// Anything, if it is there at all.
     Present,
 }
@@ -34,9 +34,7 @@ impl Text {
             (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
             (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
             (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
-            (None, None, Some(pattern)) => {
-                RegexBuilder::new(&full(pattern)).size_limit(REGEX_SIZE).build().ok().map(Text::Regex)
-            }
+            (None, None, Some(pattern)) => Whole::compile(pattern).map(Text::Regex),
             _ => None,
         }
     }
@@ -49,22 +47,16 @@ impl Text {
             Text::PrefixIgnoringCase(text) => {
                 value.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
             }
-            Text::Regex(regex) => regex.is_match(value),
+            Text::Regex(whole) => whole.regex.is_match(value),
             Text::Present => true,
         }
-    }
-
-    /// A regex as its author wrote it, without the anchors of [`full`].
-    pub(super) fn written(regex: &Regex) -> &str {
-        let whole = regex.as_str();
-        whole.strip_prefix("^(?:").and_then(|rest| rest.strip_suffix(")$")).unwrap_or(whole)
     }
 
     /// Whether the condition holds of every path.
     pub(super) fn takes_every_path(&self) -> bool {
         match self {
             Text::Prefix(text) | Text::PrefixIgnoringCase(text) => matches!(&**text, "" | "/"),
-            Text::Regex(regex) => regex.as_str() == full(".*"),
+            Text::Regex(whole) => &*whole.written == ".*",
             Text::Present => true,
             _ => false,
         }
@@ -79,17 +71,27 @@ impl fmt::Display for Text {
             Text::ExactIgnoringCase(text) => write!(f, "is not {text:?} in any letter case"),
             Text::Prefix(text) => write!(f, "does not begin with {text:?}"),
             Text::PrefixIgnoringCase(text) => write!(f, "does not begin with {text:?} in any letter case"),
-            Text::Regex(regex) => {
-                write!(f, "does not match the regex {:?}", Text::written(regex))
-            }
+            Text::Regex(whole) => write!(f, "does not match the regex {:?}", whole.written),
             Text::Present => f.write_str("is missing"),
         }
     }
 }
 
-/// The source of a regex that has to match a whole value.
-pub(super) fn full(pattern: &str) -> String {
-    format!("^(?:{pattern})$")
+/// An expression that has to match a whole value.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
+    regex: Regex,
+    /// As its author wrote it.
+    pub(super) written: Box<str>,
+}
+
+impl Whole {
+    /// `None` for what does not compile.
+    pub(super) fn compile(pattern: &str) -> Option<Self> {
+        let anchored = format!("^(?:{})$", pattern::translate(pattern));
+        let regex = RegexBuilder::new(&anchored).size_limit(REGEX_SIZE).build().ok()?;
+        Some(Self { regex, written: pattern.into() })
+    }
 }
 
 /// The conditions of one entry of `match` that depend on the call; all must hold.
@@ -243,8 +245,8 @@ pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Co
 }
 
 /// What every text that a whole expression matches begins with: one of these. None where that says too little.
-pub(super) fn beginnings(regex: &Regex) -> Vec<String> {
-    let Ok(parsed) = regex_syntax::parse(regex.as_str()) else { return Vec::new() };
+pub(super) fn beginnings(whole: &Whole) -> Vec<String> {
+    let Ok(parsed) = regex_syntax::parse(whole.regex.as_str()) else { return Vec::new() };
     let beginnings = Extractor::new().extract(&parsed);
     let texts = beginnings.literals().into_iter().flatten().map(|literal| std::str::from_utf8(literal.as_bytes()));
     let texts = texts.map(|text| text.ok().filter(|text| text.len() > 1).map(str::to_owned));

@@ -33,7 +33,7 @@ mod tunnel;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::call::{Call, Failure, TunnelFault};
+use crate::call::{Call, Failure, ServerFault, TunnelFault};
 
 use hosts::HostTable;
 use outbound::Unregistered;
@@ -130,9 +130,14 @@ impl RouteTable {
         }
     }
 
-    /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it.
+    /// [`RouteTable::gateway`] for a call that came there from outside, which must be for a host of the server that took it;
+    /// [`ServerFault::NoServer`] where it is not, or where no Gateway has the port.
     pub fn gateway_from_outside(&self, port: u16, call: &Call) -> Found<'_> {
-        if self.serves(port, call) { self.gateway(port, call) } else { Found::nowhere(Failure::NoRoute) }
+        if self.serves(port, call) {
+            self.gateway(port, call)
+        } else {
+            Found::nowhere(Failure::Server(ServerFault::NoServer))
+        }
     }
 
     /// Whether a call that came to a port of the gateway from outside, in plain text or over TLS, is for a host of the

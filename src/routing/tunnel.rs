@@ -1,6 +1,7 @@
 //! Routes of calls whose bytes are passed on unread: `tls` routes by server name, `tcp` routes by what was dialled.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use super::connections::Spoken;
 use super::hosts::{HostTable, covers};
 use super::private::Private;
 use super::route::{Considered, RouteName, by_weight};
-use super::subnet::Subnet;
+use super::subnet::{Networks, Subnet};
 
 /// What is spoken at a port, as its ServiceEntry declares it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Carries {
     /// HTTP, whose requests are judged one by one.
     Http,
@@ -38,8 +39,10 @@ pub struct Reached<'t> {
 pub(super) struct Tunnels {
     /// By port, then by host.
     pub(super) ports: HashMap<u16, HostTable<Arc<Port>>>,
-    /// By port: the addresses of services, the narrowest first, with their hosts.
-    pub(super) addresses: HashMap<u16, Vec<(Subnet, Box<str>)>>,
+    /// By port: the hosts of services by their addresses.
+    pub(super) addresses: HashMap<u16, Networks>,
+    /// What anything on a port carries.
+    carried: HashSet<(u16, Carries)>,
 }
 
 /// What a sidecar does with tunnels to one host and port.
@@ -89,6 +92,14 @@ pub(super) struct Route {
 }
 
 impl Tunnels {
+    /// Adds a host of a port; the first of one name stays.
+    pub(super) fn add(&mut self, number: u16, host: &str, port: &Arc<Port>) {
+        if let Entry::Vacant(place) = self.ports.entry(number).or_default().entry(host) {
+            place.insert(Arc::clone(port));
+            self.carried.insert((number, port.carries()));
+        }
+    }
+
     /// What can be reached at a tunnel's target.
     pub(super) fn reached(&self, call: &Call) -> Option<Reached<'_>> {
         let port = call.authority().port();
@@ -110,7 +121,7 @@ impl Tunnels {
 
     /// Whether anything on a port carries this.
     pub(super) fn has(&self, port: u16, carries: Carries) -> bool {
-        self.ports.get(&port).is_some_and(|table| table.values().any(|port| port.carries() == carries))
+        self.carried.contains(&(port, carries))
     }
 
     /// The host of a port, where nothing else is there and it carries plain TCP.
@@ -124,8 +135,7 @@ impl Tunnels {
 
     /// The host that an address is declared for.
     pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
-        let found = self.addresses.get(&port)?.iter().find(|(subnet, _)| subnet.has(address));
-        found.map(|(_, host)| &**host)
+        self.addresses.get(&port)?.find(address)
     }
 
     fn port(&self, call: &Call) -> Result<&Port, Failure> {

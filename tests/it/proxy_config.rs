@@ -160,4 +160,6 @@ fn proxies_are_chosen_by_workload_or_by_node_and_what_is_not_there_is_said() {
     assert!(told.contains("no proxy named \"three\" runs"), "{told}");
     let told = scene.fails(&["proxy-config", "l", "--subset", "v1"]);
     assert!(told.contains("--subset says nothing of listeners"), "{told}");
+    let told = scene.fails(&["proxy-config", "ep", "--status", "sick"]);
+    assert!(told.contains("must be one of healthy, unhealthy"), "{told}");
 }

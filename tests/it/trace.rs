@@ -51,8 +51,10 @@ fn the_answer_for_scripts_has_verdict_route_checks_and_lines() {
 #[test]
 fn wrong_questions_are_told_plainly() {
     let scene = Stage::new();
+    scene.declare(&["scenario/sleep.yaml"]);
     let file = scene.fixture("policy/whitelist.yaml");
     for (arguments, expected) in [
+        (vec!["trace", "--from", "slep", "http://a.example/"], "; did you mean sleep.default?"),
         (vec!["trace", "--from", "nobody", "http://a.example/"], "no Deployment or Pod nobody in namespace default"),
         (vec!["trace", "-f", &file, "ftp://a.example/"], "ftp://"),
         (vec!["trace", "-f", &file, "tcp://a.example"], "needs a port"),

@@ -174,11 +174,19 @@ fn a_request_may_come_to_the_gateway_itself() {
             json!({"status": 200, "route": route(2), "subset": "all", "headers": {"x-by": "gateway"},
                 "destination": "web.example:80"}),
         ),
-        (at("/politics", 80), json!({"status": 404, "flags": "NR", "route": null, "allowed": false})),
+        (
+            at("/politics", 80),
+            json!({"status": 404, "flags": "NR", "route": null, "allowed": false,
+                "body": "egressctl: no route of the host matches this request\n"}),
+        ),
         (at("/teapot", 80), json!({"status": 418, "flags": "FI", "body": "fault filter abort"})),
         (at("/nowhere", 80), json!({"status": 503, "flags": "NC"})),
         (at("/sport", 81), json!({"status": 404, "flags": "NR"})),
-        (json!({"hop": "gateway", "url": "http://other.example/sport"}), json!({"status": 404, "flags": "NR"})),
+        (
+            json!({"hop": "gateway", "url": "http://other.example/sport"}),
+            json!({"status": 404, "flags": "NR", "reason": "no server of the Gateway's port is for this",
+                   "remedy": "a server for other.example on the port, in a Gateway that selects the egress gateway"}),
+        ),
         // A server that ends TLS gets what comes by TLS.
         (
             at("/sport", 8443),
@@ -249,6 +257,7 @@ fn tls_is_judged_by_the_name_that_it_asks_for() {
         (json!({"protocol": "tls", "sni": "other.example", "port": 443}), closed("UH")),
         (json!({"protocol": "tls", "authority": "web.example:443", "sni": "other.example"}), closed("NR")),
         (json!({"protocol": "tls", "authority": "web.example:443", "sni": null}), closed("NR")),
+        (json!({"protocol": "tls", "sni": null, "port": 443}), closed("UH")),
         (json!({"protocol": "tls", "sni": "192.0.2.1", "port": 443}), closed("NR")),
         (json!({"protocol": "tls", "sni": "web.example", "port": 80}), closed("DPE")),
         (
@@ -284,6 +293,21 @@ fn bytes_are_judged_by_address_and_port() {
         (json!({"hop": "gateway", "protocol": "tcp", "port": 3306}), passed),
         (json!({"hop": "gateway", "protocol": "tcp", "port": 3307}), closed("NR")),
     ]);
+}
+
+#[test]
+fn the_older_of_two_resources_wins_by_the_age_that_the_manifest_tells() {
+    let service = |name: &str, status: u16, born: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, creationTimestamp: \
+             '{born}'}}\nspec: {{hosts: [twice.example], http: [{{directResponse: {{status: {status}}}}}]}}\n"
+        )
+    };
+    let request = [json!({"url": "http://twice.example/"})];
+    for (born, status) in [("2020-01-01T00:00:00Z", 201), ("2022-01-01T00:00:00Z", 202)] {
+        let manifest = service("z", 201, born) + &service("a", 202, "2021-01-01T00:00:00Z");
+        assert_eq!(traced(&Stage::new(), &manifest, &request)[0]["status"], status, "{born}");
+    }
 }
 
 #[test]

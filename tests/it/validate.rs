@@ -36,9 +36,14 @@ fn mistakes_of_all_files_are_shown_and_the_exit_status_tells() {
         format!("\"{one}\" is invalid: 1 error\n\"{two}\" is invalid: 1 error\n")
     );
     let told = String::from_utf8_lossy(&output.stderr);
-    for part in
-        ["one.yaml:5:10", "did you mean `request.host`?", "two.yaml:3:", "already exists", "2 of 2 files are invalid"]
-    {
+    for part in [
+        "one.yaml:5:10",
+        "did you mean `request.host`?",
+        "two.yaml:3:",
+        "already exists",
+        "one.yaml as well",
+        "2 of 2 files are invalid",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let nothing = Scene::new().run("validate").error();

@@ -15,14 +15,12 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::cli::verb::listen::{GatewayListen, Listen};
-use crate::diagnostic::nearest;
 use crate::identity::Workload;
 use crate::node::api::{FeedStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
-use crate::registry::{ListQuery, Selector, View};
-use crate::resource::kinds::{DEPLOYMENT, POD};
+use crate::registry::View;
 use crate::routing::OutboundPolicy;
 use crate::upstream::Override;
 
@@ -198,16 +196,7 @@ fn not_mistyped(view: &dyn View, name: &str, namespace: &str) -> Result<(), Fail
     if Workload::find(view, name, namespace)?.is_some() {
         return Ok(());
     }
-    let mut known: Vec<(String, String)> = Vec::new();
-    for kind in [&DEPLOYMENT, &POD] {
-        let everywhere = ListQuery { kind, namespace: None, selector: Selector::default() };
-        let found = view.list(&everywhere)?;
-        known.extend(found.iter().map(|found| (found.meta.name.clone(), found.namespace().to_owned())));
-    }
-    let elsewhere = known.iter().find(|(found, _)| found == name).map(|(_, of)| (name, of.as_str()));
-    let neighbours = known.iter().filter(|(_, of)| of == namespace).map(|(name, _)| name.as_str());
-    let near = elsewhere.or_else(|| nearest(name, neighbours).map(|near| (near, namespace)));
-    let Some((near, of)) = near else { return Ok(()) };
+    let Some((near, of)) = Workload::nearest(view, name, namespace)? else { return Ok(()) };
     let message = format!(
         "no workload \"{name}\" in namespace \"{namespace}\"\nhint: did you mean {near}.{of}? If not, declare {name} first"
     );
@@ -296,6 +285,9 @@ const NAMED: usize = 5;
 /// `enforcing 2 of 3 rules; deny-all.istio-system only reports`: of those rules that could refuse calls.
 pub(super) fn rules_in_words(enforced: usize, reporting: &[String]) -> String {
     let all = enforced + reporting.len();
+    if all == 0 {
+        return "no rule could refuse calls".to_owned();
+    }
     let mut text = format!("enforcing {enforced} of {all} {}", if all == 1 { "rule" } else { "rules" });
     if !reporting.is_empty() {
         let named = reporting.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -336,14 +328,17 @@ fn describe(status: &Status) -> String {
         ("State:", format!("{} (pid {})", status.state, status.pid)),
         ("Roles:", status.roles.join(", ")),
     ];
+    let addresses = status.listeners.iter().map(|listener| &listener.address);
+    let addresses = addresses.chain(status.gateway_listeners.iter().map(|listener| &listener.address));
+    let width = addresses.map(|address| address.to_string().len()).max().unwrap_or_default();
     for (position, listener) in status.listeners.iter().enumerate() {
         let workload = listener.workload.as_deref().unwrap_or("unknown callers");
         let missing = if listener.known || listener.workload.is_none() { "" } else { " (not in the registry)" };
         let heading = if position == 0 { "Listeners:" } else { "" };
-        rows.push((heading, format!("{}   {workload}{missing}", listener.address)));
+        rows.push((heading, format!("{:<width$}   {workload}{missing}", listener.address.to_string())));
     }
     for listener in &status.gateway_listeners {
-        rows.push(("", format!("{}   gateway port {}", listener.address, listener.port)));
+        rows.push(("", format!("{:<width$}   gateway port {}", listener.address.to_string(), listener.port)));
     }
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
@@ -351,13 +346,24 @@ fn describe(status: &Status) -> String {
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));
-    rows.push(("Log:", format!("{} entries recorded, {} reports waiting", status.recorded, status.queued)));
+    rows.push((
+        "Log:",
+        format!(
+            "{} recorded, {} waiting",
+            counted(status.recorded, "entry", "entries"),
+            counted(status.queued, "report", "reports")
+        ),
+    ));
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
     }
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
     rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// `3 entries from http://lists.example/paths, 12s old`, and what is wrong with it.

@@ -1,5 +1,6 @@
 //! `validate`: what is wrong with files, without a registry and without a proxy.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 
 use clap::Args;
@@ -104,12 +105,19 @@ fn review(files: &mut [File]) -> Result<(), String> {
     let registry = MemoryRegistry::new();
     let all: Vec<Resource> = files.iter().flat_map(|file| &file.declared).map(|(one, _)| one.clone()).collect();
     imply_namespaces(&registry, &all)?;
+    let mut first = HashMap::new();
     for file in files.iter_mut() {
         for (resource, place) in &file.declared {
             let created = registry.commit(Transaction { operations: vec![Operation::Create(resource.clone())] });
+            let Err(error) = created else {
+                first.insert(resource.key().to_string(), visible(&file.source.name).into_owned());
+                continue;
+            };
             // Two of one name in one file were found when it was read.
-            let fault = created.err().filter(|_| !file.is_faulty(place));
-            file.findings.extend(fault.map(|error| place.finding(refused(&error))));
+            if !file.is_faulty(place) {
+                let problem = refused(&error, first.get(&resource.key().to_string()));
+                file.findings.push(place.finding(problem));
+            }
         }
     }
     let reviewer = Reviewer::new(&registry);
@@ -131,13 +139,15 @@ fn review(files: &mut [File]) -> Result<(), String> {
     Ok(())
 }
 
-/// Why the registry does not take a resource: commonly there is another one of its name.
-fn refused(error: &registry::Error) -> Problem {
-    let (code, at) = match error {
-        registry::Error::AlreadyExists(_) => (Code::Duplicate, FieldPath::of("metadata.name")),
-        _ => (Code::Invalid, FieldPath::of("metadata")),
-    };
-    Problem::error(code, at, error.to_string())
+/// Why the registry does not take a resource: commonly there is another one of its name, in the file that is given.
+fn refused(error: &registry::Error, first: Option<&String>) -> Problem {
+    match (error, first) {
+        (registry::Error::AlreadyExists(_), Some(first)) => {
+            Problem::error(Code::Duplicate, FieldPath::of("metadata.name"), error.to_string())
+                .help(format!("it is declared in {first} as well"))
+        }
+        _ => Problem::error(Code::Invalid, FieldPath::of("metadata"), error.to_string()),
+    }
 }
 
 fn told_to_people(files: &[File], context: &mut Context) -> Result<(), Failure> {

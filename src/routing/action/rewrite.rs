@@ -3,6 +3,7 @@
 use regex::{Captures, Regex, RegexBuilder};
 
 use crate::call::Authority;
+use crate::expr::pattern;
 use crate::resource::kinds::virtual_service::{Headers, HttpRewrite, RegexRewrite, is_authority};
 
 use super::super::matching::{Match, REGEX_SIZE, Text};
@@ -42,7 +43,7 @@ impl PathRewrite {
     }
 
     fn occurrences(parts: &RegexRewrite) -> Option<Self> {
-        let regex = RegexBuilder::new(&parts.r#match).size_limit(REGEX_SIZE).build().ok()?;
+        let regex = RegexBuilder::new(&pattern::translate(&parts.r#match)).size_limit(REGEX_SIZE).build().ok()?;
         let pieces = pieces(&parts.rewrite)?;
         let known = |piece: &Piece| !matches!(piece, Piece::Group(group) if *group >= regex.captures_len());
         pieces.iter().all(known).then_some(PathRewrite::Occurrences(regex, pieces))
@@ -136,6 +137,7 @@ mod tests {
         };
         assert_eq!(rewrite("/v([0-9]+)", r"/version-\1", "/v1/v22/x").as_deref(), Some("/version-1/version-22/x"));
         assert_eq!(rewrite("^/(a)/(b)$", r"/\2/\1/\0", "/a/b").as_deref(), Some("/b/a//a/b"));
+        assert_eq!(rewrite(r"\d", "n", "/1\u{663}").as_deref(), Some("/n\u{663}"), "classes are ASCII");
         assert_eq!(rewrite("x", "$1", "/x").as_deref(), Some("/$1"));
         assert_eq!(rewrite("(x)", r"\2", "/x"), None);
         assert_eq!(rewrite("x", r"\n", "/x"), None);

@@ -1,6 +1,6 @@
 //! From resources to what the sidecars of one scope do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::policy::Kept;
@@ -10,7 +10,7 @@ use crate::resource::kinds::virtual_service::VirtualService;
 
 use super::super::balance::Live;
 use super::super::destinations::Destinations;
-use super::super::hosts::{HostTable, covers, qualify};
+use super::super::hosts::{HostTable, qualify};
 use super::super::outbound::{OutboundPolicy, Unregistered};
 use super::super::scope::{Egress, Scope, Sight};
 use super::super::services::{Service, exported};
@@ -20,9 +20,6 @@ use super::{Declared, Made, Networking, Spot};
 
 /// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
 const HTTP_PORT: u16 = 80;
-
-/// The ports of hosts, as they are found one after the other.
-type Hosts = HashMap<String, Vec<(u16, Arc<PortRoutes>)>>;
 
 impl Networking {
     pub(super) fn sidecar(
@@ -37,7 +34,7 @@ impl Networking {
         let sidecar = scope.sidecar.map(|place| &self.sidecars[place]);
         let sight = Sight::new(sidecar);
         let mut destinations = Destinations::new(self, scope, false, &services, (gateway_labels, live), made);
-        let (mut found, mut only_routed) = (Hosts::new(), Vec::new());
+        let (mut hosts, mut only_routed) = (HostTable::<SidecarHost>::default(), Vec::new());
         for listener in sight.listeners() {
             let routing = self.mesh_virtual_services(&scope.namespace, listener);
             let seen = |service: &Service, port: u16| {
@@ -50,7 +47,7 @@ impl Networking {
                 for port in service.ports.iter().filter(|port| port.is_http() && seen(service, port.number)) {
                     let routes = Arc::new(self.port(service, port.number, routed, &mut destinations));
                     for name in names(service, &scope.namespace) {
-                        found.entry(name).or_default().push((port.number, Arc::clone(&routes)));
+                        hosts.entry(&name).or_default().0.push((port.number, Arc::clone(&routes)));
                     }
                     if let Some(declared) = routed {
                         beside.entry(Arc::as_ptr(&declared.spec)).or_default().insert(port.number);
@@ -64,17 +61,14 @@ impl Networking {
                 for port in ports.filter(|port| sight.takes(listener, *port)) {
                     let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);
                     if !routes.here.is_empty() {
-                        found.entry(host.clone()).or_default().push((port, Arc::new(PortRoutes::Routes(routes))));
+                        let routes = Arc::new(PortRoutes::Routes(routes));
+                        hosts.entry(&host).or_default().0.push((port, routes));
                         only_routed.push((host.clone(), port));
                     }
                 }
             }
         }
         let tunnels = self.sidecar_tunnels(sight, &services, only_routed.into_iter(), &mut destinations);
-        let mut hosts = HostTable::default();
-        for (host, ports) in found {
-            hosts.entry(&host).or_insert(SidecarHost(ports));
-        }
         let unregistered = self.unregistered(scope, outbound, &mut destinations);
         SidecarTable { hosts, tunnels, unregistered }
     }
@@ -170,10 +164,10 @@ fn unregistered<'v>(
     services: &HostTable<Service>,
     known: impl Fn(&Service) -> bool,
 ) -> Vec<(String, &'v Declared<VirtualService>)> {
-    let is_known = |pattern: &str| match pattern.starts_with('*') {
-        true => services.values().any(|service| covers(pattern, &service.host) && known(service)),
-        false => services.pattern(pattern).is_some_and(&known),
-    };
-    let patterns = routing.iter().filter(|(pattern, _)| !is_known(pattern));
+    // From the services to what covers them, which is little of each: the other way round takes all pairs.
+    let registered = services.values().filter(|service| known(service));
+    let covering = registered.flat_map(|service| routing.all_covering(&service.host));
+    let stands: HashSet<*const &Declared<VirtualService>> = covering.map(std::ptr::from_ref).collect();
+    let patterns = routing.iter().filter(|(_, declared)| !stands.contains(&std::ptr::from_ref(*declared)));
     patterns.map(|(pattern, declared)| (pattern, *declared)).collect()
 }

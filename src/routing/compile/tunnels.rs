@@ -34,23 +34,27 @@ struct Entry<'a> {
 struct Bound<'a> {
     all: Vec<&'a Declared<VirtualService>>,
     by_host: HostTable<Vec<usize>>,
+    /// Their hosts read backwards, in order: those that a wildcard covers are beside each other.
+    by_end: Vec<(Vec<u8>, Ending)>,
+}
+
+/// A host of one of them.
+struct Ending {
+    pattern: String,
+    place: usize,
 }
 
 impl<'a> Bound<'a> {
     /// The VirtualServices of which a host has calls in common with a service's, the oldest first. All of them count,
     /// unlike those with routes of HTTP (Istio's rule).
     fn of(&self, host: &str) -> Vec<&'a Declared<VirtualService>> {
-        let mut found: Vec<usize> = match host.strip_prefix('*') {
-            Some(_) => {
-                let common = self.by_host.iter().filter(|(pattern, _)| covers(host, pattern) || covers(pattern, host));
-                common.flat_map(|(_, places)| places.iter().copied()).collect()
-            }
-            None => {
-                let wildcards = host.match_indices('.').map(|(at, _)| format!("*{}", &host[at..]));
-                let patterns = wildcards.chain([host.to_owned(), "*".to_owned()]);
-                patterns.filter_map(|pattern| self.by_host.pattern(&pattern)).flatten().copied().collect()
-            }
-        };
+        let mut found: Vec<usize> = self.by_host.all_covering(host).flatten().copied().collect();
+        if let Some(suffix) = host.strip_prefix('*') {
+            let suffix = backwards(suffix);
+            let first = self.by_end.partition_point(|(end, _)| *end < suffix);
+            let ending = self.by_end[first..].iter().take_while(|(end, _)| end.starts_with(&suffix));
+            found.extend(ending.filter(|(_, one)| covers(host, &one.pattern)).map(|(_, one)| one.place));
+        }
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|place| self.all[place]).collect()
@@ -84,37 +88,36 @@ impl Networking {
                     }
                 };
                 let compiled = Arc::new(compiled);
-                let table = tunnels.ports.entry(port.number).or_default();
                 for name in names(service, namespace) {
-                    table.entry(&name).or_insert_with(|| Arc::clone(&compiled));
+                    tunnels.add(port.number, &name, &compiled);
                 }
-                let addresses = service.addresses.iter().map(|subnet| (*subnet, service.host.as_str().into()));
-                tunnels.addresses.entry(port.number).or_default().extend(addresses);
+                let networks = tunnels.addresses.entry(port.number).or_default();
+                service.addresses.iter().for_each(|subnet| networks.add(*subnet, &service.host));
             }
         }
         for (host, port) in http {
-            tunnels.ports.entry(port).or_default().entry(&host).or_insert_with(|| Arc::new(Port::Http));
-        }
-        for addresses in tunnels.addresses.values_mut() {
-            addresses.sort_by(|(a, host), (b, other)| (b.prefix(), host).cmp(&(a.prefix(), other)));
+            tunnels.add(port, &host, &Arc::new(Port::Http));
         }
         tunnels
     }
 
     fn bound_tunnels(&self, namespace: &str) -> Bound<'_> {
-        let mut bound = Bound { all: Vec::new(), by_host: HostTable::default() };
+        let mut bound = Bound { all: Vec::new(), by_host: HostTable::default(), by_end: Vec::new() };
         for declared in &self.virtual_services {
             let spec = &declared.spec;
             let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
             let of_bytes = !spec.tls.is_empty() || !spec.tcp.is_empty();
             if in_mesh && of_bytes && exported(&spec.export_to, &declared.namespace, namespace) {
                 for host in &spec.hosts {
-                    let places = bound.by_host.entry(&qualify(host, &declared.namespace)).or_default();
-                    places.push(bound.all.len());
+                    let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
+                    bound.by_host.entry(&pattern).or_default().push(place);
+                    let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
+                    bound.by_end.push((end, Ending { pattern, place }));
                 }
                 bound.all.push(declared);
             }
         }
+        bound.by_end.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         bound
     }
 
@@ -153,6 +156,11 @@ impl Networking {
         }
         table
     }
+}
+
+/// A host by its end.
+fn backwards(host: &str) -> Vec<u8> {
+    host.bytes().rev().collect()
 }
 
 /// What goes through a server unread.

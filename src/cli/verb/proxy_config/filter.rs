@@ -51,7 +51,8 @@ pub(super) struct Filters {
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
     /// Only endpoints of this status: healthy, unhealthy
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = ["healthy", "unhealthy"])]
+    #[arg(ignore_case = true, hide_possible_values = true)]
     status: Option<String>,
 }
 

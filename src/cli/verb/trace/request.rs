@@ -24,13 +24,21 @@ pub(super) struct Request {
     authority: Option<String>,
     path: Option<String>,
     #[serde(rename = "outboundTrafficPolicy", alias = "outbound_traffic_policy")]
-    outbound: Option<String>,
+    outbound: Option<Outbound>,
     #[serde(default, alias = "gatewayWorkload")]
     gateway_workload: Json,
     protocol: Option<Protocol>,
     #[serde(default, deserialize_with = "given")]
     sni: Option<Option<String>>,
     source: Option<Source>,
+}
+
+/// The mode, or as MeshConfig has it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Outbound {
+    Mode(String),
+    Policy { mode: String },
 }
 
 /// The value of a header, or of one that is repeated all.
@@ -57,7 +65,8 @@ impl Request {
             (own, beside) => own.or(beside),
         };
         let gateway = Who::gateway(&self.gateway_workload)?;
-        let outbound = self.outbound.as_deref().map(str::parse).transpose();
+        let outbound = self.outbound.as_ref().map(|(Outbound::Mode(mode) | Outbound::Policy { mode })| mode.parse());
+        let outbound = outbound.transpose();
         let outbound = outbound.map_err(|why| format!("outboundTrafficPolicy: {why}"))?.unwrap_or_default();
         Ok(Roles { from, gateway, outbound })
     }

@@ -122,7 +122,9 @@ impl<'v> Cast<'v> {
         };
         if Workload::find(self.view, name, namespace).map_err(|error| error.to_string())?.is_none() {
             if self.missing == Missing::Refused {
-                return Err(format!("no Deployment or Pod {name} in namespace {namespace}"));
+                let near = Workload::nearest(self.view, name, namespace).map_err(|error| error.to_string())?;
+                let hint = near.map_or(String::new(), |(near, of)| format!("; did you mean {near}.{of}?"));
+                return Err(format!("no Deployment or Pod {name} in namespace {namespace}{hint}"));
             }
             let account = if self.has(&SERVICE_ACCOUNT, namespace, name)? { name } else { "default" };
             let labels = Labels::from([("app".to_owned(), name.clone())]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::re2::same_to_re2;
 use super::rules::{self, Bound};
 use super::{HttpMatch, StringMatch};
+use crate::expr::pattern;
 use crate::resource::kinds::check::At;
 
 /// Longest regular expression, in bytes (Istio's bound on Envoy's programs).
@@ -92,7 +93,7 @@ pub(super) fn regex(at: &mut At<'_>, regex: &str, what: &str) {
     if regex.len() > MAX_REGEX {
         return at.invalid(format!("\"{what}\": regex is too large, max length allowed is {MAX_REGEX}"));
     }
-    if let Err(error) = regex::RegexBuilder::new(regex).size_limit(MAX_PROGRAM).build() {
+    if let Err(error) = regex::RegexBuilder::new(&pattern::translate(regex)).size_limit(MAX_PROGRAM).build() {
         let error = error.to_string();
         let gist = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
         at.invalid(format!("\"{what}\": {gist}; Istio uses RE2 style regex-based match"));
