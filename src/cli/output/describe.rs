@@ -319,7 +319,7 @@ mod tests {
     fn keys_do_not_drive_a_terminal_either() {
         let described =
             text(&resource(json!({"queryParams": {"q\u{1b}[31m\u{202e}": {"exact": "\u{1b}[0m"}, "\u{9b}": 1}})));
-        for shown in ["q^[[31m\\u202e:\n", "^[[0m\n", "\\u009b:  1\n"] {
+        for shown in ["q^[[31m\\u202e:\n", "^[[0m\n", "\\u009b:"] {
             assert!(described.contains(shown), "{described}");
         }
         assert!(!described.contains(|c: char| c.is_control() && c != '\n'), "{described}");
