@@ -490,10 +490,10 @@ fn condition(entry: &HttpMatch) -> Option<Match> {
     let mut pseudo_headers = pseudo_headers(&entry.headers, true)?;
     pseudo_headers.extend(self::pseudo_headers(&entry.without_headers, false)?);
     Some(Match {
-        uri: text(entry.uri.as_ref(), ignore_case)?,
-        scheme: text(entry.scheme.as_ref(), false)?,
-        method: text(entry.method.as_ref(), false)?,
-        authority: text(entry.authority.as_ref(), false)?,
+        uri: text(entry.uri.as_ref(), |uri| Text::of_path(uri, ignore_case))?,
+        scheme: text(entry.scheme.as_ref(), Text::compile)?,
+        method: text(entry.method.as_ref(), Text::compile)?,
+        authority: text(entry.authority.as_ref(), Text::compile)?,
         headers: headers(&entry.headers)?,
         without_headers: headers(&entry.without_headers)?,
         query: entry
@@ -519,10 +519,10 @@ fn pseudo_headers(conditions: &HeaderConditions, wanted: bool) -> Option<Vec<Pse
 
 /// `None` if it cannot be compiled, `Some(None)` if there is no condition.
 #[expect(clippy::option_option, reason = "absent and impossible are different answers")]
-fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Text>> {
+fn text(condition: Option<&StringMatch>, compile: impl FnOnce(&StringMatch) -> Option<Text>) -> Option<Option<Text>> {
     match condition {
         None => Some(None),
-        Some(condition) => Text::compile(condition, ignore_case).map(Some),
+        Some(condition) => compile(condition).map(Some),
     }
 }
 
@@ -530,5 +530,5 @@ fn text(condition: Option<&StringMatch>, ignore_case: bool) -> Option<Option<Tex
 fn present_or(condition: Option<&StringMatch>) -> Option<Text> {
     let Some(condition) = condition else { return Some(Text::Present) };
     let empty = condition.exact.is_none() && condition.prefix.is_none() && condition.regex.is_none();
-    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { Text::compile(condition, false) }
+    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { Text::compile(condition) }
 }

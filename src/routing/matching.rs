@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName};
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 
 use crate::call::Call;
@@ -28,14 +28,22 @@ pub(super) enum Text {
 
 impl Text {
     /// `None` for what does not say exactly one thing, or does not compile.
-    pub(super) fn compile(condition: &StringMatch, ignore_case: bool) -> Option<Self> {
+    pub(super) fn compile(condition: &StringMatch) -> Option<Self> {
         match (&condition.exact, &condition.prefix, &condition.regex) {
-            (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
             (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
-            (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
             (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
             (None, None, Some(pattern)) => Whole::compile(pattern).map(Text::Regex),
             _ => None,
+        }
+    }
+
+    /// [`Text::compile`] for paths, in any letter case if that is asked for.
+    pub(super) fn of_path(condition: &StringMatch, ignore_case: bool) -> Option<Self> {
+        match (&condition.exact, &condition.prefix, &condition.regex) {
+            (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
+            (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
+            (None, None, Some(pattern)) => Whole::of_ascii(pattern).map(Text::Regex),
+            _ => Self::compile(condition),
         }
     }
 
@@ -47,7 +55,7 @@ impl Text {
             Text::PrefixIgnoringCase(text) => {
                 value.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
             }
-            Text::Regex(whole) => whole.regex.is_match(value),
+            Text::Regex(whole) => whole.regex.is_match(value.as_bytes()),
             Text::Present => true,
         }
     }
@@ -88,8 +96,18 @@ pub(super) struct Whole {
 impl Whole {
     /// `None` for what does not compile.
     pub(super) fn compile(pattern: &str) -> Option<Self> {
+        Self::build(pattern, true)
+    }
+
+    /// For texts of ASCII alone, as canonical paths are: knowing UTF-8 is most of what making an expression costs. What
+    /// asks for characters beyond ASCII by their kind needs that all the same.
+    pub(super) fn of_ascii(pattern: &str) -> Option<Self> {
+        pattern.is_ascii().then(|| Self::build(pattern, false)).flatten().or_else(|| Self::compile(pattern))
+    }
+
+    fn build(pattern: &str, unicode: bool) -> Option<Self> {
         let anchored = format!("^(?:{})$", pattern::translate(pattern));
-        let regex = RegexBuilder::new(&anchored).size_limit(REGEX_SIZE).build().ok()?;
+        let regex = RegexBuilder::new(&anchored).unicode(unicode).size_limit(REGEX_SIZE).build().ok()?;
         Some(Self { regex, written: pattern.into() })
     }
 }
@@ -260,4 +278,34 @@ pub(super) fn first_parameter<'c>(call: &'c Call, name: &str) -> Option<&'c str>
         Some((key, value)) => (key == name).then_some(value),
         None => (pair == name).then_some(""),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_says_the_same_of_ascii_with_and_without_knowledge_of_utf_8() {
+        let patterns = [
+            "/v[0-9]+/.*",
+            "(?i)/Kiss.*",
+            "[^/]{3}",
+            r"\w+\W\d",
+            r"\pL+",
+            r"/\x{e9}?a",
+            "/é?a",
+            ".",
+            "",
+            r"(?s).*\b",
+            "[[:alpha:]]+",
+        ];
+        let texts = ["", "/", "/v1/x", "/KISS", "/kiss/a\nb", "abc", "a/1", "ab", "/a", "/%C3%A9a", "a b", "\n"];
+        for pattern in patterns {
+            let (plain, ascii) = (Whole::compile(pattern).expect(pattern), Whole::of_ascii(pattern).expect(pattern));
+            for text in texts {
+                let of = |whole: &Whole| whole.regex.is_match(text.as_bytes());
+                assert_eq!(of(&ascii), of(&plain), "{pattern} {text:?}");
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ impl Cors {
         let origins = if spec.allow_origins.is_empty() {
             spec.allow_origin.iter().map(|origin| Text::Exact(origin.as_str().into())).collect()
         } else {
-            spec.allow_origins.iter().map(|origin| Text::compile(origin, false)).collect::<Option<_>>()?
+            spec.allow_origins.iter().map(Text::compile).collect::<Option<_>>()?
         };
         let list = |name, values: &[String]| {
             let joined = values.join(",");
