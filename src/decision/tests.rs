@@ -129,6 +129,20 @@ fn a_registered_host_without_routes_is_reached_on_its_own_ports_only() {
 }
 
 #[test]
+fn a_host_that_is_declared_so_comes_before_the_short_name_of_a_service() {
+    let manifest = SITE.replace("site.example", "sleep.default");
+    for _ in 0..8 {
+        table(
+            &manifest,
+            &[
+                ("GET http://sleep.default/", "sleep.default:80"),
+                ("GET http://sleep.default.svc.cluster.local/", "no endpoint"),
+            ],
+        );
+    }
+}
+
+#[test]
 fn the_first_route_that_matches_wins_and_none_is_a_404() {
     let routes = "---
 apiVersion: networking.istio.io/v1

@@ -34,6 +34,7 @@ impl Networking {
         let sidecar = scope.sidecar.map(|place| &self.sidecars[place]);
         let sight = Sight::new(sidecar);
         let mut destinations = Destinations::new(self, scope, false, &services, (gateway_labels, live), made);
+        let in_order = in_order(&services);
         let (mut hosts, mut only_routed) = (HostTable::<SidecarHost>::default(), Vec::new());
         for listener in sight.listeners() {
             let routing = self.mesh_virtual_services(&scope.namespace, listener);
@@ -42,7 +43,7 @@ impl Networking {
                     && listener.is_none_or(|listener| listener.has_service(&service.host, &service.namespace))
             };
             let mut beside: HashMap<*const VirtualService, BTreeSet<u16>> = HashMap::new();
-            for service in services.values() {
+            for service in &in_order {
                 let routed = routing.covering(&service.host).copied();
                 for port in service.ports.iter().filter(|port| port.is_http() && seen(service, port.number)) {
                     let routes = Arc::new(self.port(service, port.number, routed, &mut destinations));
@@ -143,6 +144,14 @@ impl Networking {
             None => PortRoutes::Service(destinations.cluster(&service.host, Some(port), port, "")),
         }
     }
+}
+
+/// Services in the order in which they take names: hosts that are declared as they are before the short names of Services,
+/// and always the same.
+pub(super) fn in_order(services: &HostTable<Service>) -> Vec<&Service> {
+    let mut services: Vec<_> = services.values().collect();
+    services.sort_unstable_by_key(|service| (service.host.ends_with(".svc.cluster.local"), &service.host));
+    services
 }
 
 /// The names by which sidecars of a namespace know a service: also its addresses, and of a Service of the mesh the short

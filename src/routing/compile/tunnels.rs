@@ -14,7 +14,7 @@ use super::super::scope::{Scope, Sight};
 use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
 use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
-use super::sidecars::names;
+use super::sidecars::{in_order, names};
 use super::{Declared, Gateway, Networking, Place, exported, is_bound, names_place, serve};
 
 /// What `tls` and `tcp` matches have in common.
@@ -73,7 +73,7 @@ impl Networking {
         let namespace = &destinations.scope.namespace;
         let bound = self.bound_tunnels(namespace);
         let mut tunnels = Tunnels::default();
-        for service in services.values() {
+        for service in in_order(services) {
             let seen = |port: u16| sight.has_service(&service.host, &service.namespace, port);
             for port in service.ports.iter().filter(|port| seen(port.number)) {
                 let compiled = match port.protocol {
