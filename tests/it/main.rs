@@ -16,6 +16,7 @@ mod eval;
 mod grpc;
 mod layering;
 mod logs;
+mod logs_sealed;
 mod multiplexed;
 mod name_servers;
 mod names;
