@@ -175,7 +175,7 @@ fn a_segment_opens_as_it_is_in_other_peoples_tools() {
     };
     let duckdb = "import duckdb, sys
 print(duckdb.sql(f\"\"\"SELECT count(*), sum(responseSize), count(DISTINCT path), min(epoch_us(time)),
-  count(*) FILTER (level = 'error') FROM '{sys.argv[1]}' WHERE rule LIKE 'report-cnn%'\"\"\").fetchone())";
+  count(*) FILTER (level = 'error') FROM '{sys.argv[1]}' WHERE rule LIKE 'report-cnn%'\"\"\").fetchall()[0])";
     let pandas = "import pandas, sys
 t = pandas.read_parquet(sys.argv[1])
 print((len(t), int(t.responseSize.sum()), t.path.nunique(), int(t.time.astype('int64').min()), int((t.level == 'error').sum())))";
