@@ -107,6 +107,9 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// What the gateway's servers do with tunnels, by port.
+type TunnelPorts = HashMap<u16, Servers>;
+
 impl Networking {
     /// Takes up all WorkloadEntries, Services and ServiceEntries.
     pub fn services<'r>(
@@ -207,7 +210,7 @@ impl Networking {
         labels: &Labels,
         live: &Kept<Live>,
         made: &mut Made,
-    ) -> (HashMap<u16, HostTable<Arc<Routes>>>, HashMap<u16, Servers>) {
+    ) -> (HashMap<u16, HostTable<Arc<Routes>>>, TunnelPorts) {
         let services = self.seen_from(scope, made);
         let mut destinations = Destinations::new(self, scope, true, &services, (labels, live), made);
         let mut parts: HashMap<u16, HostTable<Parts>> = HashMap::new();
