@@ -172,6 +172,8 @@ pub(super) type Driver = Connection<TokioIo<Stream>, RequestBody, Local>;
 pub(super) async fn handshake(stream: Stream) -> Result<(SendRequest<RequestBody>, Driver), Failure> {
     let mut builder = Builder::new(Local);
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_header_list_size(MAX_FIELDS);
+    // Until the other side has said how many calls it takes, a second one would perhaps wait for the end of the first.
+    builder.initial_max_send_streams(1);
     builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)
 }
 
