@@ -34,8 +34,8 @@ impl SigningKey {
         hex(self.pair.public_key().as_ref())
     }
 
-    pub(super) fn sign(&self, head: &Head) -> Vec<u8> {
-        self.pair.sign(head.text().as_bytes()).as_ref().to_vec()
+    pub(super) fn sign(&self, text: &str) -> Vec<u8> {
+        self.pair.sign(text.as_bytes()).as_ref().to_vec()
     }
 
     /// Signs a head, for whoever keeps it.
@@ -47,7 +47,7 @@ impl SigningKey {
             link: hex(&head.link),
             time: head.time,
             key: self.public(),
-            signature: hex(&self.sign(head)),
+            signature: hex(&self.sign(&head.text())),
         }
     }
 }
@@ -68,10 +68,10 @@ fn create(path: &Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// Whether a signature is that of a key over a head.
-pub(super) fn is_signed(head: &Head, key: &str, signature: &[u8]) -> bool {
+/// Whether a signature is that of a key over a text.
+pub(super) fn is_signed(text: &str, key: &str, signature: &[u8]) -> bool {
     let Some(key) = from_hex::<32>(key) else { return false };
-    UnparsedPublicKey::new(&ED25519, key).verify(head.text().as_bytes(), signature).is_ok()
+    UnparsedPublicKey::new(&ED25519, key).verify(text.as_bytes(), signature).is_ok()
 }
 
 /// How far the log goes, and the chain there.
@@ -91,7 +91,7 @@ pub(super) struct Head {
 
 impl Head {
     /// What is signed.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let Self { segments, hash, sequence, link, time } = self;
         let (hash, link) = (hex(hash), hex(link));
         format!(
@@ -122,7 +122,7 @@ impl Exported {
             link: from_hex(&self.link)?,
             time: self.time,
         };
-        is_signed(&head, &self.key, &from_hex::<64>(&self.signature)?).then_some((head, self.key.as_str()))
+        is_signed(&head.text(), &self.key, &from_hex::<64>(&self.signature)?).then_some((head, self.key.as_str()))
     }
 
     /// When it was taken, in microseconds since 1970.

@@ -13,8 +13,11 @@ use super::{Entry, Error, Format, Shape};
 use crate::state::open_store;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../state/log/0001_init.sql"), include_str!("../../state/log/0002_segments.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../state/log/0001_init.sql"),
+    include_str!("../../state/log/0002_segments.sql"),
+    include_str!("../../state/log/0003_pruned.sql"),
+];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
 /// entries outside it, large enough that ten million entries have 2,442 rows. Part of the schema: never changes.

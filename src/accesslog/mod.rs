@@ -32,6 +32,7 @@ pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub use query::{Answer, LevelFilter, Pattern, Query, Row, Sink, Syntax};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};
 pub use segment::thread::Sealing;
 pub use verify::{Finding, Verified, Verifier};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::chain::{self, Hash, Item, ORIGIN};
 use super::head::{Exported, Head, SigningKey, is_signed};
-use super::segment::seal::{begin_walk, files};
+use super::segment::seal::{begin_walk, files, is_left_over};
 use super::segment::{Reader, Segment};
 use super::{Error, LogStore, hot};
 use crate::state::StateDir;
@@ -76,6 +76,9 @@ impl Verifier {
         drop(transaction);
         let mut verified = Verified { segments: list.len(), rows: rows.count, newest, ..Verified::default() };
         verified.sealed = list.iter().map(Segment::rows).sum();
+        if let Some(first) = list.first().filter(|first| first.left.as_ref().is_some_and(|left| left.prefix)) {
+            verified.notes.push(format!("entries up to {} were pruned", first.last));
+        }
         self.verify_list(&list, &mut verified);
         self.verify_files(&list, &mut verified);
         self.verify_rows(&list, &rows, &mut verified);
@@ -103,6 +106,13 @@ impl Verifier {
         let (mut id, mut hash, mut link) = (0, ORIGIN, None);
         for segment in list {
             let mut wrong = |problem: String| verified.wrong(place(segment), problem);
+            if let Some(left) = &segment.left
+                && !is_signed(&left.text(segment), &self.key.public(), &left.signature)
+            {
+                wrong("what was pruned of it is not signed by this node: the list was changed".to_owned());
+            } else if id == 0 && segment.left.as_ref().is_some_and(|left| left.prefix) {
+                (id, hash) = (segment.id - 1, segment.previous);
+            }
             if segment.id > id + 1 {
                 wrong(match segment.id - id {
                     2 => format!("segment {} before it is missing from the list", id + 1),
@@ -111,8 +121,8 @@ impl Verifier {
             } else if segment.previous != hash || link.is_some_and(|link| link != segment.before) {
                 wrong(format!("it does not follow segment {id}: the list was changed or put in another order"));
             }
-            if segment.hash != chain::segment(&segment.previous, &segment.digest)
-                || !is_signed(&segment.head(), &self.key.public(), &segment.signature)
+            if segment.hash != chain::segment(&segment.previous, &segment.sealed_digest)
+                || !is_signed(&segment.head().text(), &self.key.public(), &segment.signature)
             {
                 wrong("its place in the list is not signed by this node: the list was changed".to_owned());
             }
@@ -125,7 +135,7 @@ impl Verifier {
 
     fn verify_files(&self, list: &[Segment], verified: &mut Verified) {
         let owner: HashMap<Hash, &Segment> = list.iter().map(|segment| (segment.digest, segment)).collect();
-        for segment in list {
+        for segment in list.iter().filter(|segment| segment.rows() > 0) {
             let path = segment.path(&self.segments);
             let problem = match (std::fs::metadata(&path), chain::file(&path)) {
                 (_, Ok(digest)) if digest == segment.digest => continue,
@@ -166,14 +176,10 @@ impl Verifier {
                 continue;
             }
             let shown = path.strip_prefix(&self.segments).unwrap_or(&path).display().to_string();
-            // What is in rows too was left by a sealer that was killed; what was sealed meanwhile is listed by now.
-            let known = self.store.sql(|| {
-                let sql = "SELECT 1 FROM entry WHERE seq = ?1 UNION ALL SELECT 1 FROM segment WHERE first = ?1";
-                self.store.connection.prepare_cached(sql)?.exists([first])
-            })?;
-            if known {
-                verified.notes.push(format!("{shown} is left over from sealing, and goes when somebody seals again"));
-            } else if path.extension().is_some_and(|end| end == "parquet") {
+            let known = list.iter().any(|segment| segment.first == first);
+            if is_left_over(&self.store, &self.segments, &path, first)? {
+                verified.notes.push(format!("{shown} is left over, and goes when somebody seals again"));
+            } else if !known && path.extension().is_some_and(|end| end == "parquet") {
                 let problem = "it has a segment's name and is not listed: was the list cut, or a file put there?";
                 verified.wrong(format!("log/segments/{shown}"), problem.to_owned());
             }
@@ -203,12 +209,17 @@ impl Verifier {
         } else if head.sequence > newest {
             wrong(format!("the log was cut: it went to entry {}, and goes to {newest}", head.sequence));
         }
+        let first = list.first().map_or(1, |first| first.id);
         let segment = list.iter().find(|segment| segment.id == head.segments);
         if segment.is_some_and(|segment| segment.hash != head.hash) {
             wrong(format!("segment {} is another one than when the head was exported", head.segments));
         }
+        let older = head.segments < first - 1;
         if head.sequence <= newest && self.link_at(head.sequence, list, rows)?.is_some_and(|link| link != head.link) {
             wrong(format!("entries up to {} are others than when the head was exported", head.sequence));
+        }
+        if older {
+            verified.notes.push("the head is older than what was pruned: nothing of it could be compared".to_owned());
         }
         Ok(())
     }
@@ -218,6 +229,9 @@ impl Verifier {
         let Some(segment) = list.iter().find(|segment| segment.last >= seq) else { return Ok(rows.wanted) };
         if segment.last == seq {
             return Ok(Some(segment.link));
+        }
+        if segment.first > seq || segment.left.is_some() {
+            return Ok(None);
         }
         let path = segment.path(&self.segments);
         let value = Reader::open(&path).and_then(|reader| {

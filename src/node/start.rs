@@ -56,6 +56,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// When entries are sealed.
     pub sealing: accesslog::Limits,
+    /// How long sealed entries are kept.
+    pub retention: accesslog::Retention,
 }
 
 /// A sidecar listener.
@@ -180,7 +182,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
-    let sealing = seal(&state, config.sealing, &messages)?;
+    let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
@@ -238,16 +240,16 @@ fn tell(messages: &Messages, notice: &Notice<'_>) {
     });
 }
 
-/// Seals entries beside the proxy. One that fails to leaves them where they are.
-fn seal(state: &StateDir, limits: accesslog::Limits, messages: &Messages) -> Result<Sealing, StartError> {
+/// Seals and prunes entries beside the proxy. One that fails to leaves them where they are.
+fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Sealing, StartError> {
     let messages = messages.clone();
     let tell = move |error: Option<&accesslog::Error>| {
         messages.say(&match error {
-            Some(error) => format!("the access log cannot be sealed, and grows: {error}"),
-            None => "the access log can be sealed again".to_owned(),
+            Some(error) => format!("the access log cannot be sealed or pruned, and grows: {error}"),
+            None => "the access log can be sealed and pruned again".to_owned(),
         });
     };
-    Sealing::start(Sealer::open(state, limits)?, tell)
+    Sealing::start(Sealer::open(state, config.sealing)?, config.retention.clone(), tell)
         .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 

@@ -164,6 +164,39 @@ fn killed_at_any_moment_sealing_loses_and_doubles_no_entry() {
 }
 
 #[test]
+fn killed_at_any_moment_pruning_takes_only_what_is_old() {
+    let scene = Scene::new();
+    let mut store = store(&scene);
+    let (mut errors, mut number) = (Vec::new(), 0);
+    for round in 0..kills() / 2 {
+        let batch = entries(number..number + 120);
+        number += 120;
+        store.append(&batch).expect("the log takes entries");
+        errors.extend(batch.into_iter().filter(|entry| entry.level == Level::Error).map(|entry| entry.line));
+        scene.run("logs seal").output();
+        let mut pruner = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+        pruner.args(["logs", "prune", "--keep", "info=1h"]).env("EGRESSCTL_STATE_DIR", scene.path().join("state"));
+        let mut pruner = pruner.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary was built");
+        // The moment is what is tried, not a wait for something.
+        thread::sleep(Duration::from_micros(round * 7_919 % 40_000));
+        pruner.kill().expect("it can be killed");
+        pruner.wait().expect("it can be waited for");
+        let shown = lines(&store);
+        let (found, others): (Vec<_>, Vec<_>) =
+            shown.into_iter().partition(|line| line.starts_with("{\"level\":\"error"));
+        assert_eq!(found, errors, "after {round} rounds");
+        assert!(others.is_sorted() && others.windows(2).all(|pair| pair[0] != pair[1]), "after {round} rounds");
+    }
+    let dry = scene.run("logs prune --keep info=1h --dry-run").output();
+    let done = scene.run("logs prune --keep info=1h").output();
+    assert_eq!(dry.replace(" would be pruned (dry run)", " pruned"), done);
+    assert_eq!(lines(&store), errors);
+    let verified = Verifier::open(&state(&scene)).expect("a log").verify(None).expect("an answer");
+    assert_eq!((verified.findings, verified.sealed), (Vec::new(), errors.len() as i64));
+    scene.run("logs prune").fails("error: nothing says what should go\nhint: --keep 30d keeps the last thirty days\n");
+}
+
+#[test]
 fn a_segment_opens_as_it_is_in_other_peoples_tools() {
     let scene = Scene::new();
     store(&scene).append(&entries(0..500)).expect("the log takes entries");

@@ -21,9 +21,11 @@ impl LogStore {
             Ok(length) => format!("it has {length} bytes instead of {}", segment.bytes),
             Err(error) => error.to_string(),
         };
-        let listed = self.sql(|| Segment::from(&self.connection, segment.last))?;
-        if listed.as_ref() == Some(segment) {
-            self.note_damage(path, detail);
+        match self.sql(|| Segment::from(&self.connection, segment.last))? {
+            Some(listed) if listed == *segment => self.note_damage(path, detail),
+            // What is left of it is in another file.
+            Some(listed) if listed.id == segment.id && listed.rows() > 0 => return self.open_segment(&listed),
+            _ => {}
         }
         Ok(None)
     }

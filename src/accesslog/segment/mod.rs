@@ -7,6 +7,7 @@ mod columns;
 mod hybrid;
 mod interned;
 mod list;
+pub(super) mod prune;
 mod read;
 pub(super) mod seal;
 pub(super) mod thread;

@@ -4,7 +4,7 @@
 //! one place after a crash at any point; a file that was written and not listed holds what the rows still hold, and goes
 //! when somebody seals again.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 use super::columns::{Columns, Source};
 use super::list::Segment;
 use super::{Names, PLACE, write};
-use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
+use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot::{self, covered};
 use crate::accesslog::{Error, Level, LogStore, line};
@@ -47,10 +47,10 @@ impl Default for Limits {
 
 /// Seals rows of one log. Several may try; one at a time does.
 pub struct Sealer {
-    store: LogStore,
-    segments: PathBuf,
+    pub(super) store: LogStore,
+    pub(super) segments: PathBuf,
     lock: PathBuf,
-    key: SigningKey,
+    pub(super) key: SigningKey,
     limits: Limits,
 }
 
@@ -129,7 +129,7 @@ impl Sealer {
         Ok(sealed)
     }
 
-    fn lock(&self) -> Result<Option<File>, Error> {
+    pub(super) fn lock(&self) -> Result<Option<fs::File>, Error> {
         let unusable = |source| Error::file(&self.lock, source);
         let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
         let file = options.open(&self.lock).map_err(unusable)?;
@@ -145,15 +145,12 @@ impl Sealer {
         self.store.sql(|| oldest(&self.store.connection))
     }
 
-    /// Removes files that hold what is still in rows: a sealer was killed before it could list them.
-    fn remove_leftovers(&self) -> Result<(), Error> {
+    /// Removes files that hold what is in rows or in another file: somebody was killed before it could be listed, or after
+    /// another one had been listed in its place.
+    pub(super) fn remove_leftovers(&self) -> Result<(), Error> {
         for (path, first) in files(&self.segments) {
-            let is_row = self.store.sql(|| {
-                let mut statement = self.store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?;
-                statement.exists([first])
-            })?;
-            if is_row {
-                std::fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
+            if is_left_over(&self.store, &self.segments, &path, first)? {
+                fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
             }
         }
         Ok(())
@@ -170,19 +167,29 @@ impl Sealer {
         let newest = self.store.sql(|| Segment::newest(&self.store.connection))?;
         let (id, previous) = newest.map_or((1, ORIGIN), |newest| (newest.id + 1, newest.hash));
         let mut segment = gathered.segment(id, previous, now);
-        let path = segment.path(&self.segments);
+        let place = segment.place();
+        let file = File { name: &segment.name, columns: &gathered.columns, shapes: &gathered.shapes, place };
+        (segment.bytes, segment.digest) = self.put(&file)?;
+        segment.sealed_digest = segment.digest;
+        segment.hash = chain::segment(&segment.previous, &segment.digest);
+        segment.signature = self.key.sign(&segment.head().text());
+        self.list(&segment)?;
+        Ok(segment)
+    }
+
+    /// Writes and syncs a file and the folder that it is in; its length and hash.
+    pub(super) fn put(&self, file: &File<'_>) -> Result<(i64, Hash), Error> {
+        let path = self.segments.join(file.name);
         let unwritable = |source| Error::file(&path, source);
         let folder = path.parent().unwrap_or(&self.segments);
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
         let beside = path.with_extension("tmp");
-        (segment.bytes, segment.digest) = write_file(&beside, &gathered, &segment)?;
-        std::fs::rename(&beside, &path).map_err(unwritable)?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
-        File::open(&self.segments).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
-        segment.hash = chain::segment(&segment.previous, &segment.digest);
-        segment.signature = self.key.sign(&segment.head());
-        self.list(&segment)?;
-        Ok(segment)
+        let written = file.write(&beside)?;
+        fs::rename(&beside, &path).map_err(unwritable)?;
+        for folder in [folder, &self.segments] {
+            fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
+        }
+        Ok(written)
     }
 
     fn list(&self, segment: &Segment) -> Result<(), Error> {
@@ -303,26 +310,38 @@ impl Gathered {
             before: self.before,
             link: self.link,
             digest: ORIGIN,
+            sealed_digest: ORIGIN,
             previous,
             hash: ORIGIN,
             signature: Vec::new(),
             doubt: self.doubt.clone(),
+            left: None,
         }
     }
 }
 
-/// Writes and syncs a file; its length and hash.
-fn write_file(path: &Path, gathered: &Gathered, segment: &Segment) -> Result<(i64, Hash), Error> {
-    let unwritable = |source| Error::file(path, source);
-    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
-    let file = options.open(path).map_err(unwritable)?;
-    let mut out = Hashing { out: BufWriter::with_capacity(1 << 20, file), digest: chain::Digest::default(), bytes: 0 };
-    let metadata = vec![KeyValue::new(PLACE.to_owned(), Some(place(segment)))];
-    write::write(&mut out, &gathered.columns, &gathered.shapes, metadata)
-        .map_err(|error| Error::file(path, std::io::Error::other(error)))?;
-    let file = out.out.into_inner().map_err(|error| unwritable(error.into_error()))?;
-    file.sync_all().map_err(unwritable)?;
-    Ok((out.bytes, out.digest.finish()))
+/// A segment's file before it is written.
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) columns: &'a Columns,
+    pub(super) shapes: &'a [Names],
+    /// What it says of its place in the chain.
+    pub(super) place: String,
+}
+
+impl File<'_> {
+    fn write(&self, path: &Path) -> Result<(i64, Hash), Error> {
+        let unwritable = |source| Error::file(path, source);
+        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
+        let out = BufWriter::with_capacity(1 << 20, options.open(path).map_err(unwritable)?);
+        let mut out = Hashing { out, digest: chain::Digest::default(), bytes: 0 };
+        let metadata = vec![KeyValue::new(PLACE.to_owned(), Some(self.place.clone()))];
+        write::write(&mut out, self.columns, self.shapes, metadata)
+            .map_err(|error| unwritable(std::io::Error::other(error)))?;
+        let file = out.out.into_inner().map_err(|error| unwritable(error.into_error()))?;
+        file.sync_all().map_err(unwritable)?;
+        Ok((out.bytes, out.digest.finish()))
+    }
 }
 
 /// Hashes what it passes on.
@@ -345,27 +364,6 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// What the file itself says of its place in the chain, so that the list can be made again from the files.
-fn place(segment: &Segment) -> String {
-    let [info, warning, error] = segment.levels;
-    serde_json::json!({
-        "id": segment.id,
-        "first": segment.first,
-        "last": segment.last,
-        "min_time": segment.min_time,
-        "max_time": segment.max_time,
-        "info": info,
-        "warning": warning,
-        "error": error,
-        "sealed": segment.sealed,
-        "before": hex(&segment.before),
-        "link": hex(&segment.link),
-        "previous": hex(&segment.previous),
-        "doubt": segment.doubt,
-    })
-    .to_string()
-}
-
 /// Takes away the rows that a segment holds, and counts anew what is left of the block that it ends in.
 fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<()> {
     let Segment { first, last, link, .. } = segment;
@@ -381,6 +379,20 @@ fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<(
     connection.execute("DELETE FROM link WHERE seq < ?1", [last])?;
     connection.execute("INSERT OR IGNORE INTO link (seq, hash) VALUES (?1, ?2)", params![last, link])?;
     Ok(())
+}
+
+/// Whether a file that begins with a certain entry is not needed: the entry is in a row, or in another file.
+pub(in crate::accesslog) fn is_left_over(
+    store: &LogStore,
+    segments: &Path,
+    path: &Path,
+    first: i64,
+) -> Result<bool, Error> {
+    store.sql(|| {
+        let listed = Segment::from(&store.connection, first)?.filter(|segment| segment.first == first);
+        let mut rows = store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?;
+        Ok(listed.map_or(rows.exists([first])?, |segment| segment.rows() == 0 || segment.path(segments) != path))
+    })
 }
 
 /// All files in the folders of segments that have the name of one, finished or not, with the number of their first entry.

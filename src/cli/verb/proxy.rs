@@ -15,6 +15,7 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
+use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::Workload;
 use crate::node::api::{FeedStatus, Status};
@@ -137,6 +138,9 @@ struct Start {
     /// Seal log entries when the oldest is so old
     #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
     seal_age: Duration,
+    /// How long sealed entries are kept [default: forever]
+    #[command(flatten)]
+    retention: Retention,
     /// Name of this proxy, one of each in a state directory
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE, value_parser = node_name)]
     node: String,
@@ -262,6 +266,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             connections: arguments.max_connections,
             ..Limits::default()
         },
+        retention: arguments.retention.into(),
         sealing: accesslog::Limits {
             rows: arguments.seal_rows,
             age: arguments.seal_age,

@@ -1,13 +1,14 @@
-//! `logs seal` and `logs verify`: keeping the log.
+//! `logs seal`, `logs prune` and `logs verify`: keeping the log.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::accesslog::{Exported, Limits, Sealer, Verified, Verifier};
+use crate::accesslog::{self, Exported, Limits, Sealer, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
+use crate::cli::retention::Retention;
 use crate::diagnostic::visible;
 
 /// What can be done with the log besides asking it.
@@ -15,6 +16,8 @@ use crate::diagnostic::visible;
 pub(super) enum Keep {
     /// Seal the newest entries into a Parquet file now, instead of when enough have gathered
     Seal,
+    /// Remove old entries from the sealed log
+    Prune(Prune),
     /// Check that nothing in the log was cut off, changed, taken out or put in another order
     Verify(Verify),
 }
@@ -24,6 +27,7 @@ impl Keep {
     pub(super) fn run(self, context: &mut Context) -> Outcome {
         match self {
             Self::Seal => seal(context),
+            Self::Prune(prune) => prune.run(context),
             Self::Verify(verify) => verify.run(context),
         }
     }
@@ -41,6 +45,54 @@ fn seal(context: &mut Context) -> Outcome {
 
 fn count(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// What is removed.
+#[derive(Debug, Args)]
+#[command(after_help = PRUNE_EXAMPLES)]
+pub(super) struct Prune {
+    #[command(flatten)]
+    retention: Retention,
+    /// Only show what would go
+    #[arg(long)]
+    dry_run: bool,
+}
+
+const PRUNE_EXAMPLES: &str = "Examples:
+  # What is older than 30 days, but errors of the last 90
+  egressctl logs prune --keep 30d --keep error=90d
+
+  # The oldest, until 10 GiB are left
+  egressctl logs prune --keep-size 10GiB
+
+  # What would go?
+  egressctl logs prune --keep 30d --dry-run
+
+Entries go by the segment: when its newest entry is old enough. The chain of hashes stays whole. `proxy start` takes the same
+flags, and then looks once a minute.";
+
+impl Prune {
+    fn run(self, context: &mut Context) -> Outcome {
+        let retention = accesslog::Retention::from(self.retention);
+        if retention.is_forever() {
+            let message = "nothing says what should go\nhint: --keep 30d keeps the last thirty days";
+            return Err(Failure::client(message).into());
+        }
+        let now = context.now.as_microsecond();
+        let mut sealer = Sealer::open(&context.state_dir()?, Limits::default()).map_err(Failure::from)?;
+        let pruned =
+            if self.dry_run { sealer.prunable(&retention, now).map(Some) } else { sealer.prune(&retention, now) };
+        let busy = || Failure::client("another process is sealing or pruning the log\nhint: try again in a moment");
+        let pruned = pruned.map_err(Failure::from)?.ok_or_else(busy)?;
+        for one in &pruned {
+            let stay = if one.stay > 0 { format!(", {} stay", one.stay) } else { String::new() };
+            let entries = count(one.entries, "entry", "entries");
+            writeln!(context.out, "log/segments/{}: {entries} of {} bytes{stay}", one.segment, one.bytes)?;
+        }
+        let entries = count(pruned.iter().map(|one| one.entries).sum(), "entry", "entries");
+        let (done, dry) = if self.dry_run { ("would be pruned", " (dry run)") } else { ("pruned", "") };
+        Ok(writeln!(context.out, "{entries} {done}{dry}")?)
+    }
 }
 
 /// How to check.
