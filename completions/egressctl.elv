@@ -237,6 +237,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
         }
         &'egressctl;logs;seal'= {
@@ -244,6 +245,17 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;prune'= {
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --dry-run 'Only show what would go'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -364,6 +376,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --max-connections 'Most client connections of one worker'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
             cand --seal-age 'Seal log entries when the oldest is so old'
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -654,9 +668,12 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;help;logs'= {
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
         }
         &'egressctl;help;logs;seal'= {
+        }
+        &'egressctl;help;logs;prune'= {
         }
         &'egressctl;help;logs;verify'= {
         }
