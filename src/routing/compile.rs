@@ -251,6 +251,24 @@ impl Networking {
         self.gateways.iter().filter(selects)
     }
 
+    /// The VirtualServices that proxies of a namespace follow at a place: those that only the namespace itself sees first,
+    /// then those that are exported to it by name, then the public ones, and of equals the oldest.
+    fn followed(&self, namespace: &str, place: Place<'_>) -> Vec<&Declared<VirtualService>> {
+        let publicity = |declared: &&Declared<VirtualService>| {
+            let to = &declared.spec.export_to;
+            match to.is_empty() || to.iter().any(|name| name == "*") {
+                true => 2,
+                false => u8::from(declared.namespace != namespace),
+            }
+        };
+        let is_followed = |declared: &&Declared<VirtualService>| {
+            is_bound(declared, place) && exported(&declared.spec.export_to, &declared.namespace, namespace)
+        };
+        let mut followed: Vec<_> = self.virtual_services.iter().filter(is_followed).collect();
+        followed.sort_by_key(publicity);
+        followed
+    }
+
     fn add_server(
         &self,
         gateway: &Declared<Gateway>,
@@ -259,7 +277,7 @@ impl Networking {
         table: &mut HostTable<Routes>,
         destinations: &mut Destinations<'_>,
     ) {
-        for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, spot.place)) {
+        for declared in self.followed(&spot.source.namespace, spot.place) {
             for pattern in &declared.spec.hosts {
                 let pattern = qualify(pattern, &declared.namespace);
                 let served = server_hosts.iter().filter_map(|host| serve(host, &pattern, declared, gateway));
@@ -405,9 +423,13 @@ fn ends_tls(server: &Server) -> bool {
     })
 }
 
-/// Whether a VirtualService names a gateway.
+/// Whether a VirtualService is for a place: one that it names, or the sidecars if it names none.
 fn is_bound(declared: &Declared<VirtualService>, place: Place<'_>) -> bool {
-    names_place(&declared.spec.gateways, &declared.namespace, place)
+    let gateways = &declared.spec.gateways;
+    match place {
+        Place::Mesh if gateways.is_empty() => true,
+        _ => names_place(gateways, &declared.namespace, place),
+    }
 }
 
 /// Whether a list of gateway names, written in a namespace, has a place: `mesh`, `name`, `namespace/name`, `./name`, or

@@ -13,10 +13,10 @@ use super::super::destinations::Destinations;
 use super::super::hosts::{HostTable, qualify};
 use super::super::outbound::{OutboundPolicy, Unregistered};
 use super::super::scope::{Egress, Scope, Sight};
-use super::super::services::{Service, exported};
+use super::super::services::Service;
 use super::super::subnet::Subnet;
 use super::super::{PortRoutes, SidecarHost, SidecarTable};
-use super::{Declared, Made, Networking, Spot};
+use super::{Declared, Made, Networking, Place, Spot};
 
 /// The port on which hosts that only a VirtualService knows are routed (Istio's rule).
 const HTTP_PORT: u16 = 80;
@@ -32,7 +32,7 @@ impl Networking {
     ) -> SidecarTable {
         let services = self.seen_from(scope, made);
         let sidecar = scope.sidecar.map(|place| &self.sidecars[place]);
-        let sight = Sight::new(sidecar);
+        let sight = Sight::new(sidecar, &scope.namespace);
         let mut destinations = Destinations::new(self, scope, false, &services, (gateway_labels, live), made);
         let in_order = in_order(&services);
         let (mut hosts, mut only_routed) = (HostTable::<SidecarHost>::default(), Vec::new());
@@ -40,7 +40,9 @@ impl Networking {
             let routing = self.mesh_virtual_services(&scope.namespace, listener);
             let seen = |service: &Service, port: u16| {
                 sight.takes(listener, port)
-                    && listener.is_none_or(|listener| listener.has_service(&service.host, &service.namespace))
+                    && listener.is_none_or(|listener| {
+                        listener.has_service(&service.host, &service.namespace, &scope.namespace)
+                    })
             };
             let mut beside: HashMap<*const VirtualService, BTreeSet<u16>> = HashMap::new();
             for service in &in_order {
@@ -97,32 +99,18 @@ impl Networking {
         }
     }
 
-    /// The VirtualServices that sidecars of a namespace follow at a listener, one for each host: those that only the
-    /// namespace itself sees first, then those that are exported to it by name, then the public ones, and of equals the
-    /// oldest.
+    /// The VirtualServices that sidecars of a namespace follow at a listener, one for each host.
     fn mesh_virtual_services(
         &self,
         namespace: &str,
         listener: Option<&Egress>,
     ) -> HostTable<&Declared<VirtualService>> {
-        let publicity = |declared: &Declared<VirtualService>| {
-            let to = &declared.spec.export_to;
-            match to.is_empty() || to.iter().any(|name| name == "*") {
-                true => 2,
-                false => u8::from(declared.namespace != namespace),
-            }
+        let seen = |declared: &&Declared<VirtualService>| {
+            let own = &declared.namespace;
+            listener.is_none_or(|listener| listener.has_virtual_service(&declared.spec.hosts, own, namespace))
         };
-        let followed = self.virtual_services.iter().filter(|declared| {
-            let spec = &declared.spec;
-            let bound = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
-            bound
-                && exported(&spec.export_to, &declared.namespace, namespace)
-                && listener.is_none_or(|listener| listener.has_virtual_service(&spec.hosts, &declared.namespace))
-        });
-        let mut followed: Vec<_> = followed.collect();
-        followed.sort_by_key(|declared| publicity(declared));
         let mut table = HostTable::default();
-        for declared in followed {
+        for declared in self.followed(namespace, Place::Mesh).into_iter().filter(seen) {
             for host in &declared.spec.hosts {
                 table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
             }

@@ -15,7 +15,7 @@ use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
 use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
 use super::sidecars::{in_order, names};
-use super::{Declared, Gateway, Networking, Place, exported, is_bound, names_place, serve};
+use super::{Declared, Gateway, Networking, Place, names_place, serve};
 
 /// What `tls` and `tcp` matches have in common.
 struct Entry<'a> {
@@ -45,7 +45,7 @@ struct Ending {
 }
 
 impl<'a> Bound<'a> {
-    /// The VirtualServices of which a host has calls in common with a service's, the oldest first. All of them count,
+    /// The VirtualServices of which a host has calls in common with a service's, in the order in which they are followed. All of them count,
     /// unlike those with routes of HTTP (Istio's rule).
     fn of(&self, host: &str) -> Vec<&'a Declared<VirtualService>> {
         let mut found: Vec<usize> = self.by_host.all_covering(host).flatten().copied().collect();
@@ -103,19 +103,16 @@ impl Networking {
 
     fn bound_tunnels(&self, namespace: &str) -> Bound<'_> {
         let mut bound = Bound { all: Vec::new(), by_host: HostTable::default(), by_end: Vec::new() };
-        for declared in &self.virtual_services {
-            let spec = &declared.spec;
-            let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
-            let of_bytes = !spec.tls.is_empty() || !spec.tcp.is_empty();
-            if in_mesh && of_bytes && exported(&spec.export_to, &declared.namespace, namespace) {
-                for host in &spec.hosts {
-                    let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
-                    bound.by_host.entry(&pattern).or_default().push(place);
-                    let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
-                    bound.by_end.push((end, Ending { pattern, place }));
-                }
-                bound.all.push(declared);
+        let of_bytes =
+            |declared: &&Declared<VirtualService>| !declared.spec.tls.is_empty() || !declared.spec.tcp.is_empty();
+        for declared in self.followed(namespace, Place::Mesh).into_iter().filter(of_bytes) {
+            for host in &declared.spec.hosts {
+                let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
+                bound.by_host.entry(&pattern).or_default().push(place);
+                let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
+                bound.by_end.push((end, Ending { pattern, place }));
             }
+            bound.all.push(declared);
         }
         bound.by_end.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         bound
@@ -136,7 +133,7 @@ impl Networking {
                 let servers = table.entry(port).or_default();
                 let Some(inside) = inside(server) else { continue };
                 let place = Place::Gateway(&gateway.namespace, &gateway.name);
-                for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+                for declared in self.followed(&destinations.scope.namespace, place) {
                     let bytes = if inside == Inside::Tls { Bytes::Tls } else { Bytes::Tcp };
                     let routes = gateway_routes(declared, gateway, server, port, bytes, destinations);
                     match inside {
