@@ -45,8 +45,8 @@ struct Ending {
 }
 
 impl<'a> Bound<'a> {
-    /// The VirtualServices of which a host has calls in common with a service's, in the order in which they are followed. All of them count,
-    /// unlike those with routes of HTTP (Istio's rule).
+    /// The VirtualServices of which a host has calls in common with a service's, in the order in which they are followed.
+    /// All of them count, unlike those with routes of HTTP (Istio's rule).
     fn of(&self, host: &str) -> Vec<&'a Declared<VirtualService>> {
         let mut found: Vec<usize> = self.by_host.all_covering(host).flatten().copied().collect();
         if let Some(suffix) = host.strip_prefix('*') {
@@ -108,7 +108,7 @@ impl Networking {
         for declared in self.followed(namespace, Place::Mesh).into_iter().filter(of_bytes) {
             for host in &declared.spec.hosts {
                 let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
-                bound.by_host.entry(&pattern).or_default().push(place);
+                bound.by_host.get_or_default(&pattern).push(place);
                 let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
                 bound.by_end.push((end, Ending { pattern, place }));
             }
