@@ -96,6 +96,11 @@ impl Workload {
         Self { user: Some(principal.clone()), principal, ..self }
     }
 
+    /// The trust domain of its principal.
+    pub fn trust_domain(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
+
     /// Of whom nothing is known but a principal, and what that says.
     pub fn known_as(principal: &str) -> Self {
         let mut parts = principal.strip_prefix("spiffe://").unwrap_or(principal).split('/').skip(1);

@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
 use super::decode::{Spelling, decode_all};
-use super::meta::{MODE, MODES, OURS};
 use super::kinds::AUTHORIZATION_POLICY;
 use super::kinds::authorization_policy::DRY_RUN;
+use super::meta::{MODE, MODES, OURS};
 use super::{Kind, Meta, name};
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::check::{self, At};
 use super::cells;
+use super::check::{self, At};
 use crate::resource::{Kind, Typed};
 
 /// The kind `ClusterRbacConfig` (rbac.istio.io).

@@ -1,5 +1,7 @@
 //! The attributes that conditions of a rule are about.
 
+use std::fmt;
+
 /// What a `when` key names (Istio's reference of authorization conditions), and each field of sources and operations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Attribute {
@@ -33,6 +35,31 @@ pub enum Attribute {
     Method,
     /// `paths` of an operation.
     Path,
+    /// `services` of a ServiceRole: the host that is called, without port.
+    Service,
+}
+
+impl fmt::Display for Attribute {
+    /// The name that Mixer's expressions and `when` keys have for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header(name) => return write!(f, "request.headers[{name}]"),
+            Self::Token(key) | Self::Filter(key) => key,
+            Self::SourceIp => "source.ip",
+            Self::RemoteIp => "remote.ip",
+            Self::Namespace => "source.namespace",
+            Self::ServiceAccount => "source.serviceAccount",
+            Self::Principal => "source.principal",
+            Self::TrustDomain => "source.trustDomain",
+            Self::DestinationIp => "destination.ip",
+            Self::Port => "destination.port",
+            Self::Sni => "connection.sni",
+            Self::Host => "request.host",
+            Self::Method => "request.method",
+            Self::Path => "request.url_path",
+            Self::Service => "destination.service",
+        })
+    }
 }
 
 impl Attribute {

@@ -49,13 +49,17 @@ fn actions_have_what_they_need_and_nothing_else() {
     errors(&[
         (
             "action: DENY",
-            &["spec.rules: DENY action without `rules` is meaningless as it will never be triggered, add an empty rule \
-               `{}` if you want it be triggered for every request"],
+            &[
+                "spec.rules: DENY action without `rules` is meaningless as it will never be triggered, add an empty rule \
+               `{}` if you want it be triggered for every request",
+            ],
         ),
         (
             "action: CUSTOM\nprovider: {name: p}",
-            &["spec.rules: CUSTOM action without `rules` is meaningless as it will never be triggered, add an empty rule \
-               `{}` if you want it be triggered for every request"],
+            &[
+                "spec.rules: CUSTOM action without `rules` is meaningless as it will never be triggered, add an empty rule \
+               `{}` if you want it be triggered for every request",
+            ],
         ),
         ("action: CUSTOM\nrules: [{}]", &["spec.provider: `provider.name` must not be empty"]),
         ("action: CUSTOM\nrules: [{}]\nprovider: {}", &["spec.provider.name: `provider.name` must not be empty"]),
@@ -218,8 +222,10 @@ fn only_allow_and_deny_are_tried_and_by_a_truth_value() {
     assert_eq!(found("0", "ALLOW"), (false, vec![]));
     assert_eq!(
         found("yes", "ALLOW").1,
-        ["default/x has annotation istio.io/dry-run with invalid value (yes): strconv.ParseBool: parsing \"yes\": invalid \
-          syntax"]
+        [
+            "default/x has annotation istio.io/dry-run with invalid value (yes): strconv.ParseBool: parsing \"yes\": invalid \
+          syntax"
+        ]
     );
     assert_eq!(
         found("true", "AUDIT").1,
