@@ -79,6 +79,8 @@ pub struct Endpoint {
     pub private: Private,
     /// Calls after which a connection to it is closed, if they are limited.
     pub calls_per_connection: Option<u32>,
+    /// Calls that go side by side on one connection of HTTP/2, if its rule limits them.
+    pub calls_at_once: Option<u32>,
     /// How long connections to it last, where its rule says.
     pub lasting: Option<Arc<Lasting>>,
     /// Whether HTTP/2 is spoken there.
@@ -118,6 +120,15 @@ impl Endpoint {
         self
     }
 
+    /// The same, spoken to in HTTP/1.1 on a connection that carries nothing else.
+    #[must_use]
+    pub fn for_one_upgrade(mut self) -> Self {
+        self.multiplexed = false;
+        self.tls = self.tls.map(|tls| Arc::new(TlsSettings { multiplexed: false, ..TlsSettings::clone(&tls) }));
+        self.calls_per_connection = Some(1);
+        self
+    }
+
     /// An address with the TLS that is spoken there.
     pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
         let private = if private == Private::None || is_public(&address) { private } else { Private::Any };
@@ -126,8 +137,9 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        let (calls_per_connection, lasting, pool_key) = (None, None, pool_key.into());
-        Self { address, port, tls, private, calls_per_connection, lasting, multiplexed: false, pool_key }
+        let (calls_per_connection, calls_at_once, lasting, multiplexed) = (None, None, None, false);
+        let pool_key = pool_key.into();
+        Self { address, port, tls, private, calls_per_connection, calls_at_once, lasting, multiplexed, pool_key }
     }
 }
 

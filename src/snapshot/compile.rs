@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::Reporter;
-use crate::identity::Workload;
+use crate::call::{Peers, Reporter};
+use crate::identity::{Caller, Workload};
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
@@ -11,11 +11,9 @@ use crate::resource::Labels;
 use crate::resource::kinds::DEPLOYMENT;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
+use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
 use super::sources::{Sources, concerns_authorization, concerns_others, concerns_routes};
 use super::{SidecarListener, Snapshot};
-
-/// The workload that plays the gateway.
-const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
 
 /// The namespace of a listener without workload.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -98,15 +96,23 @@ impl Compiler {
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
-        let enforcer = Enforcer {
-            namespace: namespace.to_owned(),
-            labels,
-            trust_domain: gateway.as_ref().map(|gateway| gateway.trust_domain().to_owned()).unwrap_or_default(),
-        };
+        let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
-        let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        Ok(Snapshot { revision, routes, policy, authorization, notes, gateway_name, sidecars, gateway })
+        let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
+        let [gateway, certified_gateway] = [false, true]
+            .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
+        Ok(Snapshot {
+            revision,
+            routes,
+            policy,
+            authorization,
+            notes,
+            gateway_name,
+            sidecars,
+            gateway,
+            certified_gateway,
+        })
     }
 
     /// The route table, for a gateway in a namespace with labels.
@@ -206,7 +212,8 @@ fn sidecars(
         let labels = caller.as_ref().map(|workload| &workload.labels);
         let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
         let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid } });
+        let caller = caller.map(Caller::by_listener);
+        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid, peers: Peers::Workload } });
     }
     Ok(sidecars)
 }

@@ -96,7 +96,8 @@ impl Authorization {
         if let Some(rule) = self.audit.iter().find(|rule| rule.matches(arrived)) {
             checked.audited = Some(rule.id());
         }
-        for rule in self.deny.iter().filter(|rule| rule.matches(arrived)) {
+        // Nobody can be asked yet: what was to be asked about is refused.
+        for rule in self.custom.iter().chain(&self.deny).filter(|rule| rule.matches(arrived)) {
             let enforced = !(rule.policy.dry_run || report_only);
             checked.refusals.push(refusal::by_rule(rule, arrived, enforced));
             if !rule.policy.dry_run {

@@ -5,10 +5,10 @@ mod agreement;
 use std::net::IpAddr;
 
 use super::*;
-use crate::call::{Arrival, Call, CallBag, Reporter, TlsSession, normalize};
+use crate::call::{Arrival, Call, CallBag, Peers, Reporter, TlsSession, normalize};
 use crate::diagnostic::Source;
 use crate::expr::Timestamp;
-use crate::identity::Workload;
+use crate::identity::{Caller, SpiffeId};
 use crate::manifest::parse;
 use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
 
@@ -17,7 +17,8 @@ use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
 fn call(words: &str) -> (Call, u16) {
     let words: Vec<&str> = words.split(' ').collect();
     let option = |name: &str| words.iter().position(|word| *word == name).map(|place| words[place + 1]);
-    let caller = option("from").map(|principal| Arc::new(Workload::known_as(principal)));
+    let identity = |principal: &str| format!("spiffe://{principal}").parse::<SpiffeId>().expect("an identity");
+    let caller = option("from").map(|principal| Caller::by_certificate(&identity(principal), None));
     let peer: IpAddr = option("by").unwrap_or("127.0.0.1").parse().expect("an address");
     let tls = option("sni").map(|name| Arc::new(TlsSession { server_name: Some(name.into()), mutual: false }));
     let port = option("at").unwrap_or("443").parse().expect("a port");
@@ -61,7 +62,7 @@ fn policy(name: &str, spec: &str) -> String {
 /// What is said of a call: `allowed`, the details of its refusal, or those of one that does not count.
 fn said(authorization: &Authorization, words: &str) -> String {
     let (call, port) = call(words);
-    let reporter = Reporter { uid: String::new() };
+    let reporter = Reporter { uid: String::new(), peers: Peers::default() };
     let bag = CallBag::new(&call, None, &reporter);
     let mut checked = Checked::default();
     authorization.check(Arrived { bag: &bag, port }, false, &mut checked);
@@ -424,7 +425,7 @@ fn a_refusal_tells_what_was_compared_and_what_almost_matches() {
     );
     let authorization = compiled(&manifest, &enforcer());
     let (call, port) = call("GET http://h.example/a?secret authorization=basic from cluster.local/ns/default/sa/sleep");
-    let reporter = Reporter { uid: String::new() };
+    let reporter = Reporter { uid: String::new(), peers: Peers::default() };
     let bag = CallBag::new(&call, None, &reporter);
     let arrived = Arrived { bag: &bag, port };
     let mut checked = Checked::default();
