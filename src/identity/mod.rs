@@ -5,8 +5,10 @@
 
 mod cluster;
 mod pods;
+mod token;
 mod workload;
 
 pub use cluster::Cluster;
 pub use pods::pods_of;
+pub use token::{AUDIENCE, Claims, TokenKey, Unproven, Verifier, subject};
 pub use workload::Workload;

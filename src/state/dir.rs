@@ -79,6 +79,11 @@ impl StateDir {
         self.path.join("identity")
     }
 
+    /// The key that bearer tokens are signed with.
+    pub fn token_key(&self) -> PathBuf {
+        self.identity().join("tokens.key")
+    }
+
     /// The directory of what quotas have counted.
     pub fn quota(&self) -> PathBuf {
         self.path.join("quota")

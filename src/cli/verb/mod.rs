@@ -7,6 +7,7 @@ mod api_resources;
 mod apply;
 mod completion;
 mod create;
+mod create_token;
 mod delete;
 mod demo;
 mod describe;

@@ -8,6 +8,8 @@ use crate::resource::{Kind, Part, Resource};
 pub(super) const NETWORKING: &[&str] = &["istio-io", "networking-istio-io"];
 /// Categories of Mixer's kinds.
 pub(super) const POLICY: &[&str] = &["istio-io", "policy-istio-io"];
+/// The API group of the kinds that are nobody's but ours.
+pub(super) const OURS: &str = "egressctl.io";
 /// Versions of Istio's networking kinds.
 pub(super) const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
 

@@ -40,6 +40,7 @@ pub mod service_account;
 pub mod service_entry;
 pub mod sidecar;
 pub mod stdio;
+pub mod token;
 pub mod virtual_service;
 pub mod workload_entry;
 pub mod workload_group;
@@ -81,6 +82,7 @@ pub use service_account::SERVICE_ACCOUNT;
 pub use service_entry::SERVICE_ENTRY;
 pub use sidecar::SIDECAR;
 pub use stdio::STDIO;
+pub use token::TOKEN;
 pub use virtual_service::VIRTUAL_SERVICE;
 pub use workload_entry::WORKLOAD_ENTRY;
 pub use workload_group::WORKLOAD_GROUP;
@@ -123,6 +125,7 @@ pub static KINDS: &[&Kind] = &[
     &QUOTA_SPEC_BINDING,
     &ATTRIBUTEMANIFEST,
     &OPA,
+    &TOKEN,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
