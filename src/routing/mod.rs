@@ -151,6 +151,11 @@ impl RouteTable {
         self.chains.get(&port)
     }
 
+    /// Whether all servers of the gateway on a port ask callers for certificates.
+    pub fn asks_certificates(&self, port: u16) -> bool {
+        self.chains(port).is_some_and(|chains| chains.asks_certificates())
+    }
+
     /// Everything that the gateway's servers need to end TLS.
     pub fn server_tls(&self) -> impl Iterator<Item = &Arc<ServerTls>> {
         self.chains.values().flat_map(|chains| &chains.servers).filter_map(|chain| chain.tls.as_ref())

@@ -2,22 +2,20 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::Reporter;
-use crate::identity::Workload;
+use crate::call::{Peers, Reporter};
+use crate::identity::{Caller, Workload};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
 use crate::resource::kinds::DEPLOYMENT;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
-use super::sources::{Sources, concerns_others, concerns_routes};
-use super::{SidecarListener, Snapshot};
+use super::sources::{Sources, concerns_policy, concerns_routes};
+use super::Snapshot;
+use super::sidecars::Sidecars;
 
 /// The workload that plays the gateway.
 const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
-
-/// The namespace of a listener without workload.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// What a sidecar listener was told to stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,13 +89,16 @@ impl Compiler {
         let mut notes = Vec::new();
         let news = memory.sources.follow(view)?;
         memory.sources.renew(&news, &mut memory.networking);
-        let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
+        let Sidecars { all: sidecars, scopes, tokens } =
+            Sidecars::compile(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
-        let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway })
+        let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
+        let [gateway, certified_gateway] = [false, true]
+            .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
+        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, tokens, gateway, certified_gateway })
     }
 
     /// The route table, for a gateway in a namespace with labels.
@@ -127,7 +128,7 @@ impl Compiler {
         view: &dyn View,
         notes: &mut Vec<String>,
     ) -> Result<Arc<Policy>, LoadError> {
-        if concerns_others(news) {
+        if concerns_policy(news) {
             memory.policy = None;
         }
         let (policy, noted) = match memory.policy.take() {
@@ -141,48 +142,4 @@ impl Compiler {
         memory.policy = Some((Arc::clone(&policy), noted));
         Ok(policy)
     }
-}
-
-struct Sidecars {
-    listeners: Vec<SidecarListener>,
-    /// What listeners see, each scope once.
-    scopes: Vec<Scope>,
-}
-
-fn sidecars(
-    view: &dyn View,
-    listeners: &[ListenerSpec],
-    networking: &Networking,
-    notes: &mut Vec<String>,
-) -> Result<Sidecars, LoadError> {
-    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), scopes: Vec::new() };
-    for listener in listeners {
-        let caller = match &listener.workload {
-            None => None,
-            Some((name, namespace)) => {
-                let found = Workload::find(view, name, namespace)?;
-                if found.is_none() {
-                    notes.push(format!(
-                        "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
-                        DEPLOYMENT.name
-                    ));
-                }
-                found
-            }
-        };
-        let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
-        let labels = caller.as_ref().map(|workload| &workload.labels);
-        let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
-        let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid } });
-    }
-    Ok(sidecars)
-}
-
-/// The place of a scope among those known.
-fn place_of(scopes: &mut Vec<Scope>, scope: Scope) -> usize {
-    scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
-        scopes.push(scope);
-        scopes.len() - 1
-    })
 }

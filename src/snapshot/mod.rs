@@ -4,18 +4,21 @@ pub mod admission;
 mod compile;
 mod effects;
 mod published;
+mod sidecars;
 mod sources;
 
 use std::sync::Arc;
 
 use crate::call::Reporter;
-use crate::identity::Workload;
+use crate::expr::Timestamp;
+use crate::identity::{Caller, Claims, Unproven};
 use crate::policy::Policy;
 use crate::registry::Revision;
 use crate::routing::RouteTable;
 
 pub use compile::{Compiler, ListenerSpec};
 pub use published::Published;
+use sidecars::{Sidecar, Tokens};
 
 /// The configuration as of one revision of the registry; never changed, only replaced.
 #[derive(Debug)]
@@ -30,43 +33,52 @@ pub struct Snapshot {
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
     pub gateway_name: String,
-    sidecars: Vec<SidecarListener>,
+    sidecars: Vec<Sidecar>,
+    tokens: Tokens,
     gateway: Reporter,
+    /// The same, on ports whose servers ask for certificates.
+    certified_gateway: Reporter,
 }
 
 /// Where a call is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hop {
-    /// The sidecar of the workload behind this listener, numbered as in the snapshot.
+    /// The sidecar at this place of the snapshot: behind the listener of this number, or further on that of a caller who is
+    /// known otherwise.
     Sidecar(usize),
     /// The egress gateway's server on this port.
     Gateway(u16),
 }
 
-/// What stands behind a sidecar listener.
-#[derive(Debug)]
-struct SidecarListener {
-    caller: Option<Workload>,
-    /// Which of the route table's scopes it sees.
-    scope: usize,
-    reporter: Reporter,
-}
-
 impl Snapshot {
-    /// The workloads behind the listeners, in their order.
-    pub fn callers(&self) -> impl Iterator<Item = Option<&Workload>> {
+    /// Who calls by the sidecars: first those behind the listeners, in their order.
+    pub fn callers(&self) -> impl Iterator<Item = Option<&Caller>> {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
     }
 
-    /// The scope of the route table that a listener sees.
-    pub fn scope(&self, listener: usize) -> usize {
-        self.sidecars.get(listener).map_or(0, |listener| listener.scope)
+    /// Whether the callers of a hop are told apart by what they show.
+    pub fn is_shared(&self, hop: Hop) -> bool {
+        matches!(hop, Hop::Sidecar(place) if self.sidecars.get(place).is_some_and(|sidecar| sidecar.is_shared))
+    }
+
+    /// The sidecar where the calls of who shows a token are judged.
+    ///
+    /// # Errors
+    /// The token is good no longer.
+    pub fn bearer(&self, claims: &Claims, now: Timestamp) -> Result<Hop, Unproven> {
+        self.tokens.bearer(claims, now)
+    }
+
+    /// The scope of the route table that a sidecar sees.
+    pub fn scope(&self, place: usize) -> usize {
+        self.sidecars.get(place).map_or(0, |sidecar| sidecar.scope)
     }
 
     /// Who reports the calls of a hop.
     pub fn reporter(&self, hop: Hop) -> &Reporter {
         match hop {
-            Hop::Sidecar(listener) => self.sidecars.get(listener).map_or(&self.gateway, |listener| &listener.reporter),
+            Hop::Sidecar(place) => self.sidecars.get(place).map_or(&self.gateway, |sidecar| &sidecar.reporter),
+            Hop::Gateway(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
             Hop::Gateway(_) => &self.gateway,
         }
     }

@@ -14,7 +14,7 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -109,7 +109,7 @@ pub(super) fn concerns_routes(news: &News) -> bool {
     news.of(|kind| *kind == SERVICE || OF_ROUTES_ALONE.contains(&kind))
 }
 
-/// Whether news are of interest to anything else.
-pub(super) fn concerns_others(news: &News) -> bool {
-    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind))
+/// Whether news are of interest to policy.
+pub(super) fn concerns_policy(news: &News) -> bool {
+    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && *kind != TOKEN)
 }
