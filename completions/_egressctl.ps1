@@ -72,6 +72,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('ns', 'ns', [CompletionResultType]::ParameterValue, 'Create a namespace')
             [CompletionResult]::new('serviceaccount', 'serviceaccount', [CompletionResultType]::ParameterValue, 'Create a service account')
             [CompletionResult]::new('sa', 'sa', [CompletionResultType]::ParameterValue, 'Create a service account')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Print a token for a service account')
             break
         }
         'egressctl;create;namespace' {
@@ -114,6 +115,17 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;create;token' {
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'How long it is good, from 1s to 8760h; 0 stands for 1h')
+            [CompletionResult]::new('--audience', '--audience', [CompletionResultType]::ParameterName, 'Whom it is for; the proxy takes only those for egressctl; repeatable')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -346,7 +358,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;proxy;start' {
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable')
             [CompletionResult]::new('--gateway-listen', '--gateway-listen', [CompletionResultType]::ParameterName, 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
             [CompletionResult]::new('--dns-server', '--dns-server', [CompletionResultType]::ParameterName, 'Ask this name server instead of the system''s; repeatable')
@@ -364,6 +376,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--require-identity', '--require-identity', [CompletionResultType]::ParameterName, 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -575,12 +588,16 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;help;create' {
             [CompletionResult]::new('namespace', 'namespace', [CompletionResultType]::ParameterValue, 'Create a namespace')
             [CompletionResult]::new('serviceaccount', 'serviceaccount', [CompletionResultType]::ParameterValue, 'Create a service account')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Print a token for a service account')
             break
         }
         'egressctl;help;create;namespace' {
             break
         }
         'egressctl;help;create;serviceaccount' {
+            break
+        }
+        'egressctl;help;create;token' {
             break
         }
         'egressctl;help;apply' {

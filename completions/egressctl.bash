@@ -94,6 +94,9 @@ _egressctl() {
             egressctl__subcmd__create,serviceaccount)
                 cmd="egressctl__subcmd__create__subcmd__serviceaccount"
                 ;;
+            egressctl__subcmd__create,token)
+                cmd="egressctl__subcmd__create__subcmd__token"
+                ;;
             egressctl__subcmd__help,analyze)
                 cmd="egressctl__subcmd__help__subcmd__analyze"
                 ;;
@@ -159,6 +162,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help__subcmd__create,serviceaccount)
                 cmd="egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount"
+                ;;
+            egressctl__subcmd__help__subcmd__create,token)
+                cmd="egressctl__subcmd__help__subcmd__create__subcmd__token"
                 ;;
             egressctl__subcmd__help__subcmd__proxy,metrics)
                 cmd="egressctl__subcmd__help__subcmd__proxy__subcmd__metrics"
@@ -443,7 +449,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__create)
-            opts="-f -R -o -n -h --filename --recursive --dry-run --output --save-config --namespace --state-dir --color --help namespace ns serviceaccount sa"
+            opts="-f -R -o -n -h --filename --recursive --dry-run --output --save-config --namespace --state-dir --color --help namespace ns serviceaccount sa token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +557,44 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__create__subcmd__token)
+            opts="-n -h --duration --audience --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -889,7 +933,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__create)
-            opts="namespace serviceaccount"
+            opts="namespace serviceaccount token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -917,6 +961,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__create__subcmd__token)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1539,7 +1597,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --gateway-listen --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --gateway-listen --require-identity --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -68,6 +68,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand ns 'Create a namespace'
             cand serviceaccount 'Create a service account'
             cand sa 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;create;namespace'= {
             cand --dry-run 'Check everything, but change nothing: none, client or server'
@@ -106,6 +107,16 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dry-run 'Check everything, but change nothing: none, client or server'
             cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;create;token'= {
+            cand --duration 'How long it is good, from 1s to 8760h; 0 stands for 1h'
+            cand --audience 'Whom it is for; the proxy takes only those for egressctl; repeatable'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -326,7 +337,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;proxy;start'= {
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
@@ -344,6 +355,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand --require-identity 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
             cand -h 'Print help'
@@ -535,10 +547,13 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;create'= {
             cand namespace 'Create a namespace'
             cand serviceaccount 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;help;create;namespace'= {
         }
         &'egressctl;help;create;serviceaccount'= {
+        }
+        &'egressctl;help;create;token'= {
         }
         &'egressctl;help;apply'= {
         }

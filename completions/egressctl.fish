@@ -53,28 +53,29 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" 
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
 json\t''
 jsonpath=\t''
 name\t''
 wide\t''
 yaml\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l save-config -d 'Keep what was declared in an annotation, so that apply can be used later'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "namespace" -d 'Create a namespace'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "ns" -d 'Create a namespace'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "serviceaccount" -d 'Create a service account'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "sa" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l save-config -d 'Keep what was declared in an annotation, so that apply can be used later'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "namespace" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "ns" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "sa" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "token" -d 'Print a token for a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
@@ -135,6 +136,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_s
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l duration -d 'How long it is good, from 1s to 8760h; 0 stands for 1h' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l audience -d 'Whom it is for; the proxy takes only those for egressctl; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
@@ -327,7 +336,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fis
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "stop" -d 'Let a proxy finish its calls and end'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway-listen -d 'Listener for callers without sidecar, who come to the egress gateway\'s servers on PORT; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l dns-server -d 'Ask this name server instead of the system\'s; repeatable' -r
@@ -348,6 +357,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l require-identity -d 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l report-only -d 'Record what rules would refuse, and let every call go'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l proxy-protocol -d 'Take the caller\'s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
@@ -500,6 +510,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "token" -d 'Print a token for a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'

@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
+use crate::identity::TokenKey;
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -50,6 +51,8 @@ pub struct NodeConfig {
     pub enforcement: Enforcement,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Whether sidecar listeners take only callers who prove who they are.
+    pub require_identity: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -151,6 +154,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls));
     let registry = SqliteRegistry::open(&state)?;
+    let verifier = TokenKey::open(&state)?.verifier().clone();
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
@@ -189,6 +193,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         certificates: Arc::clone(&certificates),
         drain,
         proxy_protocol: config.proxy_protocol,
+        verifier,
+        require_identity: config.require_identity,
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {

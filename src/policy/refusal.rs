@@ -98,6 +98,7 @@ fn remedy(call: &Call, failure: Failure) -> String {
         Failure::Server(ServerFault::NoServer) => {
             format!("a server for {host} on the port, in a Gateway that selects the egress gateway")
         }
+        Failure::Unproven(_) => "a token of `egressctl create token SERVICEACCOUNT` as proxy credential".to_owned(),
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
         Failure::PrivateAddress => format!(
             "the address among the addresses of the ServiceEntry of what {host} is routed to, or its location MESH_INTERNAL"

@@ -16,6 +16,7 @@ mod early;
 mod exchange;
 mod forward;
 mod gateway;
+mod identify;
 mod grpc;
 mod limits;
 mod listener;

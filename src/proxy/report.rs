@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome, Reporter};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
@@ -40,8 +40,9 @@ pub(super) type Load = (Option<Room>, Option<Busy>);
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
     worker: Rc<Worker>,
-    /// Without one the configuration that is in force at the end makes the report.
-    held: Option<Rc<Held>>,
+    /// The one it was judged by, or of a call that has let go of it who reports it: then the configuration that is in force
+    /// at the end makes the report.
+    held: Result<Rc<Held>, Reporter>,
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
@@ -73,7 +74,7 @@ impl Closing {
             marks: Marks::default(),
             closed_by: None,
         };
-        let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
+        let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
         Self {
             worker,
             held,
@@ -99,7 +100,9 @@ impl Closing {
 
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
-        self.held = None;
+        if let Ok(held) = &self.held {
+            self.held = Err(held.snapshot.reporter(self.judged.hop).clone());
+        }
     }
 
     /// What the policy said of it.
@@ -195,9 +198,10 @@ impl Drop for Closing {
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
-        let held = self.held.take().unwrap_or_else(|| self.worker.held());
-        let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);
-        let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
+        let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
+        let (snapshot, Judged { hop, checked, message }) = (&held.snapshot, &self.judged);
+        let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
+        let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter);
         if !message.is_empty() {
             bag = bag.refused(message);
         }

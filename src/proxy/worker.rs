@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
 use crate::expr::Scratch;
-use crate::identity::Caller;
+use crate::identity::{Caller, Verifier};
 use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -19,6 +19,7 @@ use super::budget::Budget;
 use super::certificates::Certificates;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
+use super::identify::Tokens;
 use super::limits::Limits;
 
 /// How often idle upstream connections are looked through.
@@ -44,6 +45,10 @@ pub struct Shared {
     pub drain: Drain,
     /// Whether every connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// What tells the tokens of callers from others.
+    pub verifier: Verifier,
+    /// Whether sidecars take only callers who prove who they are.
+    pub require_identity: bool,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -53,6 +58,8 @@ pub struct Worker {
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
     pub(super) proxy_protocol: bool,
+    pub(super) tokens: Tokens,
+    pub(super) require_identity: bool,
     pub(super) scratch: RefCell<Scratch>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
@@ -116,7 +123,7 @@ impl Counted {
 pub(super) struct Held {
     version: u64,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Who calls by each listener: copies, for the same reason.
+    /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
 }
 
@@ -127,10 +134,10 @@ impl Held {
         Rc::new(Self { version, snapshot, callers })
     }
 
-    /// Who calls here, where the listener says so.
+    /// Who calls here, where the sidecar is one caller's own.
     pub(super) fn caller(&self, hop: Hop) -> Option<Caller> {
         match hop {
-            Hop::Sidecar(listener) => self.callers.get(listener).cloned().flatten(),
+            Hop::Sidecar(place) => self.callers.get(place).cloned().flatten(),
             Hop::Gateway(_) => None,
         }
     }
@@ -144,6 +151,8 @@ impl Worker {
             limits: shared.limits.clone(),
             shard,
             proxy_protocol: shared.proxy_protocol,
+            tokens: Tokens::new(shared.verifier.clone()),
+            require_identity: shared.require_identity,
             scratch: RefCell::default(),
             budget: Rc::default(),
             mirrors: Counted::default(),

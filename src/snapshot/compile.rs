@@ -3,16 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Peers, Reporter};
-use crate::identity::{Caller, Workload};
+use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
-use crate::resource::kinds::DEPLOYMENT;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
-use super::sources::{Sources, concerns_policy, concerns_routes};
 use super::Snapshot;
 use super::sidecars::Sidecars;
+use super::sources::{Sources, concerns_policy, concerns_routes};
 
 /// The workload that plays the gateway.
 const GATEWAY_WORKLOAD: &str = "istio-egressgateway";

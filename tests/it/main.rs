@@ -36,6 +36,7 @@ mod routing;
 mod scenario;
 mod trace;
 mod trace_routing;
+mod tokens;
 mod tunnels;
 mod upgrades;
 mod validate;

@@ -27,6 +27,10 @@ const EXAMPLES: &str = "Examples:
   egressctl proxy start --listen 127.0.0.1:15001 --require-identity
   http_proxy=http://x:$(egressctl create token sleep)@127.0.0.1:15001 curl http://edition.cnn.com/sport
 
+  # SOCKS 5 has room for 255 bytes in user name and password each: there the token is cut in two
+  TOKEN=$(egressctl create token sleep)
+  curl --proxy socks5h://${TOKEN:0:250}:${TOKEN:250}@127.0.0.1:15001 https://edition.cnn.com/sport
+
   # For ten minutes
   egressctl create token sleep --duration 10m
 
