@@ -219,5 +219,5 @@ fn tunnels_are_opened_with_a_token_and_what_goes_through_them_is_its_workloads()
     let mut client = proxy.connect();
     client.send(&[&[5, 1, 0][..], &target].concat());
     assert_eq!(client.read_exactly(4)[2..], [5, 2], "not allowed");
-    assert_eq!(origin.connections(), 1);
+    assert_eq!(origin.requests(), 2);
 }
