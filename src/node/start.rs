@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
 use crate::identity::TokenKey;
@@ -137,6 +137,8 @@ pub struct Running {
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
     pub(super) feeds: Feeds,
+    pub(super) endings: watch::Sender<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) signals: StopSignals,
 }
 
@@ -182,6 +184,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let (phase, drain) = Drain::new();
+    let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
     let room_for_tunnels = accesslog::Config::default().capacity / 2;
@@ -195,6 +198,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         proxy_protocol: config.proxy_protocol,
         verifier,
         require_identity: config.require_identity,
+        endings: ending,
+        news: Arc::clone(&news),
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
@@ -215,6 +220,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         messages,
         compiler,
         feeds,
+        endings,
+        news,
         signals,
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure, Outcome, ServerFault, Tunnel, TunnelFault};
+use crate::call::{Call, Failure, Granted, Outcome, ServerFault, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -36,6 +36,20 @@ pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> 
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     let reason = format!("would deny: {}:{}:{}", first.code, first.handler, first.message);
     Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, ""))
+}
+
+/// The entry of a call that only went by a grant; `over` is why it would have been refused.
+pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, over: Failure) -> Entry {
+    let lifted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
+    let first = lifted.clone().next().map(|first| format!("{}:{}:{}", first.code, first.handler, first.message));
+    let over = first.unwrap_or_else(|| over.reason().to_owned());
+    let reason = format!("allowed by grant {}: {over}", granted.name);
+    let mut entry = of_call(call, Level::Warning, ("-", &reason, status), lifted, "");
+    entry.line.pop();
+    write(&mut entry.line, "grant", ValueRef::String(&granted.name));
+    write(&mut entry.line, "grantReason", ValueRef::String(&granted.reason));
+    entry.line.push('}');
+    entry
 }
 
 fn of_call<'c>(

@@ -49,9 +49,9 @@ pub(super) async fn exchange(
     let identified = identify(&worker, &held, &client, Shown::Head(request.headers()), time);
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let (hop, caller, unproven) = match identified {
-        Ok(Identified { hop, caller, .. }) => (hop, caller, None),
-        Err(why) => (client.hop, None, Some(Failure::Unproven(why))),
+    let (hop, caller, bearer, unproven) = match identified {
+        Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
+        Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
     };
     let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
@@ -68,12 +68,13 @@ pub(super) async fn exchange(
         let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
         return failed(failure, Way::default(), closing);
     }
-    let Judgement { hop, decision, checked, edited, way } =
+    let Judgement { hop, decision, checked, edited, way, passed } =
         judge(&held.snapshot, hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = client.upload();
-    let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
+    let mut closing =
+        Closing::new(&worker, &held, permit, call, Judged::new(hop, checked).by(passed), Rc::clone(&upload));
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
@@ -87,7 +88,8 @@ pub(super) async fn exchange(
             match answer.and_then(|response| well_framed(response, closing.call(), handshake.as_ref())) {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let response = switched(response, way, &closing);
-                    match tunnel::switch(&worker, &client, response, closing, upgrade, handshake.as_ref()) {
+                    let ends = (closing, upgrade, bearer);
+                    match tunnel::switch(&worker, &client, response, ends, handshake.as_ref()) {
                         Ok(response) => response,
                         Err(refused) => failed(refused.0, way, refused.1),
                     }

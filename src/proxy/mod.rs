@@ -17,6 +17,7 @@ mod exchange;
 mod forward;
 mod gateway;
 mod identify;
+mod lease;
 mod grpc;
 mod limits;
 mod listener;

@@ -32,6 +32,7 @@ use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::endpoint;
 use super::identify::{Identified, Shown, identify};
+use super::lease::Lease;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
@@ -55,6 +56,7 @@ pub(super) struct Ready {
     origin: Stream,
     /// How long it may last, where the rule of its destination says.
     lasting: Option<Arc<Lasting>>,
+    bearer: Option<Rc<Claims>>,
     tls: bool,
     slot: Slot,
 }
@@ -146,7 +148,8 @@ pub(super) async fn open(
     if let Some(host) = reached.and_then(|reached| reached.host) {
         asked.call.means(host);
     }
-    match reached.map(|reached| reached.carries) {
+    let carries = reached.map(|reached| reached.carries);
+    match carries.or_else(|| held.snapshot.granted(asked.hop, &asked.call)) {
         None => Err(asked.refused(worker, Failure::UnknownHost)),
         Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone(), asked.bearer)),
         Some(Carries::Tcp) => asked.decide(worker, false).await.map(Opened::Ready),
@@ -230,11 +233,11 @@ impl Asked {
     }
 
     /// Judges the tunnel and connects its origin.
-    async fn decide(self, worker: &Rc<Worker>, tls: bool) -> Result<Box<Ready>, Refused> {
-        let held = Rc::clone(&self.held);
-        let Judgement { hop, decision, checked, .. } =
+    async fn decide(mut self, worker: &Rc<Worker>, tls: bool) -> Result<Box<Ready>, Refused> {
+        let (held, bearer) = (Rc::clone(&self.held), self.bearer.take());
+        let Judgement { hop, decision, checked, passed, .. } =
             judge(&held.snapshot, self.hop, &self.call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
-        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked));
+        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked).by(passed));
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
             // No route of HTTP answers it.
@@ -246,7 +249,7 @@ impl Asked {
         match connected {
             Ok((origin, lasting)) => {
                 closing.answered(200);
-                Ok(Box::new(Ready { closing, origin, lasting, tls, slot }))
+                Ok(Box::new(Ready { closing, origin, lasting, bearer, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
         }
@@ -332,29 +335,41 @@ impl Ready {
     }
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
-        let Self { closing, origin, lasting, slot, .. } = self;
-        pass(worker, closing, slot, lasting, Pair { client: stream, origin, early }).await;
+        let Self { closing, origin, lasting, bearer, slot, .. } = self;
+        pass(worker, closing, slot, (lasting, bearer), Pair { client: stream, origin, early }).await;
     }
 }
 
-/// Passes bytes to the end of a call.
+/// Passes bytes to the end of a call, or of what it hangs on: how long its destination lets it last, its grant, its token.
 async fn pass(
     worker: &Worker,
     mut closing: Closing,
     _slot: Slot,
-    lasting: Option<Arc<Lasting>>,
+    (lasting, bearer): (Option<Arc<Lasting>>, Option<Rc<Claims>>),
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
     closing.closed_by(Closer::Proxy);
     let lasting = lasting.as_deref();
     let idle = lasting.and_then(|lasting| lasting.without_byte).unwrap_or(worker.limits.tunnel_idle_timeout);
+    let lease = Lease { grant: closing.grant().cloned(), bearer };
     let passed = pair.pass(idle, &worker.copied, |way, bytes| match way {
         Way::Up => closing.received(bytes),
         Way::Down => closing.passed(bytes),
     });
-    let (ended, closer) = match lasting.and_then(|lasting| lasting.whole) {
-        None => passed.await,
-        Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+    let passed = async {
+        match lasting.and_then(|lasting| lasting.whole) {
+            None => passed.await,
+            Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+        }
+    };
+    let (ended, closer) = if lease.is_none() {
+        passed.await
+    } else {
+        tokio::select! {
+            ended = passed => ended,
+            // Boxed, so that other connections, which are most, do not carry its room around.
+            () = Box::pin(lease.ended(worker)) => (Ended::Idle, Closer::Proxy),
+        }
     };
     closing.closed_by(closer);
     // One whose client broke is reported as abandoned, by being dropped.
@@ -383,6 +398,7 @@ pub(super) struct Switched {
     closing: Closing,
     client: OnUpgrade,
     origin: OnUpgrade,
+    bearer: Option<Rc<Claims>>,
     slot: Slot,
 }
 
@@ -391,8 +407,7 @@ pub(super) fn switch(
     worker: &Rc<Worker>,
     client: &Client,
     mut response: Response<ResponseBody>,
-    mut closing: Closing,
-    upgrade: OnUpgrade,
+    (mut closing, upgrade, bearer): (Closing, OnUpgrade, Option<Rc<Claims>>),
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
@@ -402,7 +417,7 @@ pub(super) fn switch(
     }
     closing.answered(response.status().as_u16());
     closing.release();
-    let switched = Switched { closing, client: upgrade, origin, slot };
+    let switched = Switched { closing, client: upgrade, origin, bearer, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
         spawn_local(async move { switched.run(&worker).await });
@@ -415,10 +430,10 @@ pub(super) fn switch(
 impl Switched {
     /// Passes the bytes of both on, to the end.
     pub(super) async fn run(self, worker: &Worker) {
-        let Self { closing, client, origin, slot } = self;
+        let Self { closing, client, origin, bearer, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
             let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
-            pass(worker, closing, slot, None, pair).await;
+            pass(worker, closing, slot, (None, bearer), pair).await;
         }
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
@@ -49,6 +50,10 @@ pub struct Shared {
     pub verifier: Verifier,
     /// Whether sidecars take only callers who prove who they are.
     pub require_identity: bool,
+    /// Tells that tokens or grants may have ended.
+    pub endings: watch::Receiver<()>,
+    /// Is told when a grant was used.
+    pub news: Arc<Notify>,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -60,6 +65,8 @@ pub struct Worker {
     pub(super) proxy_protocol: bool,
     pub(super) tokens: Tokens,
     pub(super) require_identity: bool,
+    pub(super) endings: watch::Receiver<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
@@ -153,6 +160,8 @@ impl Worker {
             proxy_protocol: shared.proxy_protocol,
             tokens: Tokens::new(shared.verifier.clone()),
             require_identity: shared.require_identity,
+            endings: shared.endings.clone(),
+            news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
             budget: Rc::default(),
             mirrors: Counted::default(),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use k8s_openapi::api::core::v1::Service as CoreService;
 
+use crate::call::Failure;
 use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, Server, ServerTlsMode};
@@ -25,12 +26,13 @@ use crate::resource::{Labels, Origin, Resource};
 use super::RouteTable;
 use super::act::Act;
 use super::balance::Live;
+use super::cluster::Cluster;
 use super::credential::Secrets;
 use super::delegate;
 use super::destinations::Destinations;
 use super::hosts::{HostTable, covers, qualify};
 use super::matching::{Match, Part, PseudoHeader, Text};
-use super::outbound::OutboundPolicy;
+use super::outbound::{OutboundPolicy, Unregistered};
 use super::route::{Route, RouteName, Routes};
 use super::rules::HostRules;
 use super::scope::{self, Scope, SidecarRule};
@@ -201,7 +203,30 @@ impl Networking {
         let (gateways, gateway_tunnels) = self.gateway_ports(&scope, gateway_labels, live, &mut made);
         self.made.insert((scope, true), made);
         let chains = self.gateway_chains(gateway_labels);
-        RouteTable { sidecars, gateways, gateway_tunnels, chains }
+        let around = Unregistered::new(OutboundPolicy::AllowAny);
+        RouteTable { sidecars, gateways, gateway_tunnels, chains, around }
+    }
+
+    /// The clusters of a service as proxies of a scope see it, port by port, without any route: none where the host is no
+    /// service, or is the gateway's own.
+    pub fn direct(
+        &mut self,
+        scope: &Scope,
+        host: &str,
+        of: (&Labels, &Kept<Live>),
+    ) -> Vec<(u16, Result<Arc<Cluster>, Failure>)> {
+        let key = (scope.clone(), false);
+        let mut made = self.made.remove(&key).unwrap_or_default();
+        let services = self.seen_from(scope, &mut made);
+        let ports = services.pattern(host).into_iter().flat_map(|service| &service.ports).map(|port| port.number);
+        let mut destinations = Destinations::beside(self, scope, &services, of, &mut made);
+        let clusters = ports.map(|port| (port, destinations.cluster(host, Some(port), port, "")));
+        let is_gateway = |cluster: &Result<Arc<Cluster>, Failure>| {
+            cluster.as_ref().is_ok_and(|cluster| cluster.target.gateway().is_some())
+        };
+        let direct = clusters.filter(|(_, cluster)| !is_gateway(cluster)).collect();
+        self.made.insert(key, made);
+        direct
     }
 
     fn gateway_ports(

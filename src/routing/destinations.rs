@@ -63,6 +63,19 @@ impl<'a> Destinations<'a> {
         Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, earlier: made.begin(), made }
     }
 
+    /// The same of proxies of a sidecar, beside what was made of routes, which is kept.
+    pub(super) fn beside(
+        networking: &'a Networking,
+        scope: &'a Scope,
+        services: &'a HostTable<Service>,
+        (gateway_labels, live): (&'a Labels, &'a Kept<Live>),
+        made: &'a mut Made,
+    ) -> Self {
+        let Networking { rules, secrets, .. } = networking;
+        let (is_gateway, earlier) = (false, Earlier::default());
+        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, earlier, made }
+    }
+
     /// The cluster of a host, port and subset (empty for none). Without a port it is `default`, the port that the call came
     /// to, and at the gateway that of a service with only one. Only what is registered under just this name is a
     /// destination, not what a wildcard covers (Istio's rules).

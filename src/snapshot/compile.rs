@@ -10,6 +10,7 @@ use crate::resource::Labels;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
 use super::Snapshot;
+use super::grants::{Compiling, GrantState, Grants};
 use super::sidecars::Sidecars;
 use super::sources::{Sources, concerns_policy, concerns_routes};
 
@@ -38,6 +39,8 @@ pub struct Compiler {
     pub live: Live,
     /// What is known of endpoints.
     pub endpoints: Kept<Endpoints>,
+    /// What has become of grants, by their uids.
+    pub grants: Kept<GrantState>,
     /// The latest snapshot's parts: what no change touches is taken over.
     pub memory: Mutex<Memory>,
 }
@@ -93,11 +96,25 @@ impl Compiler {
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
+        let (networking, endpoints) = (&mut memory.networking, &self.endpoints);
+        let grants =
+            Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
-        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, tokens, gateway, certified_gateway })
+        Ok(Snapshot {
+            revision,
+            routes,
+            policy,
+            grants,
+            notes,
+            gateway_name,
+            sidecars,
+            tokens,
+            gateway,
+            certified_gateway,
+        })
     }
 
     /// The route table, for a gateway in a namespace with labels.

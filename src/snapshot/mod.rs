@@ -3,20 +3,22 @@
 pub mod admission;
 mod compile;
 mod effects;
+mod grants;
 mod published;
 mod sidecars;
 mod sources;
 
 use std::sync::Arc;
 
-use crate::call::Reporter;
+use crate::call::{Call, Reporter};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, Claims, Unproven};
 use crate::policy::Policy;
 use crate::registry::Revision;
-use crate::routing::RouteTable;
+use crate::routing::{Carries, RouteTable};
 
 pub use compile::{Compiler, ListenerSpec};
+pub use grants::{Grant, GrantState, Grants};
 pub use published::Published;
 use sidecars::{Sidecar, Tokens};
 
@@ -29,6 +31,8 @@ pub struct Snapshot {
     pub routes: Arc<RouteTable>,
     /// What is recorded of them.
     pub policy: Arc<Policy>,
+    /// What calls go by that would be refused.
+    pub grants: Grants,
     /// What in the configuration has no effect as it stands, a sentence each.
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
@@ -67,6 +71,14 @@ impl Snapshot {
     /// The token is good no longer.
     pub fn bearer(&self, claims: &Claims, now: Timestamp) -> Result<Hop, Unproven> {
         self.tokens.bearer(claims, now)
+    }
+
+    /// What goes through a tunnel from a sidecar to where no route leads, if a grant is for it.
+    pub fn granted(&self, hop: Hop, call: &Call) -> Option<Carries> {
+        match hop {
+            Hop::Sidecar(place) => self.grants.carries(&self.routes, self.scope(place), call),
+            Hop::Gateway(_) => None,
+        }
     }
 
     /// The scope of the route table that a sidecar sees.

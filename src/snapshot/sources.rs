@@ -14,7 +14,7 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    DESTINATION_RULE, GATEWAY, GRANT, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -109,7 +109,10 @@ pub(super) fn concerns_routes(news: &News) -> bool {
     news.of(|kind| *kind == SERVICE || OF_ROUTES_ALONE.contains(&kind))
 }
 
+/// Kinds that say who may call as whom, and by way of exception what: neither routes nor policy are made of them.
+const OF_CALLERS_ALONE: [&Kind; 2] = [&TOKEN, &GRANT];
+
 /// Whether news are of interest to policy.
 pub(super) fn concerns_policy(news: &News) -> bool {
-    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && *kind != TOKEN)
+    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && !OF_CALLERS_ALONE.contains(&kind))
 }

@@ -13,6 +13,7 @@ mod balance;
 mod cli;
 mod credentials;
 mod eval;
+mod grants;
 mod grpc;
 mod identity;
 mod layering;

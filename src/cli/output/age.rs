@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::resource::Column;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -19,9 +21,12 @@ pub(crate) fn age(created: Option<&str>, now: Timestamp) -> String {
 
 /// How long it is till a time (RFC 3339), in the same words; `Expired` where it is over.
 pub(crate) fn left(end: &str, now: Timestamp) -> String {
+    if end == Column::OVER {
+        return end.to_owned();
+    }
     let Ok(end) = end.parse::<Timestamp>() else { return "<unknown>".into() };
     match end.duration_since(now).as_secs() {
-        _ if end <= now => "Expired".into(),
+        _ if end <= now => Column::OVER.to_owned(),
         seconds => in_words(seconds),
     }
 }
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(left("2026-11-23T07:18:15Z", now), "10m");
         assert_eq!(left("2026-11-23T07:08:15Z", now), "Expired");
         assert_eq!(left("2026-11-23T07:00:00Z", now), "Expired");
+        assert_eq!(left("Expired", now), "Expired");
         assert_eq!(left("soon", now), "<unknown>");
     }
 

@@ -2,6 +2,7 @@
 
 mod table;
 
+mod allow;
 mod analyze;
 mod api_resources;
 mod apply;

@@ -231,7 +231,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let listener = |listen: Listen| ListenerConfig {
         address: listen.address,
-        workload: listen.workload.map(|(name, of)| (name, of.unwrap_or_else(|| namespace.to_owned()))),
+        workload: listen.workload.map(|of| (of.name, of.namespace.unwrap_or_else(|| namespace.to_owned()))),
     };
     NodeConfig {
         name: arguments.node,

@@ -16,6 +16,7 @@ pub mod deployment;
 pub mod destination_rule;
 pub mod fluentd;
 pub mod gateway;
+pub mod grant;
 pub mod handler;
 pub mod instance;
 pub mod listchecker;
@@ -58,6 +59,7 @@ pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
 pub use fluentd::FLUENTD;
 pub use gateway::GATEWAY;
+pub use grant::GRANT;
 pub use handler::HANDLER;
 pub use instance::INSTANCE;
 pub use listchecker::LISTCHECKER;
@@ -126,6 +128,7 @@ pub static KINDS: &[&Kind] = &[
     &ATTRIBUTEMANIFEST,
     &OPA,
     &TOKEN,
+    &GRANT,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.

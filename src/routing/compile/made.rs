@@ -77,5 +77,5 @@ impl Made {
 }
 
 /// Routes of the compiling before.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in super::super) struct Earlier(HashMap<Key, Kept>);
