@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources as a table, or as YAML, JSON or what a template finds in them')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
+            [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
@@ -226,6 +227,22 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Say that deletion was forced; deletion is always immediate here')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'wait')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'now')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;allow' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The workload (Deployment or Pod) whose calls go')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'How long, at most 7d')
+            [CompletionResult]::new('--uses', '--uses', [CompletionResultType]::ParameterName, 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; it stands in the log')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -657,6 +674,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources as a table, or as YAML, JSON or what a template finds in them')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
+            [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
@@ -702,6 +720,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;delete' {
+            break
+        }
+        'egressctl;help;allow' {
             break
         }
         'egressctl;help;logs' {

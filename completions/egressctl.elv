@@ -32,6 +32,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -212,6 +213,21 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --force 'Say that deletion was forced; deletion is always immediate here'
             cand --wait 'wait'
             cand --now 'now'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;allow'= {
+            cand --from 'The workload (Deployment or Pod) whose calls go'
+            cand --for 'How long, at most 7d'
+            cand --uses 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]'
+            cand --reason 'Why; it stands in the log'
+            cand --dry-run 'Check everything, but change nothing: none, client or server'
+            cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -606,6 +622,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -642,6 +659,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;describe'= {
         }
         &'egressctl;help;delete'= {
+        }
+        &'egressctl;help;allow'= {
         }
         &'egressctl;help;logs'= {
         }
