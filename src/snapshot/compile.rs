@@ -89,14 +89,13 @@ impl Compiler {
         };
         let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
-        let news = memory.sources.follow(view)?;
-        memory.sources.renew(&news, &mut memory.networking);
+        let news = memory.sources.follow(view, &mut memory.networking)?;
         let Sidecars { all: sidecars, scopes, tokens } =
             Sidecars::compile(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
-        let (networking, endpoints) = (&mut memory.networking, &self.endpoints);
+        let (networking, endpoints) = (&memory.networking, &self.endpoints);
         let grants =
             Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
         let gateway_name = format!("{name}.{namespace}");

@@ -127,14 +127,14 @@ pub struct Grants {
 
 /// What grants are compiled with.
 pub(super) struct Compiling<'a> {
-    pub(super) networking: &'a mut Networking,
+    pub(super) networking: &'a Networking,
     pub(super) gateway: &'a Labels,
     pub(super) endpoints: &'a Kept<Endpoints>,
     pub(super) states: &'a Kept<GrantState>,
 }
 
 impl Grants {
-    pub(super) fn compile(view: &dyn View, mut with: Compiling<'_>) -> Result<Self, LoadError> {
+    pub(super) fn compile(view: &dyn View, with: Compiling<'_>) -> Result<Self, LoadError> {
         let mut grants = Self::default();
         for (resource, spec) in load::<GrantSpec>(view, &GRANT)? {
             if let Some(grant) = with.grant(view, &resource, spec.clone())? {
@@ -185,7 +185,7 @@ impl Grant {
 
 impl Compiling<'_> {
     /// Nothing of one that has ended.
-    fn grant(&mut self, view: &dyn View, resource: &Resource, spec: GrantSpec) -> Result<Option<Grant>, LoadError> {
+    fn grant(&self, view: &dyn View, resource: &Resource, spec: GrantSpec) -> Result<Option<Grant>, LoadError> {
         let (namespace, status) = (resource.namespace(), GrantStatus::of(resource));
         let created = resource.meta.creation_timestamp.as_deref().and_then(Timestamp::parse_rfc3339);
         let expires = Timestamp::parse_rfc3339(&spec.expiration_timestamp);
@@ -201,7 +201,7 @@ impl Compiling<'_> {
             key: resource.key(),
             uid,
             state,
-            direct: self.networking.direct(&scope, &spec.host, (self.gateway, self.endpoints)),
+            direct: self.networking.direct(&scope, &spec.host, self.gateway, self.endpoints),
             host: spec.host,
             port: spec.port.and_then(|port| u16::try_from(port).ok()),
             path: spec.path,

@@ -117,7 +117,7 @@ fn curl_calls_with_a_token_and_the_call_is_its_workloads() {
     assert!(entry.contains("\"source\":\"unknown\"") && entry.contains("\"path\":\"/x\""), "{entry}");
     let seen = seen.lock().expect("no panic").to_ascii_lowercase();
     assert!(seen.contains("host: a.example") && !seen.contains("proxy-authorization"), "{seen}");
-    let log = scene.ok(&["logs"]) + &proxy.wait_for("ready").to_owned();
+    let log = scene.ok(&["logs"]) + proxy.wait_for("ready");
     assert!(!log.contains(&token) && !log.contains(token.rsplit('.').next().expect("a part")), "{log}");
 }
 
