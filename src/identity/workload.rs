@@ -86,6 +86,26 @@ impl Workload {
         Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
+    /// The workloads whose Pods say as which user they run (`securityContext.runAsUser`), with that user, by namespace and
+    /// name. Root is none: it can be anybody.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn by_user(view: &dyn View) -> Result<Vec<(u32, Self)>> {
+        let kinds = view.kinds();
+        let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
+        let (Some(deployment), Some(pod)) = (deployment, pod) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for owner in view.list(&ListQuery::all(deployment))? {
+            let pod = first_pod(&owner, pod);
+            found.extend(user_of(&pod).map(|user| Ok((user, Self::of(view, &owner, &pod)?))));
+        }
+        for pod in view.list(&ListQuery::all(pod))? {
+            found.extend(user_of(&pod).map(|user| Ok((user, Self::of(view, &pod, &pod)?))));
+        }
+        found.into_iter().collect()
+    }
+
     /// What is known of whoever is a service account's: of its only workload everything, of several what they have in
     /// common, and without any the account alone.
     ///
@@ -138,6 +158,16 @@ impl Workload {
             report_only: owner.meta.only_reports() || pod.meta.only_reports(),
         })
     }
+}
+
+/// The user that all containers of a Pod run as, if it says so: each as it says itself, else as the Pod does.
+fn user_of(pod: &Resource) -> Option<u32> {
+    let user = |of: &Json| of.pointer("/securityContext/runAsUser").and_then(Json::as_u64);
+    let (spec, common) = (pod.spec(), user(pod.spec()));
+    let mut users = spec.get("containers")?.as_array()?.iter().map(|container| user(container).or(common));
+    let first = users.next()??;
+    let same = users.all(|user| user == Some(first));
+    u32::try_from(first).ok().filter(|user| same && *user != 0)
 }
 
 fn principal(namespace: &str, account: &str) -> String {

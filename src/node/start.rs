@@ -53,6 +53,8 @@ pub struct NodeConfig {
     pub proxy_protocol: bool,
     /// Whether sidecar listeners take only callers who prove who they are.
     pub require_identity: bool,
+    /// Whether callers of this machine are known by the user that they run as.
+    pub identify_users: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -166,7 +168,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
     let (outbound, enforcement) = (config.outbound, config.enforcement);
-    let compiler = Arc::new(Compiler { listeners, outbound, enforcement, live, ..Compiler::default() });
+    let identify_users = config.identify_users;
+    let compiler = Arc::new(Compiler { listeners, identify_users, outbound, enforcement, live, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let certificates = Arc::new(Certificates::default());
     certificates.prepare(&published.load().1.routes);
@@ -204,6 +207,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         proxy_protocol: config.proxy_protocol,
         verifier,
         require_identity: config.require_identity,
+        identify_users: config.identify_users,
         endings: ending,
         news: Arc::clone(&news),
     };

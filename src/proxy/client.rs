@@ -24,6 +24,8 @@ pub(super) struct Client {
     pub(super) peer: IpAddr,
     /// The TLS by which it came, where that ended here.
     pub(super) tls: Option<Arc<TlsSession>>,
+    /// The user who owns the connecting socket, where users are told apart.
+    pub(super) owner: Option<u32>,
     /// Inside a tunnel: the token that it was opened with.
     pub(super) bearer: Option<Rc<Claims>>,
     /// Inside a tunnel: what it was opened for.
@@ -53,6 +55,7 @@ impl Client {
             hop,
             peer,
             tls: None,
+            owner: None,
             bearer: None,
             within: None,
             next: RefCell::default(),
@@ -93,7 +96,7 @@ impl Client {
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
-        Self { within: Some(authority), bearer, ..Self::new(self.hop, self.peer) }
+        Self { within: Some(authority), bearer, owner: self.owner, ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

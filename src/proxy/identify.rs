@@ -1,4 +1,5 @@
-//! Who calls by a listener that is nobody's own: whose token the caller shows, as proxy credential.
+//! Who calls by a listener that is nobody's own: whose token the caller shows, as proxy credential, or else as which user of
+//! this machine it runs, if users are told apart.
 //!
 //! A token is shown with every call. One that is not good refuses the call: who shows it means to be somebody, and must not
 //! go on as somebody else.
@@ -61,8 +62,10 @@ pub(super) fn identify(
             None => token(shown)?.map(|token| worker.tokens.verify(&token, now)).transpose()?,
         };
     }
-    if let Some(bearer) = &bearer {
-        hop = held.snapshot.bearer(bearer, now)?;
+    match (&bearer, client.owner) {
+        (Some(bearer), _) => hop = held.snapshot.bearer(bearer, now)?,
+        (None, Some(user)) => hop = held.snapshot.user(user).unwrap_or(hop),
+        (None, None) => {}
     }
     let caller = held.caller(hop);
     let must = worker.require_identity && matches!(hop, Hop::Sidecar(_));

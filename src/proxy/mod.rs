@@ -23,6 +23,7 @@ mod limits;
 mod listener;
 mod mirror;
 mod multiplexed;
+mod owner;
 mod patient;
 mod preface;
 mod report;

@@ -22,6 +22,7 @@ use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::identify::Tokens;
 use super::limits::Limits;
+use super::owner::Owners;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -50,6 +51,8 @@ pub struct Shared {
     pub verifier: Verifier,
     /// Whether sidecars take only callers who prove who they are.
     pub require_identity: bool,
+    /// Whether the owners of connecting sockets are told apart.
+    pub identify_users: bool,
     /// Tells that tokens or grants may have ended.
     pub endings: watch::Receiver<()>,
     /// Is told when a grant was used.
@@ -65,6 +68,7 @@ pub struct Worker {
     pub(super) proxy_protocol: bool,
     pub(super) tokens: Tokens,
     pub(super) require_identity: bool,
+    pub(super) owners: Owners,
     pub(super) endings: watch::Receiver<()>,
     pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
@@ -160,6 +164,7 @@ impl Worker {
             proxy_protocol: shared.proxy_protocol,
             tokens: Tokens::new(shared.verifier.clone()),
             require_identity: shared.require_identity,
+            owners: Owners::new(shared.identify_users),
             endings: shared.endings.clone(),
             news: Arc::clone(&shared.news),
             scratch: RefCell::default(),

@@ -39,6 +39,8 @@ pub struct Compiler {
     pub live: Live,
     /// What is known of endpoints.
     pub endpoints: Kept<Endpoints>,
+    /// Whether callers are known by the user that they run as.
+    pub identify_users: bool,
     /// What has become of grants, by their uids.
     pub grants: Kept<GrantState>,
     /// The latest snapshot's parts: what no change touches is taken over.
@@ -90,8 +92,9 @@ impl Compiler {
         let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
-        let Sidecars { all: sidecars, scopes, tokens } =
-            Sidecars::compile(view, &self.listeners, &memory.networking, &mut notes)?;
+        let listeners = (self.listeners.as_slice(), self.identify_users);
+        let Sidecars { all: sidecars, scopes, tokens, users } =
+            Sidecars::compile(view, listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
@@ -111,6 +114,7 @@ impl Compiler {
             gateway_name,
             sidecars,
             tokens,
+            users,
             gateway,
             certified_gateway,
         })

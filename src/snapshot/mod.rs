@@ -20,7 +20,7 @@ use crate::routing::{Carries, RouteTable};
 pub use compile::{Compiler, ListenerSpec};
 pub use grants::{Grant, GrantState, Grants};
 pub use published::Published;
-use sidecars::{Sidecar, Tokens};
+use sidecars::{Sidecar, Tokens, Users};
 
 /// The configuration as of one revision of the registry; never changed, only replaced.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub struct Snapshot {
     pub gateway_name: String,
     sidecars: Vec<Sidecar>,
     tokens: Tokens,
+    users: Users,
     gateway: Reporter,
     /// The same, on ports whose servers ask for certificates.
     certified_gateway: Reporter,
@@ -71,6 +72,11 @@ impl Snapshot {
     /// The token is good no longer.
     pub fn bearer(&self, claims: &Claims, now: Timestamp) -> Result<Hop, Unproven> {
         self.tokens.bearer(claims, now)
+    }
+
+    /// The sidecar of the workload whose Pods run as a user of this machine, if it is the only one.
+    pub fn user(&self, user: u32) -> Option<Hop> {
+        self.users.workload(user)
     }
 
     /// What goes through a tunnel from a sidecar to where no route leads, if a grant is for it.

@@ -36,6 +36,7 @@ pub(super) struct Sidecars {
     /// What they see, each scope once.
     pub(super) scopes: Vec<Scope>,
     pub(super) tokens: Tokens,
+    pub(super) users: Users,
 }
 
 /// The Tokens that are good, by their uids.
@@ -52,10 +53,21 @@ struct Bearer {
     sidecar: usize,
 }
 
+/// The places of the sidecars of workloads whose Pods run as a user; nothing where several do.
+#[derive(Debug, Default)]
+pub(super) struct Users(HashMap<u32, Option<usize>>);
+
+impl Users {
+    pub(super) fn workload(&self, user: u32) -> Option<Hop> {
+        self.0.get(&user).copied().flatten().map(Hop::Sidecar)
+    }
+}
+
 impl Sidecars {
+    /// Of listeners, and of users if these are told apart.
     pub(super) fn compile(
         view: &dyn View,
-        listeners: &[ListenerSpec],
+        (listeners, identify_users): (&[ListenerSpec], bool),
         networking: &Networking,
         notes: &mut Vec<String>,
     ) -> Result<Self, LoadError> {
@@ -78,6 +90,9 @@ impl Sidecars {
             sidecars.push(caller, namespace, listener.workload.is_none(), networking);
         }
         sidecars.add_bearers(view, networking)?;
+        if identify_users {
+            sidecars.add_users(view, networking, notes)?;
+        }
         Ok(sidecars)
     }
 
@@ -100,6 +115,26 @@ impl Sidecars {
                 }
             };
             self.tokens.0.insert(uid, Bearer { subject, expires: expires.seconds, sidecar });
+        }
+        Ok(())
+    }
+
+    /// Adds the sidecars of workloads whose Pods say as which user they run.
+    fn add_users(
+        &mut self,
+        view: &dyn View,
+        networking: &Networking,
+        notes: &mut Vec<String>,
+    ) -> Result<(), LoadError> {
+        for (user, workload) in Workload::by_user(view)? {
+            if let Some(known) = self.users.0.get_mut(&user) {
+                *known = None;
+                notes.push(format!("several workloads run as user {user}: its callers are unknown"));
+                continue;
+            }
+            let namespace = workload.namespace.clone();
+            let place = self.push(Some(Caller::by_socket_owner(workload)), &namespace, false, networking);
+            self.users.0.insert(user, Some(place));
         }
         Ok(())
     }

@@ -100,6 +100,10 @@ struct Start {
     /// Refuse calls to sidecar listeners that prove no caller, by the listener or by a token
     #[arg(long)]
     require_identity: bool,
+    /// At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they
+    /// are the workload whose Pods run as that user (securityContext.runAsUser)
+    #[arg(long)]
+    identify_users: bool,
     /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
     resolve: Vec<Override>,
@@ -267,6 +271,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         },
         proxy_protocol: arguments.proxy_protocol,
         require_identity: arguments.require_identity,
+        identify_users: arguments.identify_users,
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
