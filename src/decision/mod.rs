@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::call::{Call, CallBag, Failure};
 use crate::expr::Scratch;
+use crate::policy::authorization::Arrived;
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
@@ -70,8 +71,9 @@ pub struct Judgement<'s> {
 }
 
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
-/// decision. Unless it has failed by then the policy is asked: checks, then quotas, which are taken or only looked at. Where
-/// a call would be refused a grant may let it go. `see` is told of what is looked at.
+/// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then the policy is asked:
+/// checks, then quotas, which are taken or only looked at. Where a call would be refused a grant may let it go. `see` is told
+/// of what is looked at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     hop: Hop,
@@ -82,15 +84,29 @@ pub fn judge<'s>(
 ) -> Judgement<'s> {
     let granting = Granting { snapshot, call, spend };
     let mut judgement = follow(snapshot, hop, call, &mut |_| {});
+    let mut checked = Checked::default();
+    // Before the routes, as in Envoy: who may not call is not told what there is.
+    if let Hop::Gateway(port) = judgement.hop {
+        let judged = judgement.edited.as_deref().unwrap_or(call);
+        let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
+        snapshot.authorization.check(Arrived { bag: &bag, port }, snapshot.policy.only_reports(&bag), &mut checked);
+    }
+    if checked.refused().is_some() && !granting.lifts(Failure::AccessDenied, &mut checked, &mut judgement.passed) {
+        judgement.decision = Decision::Refuse(Failure::AccessDenied);
+        judgement.way.delay = Duration::ZERO;
+        judgement.checked = checked;
+        return judgement;
+    }
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
         && !granting.leads(hop, &mut judgement)
     {
+        judgement.checked = checked;
         return judgement;
     }
     let judged = judgement.edited.as_deref().unwrap_or(call);
     let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
-    let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
+    snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
     let lifted = match (checked.refused(), &mut judgement.passed) {
         (None, _) => true,
         (Some(code), passed) => granting.lifts(Failure::Denied(code), &mut checked, passed),

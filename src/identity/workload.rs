@@ -86,6 +86,11 @@ impl Workload {
         Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
+    /// The trust domain of its principal.
+    pub fn trust_domain(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
+
     /// The workloads whose Pods say as which user they run (`securityContext.runAsUser`), with that user, by namespace and
     /// name. Root is none: it can be anybody.
     ///

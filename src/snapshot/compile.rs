@@ -4,18 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Peers, Reporter};
 use crate::identity::Workload;
+use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
 use super::Snapshot;
+use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
 use super::grants::{Compiling, GrantState, Grants};
 use super::sidecars::Sidecars;
-use super::sources::{Sources, concerns_policy, concerns_routes};
-
-/// The workload that plays the gateway.
-const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
+use super::sources::{Sources, concerns_authorization, concerns_policy, concerns_routes};
 
 /// What a sidecar listener was told to stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +64,8 @@ pub struct Memory {
     routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
+    /// With what it was made for, and what it notes.
+    authorization: Option<(Enforcer, Arc<Authorization>, Vec<String>)>,
 }
 
 impl Compiler {
@@ -98,6 +99,8 @@ impl Compiler {
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
+        let enforcer = enforcer(namespace, gateway.as_ref());
+        let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
         let (networking, endpoints) = (&memory.networking, &self.endpoints);
         let grants =
             Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
@@ -109,6 +112,7 @@ impl Compiler {
             revision,
             routes,
             policy,
+            authorization,
             grants,
             notes,
             gateway_name,
@@ -161,4 +165,27 @@ impl Compiler {
         memory.policy = Some((Arc::clone(&policy), noted));
         Ok(policy)
     }
+}
+
+/// The policies of the gateway: those of before where nothing of them has changed.
+fn authorization(
+    memory: &mut Memory,
+    news: &News,
+    view: &dyn View,
+    enforcer: Enforcer,
+    notes: &mut Vec<String>,
+) -> Result<Arc<Authorization>, LoadError> {
+    let known =
+        memory.authorization.take().filter(|(made_for, ..)| *made_for == enforcer && !concerns_authorization(news));
+    let (enforcer, authorization, noted) = match known {
+        Some(known) => known,
+        None => {
+            let mut noted = Vec::new();
+            let made = Authorization::compile(view, &enforcer, &mut noted)?;
+            (enforcer, Arc::new(made), noted)
+        }
+    };
+    notes.extend(noted.iter().cloned());
+    memory.authorization = Some((enforcer, Arc::clone(&authorization), noted));
+    Ok(authorization)
 }

@@ -3,6 +3,7 @@
 pub mod admission;
 mod compile;
 mod effects;
+mod enforcement;
 mod grants;
 mod published;
 mod sidecars;
@@ -14,6 +15,7 @@ use crate::call::{Call, Reporter};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, Claims, Unproven};
 use crate::policy::Policy;
+use crate::policy::authorization::Authorization;
 use crate::registry::Revision;
 use crate::routing::{Carries, RouteTable};
 
@@ -31,6 +33,8 @@ pub struct Snapshot {
     pub routes: Arc<RouteTable>,
     /// What is recorded of them.
     pub policy: Arc<Policy>,
+    /// Which calls the gateway takes.
+    pub authorization: Arc<Authorization>,
     /// What calls go by that would be refused.
     pub grants: Grants,
     /// What in the configuration has no effect as it stands, a sentence each.

@@ -14,7 +14,8 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, GRANT, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, DESTINATION_RULE, GATEWAY, GRANT, RBAC_CONFIG, SECRET, SERVICE,
+    SERVICE_ENTRY, SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -88,10 +89,20 @@ pub(super) fn concerns_routes(news: &News) -> bool {
     news.of(|kind| *kind == SERVICE || OF_ROUTES_ALONE.contains(&kind))
 }
 
+/// Kinds of which only the policies of the gateway are made.
+const OF_AUTHORIZATION: [&Kind; 5] =
+    [&AUTHORIZATION_POLICY, &CLUSTER_RBAC_CONFIG, &RBAC_CONFIG, &SERVICE_ROLE, &SERVICE_ROLE_BINDING];
+
+/// Whether news are of interest to the policies of the gateway.
+pub(super) fn concerns_authorization(news: &News) -> bool {
+    news.of(|kind| OF_AUTHORIZATION.contains(&kind))
+}
+
 /// Kinds that say who may call as whom, and by way of exception what: neither routes nor policy are made of them.
 const OF_CALLERS_ALONE: [&Kind; 2] = [&TOKEN, &GRANT];
 
-/// Whether news are of interest to policy.
+/// Whether news are of interest to the rules of policy.
 pub(super) fn concerns_policy(news: &News) -> bool {
-    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && !OF_CALLERS_ALONE.contains(&kind))
+    let others = [&OF_ROUTES_ALONE[..], &OF_AUTHORIZATION, &OF_CALLERS_ALONE];
+    news.of(|kind| !others.iter().any(|kinds| kinds.contains(&kind)))
 }
