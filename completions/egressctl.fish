@@ -254,9 +254,6 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l container -d 'Container of the pod; also -c NAME' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -s l -l selector -d 'The log of the pods with these labels' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l container -d 'Container of the pod; also -c NAME' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s l -l selector -d 'The log of the pods with these labels' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
@@ -413,6 +410,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l require-identity -d 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l identify-users -d 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l report-only -d 'Record what rules would refuse, and let every call go'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l proxy-protocol -d 'Take the caller\'s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
