@@ -43,4 +43,5 @@ mod trace_routing;
 mod tokens;
 mod tunnels;
 mod upgrades;
+mod users;
 mod validate;

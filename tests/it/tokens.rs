@@ -11,7 +11,7 @@ use crate::proxied::{Answer, Client, Proxied, with_origin};
 use crate::stage::{SCENARIO, Stage, curl, service_entry, until};
 
 /// A line for each call, with who makes it.
-const WHO: &str = "\
+pub(crate) const WHO: &str = "\
 apiVersion: config.istio.io/v1alpha2
 kind: logentry
 metadata: {name: who, namespace: istio-system}
