@@ -44,20 +44,27 @@ pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, o
     let first = lifted.clone().next().map(Refusal::told);
     let over = first.unwrap_or_else(|| over.reason().to_owned());
     let reason = format!("allowed by grant {}: {over}", granted.name);
-    let mut entry = of_call(call, Level::Warning, ("-", &reason, status), lifted, "");
-    entry.line.pop();
-    write(&mut entry.line, "grant", ValueRef::String(&granted.name));
-    write(&mut entry.line, "grantReason", ValueRef::String(&granted.reason));
-    entry.line.push('}');
-    entry
+    let said = ("-", &*reason, status);
+    of_entry(call, Level::Warning, said, lifted, "", Some(granted))
 }
 
 fn of_call<'c>(
     call: &Call,
     level: Level,
+    said: (&str, &str, u16),
+    refusals: impl Iterator<Item = &'c Refusal> + Clone,
+    way: &str,
+) -> Entry {
+    of_entry(call, level, said, refusals, way, None)
+}
+
+fn of_entry<'c>(
+    call: &Call,
+    level: Level,
     (flag, reason, status): (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
     way: &str,
+    granted: Option<&Granted>,
 ) -> Entry {
     let mut text = begin(call.time(), level);
     let caller = call.caller();
@@ -78,6 +85,8 @@ fn of_call<'c>(
         ("destination", call.authority().as_str()),
         ("details", details),
         ("flag", flag),
+        ("grant", granted.map_or("", |granted| &granted.name)),
+        ("grantReason", granted.map_or("", |granted| &granted.reason)),
         ("handler", &all(|refusal| &refusal.handler)),
         ("instances", &all(|refusal| &refusal.instance)),
         ("method", method),

@@ -207,7 +207,7 @@ fn at_its_end_new_calls_are_refused_and_tunnels_closed() {
         found.take().expect("a tunnel")
     };
     // By its time.
-    allow(&scene, "db.example.com:7000", &["--for", "6s"]);
+    allow(&scene, "db.example.com:7000", &["--for", "15s"]);
     ends(opened());
     assert!(open().is_none());
     until("its end is written down", || scene.ok(&["get", "grants"]).contains("Expired"));
