@@ -20,8 +20,7 @@ spec:
   variables:
     account: source.serviceAccount | \"-\"
     app: source.labels[\"app\"] | \"-\"
-    path: request.path | "
-    - "
+    path: request.path | \"-\"
     principal: source.principal | \"-\"
     workload: source.workload.name | \"-\"
 ---
