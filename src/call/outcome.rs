@@ -102,7 +102,7 @@ mod tests {
         };
         for (failure, delayed, retried, flags) in [
             (None, false, false, "-"),
-            (Some(Failure::Fault(503)), true, false, "DI,FI"),
+            (Some(Failure::Fault(Abort::Status(503))), true, false, "DI,FI"),
             (Some(Failure::ConnectFailed), false, true, "URX,UF"),
             (None, false, true, "URX"),
             (Some(Failure::NoRoute), false, false, "NR"),
