@@ -74,11 +74,6 @@ impl Networks {
         }
     }
 
-    /// Whether no network is declared.
-    pub(super) fn is_empty(&self) -> bool {
-        self.hosts.is_empty()
-    }
-
     /// The host of the narrowest network that has an address.
     pub(super) fn find(&self, address: IpAddr) -> Option<&str> {
         let mut networks = self.prefixes.iter().rev().filter_map(|prefix| Subnet::of(address.to_canonical(), *prefix));
