@@ -85,7 +85,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Failure;
+    use crate::call::{Abort, Failure};
 
     #[test]
     fn flags_are_joined_in_envoys_order() {

@@ -9,6 +9,7 @@ mod stage;
 
 mod actions;
 mod analyze;
+mod authorization;
 mod balance;
 mod cli;
 mod credentials;
@@ -17,6 +18,7 @@ mod grpc;
 mod identity;
 mod layering;
 mod logs;
+mod logs_sealed;
 mod multiplexed;
 mod name_servers;
 mod names;
