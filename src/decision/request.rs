@@ -26,6 +26,7 @@ pub(super) enum Arriving {
     /// A call that is judged.
     Call {
         hop: Hop,
+        protocol: Protocol,
         call: Box<Call>,
         /// What its first bytes, which come when it has been judged, make of it.
         broken: Option<Broken>,
@@ -68,7 +69,7 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
         (_, Hop::Gateway(port)) => question.connection(protocol, port)?,
     };
     Ok(match found {
-        Ok((call, broken)) => Arriving::Call { hop, call: Box::new(call), broken },
+        Ok((call, broken)) => Arriving::Call { hop, protocol, call: Box::new(call), broken },
         Err(failure) => Arriving::Refused { protocol, failure },
     })
 }

@@ -81,7 +81,11 @@ mod tests {
             "a:\r\n  b: [\r\n  \"x\",\r\n  \"y\"\r\n  ]\r\n",
             "a: {\n\"b\": [\n\"x\",\n\"y\"\n]\n}\n",
         ] {
-            assert_eq!(read(text).map_err(|fault| fault.problem.message), Ok(json!({"a": {"b": ["x", "y"]}})), "{text}");
+            assert_eq!(
+                read(text).map_err(|fault| fault.problem.message),
+                Ok(json!({"a": {"b": ["x", "y"]}})),
+                "{text}"
+            );
         }
         let text = "a:\n- b: [\n    \"\u{e9} # no comment\", # \u{e9}\n  \"y\"\n  ]\n";
         assert_eq!(read(text).ok(), Some(json!({"a": [{"b": ["\u{e9} # no comment", "y"]}]})));

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
 
-use super::{flow, offsets};
 use super::read::Finding;
+use super::{flow, offsets};
 use crate::diagnostic::{FieldPath, Source, Span, Step, render};
 use crate::resource::decode::camel_case;
 
