@@ -208,6 +208,10 @@ impl Question<'_> {
     fn received(&self, https: bool) -> Result<Result<Call, Failure>, String> {
         let asked = self.asked;
         let scheme = if https { "https" } else { "http" };
+        // The reader of heads refuses it before; of a URL the client keeps it to itself (RFC 9110 section 4.2.5).
+        if asked.path.as_ref().is_some_and(|path| path.contains('#')) {
+            return Ok(Err(Failure::BadRequest("the target has a fragment")));
+        }
         let authority = self.authority();
         let uri = self.uri(scheme, authority.as_deref())?;
         let mut head = http::Request::builder().method(asked.method.as_str()).uri(uri);

@@ -159,6 +159,8 @@ fn requests_are_described_by_url_or_by_their_parts() {
             json!({"url": "http://web.example:81/", "outboundTrafficPolicy": "ALLOW_ANY"}),
             json!({"status": 200, "destination": "web.example:81", "route": null}),
         ),
+        (json!({"authority": "web.example", "path": "/x#y"}), json!({"status": 400, "allowed": false})),
+        (json!({"url": "http://web.example/x#y"}), json!({"status": 200, "path": "/x"})),
         (json!({"url": "http://web.example/%00"}), json!({"status": 400, "allowed": false, "closed": false})),
     ]);
 }
