@@ -105,7 +105,9 @@ fn meant(error: &clap::Error) -> String {
     // Clap takes many for near; where one is a slip away, that one is meant.
     let typed = [ContextKind::InvalidSubcommand, ContextKind::InvalidValue].into_iter();
     let typed: Vec<String> = typed.filter_map(|kind| error.get(kind)).flat_map(words_of).collect();
-    if let Some(name) = typed.first().and_then(|typed| nearest(typed, near.iter().map(String::as_str))) {
+    let slip = |typed: &String| nearest(typed, near.iter().map(String::as_str));
+    let begun = |typed: &String| near.iter().find(|name| name.starts_with(typed.as_str())).map(String::as_str);
+    if let Some(name) = typed.first().and_then(|typed| slip(typed).or_else(|| begun(typed))) {
         near = vec![name.to_owned()];
     } else if error.kind() == ErrorKind::InvalidValue {
         near.clear();

@@ -74,21 +74,21 @@ mod tests {
     #[test]
     fn lines_in_brackets_may_be_indented_as_anyone_likes() {
         for text in [
-            "a:\n  b: [\n    \"x\",\n    \"y\"\n  ]\n",
-            "a:\n  b: [\n    'x', # one's own\n    \"y\",\n  ]\n",
-            "a:\n  b: [\n    x,\n    y\n]\n",
-            "a:\n  b: [ # \"two\n  x,\n# three\n\n  'y' ]\n",
-            "a:\r\n  b: [\r\n  \"x\",\r\n  \"y\"\r\n  ]\r\n",
-            "a: {\n\"b\": [\n\"x\",\n\"y\"\n]\n}\n",
+            "a:\n  b: [\n    \"x\",\n    \"z\"\n  ]\n",
+            "a:\n  b: [\n    'x', # one's own\n    \"z\",\n  ]\n",
+            "a:\n  b: [\n    x,\n    z\n]\n",
+            "a:\n  b: [ # \"two\n  x,\n# three\n\n  'z' ]\n",
+            "a:\r\n  b: [\r\n  \"x\",\r\n  \"z\"\r\n  ]\r\n",
+            "a: {\n\"b\": [\n\"x\",\n\"z\"\n]\n}\n",
         ] {
             assert_eq!(
                 read(text).map_err(|fault| fault.problem.message),
-                Ok(json!({"a": {"b": ["x", "y"]}})),
+                Ok(json!({"a": {"b": ["x", "z"]}})),
                 "{text}"
             );
         }
-        let text = "a:\n- b: [\n    \"\u{e9} # no comment\", # \u{e9}\n  \"y\"\n  ]\n";
-        assert_eq!(read(text).ok(), Some(json!({"a": [{"b": ["\u{e9} # no comment", "y"]}]})));
+        let text = "a:\n- b: [\n    \"\u{e9} # no comment\", # \u{e9}\n  \"z\"\n  ]\n";
+        assert_eq!(read(text).ok(), Some(json!({"a": [{"b": ["\u{e9} # no comment", "z"]}]})));
         assert_eq!(joined(text).chars().count(), text.chars().count());
     }
 
@@ -97,7 +97,7 @@ mod tests {
         let fault = read("a:\n  b: [\n  x,\n  c: d\n").expect_err("it is not closed");
         assert!(fault.problem.message.contains("invalid indentation"), "{:?}", fault.problem);
         assert_eq!(fault.span.start, 12);
-        let fault = read(&format!("a:\n  b: [\n{}  ]\n", "  x,\n".repeat(MAX_JOINED))).expect_err("it is too much");
+        let fault = read(&format!("a:\n  b: [\n{}  ]\n", "  x,\n".repeat(MAX_JOINED + 1))).expect_err("it is too much");
         assert!(fault.problem.message.contains("invalid indentation"), "{:?}", fault.problem);
     }
 }
