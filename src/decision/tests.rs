@@ -4,6 +4,7 @@ mod actions;
 mod binding;
 mod matches;
 mod changes;
+mod grants;
 mod outbound;
 mod routes;
 mod rules;

@@ -329,6 +329,9 @@ impl Answers for Control {
         let (_, snapshot) = self.published.load();
         let asked = &question.asked;
         let listener = self.config.listeners.iter().position(|listener| listener.workload == asked.from);
+        // Or one that is known by its token or its user.
+        let known = asked.from.as_ref().and_then(|(name, namespace)| snapshot.sidecar_of(name, namespace));
+        let listener = listener.or(known);
         if listener.is_none() && (asked.hop == Place::Sidecar || asked.from.is_some()) {
             return None;
         }

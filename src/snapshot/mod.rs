@@ -65,6 +65,13 @@ impl Snapshot {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
     }
 
+    /// The place of a workload's sidecar.
+    pub fn sidecar_of(&self, name: &str, namespace: &str) -> Option<usize> {
+        let is =
+            |caller: Option<&Caller>| caller.is_some_and(|caller| caller.name == name && caller.namespace == namespace);
+        self.callers().position(is)
+    }
+
     /// Whether the callers of a hop are told apart by what they show.
     pub fn is_shared(&self, hop: Hop) -> bool {
         matches!(hop, Hop::Sidecar(place) if self.sidecars.get(place).is_some_and(|sidecar| sidecar.is_shared))

@@ -220,3 +220,30 @@ fn tunnels_are_opened_with_a_token_and_what_goes_through_them_is_its_workloads()
     assert_eq!(client.read_exactly(4)[2..], [5, 2], "not allowed");
     assert_eq!(origin.requests(), 2);
 }
+
+#[test]
+fn a_tunnel_ends_with_the_token_that_it_was_opened_with() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    let port = listener.local_addr().expect("bound").port();
+    let entry = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: db}}\nspec:\n  hosts: \
+         [db.example]\n  resolution: STATIC\n  ports: [{{number: 7000, name: tcp, protocol: TCP, targetPort: {port}}}]\n  \
+         endpoints: [{{address: 127.0.0.1}}]\n"
+    );
+    scene.ok_with(&["create", "-f", "-"], &entry);
+    let token = token(&scene, &[]);
+    let proxy = Proxied::shared(&scene, &["--require-identity"]);
+    let mut client = proxy.connect();
+    let head =
+        format!("CONNECT db.example:7000 HTTP/1.1\r\nhost: db.example:7000\r\nproxy-authorization: Bearer {token}");
+    client.send(format!("{head}\r\n\r\n").as_bytes());
+    assert!(client.read_head().starts_with("HTTP/1.1 200"));
+    let _origin = listener.accept().expect("the proxy has connected");
+    scene.ok(&["delete", "token", &name(&scene)]);
+    assert!(client.closed(), "the tunnel is closed");
+    let mut client = proxy.connect();
+    client.send(format!("{head}\r\n\r\n").as_bytes());
+    assert_eq!(client.read().status, 407);
+}
