@@ -42,6 +42,8 @@ pub struct CallBag<'a> {
     reporter: &'a Reporter,
     /// What the caller of a refused call was told.
     refusal: Option<&'a str>,
+    /// Envoy's details of the refusal by a policy.
+    details: Option<&'a str>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
     /// Made only where there are several.
@@ -57,6 +59,7 @@ impl<'a> CallBag<'a> {
             outcome,
             reporter,
             refusal: None,
+            details: None,
             headers: RequestHeaders { call, joined: OnceCell::new() },
             query,
             flags: OnceCell::new(),
@@ -67,6 +70,12 @@ impl<'a> CallBag<'a> {
     #[must_use]
     pub fn refused(self, message: &'a str) -> Self {
         Self { refusal: Some(message), ..self }
+    }
+
+    /// With Envoy's details of a refusal, if there are some.
+    #[must_use]
+    pub fn detailed(self, details: &'a str) -> Self {
+        Self { details: Some(details).filter(|details| !details.is_empty()), ..self }
     }
 
     /// The call.
@@ -187,10 +196,11 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_SIZE if answers => bytes(outcome.request_bytes),
             slot::CHECK_ERROR_CODE => match outcome.failure? {
                 Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
-                Failure::AccessDenied => ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0)),
+                Failure::AccessDenied | Failure::Unauthorized(_) => ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0)),
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
+            slot::RESPONSE_CODE_DETAILS => ValueRef::String(self.details?),
             slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
                 Cow::Borrowed(flag) => flag,
                 Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),

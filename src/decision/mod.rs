@@ -13,9 +13,9 @@ mod way;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Call, CallBag, Failure};
+use crate::call::{Call, CallBag, Failure, ServerFault};
 use crate::expr::Scratch;
-use crate::policy::authorization::Arrived;
+use crate::policy::authorization::{Answered, Arrived, Authorizer};
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
@@ -37,8 +37,19 @@ pub enum Decision<'s> {
     Forward(Forward<'s>),
     /// Answer it ourselves, because its route says so.
     Answer(Box<Answer>),
+    /// Ask somebody whether it may go.
+    Ask(Asking<'s>),
     /// Answer it ourselves, because it has failed.
     Refuse(Failure),
+}
+
+/// A question about a call.
+#[derive(Debug)]
+pub struct Asking<'s> {
+    /// Whom to ask.
+    pub authorizer: &'s Arc<Authorizer>,
+    /// What the routes have decided, for [`settle`].
+    pub routed: Box<Decision<'s>>,
 }
 
 /// Where a call goes.
@@ -76,41 +87,75 @@ pub fn judge<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
-    let judged = judgement.edited.as_deref().unwrap_or(call);
-    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
+    if let Hop::Gateway(port) = hop
+        && snapshot.authorization.is_strict(port)
+        && !call.tls().is_some_and(|tls| tls.mutual)
+    {
+        let decision = Decision::Refuse(Failure::Server(ServerFault::NotMutual));
+        return Judgement { hop, decision, checked: Checked::default(), edited: None, way: Way::default() };
+    }
+    let judgement = follow(snapshot, hop, call, &mut |_| {});
+    let Judgement { hop, decision, edited, mut way, .. } = judgement;
+    let judged = edited.as_deref().unwrap_or(call);
+    let (decision, checked) = settle(snapshot, hop, decision, judged, &[], spend, scratch, see);
+    if is_refused(&decision) {
+        // Who is refused is not held back besides.
+        way.delay = Duration::ZERO;
+    }
+    Judgement { hop, decision, checked, edited, way }
+}
+
+/// Whether policies or rules refuse a call.
+pub fn is_refused(decision: &Decision<'_>) -> bool {
+    let by_policy = |failure: &Failure| {
+        matches!(failure, Failure::AccessDenied | Failure::Unauthorized(_) | Failure::Denied(_))
+    };
+    matches!(decision, Decision::Refuse(failure) if by_policy(failure))
+}
+
+/// What policies and rules make of a decision of the routes of the last hop. Where somebody is to be asked who is not among
+/// those who have answered it is [`Decision::Ask`]: the caller of this asks, and settles it once more.
+#[expect(clippy::too_many_arguments, reason = "what is known of a call, and who is told")]
+pub fn settle<'s>(
+    snapshot: &'s Snapshot,
+    hop: Hop,
+    routed: Decision<'s>,
+    call: &Call,
+    answers: &[Answered],
+    spend: Spend,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) -> (Decision<'s>, Checked) {
+    let bag = CallBag::new(call, None, snapshot.reporter(hop));
     let mut checked = Checked::default();
     // Before the routes, as in Envoy: who may not call is not told what there is.
-    if let Hop::Gateway(port) = judgement.hop {
-        snapshot.authorization.check(Arrived { bag: &bag, port }, snapshot.policy.only_reports(&bag), &mut checked);
+    if let Hop::Gateway(port) = hop {
+        let arrived = Arrived { bag: &bag, port };
+        if let Some(authorizer) = snapshot.authorization.asks(arrived, answers) {
+            return (Decision::Ask(Asking { authorizer, routed: Box::new(routed) }), checked);
+        }
+        let report_only = snapshot.policy.only_reports(&bag);
+        if let Some(failure) = snapshot.authorization.check(arrived, answers, report_only, &mut checked) {
+            return (Decision::Refuse(failure), checked);
+        }
     }
-    if checked.refused().is_some() {
-        judgement.decision = Decision::Refuse(Failure::AccessDenied);
-        judgement.way.delay = Duration::ZERO;
-        judgement.checked = checked;
-        return judgement;
-    }
-    if let Decision::Refuse(failure) = judgement.decision
+    if let Decision::Refuse(failure) = routed
         && !matches!(failure, Failure::Fault(_))
     {
-        judgement.checked = checked;
-        return judgement;
+        return (routed, checked);
     }
     snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
     if checked.refused().is_none() {
-        let service = match &judgement.decision {
-            Decision::Forward(way) => way.cluster.service(judged).0,
-            Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
+        let service = match &routed {
+            Decision::Forward(way) => way.cluster.service(call).0,
+            Decision::Answer(_) | Decision::Ask(_) | Decision::Refuse(_) => call.authority().host(),
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
     }
-    if let Some(code) = checked.refused() {
-        judgement.decision = Decision::Refuse(Failure::Denied(code));
-        // Who is refused is not held back besides.
-        judgement.way.delay = Duration::ZERO;
+    match checked.refused() {
+        Some(code) => (Decision::Refuse(Failure::Denied(code)), checked),
+        None => (routed, checked),
     }
-    judgement.checked = checked;
-    judgement
 }
 
 /// What one hop did with a call.

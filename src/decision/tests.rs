@@ -64,6 +64,7 @@ fn outcome(snapshot: &Snapshot, request: &str) -> String {
     match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Answer(answer) => format!("answer {}", answer.status),
+        Decision::Ask(asking) => format!("ask {}", asking.authorizer.name),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
             (Some(endpoint), _) => at(&endpoint),
             (None, Target::Endpoints(endpoints)) => endpoints.first().map_or_else(|| "no endpoint".into(), at),

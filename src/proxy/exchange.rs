@@ -7,17 +7,18 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize};
-use crate::decision::{Decision, Judgement, Way, judge};
+use crate::decision::{Decision, Judgement, Way, is_refused, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::upstream::ResponseBody;
 
+use super::ask::asked;
 use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
 use super::forward::{Forwarded, forward};
 use super::report::{Closing, Judged, refused_head};
-use super::respond::{answer, overloaded, own, strip};
+use super::respond::{answer, overloaded, own, strip, unauthorized};
 use super::tunnel;
 use super::websocket::{self, Handshake};
 use super::worker::Worker;
@@ -56,12 +57,20 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision, checked, edited, way } =
+    let Judgement { hop, mut decision, checked, edited, mut way } =
         judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = client.upload();
     let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
+    let mut refusal = None;
+    if matches!(decision, Decision::Ask(_)) {
+        // Boxed, so that other calls, which are most, do not carry its room around.
+        (decision, refusal) = Box::pin(asked(&worker, &held.snapshot, hop, decision, &mut closing)).await;
+        if is_refused(&decision) {
+            way.delay = Duration::ZERO;
+        }
+    }
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
@@ -88,7 +97,15 @@ pub(super) async fn exchange(
             way.edit_own_answer(closing.call(), closing.checked(), &mut answer.headers);
             own(*answer, closing)
         }
-        Decision::Refuse(failure) => failed(failure, way, closing),
+        // Everybody who is to be asked has been.
+        Decision::Ask(_) => failed(Failure::AccessDenied, way, closing),
+        Decision::Refuse(failure) => match refusal {
+            Some(mut answer) if matches!(failure, Failure::Unauthorized(_)) => {
+                way.edit_before(closing.call(), &mut answer.headers);
+                unauthorized(failure, answer, closing)
+            }
+            _ => failed(failure, way, closing),
+        },
     }
 }
 

@@ -102,6 +102,11 @@ impl Closing {
         self.held = None;
     }
 
+    /// The call has been judged once more.
+    pub(super) fn judged(&mut self, judged: Judged) {
+        self.judged = judged;
+    }
+
     /// What the policy said of it.
     pub(super) fn checked(&self) -> &Checked {
         &self.judged.checked
@@ -199,7 +204,7 @@ impl Drop for Closing {
         let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
         if !message.is_empty() {
-            bag = bag.refused(message);
+            bag = bag.refused(message).detailed(checked.details());
         }
         let mut scratch = self.worker.scratch.borrow_mut();
         let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use k8s_openapi::api::core::v1::Service as CoreService;
 
+use crate::call::Failure;
 use crate::policy::Kept;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, Server, ServerTlsMode};
@@ -25,6 +26,7 @@ use crate::resource::{Labels, Origin, Resource};
 use super::RouteTable;
 use super::act::Act;
 use super::balance::Live;
+use super::cluster::Cluster;
 use super::credential::Secrets;
 use super::delegate;
 use super::destinations::Destinations;
@@ -56,6 +58,8 @@ pub struct Networking {
     /// The labels by which they tell callers apart.
     source_labels: BTreeSet<String>,
     gateways: Vec<Declared<Gateway>>,
+    /// Host and port of those whom policies ask.
+    asked: Vec<(String, u16)>,
     /// What the latest table was made of, by scope; `true` for the gateway's.
     made: HashMap<(Scope, bool), Made>,
     /// The labels of the gateway that it was made for.
@@ -169,6 +173,11 @@ impl Networking {
         }
     }
 
+    /// Takes up whom policies ask, by host and port.
+    pub fn asks(&mut self, asked: Vec<(String, u16)>) {
+        self.asked = asked;
+    }
+
     /// The labels that VirtualServices look at.
     fn told_apart_by(&self, labels: &Labels) -> Labels {
         let known = labels.iter().filter(|(key, _)| self.source_labels.contains(*key));
@@ -199,9 +208,10 @@ impl Networking {
         let scope = Scope { sidecar: None, ..self.scope(gateway_namespace, Some(gateway_labels)) };
         let mut made = earlier.remove(&(scope.clone(), true)).unwrap_or_default();
         let (gateways, gateway_tunnels) = self.gateway_ports(&scope, gateway_labels, live, &mut made);
+        let authorizers = self.authorizers(&scope, gateway_labels, live, &mut made);
         self.made.insert((scope, true), made);
         let chains = self.gateway_chains(gateway_labels);
-        RouteTable { sidecars, gateways, gateway_tunnels, chains }
+        RouteTable { sidecars, gateways, gateway_tunnels, chains, authorizers }
     }
 
     fn gateway_ports(
@@ -238,6 +248,26 @@ impl Networking {
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
+    }
+
+    /// Where the gateway finds those whom its policies ask.
+    fn authorizers(
+        &self,
+        scope: &Scope,
+        labels: &Labels,
+        live: &Kept<Live>,
+        made: &mut Made,
+    ) -> HashMap<(String, u16), Result<Arc<Cluster>, Failure>> {
+        if self.asked.is_empty() {
+            return HashMap::new();
+        }
+        let services = self.seen_from(scope, made);
+        let mut destinations = Destinations::new(self, scope, true, &services, (labels, live), made);
+        let found = |(host, port): &(String, u16)| {
+            let cluster = destinations.cluster(host, Some(*port), *port, "");
+            ((host.clone(), *port), cluster)
+        };
+        self.asked.iter().map(found).collect()
     }
 
     /// The services that a scope sees.

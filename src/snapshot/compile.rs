@@ -49,6 +49,8 @@ pub struct Compiler {
 struct Served {
     /// What sidecars see.
     scopes: Vec<Scope>,
+    /// Host and port of those whom policies ask.
+    asked: Vec<(String, u16)>,
     /// Namespace and labels of the gateway's workload.
     gateway: (String, Labels),
 }
@@ -94,10 +96,11 @@ impl Compiler {
         memory.sources.renew(&news, &mut memory.networking);
         let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let routes = self.routes(memory, &news, scopes, (namespace, &labels));
-        let policy = self.policy(memory, &news, view, &mut notes)?;
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
+        let asked = authorization.authorizers().iter().map(|one| (one.host.clone(), one.port)).collect();
+        let routes = self.routes(memory, &news, (scopes, asked), (namespace, &labels));
+        let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
@@ -120,16 +123,17 @@ impl Compiler {
         &self,
         memory: &mut Memory,
         news: &News,
-        scopes: Vec<Scope>,
+        (scopes, asked): (Vec<Scope>, Vec<(String, u16)>),
         gateway: (&str, &Labels),
     ) -> Arc<RouteTable> {
-        let served = Served { scopes, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
+        let served = Served { scopes, asked, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
         if let Some((known, routes)) = &memory.routes
             && !concerns_routes(news)
             && *known == served
         {
             return Arc::clone(routes);
         }
+        memory.networking.asks(served.asked.clone());
         let routes = Arc::new(memory.networking.compile(&served.scopes, self.outbound, gateway, &self.endpoints));
         memory.routes = Some((served, Arc::clone(&routes)));
         routes
