@@ -3,12 +3,12 @@
 use crate::diagnostic::{FieldPath, nearest};
 use crate::policy::authorization::ROOT_NAMESPACE;
 use crate::resource::kinds::authorization_policy::{
-    Action, Attribute, AuthorizationPolicy, Operation, PATH_OPERATORS, Rule, Source,
+    Action, Attribute, AuthorizationPolicy, Operation, PATH_OPERATORS, Rule, Source, is_dry_run,
 };
 use crate::routing::covers;
 
 use super::code::{
-    ALLOWS_NOTHING, NO_WORKLOAD, PASSES_NO_POLICY, POLICY_NEVER_MATCHES, UNKNOWN_CALLER, UNPROVEN_CALLER,
+    ALLOWS_NOTHING, NO_WORKLOAD, ONLY_REPORTS, PASSES_NO_POLICY, POLICY_NEVER_MATCHES, UNKNOWN_CALLER, UNPROVEN_CALLER,
 };
 use super::conditions::{leads_to_gateway, unproven_gateways};
 use super::model::{Item, Registered, has, selector_text};
@@ -21,6 +21,10 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
     let unproven = unproven_gateways(model);
     for policy in &model.authorization_policies {
         workloads(model, policy, found);
+        if is_dry_run(&policy.resource.meta) {
+            let message = "What the policy refuses is only reported (annotation istio.io/dry-run): the calls go.";
+            found.add(&ONLY_REPORTS, &policy.resource, FieldPath::of("metadata.annotations"), message);
+        }
         if policy.spec.action == Action::Allow && policy.spec.rules.as_ref().is_none_or(Vec::is_empty) {
             let message = "The policy has no rules, so that it allows no call: where no other ALLOW policy does, everything \
                            is denied. A policy with the rule {} allows everything.";

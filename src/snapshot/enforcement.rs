@@ -21,14 +21,22 @@ pub(super) fn enforcer(namespace: &str, gateway: Option<&Workload>) -> Enforcer 
     }
 }
 
+/// Name and namespace of the gateway that a proxy plays if it is told no other, and the place that it is for policies.
+///
+/// # Errors
+/// Those of reading the view.
+pub fn gateway(view: &dyn View) -> Result<(String, Enforcer)> {
+    let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+    Ok((format!("{GATEWAY_WORKLOAD}.{GATEWAY_NAMESPACE}"), enforcer(GATEWAY_NAMESPACE, gateway.as_ref())))
+}
+
 /// Warns of a policy that is for no workload at which policies are enforced.
 pub(super) fn unenforced(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
     let kinds = [&AUTHORIZATION_POLICY, &PEER_AUTHENTICATION, &SERVICE_ROLE, &SERVICE_ROLE_BINDING];
     if !kinds.contains(&resource.kind) {
         return Ok(());
     }
-    let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
-    let enforcer = enforcer(GATEWAY_NAMESPACE, gateway.as_ref());
+    let (_, enforcer) = gateway(view)?;
     // What does not decode has been refused already.
     let fits = if *resource.kind == AUTHORIZATION_POLICY {
         resource.typed().is_ok_and(|policy| enforcer.fits(resource.namespace(), &policy))

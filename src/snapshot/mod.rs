@@ -3,7 +3,7 @@
 pub mod admission;
 mod compile;
 mod effects;
-mod enforcement;
+pub mod enforcement;
 mod published;
 mod sources;
 
@@ -62,6 +62,15 @@ impl Snapshot {
     /// Who calls by the listeners, in their order.
     pub fn callers(&self) -> impl Iterator<Item = Option<&Caller>> {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
+    }
+
+    /// How many rules and rules of policies refuse calls, and how many that could only report.
+    pub fn enforced(&self) -> (usize, usize) {
+        let ((rules, reporting), (policies, tried)) = (self.policy.enforced(), self.authorization.enforced());
+        match self.policy.reports_everything() {
+            true => (rules, reporting + policies + tried),
+            false => (rules + policies, reporting + tried),
+        }
     }
 
     /// The scope of the route table that a listener sees.

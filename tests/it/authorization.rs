@@ -144,6 +144,12 @@ fn policies_are_shown_by_their_actions_and_warned_of_where_nobody_enforces_them(
     assert!(told.contains("this AuthorizationPolicy is for no workload at which it would be enforced"), "{told}");
     let listed = scene.ok(&["get", "ap", "--no-headers"]);
     assert_eq!(listed.split_whitespace().take(2).collect::<Vec<_>>(), ["elsewhere", "DENY"]);
+    assert!(scene.ok(&["describe", "ap", "elsewhere"]).contains("Enforced At:  nowhere"));
+    scene.ok_with(&["create", "-f", "-"], &policy("here", "{}", DENY_POLITICS));
+    let described = scene.ok(&["describe", "ap", "here", "-n", "istio-system"]);
+    assert!(described.contains("Enforced At:  egress gateway istio-egressgateway.istio-system"), "{described}");
+    let pod = scene.ok(&["describe", "pod", "istio-egressgateway", "-n", "istio-system"]);
+    assert!(pod.contains("here.istio-system:  DENY, 1 rule"), "{pod}");
     let refused = scene.told_with(&["create", "-f", "-"], &policy("x", "{}", "action: DENY"));
     assert!(refused.contains("spec.rules: DENY action without `rules` is meaningless"), "{refused}");
 }

@@ -95,6 +95,14 @@ impl Allowance {
 }
 
 impl Authorization {
+    /// How many rules refuse calls or let them go, and how many of others are only tried.
+    pub fn enforced(&self) -> (usize, usize) {
+        let allowing = self.allowances.iter().flat_map(|allowance| &allowance.rules);
+        let rules = || self.custom.iter().chain(&self.deny).chain(allowing.clone());
+        let tried = rules().filter(|rule| rule.policy.dry_run).count();
+        (rules().count() - tried, tried)
+    }
+
     /// Whether nothing is declared.
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty() && self.allowances.iter().all(|one| !one.enforced && !one.tried)
