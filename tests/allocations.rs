@@ -102,7 +102,13 @@ fn judging_and_reporting_allocates_nothing_but_the_lines() {
     let (open, listed) = (snapshot(&[]), snapshot(&[WHITELIST]));
     let charged = snapshot(&[&QUOTA.replace("a.example", "edition.cnn.com")]);
     let authorized = snapshot(&[AUTHORIZATION]);
-    let calls = [(&open, "/politics", 2), (&open, "/sport", 1), (&listed, "/sport", 1), (&charged, "/sport", 1), (&authorized, "/sport", 1)];
+    let calls = [
+        (&open, "/politics", 2),
+        (&open, "/sport", 1),
+        (&listed, "/sport", 1),
+        (&charged, "/sport", 1),
+        (&authorized, "/sport", 1),
+    ];
     for (snapshot, path, lines) in calls {
         let call = call(snapshot, path);
         cost(snapshot, &call, &mut scratch);

@@ -32,13 +32,7 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
         }
         for (index, rule) in policy.spec.rules.iter().flatten().enumerate() {
             let at = FieldPath::of("spec.rules").index(index);
-            each_field(rule, &mut |place, name, values| {
-                let at = place.iter().fold(at.clone(), |at, step| match step.parse() {
-                    Ok(index) => at.index(index),
-                    Err(_) => at.field(step),
-                });
-                field(model, policy, &at, name, values, found);
-            });
+            each_field(&at, rule, &mut |at, name, values| field(model, policy, at, name, values, found));
         }
         if let (Some(host), Some(at)) = (unproven.first(), asks_identity(&policy.spec)) {
             let message = format!(
@@ -50,24 +44,26 @@ pub(super) fn analyze(model: &Model<'_>, found: &mut Findings) {
     }
 }
 
-/// Calls `see` for every field of a rule that has values, with the steps that lead to it.
-fn each_field(rule: &Rule, see: &mut dyn FnMut(&[String], &str, &[String])) {
-    let sources = rule.from.iter().flatten().enumerate();
-    let sources = sources.filter_map(|(place, from)| Some((("from", place, "source"), from.source.as_ref()?)));
-    for ((list, place, inner), source) in sources {
-        for (name, values) in Source::fields(source).into_iter().filter(|(_, values)| !values.is_empty()) {
-            see(&[list.into(), place.to_string(), inner.into(), name.into()], name, values);
+/// What is told of a field: where it stands, its name or `when` key, and its values.
+type See<'s> = &'s mut dyn FnMut(&FieldPath, &str, &[String]);
+
+/// Tells every field of a rule that has values.
+fn each_field(at: &FieldPath, rule: &Rule, see: See<'_>) {
+    let mut all = |at: FieldPath, fields: &[(&'static str, &[String])]| {
+        for (name, values) in fields.iter().filter(|(_, values)| !values.is_empty()) {
+            see(&at.field(*name), name, values);
         }
+    };
+    for (place, from) in rule.from.iter().flatten().enumerate() {
+        let at = at.field("from").index(place).field("source");
+        from.source.iter().for_each(|source| all(at.clone(), &Source::fields(source)));
     }
-    let operations = rule.to.iter().flatten().enumerate();
-    let operations = operations.filter_map(|(place, to)| Some((("to", place, "operation"), to.operation.as_ref()?)));
-    for ((list, place, inner), operation) in operations {
-        for (name, values) in Operation::fields(operation).into_iter().filter(|(_, values)| !values.is_empty()) {
-            see(&[list.into(), place.to_string(), inner.into(), name.into()], name, values);
-        }
+    for (place, to) in rule.to.iter().flatten().enumerate() {
+        let at = at.field("to").index(place).field("operation");
+        to.operation.iter().for_each(|operation| all(at.clone(), &Operation::fields(operation)));
     }
     for (place, when) in rule.when.iter().enumerate().filter(|(_, when)| !when.values.is_empty()) {
-        see(&["when".into(), place.to_string(), "values".into()], &when.key, &when.values);
+        see(&at.field("when").index(place).field("values"), &when.key, &when.values);
     }
 }
 
@@ -90,10 +86,11 @@ fn asks_identity(spec: &AuthorizationPolicy) -> Option<FieldPath> {
     const FIELDS: [&str; 4] = ["principals", "namespaces", "serviceAccounts", "trustDomains"];
     let mut asked = None;
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
-        each_field(rule, &mut |_, name, _| {
+        let at = FieldPath::of("spec.rules").index(index);
+        each_field(&at, rule, &mut |_, name, _| {
             let by_key = || Attribute::parse(name).is_ok_and(|attribute| attribute.is_identity());
             if asked.is_none() && (FIELDS.contains(&name) || by_key()) {
-                asked = Some(FieldPath::of("spec.rules").index(index));
+                asked = Some(at.clone());
             }
         });
     }
@@ -146,8 +143,9 @@ fn never(model: &Model<'_>, name: &str, value: &str) -> Option<String> {
             let port: u32 = value.parse().ok()?;
             let mut servers = model.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
             let served = servers.any(|server| server.port.as_ref().is_some_and(|own| own.number == port));
-            (!served && !model.gateways.is_empty())
-                .then(|| format!("no Gateway has a server on port {value}, and only that port counts, not the origin's"))
+            (!served && !model.gateways.is_empty()).then(|| {
+                format!("no Gateway has a server on port {value}, and only that port counts, not the origin's")
+            })
         }
         "hosts" => no_such_host(model, value),
         _ => None,
@@ -205,8 +203,7 @@ fn unknown_caller(
     let neighbours = known.iter().filter(|(of, _)| of == namespace).map(|(_, name)| name.as_str());
     let elsewhere = known.iter().find(|(_, name)| name == account).map(|(of, _)| format!("; one does in {of}"));
     let meant = nearest(account, neighbours).map(|name| format!("; did you mean {name}?")).or(elsewhere);
-    let message =
-        format!("No workload of namespace {namespace} runs as {account}{}.", meant.unwrap_or_default());
+    let message = format!("No workload of namespace {namespace} runs as {account}{}.", meant.unwrap_or_default());
     found.add(&UNKNOWN_CALLER, &policy.resource, at.clone(), message);
 }
 

@@ -192,9 +192,9 @@ pub(super) fn leads_to_gateway(model: &Model<'_>, host: &str) -> bool {
     let of_host = model.virtual_services.iter().filter(|one| {
         is_mesh(&one.spec) && one.spec.hosts.iter().any(|own| covers(&qualify(own, one.namespace()), host))
     });
-    of_host.into_iter().any(|one| {
-        targets(&one.spec).iter().any(|to| gateways.contains(&qualify(&to.to.host, one.namespace())))
-    })
+    of_host
+        .into_iter()
+        .any(|one| targets(&one.spec).iter().any(|to| gateways.contains(&qualify(&to.to.host, one.namespace()))))
 }
 
 /// The full names of the Services that select a workload of the gateway's namespace which a Gateway selects.

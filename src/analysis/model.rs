@@ -17,7 +17,8 @@ use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::{MESH, VirtualService};
 use crate::resource::kinds::{
-    AUTHORIZATION_POLICY, DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
+    AUTHORIZATION_POLICY, DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY,
+    SIDECAR, VIRTUAL_SERVICE,
 };
 use crate::resource::{Kind, Labels, Resource, Role, Typed};
 use crate::routing::{covers, exported, qualify};

@@ -196,7 +196,9 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_SIZE if answers => bytes(outcome.request_bytes),
             slot::CHECK_ERROR_CODE => match outcome.failure? {
                 Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
-                Failure::AccessDenied | Failure::Unauthorized(_) => ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0)),
+                Failure::AccessDenied | Failure::Unauthorized(_) => {
+                    ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0))
+                }
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),

@@ -181,7 +181,9 @@ impl ServerFault {
             ServerFault::Expired => "the server's certificate has expired or is not valid yet",
             ServerFault::Mesh => "the server is to show the mesh's certificate (ISTIO_MUTUAL), and there is none",
             ServerFault::NoCallerCertificate => "the caller showed no certificate, and the server asks for one",
-            ServerFault::NotMutual => "the caller did not come over mutual TLS, and a PeerAuthentication (STRICT) asks for it",
+            ServerFault::NotMutual => {
+                "the caller did not come over mutual TLS, and a PeerAuthentication (STRICT) asks for it"
+            }
             ServerFault::CallerExpired => "the caller's certificate has expired or is not valid yet",
             ServerFault::CallerUnknown => {
                 "the caller's certificate is not issued by an authority that the server trusts"

@@ -107,9 +107,8 @@ pub fn judge<'s>(
 
 /// Whether policies or rules refuse a call.
 pub fn is_refused(decision: &Decision<'_>) -> bool {
-    let by_policy = |failure: &Failure| {
-        matches!(failure, Failure::AccessDenied | Failure::Unauthorized(_) | Failure::Denied(_))
-    };
+    let by_policy =
+        |failure: &Failure| matches!(failure, Failure::AccessDenied | Failure::Unauthorized(_) | Failure::Denied(_));
     matches!(decision, Decision::Refuse(failure) if by_policy(failure))
 }
 

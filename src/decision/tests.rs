@@ -370,7 +370,7 @@ spec: {value: request.path}
                 }
             });
             let explained = explain(&snapshot, Hop::Sidecar(0), &call);
-            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
+            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status(), Decision::Ask(_) => 0 };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
             for step in &explained.rules {
@@ -407,6 +407,7 @@ fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
     }
     match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Answer(answer) => format!("{answer:?}"),
+        Decision::Ask(asking) => format!("{asking:?}"),
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
             (Some(endpoint), _) => format!("{} at {}:{}", way.cluster.name, endpoint.address, endpoint.port),

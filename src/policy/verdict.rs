@@ -125,7 +125,11 @@ impl Checked {
 
     /// Envoy's response code details of the refusal that counts; empty where there are none.
     pub fn details(&self) -> &str {
-        self.refusals.iter().find(|refusal| refusal.enforced).map(|refusal| refusal.details.as_str()).unwrap_or_default()
+        self.refusals
+            .iter()
+            .find(|refusal| refusal.enforced)
+            .map(|refusal| refusal.details.as_str())
+            .unwrap_or_default()
     }
 
     /// `PERMISSION_DENIED:HANDLER:MESSAGE`, the messages of all refusals that count joined by `, `, or what a policy says:

@@ -62,11 +62,8 @@ async fn ask(worker: &Worker, snapshot: &Snapshot, authorizer: &Authorizer, call
     let answered = tokio::time::timeout(timeout, exchange(worker, snapshot, authorizer, call)).await;
     let Ok(Ok((status, headers, body))) = answered else { return (Said::Nothing, None) };
     let said = authorizer.read(status, &headers);
-    let answer = matches!(said, Said::Denied(_)).then(|| Answer {
-        status,
-        headers: authorizer.told_on_deny(&headers),
-        body,
-    });
+    let answer =
+        matches!(said, Said::Denied(_)).then(|| Answer { status, headers: authorizer.told_on_deny(&headers), body });
     (said, answer)
 }
 
@@ -85,7 +82,8 @@ async fn exchange(
     let (target, headers) = authorizer.question(call).ok_or(Failure::Rewrite)?;
     let head = Outgoing { target, authority: call.authority().as_str().into(), headers, upgrade: None };
     let question = request(call.method(), head, RequestBody::empty());
-    let sent = worker.upstream.send(&endpoint, cluster.connect_timeout, question).await.map_err(|failed| failed.failure);
+    let sent =
+        worker.upstream.send(&endpoint, cluster.connect_timeout, question).await.map_err(|failed| failed.failure);
     let outcome = sent.as_ref().map(|answer| answer.status().as_u16()).map_err(|failure| *failure);
     cluster.balance.ended(place, outcome, || call.time().micros());
     let (head, body) = sent?.into_parts();

@@ -245,11 +245,7 @@ impl Networking {
     }
 
     /// Where the gateway finds those whom its policies ask.
-    fn authorizers(
-        &self,
-        scope: &Scope,
-        around: Around<'_>,
-    ) -> HashMap<(String, u16), Result<Arc<Cluster>, Failure>> {
+    fn authorizers(&self, scope: &Scope, around: Around<'_>) -> HashMap<(String, u16), Result<Arc<Cluster>, Failure>> {
         let mut made = Made::default();
         let mut destinations = Destinations::new(self, scope, true, around, &mut made);
         let found = |(host, port): &(String, u16)| {

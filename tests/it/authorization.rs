@@ -162,7 +162,9 @@ fn authorizer(fields: &str) -> (Origin, String) {
             Reply::Bytes(format!("HTTP/1.1 200 OK\r\nx-user: {seen}\r\ncontent-length: 0\r\n\r\n").into_bytes())
         }
         "/check/slow" => Reply::Hang,
-        _ => Reply::Bytes(b"HTTP/1.1 401 Unauthorized\r\nx-why: no\r\nx-hidden: h\r\ncontent-length: 6\r\n\r\nlog in".to_vec()),
+        _ => Reply::Bytes(
+            b"HTTP/1.1 401 Unauthorized\r\nx-why: no\r\nx-hidden: h\r\ncontent-length: 6\r\n\r\nlog in".to_vec(),
+        ),
     })
     .expect("an authorizer");
     let manifest = format!(
@@ -221,7 +223,11 @@ fn an_authorizer_that_does_not_answer_in_time_refuses_unless_it_fails_open() {
 #[test]
 fn an_authorizer_that_is_not_declared_lets_nothing_go() {
     let site = Site::new(&[]);
-    let ask = policy("ask", "{}", "action: CUSTOM\nprovider: {name: nobody}\nrules: [{to: [{operation: {paths: [/sport]}}]}]");
+    let ask = policy(
+        "ask",
+        "{}",
+        "action: CUSTOM\nprovider: {name: nobody}\nrules: [{to: [{operation: {paths: [/sport]}}]}]",
+    );
     site.scene.ok_with(&["create", "-f", "-"], &ask);
     let proxy = site.proxy(&[]);
     assert_eq!((proxy.get(SPORT).status, proxy.get(POLITICS).status), (403, 200));
@@ -233,7 +239,10 @@ fn a_gateway_that_takes_mutual_tls_alone_refuses_plain_text_from_outside_and_no_
     let strict = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: \
                   istio-system}\nspec: {mtls: {mode: STRICT}}\n";
     site.scene.ok_with(&["create", "-f", "-"], strict);
-    assert_eq!(site.scene.ok(&["get", "pa", "-n", "istio-system", "--no-headers"]).split_whitespace().nth(1), Some("STRICT"));
+    assert_eq!(
+        site.scene.ok(&["get", "pa", "-n", "istio-system", "--no-headers"]).split_whitespace().nth(1),
+        Some("STRICT")
+    );
     let proxy = site.proxy(&["--gateway-listen", "127.0.0.1:0=443"]);
     assert_eq!(proxy.get(SPORT).status, 200);
     let refused = Client::to(proxy.gateway(443)).get(SPORT);

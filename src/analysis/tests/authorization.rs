@@ -13,7 +13,10 @@ fn of_policy(code: &str, spec: &str) -> Vec<String> {
     );
     let said = of(code, &format!("{SITE}---\n{SLEEP}---\n{policy}"));
     let own = |line: &String| line.contains("AuthorizationPolicy istio-system/p");
-    said.into_iter().filter(own).map(|line| line.split(" istio-system/p ").nth(1).unwrap_or_default().to_owned()).collect()
+    said.into_iter()
+        .filter(own)
+        .map(|line| line.split(" istio-system/p ").nth(1).unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]
@@ -35,7 +38,11 @@ fn fields_that_no_call_can_match_are_told_with_the_reason() {
         assert_eq!(found, [format!("spec.rules[0].to[0].operation.{said}")]);
     }
     for good in ["paths: [politics, /politics]", "hosts: [edition.cnn.com]", "ports: ['443']", "hosts: ['*.other']"] {
-        assert_eq!(of_policy("EGR0032", &format!("{{rules: [{{to: [{{operation: {{{good}}}}}]}}]}}")), [""; 0], "{good}");
+        assert_eq!(
+            of_policy("EGR0032", &format!("{{rules: [{{to: [{{operation: {{{good}}}}}]}}]}}")),
+            [""; 0],
+            "{good}"
+        );
     }
     assert_eq!(
         of_policy("EGR0032", "{rules: [{when: [{key: request.auth.principal, values: [x]}]}]}"),
@@ -48,7 +55,9 @@ fn callers_that_are_nobody_and_workloads_that_are_not_there_are_told() {
     let from = |source: &str| format!("{{rules: [{{from: [{{source: {{{source}}}}}]}}]}}");
     assert_eq!(
         of_policy("EGR0034", &from("principals: [cluster.local/ns/default/sa/slep]")),
-        ["spec.rules[0].from[0].source.principals: No workload of namespace default runs as slep; did you mean sleep?."]
+        [
+            "spec.rules[0].from[0].source.principals: No workload of namespace default runs as slep; did you mean sleep?."
+        ]
     );
     assert_eq!(of_policy("EGR0034", &from("principals: [cluster.local/ns/default/sa/sleep, '*/sa/x']")), [""; 0]);
     assert_eq!(

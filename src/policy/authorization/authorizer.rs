@@ -172,8 +172,9 @@ mod tests {
     }
 
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
-        let header =
-            |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
         headers.iter().map(header).collect()
     }
 
@@ -192,7 +193,8 @@ mod tests {
 
     #[test]
     fn an_answer_changes_the_headers_that_are_named_and_never_the_framing() {
-        let asked = authorizer("{headersToUpstreamOnAllow: [x-user, content-length], headersToDownstreamOnAllow: [x-seen]}");
+        let asked =
+            authorizer("{headersToUpstreamOnAllow: [x-user, content-length], headersToDownstreamOnAllow: [x-seen]}");
         let answer = map(&[("x-user", "u"), ("x-seen", "1"), ("content-length", "0"), ("x-other", "o")]);
         let Said::Allowed { request, response } = asked.read(200, &answer) else { panic!("it allows") };
         let mut headers = map(&[("x-user", "forged"), ("x-kept", "k")]);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::{AUTHORIZATION_POLICY, CONFIG_MAP, mesh_config};
 use crate::resource::kinds::authorization_policy::{
     Action, Attribute, AuthorizationPolicy, Condition, Rule as RuleSpec, is_dry_run,
 };
+use crate::resource::kinds::{AUTHORIZATION_POLICY, CONFIG_MAP, mesh_config};
 use crate::resource::{Key, Labels, Provenance, Resource};
 
 use super::super::compile::full_name;

@@ -125,7 +125,10 @@ impl Authorization {
             return None;
         }
         let unasked = |one: &&Arc<Authorizer>| answers.iter().all(|answered| answered.authorizer != one.name);
-        self.custom.iter().filter(|rule| rule.matches(arrived)).find_map(|rule| rule.policy.authorizer.as_ref().filter(unasked))
+        self.custom
+            .iter()
+            .filter(|rule| rule.matches(arrived))
+            .find_map(|rule| rule.policy.authorizer.as_ref().filter(unasked))
     }
 
     /// Judges a call about which everybody has answered; `report_only` where what is refused is only recorded. Gives the
@@ -154,16 +157,12 @@ impl Authorization {
     }
 
     /// Takes up what authorizers have said: changes of the call, or the failure and refusal of one that does not go.
-    fn custom(
-        &self,
-        arrived: Arrived<'_>,
-        answers: &[Answered],
-        checked: &mut Checked,
-    ) -> Option<(Failure, Refusal)> {
+    fn custom(&self, arrived: Arrived<'_>, answers: &[Answered], checked: &mut Checked) -> Option<(Failure, Refusal)> {
         let mut heard: SmallVec<[&str; 2]> = SmallVec::new();
         for rule in self.custom.iter().filter(|rule| rule.matches(arrived)) {
             let named = rule.policy.authorizer.as_ref();
-            let answer = named.and_then(|named| Some((named, answers.iter().find(|one| one.authorizer == named.name)?)));
+            let answer =
+                named.and_then(|named| Some((named, answers.iter().find(|one| one.authorizer == named.name)?)));
             let Some((named, answer)) = answer else {
                 return Some((Failure::Unauthorized(FORBIDDEN), refusal::unasked(rule, arrived)));
             };

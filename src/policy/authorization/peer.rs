@@ -25,7 +25,8 @@ impl Peers {
     /// A stored resource that does not decode.
     pub(super) fn compile(view: &dyn View, enforcer: &Enforcer) -> Result<Self, LoadError> {
         let all = load::<PeerAuthentication>(view, &PEER_AUTHENTICATION)?;
-        let own = all.iter().filter(|(resource, spec)| enforcer.is_selected_by(resource, spec)).map(|(_, spec)| spec).next();
+        let own =
+            all.iter().filter(|(resource, spec)| enforcer.is_selected_by(resource, spec)).map(|(_, spec)| spec).next();
         let whole = |namespace: &str| {
             let mut found = all.iter().filter(|(resource, spec)| resource.namespace() == namespace && is_whole(spec));
             found.next().map(|(_, spec)| spec)

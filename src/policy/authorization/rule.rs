@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::resource::Provenance;
 use crate::resource::kinds::authorization_policy::{Action, Attribute};
 
-use super::Authorizer;
 use super::super::hints::{MASKED, is_secret, shortened};
+use super::Authorizer;
 use super::test::{Arrived, Test};
 
 /// What a rule was declared in.

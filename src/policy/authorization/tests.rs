@@ -463,7 +463,12 @@ data:
 #[test]
 fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others() {
     let custom = |name: &str, provider: &str| {
-        policy(name, &format!("action: CUSTOM\nprovider: {{name: {provider}}}\nrules: [{{to: [{{operation: {{paths: [/a]}}}}]}}]"))
+        policy(
+            name,
+            &format!(
+                "action: CUSTOM\nprovider: {{name: {provider}}}\nrules: [{{to: [{{operation: {{paths: [/a]}}}}]}}]"
+            ),
+        )
     };
     let deny = policy("deny", "action: DENY\nrules: [{to: [{operation: {methods: [POST]}}]}]");
     let authorization =

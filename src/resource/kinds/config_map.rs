@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn keys_are_plain_and_stand_once() {
         assert_eq!(found("x", json!({"data": {"a.b_c-1": "text"}, "binaryData": {"d": "QQ=="}})), [""; 0]);
-        let key = "a valid config key must consist of alphanumeric characters, '-', '_' or '.', and be at most 253 long";
+        let key =
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.', and be at most 253 long";
         assert_eq!(
             found("x", json!({"data": {"a b": "", "c": ""}, "binaryData": {"c": ""}})),
             [format!("data.a b: {key}"), "binaryData.c: duplicate of key present in data".to_owned()]
