@@ -9,7 +9,7 @@ use http::header::HeaderValue;
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 use crate::identity::Proof;
 
-use super::{Call, Code, Failure, Outcome};
+use super::{Call, Code, Failure, Granted, Outcome};
 
 /// Who reports a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct CallBag<'a> {
     refusal: Option<&'a str>,
     /// Envoy's details of the refusal by a policy.
     details: Option<&'a str>,
+    /// The grant by which it went.
+    granted: Option<&'a Granted>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
     /// Made only where there are several.
@@ -60,6 +62,7 @@ impl<'a> CallBag<'a> {
             reporter,
             refusal: None,
             details: None,
+            granted: None,
             headers: RequestHeaders { call, joined: OnceCell::new() },
             query,
             flags: OnceCell::new(),
@@ -76,6 +79,12 @@ impl<'a> CallBag<'a> {
     #[must_use]
     pub fn detailed(self, details: &'a str) -> Self {
         Self { details: Some(details).filter(|details| !details.is_empty()), ..self }
+    }
+
+    /// With the grant by which it went, if one had to let it go.
+    #[must_use]
+    pub fn granted(self, granted: Option<&'a Granted>) -> Self {
+        Self { granted, ..self }
     }
 
     /// The call.
@@ -203,6 +212,8 @@ impl<'a> CallBag<'a> {
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
             slot::RESPONSE_CODE_DETAILS => ValueRef::String(self.details?),
+            slot::GRANT_NAME => ValueRef::String(&self.granted?.name),
+            slot::GRANT_REASON => ValueRef::String(&self.granted?.reason),
             slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
                 Cow::Borrowed(flag) => flag,
                 Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
@@ -259,7 +270,8 @@ pub fn known_only_afterwards(attribute: &str) -> bool {
         "connection.sent.bytes",
         "connection.sent.bytes_total",
     ];
-    ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
+    ["response.", "check.", "grant."].iter().any(|prefix| attribute.starts_with(prefix))
+        || AFTERWARDS.contains(&attribute)
 }
 
 /// A header's value; without value where it is no UTF-8, since nothing could be compared with it.

@@ -1,7 +1,6 @@
 //! A decision with everything that led to it: what `trace` shows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::Value as Json;
@@ -16,7 +15,7 @@ use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
 use super::request::Broken;
-use super::{Decision, Judgement, Outgoing, Step, follow, is_refused, judge, settle};
+use super::{Decision, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -114,7 +113,7 @@ pub(super) fn explain_broken<'s>(
         }
     };
     let mut judgement = judge(snapshot, hop, call, Spend::Peek, &mut scratch, &mut see);
-    let asks = granted(snapshot, call, &mut judgement, &mut scratch, &mut see);
+    let asks = granted(snapshot, (hop, call), &mut judgement, &mut scratch, &mut see);
     // A match that cannot be decided refuses before any check of its rule is asked.
     let by_match = |refusal: &&Refusal| refusal.by == Refuser::Check && refusal.instance.is_empty();
     checks.extend(judgement.checked.refusals.iter().filter(by_match).map(|refusal| {
@@ -131,7 +130,9 @@ pub(super) fn explain_broken<'s>(
     };
     let outcome = outcome(&judgement, failure, call);
     let message = judgement.checked.message();
-    let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
+    let passed = judgement.passed.as_ref();
+    let granted = passed.map(|passed| &passed.grant.granted);
+    let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop)).granted(granted);
     if !message.is_empty() {
         bag = bag.refused(&message).detailed(judgement.checked.details());
     }
@@ -148,7 +149,11 @@ pub(super) fn explain_broken<'s>(
     let response_headers = response_headers(&judgement, call);
     let checked = &judgement.checked;
     let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
-    let entries = refused.into_iter().chain(refusal::would_deny(call, status, checked));
+    let aside = match passed {
+        Some(passed) => Some(refusal::granted(call, status, checked, &passed.grant.granted, passed.over)),
+        None => refusal::would_deny(call, status, checked),
+    };
+    let entries = refused.into_iter().chain(aside);
     let entries = entries.chain(refusal::audited(call, status, checked));
     let refusals = entries.filter_map(|entry| undecided(&entry.line)).collect();
     let gateway = &snapshot.gateway_name;
@@ -172,7 +177,7 @@ pub(super) fn explain_broken<'s>(
 /// Settles a call as if everybody who is to be asked let it go: nobody is asked for the sake of an explanation.
 fn granted<'s>(
     snapshot: &'s Snapshot,
-    call: &Call,
+    (hop, made): (Hop, &Call),
     judgement: &mut Judgement<'s>,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
@@ -184,13 +189,11 @@ fn granted<'s>(
         asked.push(asking.authorizer);
         let said = Said::Allowed { request: Vec::new(), response: Vec::new() };
         answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
-        let call = judgement.edited.as_deref().unwrap_or(call);
-        let (decision, checked) =
-            settle(snapshot, judgement.hop, *asking.routed, call, &answers, Spend::Peek, scratch, see);
-        (judgement.decision, judgement.checked) = (decision, checked);
-        if is_refused(&judgement.decision) {
-            judgement.way.delay = Duration::ZERO;
-        }
+        judgement.decision = *asking.routed;
+        let (edited, last) = (judgement.edited.take(), judgement.hop);
+        let questioned = Questioned { hop, made, seen: edited.as_deref().unwrap_or(made) };
+        settle(snapshot, questioned, judgement, &answers, Spend::Peek, scratch, see);
+        judgement.edited = edited.filter(|_| judgement.hop == last);
     }
     asked
 }

@@ -5,6 +5,7 @@
 mod answer;
 mod asked;
 mod explain;
+mod grant;
 mod request;
 mod tree;
 mod tunnel;
@@ -21,10 +22,12 @@ use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
 use crate::snapshot::{Hop, Snapshot};
 
+use grant::Granting;
 use way::handed_on;
 
 pub use asked::{Asked, Place, Protocol, Scheme, Source, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain, hops};
+pub use grant::Passed;
 pub use way::{Outgoing, Way};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
@@ -74,11 +77,14 @@ pub struct Judgement<'s> {
     pub edited: Option<Box<Call>>,
     /// The routes that led there.
     pub way: Way<'s>,
+    /// The grant by which the call goes, if it would have been refused without.
+    pub passed: Option<Passed<'s>>,
 }
 
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
 /// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then the policy is asked:
-/// checks, then quotas, which are taken or only looked at. `see` is told of what it looks at.
+/// checks, then quotas, which are taken or only looked at. Where a call would be refused a grant may let it go. `see` is told
+/// of what is looked at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     hop: Hop,
@@ -92,68 +98,92 @@ pub fn judge<'s>(
         && !call.tls().is_some_and(|tls| tls.mutual)
     {
         let decision = Decision::Refuse(Failure::Server(ServerFault::NotMutual));
-        return Judgement { hop, decision, checked: Checked::default(), edited: None, way: Way::default() };
+        let (checked, way) = (Checked::default(), Way::default());
+        return Judgement { hop, decision, checked, edited: None, way, passed: None };
     }
-    let judgement = follow(snapshot, hop, call, &mut |_| {});
-    let Judgement { hop, decision, edited, mut way, .. } = judgement;
-    let judged = edited.as_deref().unwrap_or(call);
-    let (decision, checked) = settle(snapshot, hop, decision, judged, &[], spend, scratch, see);
-    if is_refused(&decision) {
-        // Who is refused is not held back besides.
-        way.delay = Duration::ZERO;
-    }
-    Judgement { hop, decision, checked, edited, way }
+    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
+    let (edited, last) = (judgement.edited.take(), judgement.hop);
+    let asked = Questioned { hop, made: call, seen: edited.as_deref().unwrap_or(call) };
+    settle(snapshot, asked, &mut judgement, &[], spend, scratch, see);
+    // A grant may lead the call past the gateway, as it was made.
+    judgement.edited = edited.filter(|_| judgement.hop == last);
+    judgement
 }
 
-/// Whether policies or rules refuse a call.
-pub fn is_refused(decision: &Decision<'_>) -> bool {
-    let by_policy =
-        |failure: &Failure| matches!(failure, Failure::AccessDenied | Failure::Unauthorized(_) | Failure::Denied(_));
-    matches!(decision, Decision::Refuse(failure) if by_policy(failure))
+/// A call that policies are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Questioned<'c> {
+    /// Where its caller came to.
+    pub hop: Hop,
+    /// As its caller made it.
+    pub made: &'c Call,
+    /// As the last hop sees it.
+    pub seen: &'c Call,
 }
 
-/// What policies and rules make of a decision of the routes of the last hop. Where somebody is to be asked who is not among
-/// those who have answered it is [`Decision::Ask`]: the caller of this asks, and settles it once more.
-#[expect(clippy::too_many_arguments, reason = "what is known of a call, and who is told")]
+/// What policies and rules make of a decision of the routes. Where somebody is to be asked who is not among those who have
+/// answered it becomes [`Decision::Ask`]: the caller of this asks, puts back what the routes have decided, and settles it once
+/// more.
 pub fn settle<'s>(
     snapshot: &'s Snapshot,
-    hop: Hop,
-    routed: Decision<'s>,
-    call: &Call,
+    asked: Questioned<'_>,
+    judgement: &mut Judgement<'s>,
     answers: &[Answered],
     spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
-) -> (Decision<'s>, Checked) {
-    let bag = CallBag::new(call, None, snapshot.reporter(hop));
+) {
+    let granting = Granting { snapshot, call: asked.made, spend };
     let mut checked = Checked::default();
     // Before the routes, as in Envoy: who may not call is not told what there is.
-    if let Hop::Gateway(port) = hop {
+    if let Hop::Gateway(port) = judgement.hop {
+        let bag = CallBag::new(asked.seen, None, snapshot.reporter(judgement.hop));
         let arrived = Arrived { bag: &bag, port };
         if let Some(authorizer) = snapshot.authorization.asks(arrived, answers) {
-            return (Decision::Ask(Asking { authorizer, routed: Box::new(routed) }), checked);
+            let routed = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
+            judgement.decision = Decision::Ask(Asking { authorizer, routed: Box::new(routed) });
+            return;
         }
         let report_only = snapshot.policy.only_reports(&bag);
-        if let Some(failure) = snapshot.authorization.check(arrived, answers, report_only, &mut checked) {
-            return (Decision::Refuse(failure), checked);
+        if let Some(failure) = snapshot.authorization.check(arrived, answers, report_only, &mut checked)
+            && !granting.lifts(failure, &mut checked, &mut judgement.passed)
+        {
+            return judgement.refuse(failure, checked);
         }
     }
-    if let Decision::Refuse(failure) = routed
+    if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
+        && !granting.leads(asked.hop, judgement)
     {
-        return (routed, checked);
+        judgement.checked = checked;
+        return;
     }
+    let judged = if judgement.hop == asked.hop { asked.made } else { asked.seen };
+    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
     snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
-    if checked.refused().is_none() {
-        let service = match &routed {
-            Decision::Forward(way) => way.cluster.service(call).0,
-            Decision::Answer(_) | Decision::Ask(_) | Decision::Refuse(_) => call.authority().host(),
+    let lifted = match (checked.refused(), &mut judgement.passed) {
+        (None, _) => true,
+        (Some(code), passed) => granting.lifts(Failure::Denied(code), &mut checked, passed),
+    };
+    if lifted {
+        let service = match &judgement.decision {
+            Decision::Forward(way) => way.cluster.service(judged).0,
+            Decision::Answer(_) | Decision::Ask(_) | Decision::Refuse(_) => judged.authority().host(),
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
     }
     match checked.refused() {
-        Some(code) => (Decision::Refuse(Failure::Denied(code)), checked),
-        None => (routed, checked),
+        Some(code) => judgement.refuse(Failure::Denied(code), checked),
+        None => judgement.checked = checked,
+    }
+}
+
+impl Judgement<'_> {
+    /// Policies or rules refuse it: then it is not held back besides.
+    fn refuse(&mut self, failure: Failure, checked: Checked) {
+        self.decision = Decision::Refuse(failure);
+        self.way.delay = Duration::ZERO;
+        self.checked = checked;
     }
 }
 
@@ -226,7 +256,7 @@ fn ended<'s>(
         Ok(End::Answer(answer)) => Decision::Answer(answer),
         Err(failure) => Decision::Refuse(failure),
     };
-    Judgement { hop, decision, checked: Checked::default(), edited, way }
+    Judgement { hop, decision, checked: Checked::default(), edited, way, passed: None }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::Body as _;
 
 use crate::call::{Call, Failure};
-use crate::decision::{Decision, Outgoing, settle};
+use crate::decision::{Decision, Judgement, Outgoing, Questioned, settle};
 use crate::policy::Spend;
 use crate::policy::authorization::{Answered, Authorizer, Said};
 use crate::routing::Answer;
@@ -22,37 +22,36 @@ use super::worker::Worker;
 /// Most bytes of an authorizer's answer that the caller of a refused call reads; a longer body is no answer.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Asks everybody who is to be asked about a call, one after the other, and settles it: the decision, and what the caller of
-/// one that is refused shall read. A caller who leaves meanwhile is reported as such.
+/// Asks everybody who is to be asked about a call, one after the other, and settles it: what the caller of one that is
+/// refused shall read. It came to a hop, and its caller had made it so, if the last hop sees another. A caller who leaves
+/// meanwhile is reported as such.
 pub(super) async fn asked<'s>(
     worker: &Rc<Worker>,
     snapshot: &'s Snapshot,
-    hop: Hop,
-    mut decision: Decision<'s>,
+    (hop, made): (Hop, Option<Call>),
+    judgement: &mut Judgement<'s>,
     closing: &mut Closing,
-) -> (Decision<'s>, Option<Answer>) {
+) -> Option<Answer> {
     let (mut answers, mut refusal) = (Vec::new(), None);
-    loop {
-        let asking = match decision {
-            Decision::Ask(asking) => asking,
-            settled => return (settled, refusal),
-        };
+    let last = judgement.hop;
+    while matches!(judgement.decision, Decision::Ask(_)) {
+        let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
+        let Decision::Ask(asking) = question else { break };
         let (said, answer) = ask(worker, snapshot, asking.authorizer, closing.call()).await;
         refusal = answer;
         answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
-        let (next, checked) = settle(
-            snapshot,
-            hop,
-            *asking.routed,
-            closing.call(),
-            &answers,
-            Spend::Take,
-            &mut worker.scratch.borrow_mut(),
-            &mut |_| {},
-        );
-        closing.judged(Judged::new(hop, checked));
-        decision = next;
+        judgement.decision = *asking.routed;
+        let questioned = Questioned { hop, made: made.as_ref().unwrap_or(closing.call()), seen: closing.call() };
+        settle(snapshot, questioned, judgement, &answers, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+        closing.judged(Judged::of(judgement));
     }
+    if let Some(made) = made
+        && judgement.hop != last
+    {
+        // A grant leads it past the gateway.
+        closing.goes_as_made(made);
+    }
+    refusal
 }
 
 /// What an authorizer says, and its answer where it refuses.

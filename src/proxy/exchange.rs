@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize};
-use crate::decision::{Decision, Judgement, Way, is_refused, judge};
+use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
+use crate::policy::verdict::Checked;
 use crate::upstream::ResponseBody;
 
 use super::ask::asked;
@@ -17,6 +18,7 @@ use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
 use super::forward::{Forwarded, forward};
+use super::identify::{Identified, Shown, identify};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip, unauthorized};
 use super::tunnel;
@@ -45,9 +47,14 @@ pub(super) async fn exchange(
     // Before anything is done: a call that could not be recorded is not made.
     let Ok(permit) = worker.recorder.permit().await else { return overloaded(&worker) };
     let held = worker.held();
+    let identified = identify(&worker, &held, &client, Shown::Head(request.headers()), time);
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let (caller, peer, tls) = (held.caller(client.hop), client.peer, client.tls.clone());
+    let (hop, caller, bearer, unproven) = match identified {
+        Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
+        Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
+    };
+    let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
     let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
     let call = match call {
@@ -57,20 +64,26 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, mut decision, checked, edited, mut way } =
-        judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
-    // From here on it is what the last hop saw.
-    let call = edited.map_or(call, |edited| *edited);
-    let upload = client.upload();
-    let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
-    let mut refusal = None;
-    if matches!(decision, Decision::Ask(_)) {
-        // Boxed, so that other calls, which are most, do not carry its room around.
-        (decision, refusal) = Box::pin(asked(&worker, &held.snapshot, hop, decision, &mut closing)).await;
-        if is_refused(&decision) {
-            way.delay = Duration::ZERO;
-        }
+    if let Some(failure) = unproven {
+        let judged = Judged::new(hop, Checked::default());
+        let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        return failed(failure, Way::default(), closing);
     }
+    let mut judgement = judge(&held.snapshot, hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+    // From here on it is what the last hop saw.
+    let (call, made) = match judgement.edited.take() {
+        Some(edited) => (*edited, Some(call)),
+        None => (call, None),
+    };
+    let upload = client.upload();
+    let judged = Judged::of(&mut judgement);
+    let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
+    let mut refusal = None;
+    if matches!(judgement.decision, Decision::Ask(_)) {
+        // Boxed, so that other calls, which are most, do not carry its room around.
+        refusal = Box::pin(asked(&worker, &held.snapshot, (hop, made), &mut judgement, &mut closing)).await;
+    }
+    let Judgement { decision, way, .. } = judgement;
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
@@ -84,7 +97,8 @@ pub(super) async fn exchange(
             match answer.and_then(|response| well_framed(response, closing.call(), handshake.as_ref())) {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let response = switched(response, way, &closing);
-                    match tunnel::switch(&worker, &client, response, closing, upgrade, handshake.as_ref()) {
+                    let ends = (closing, upgrade, bearer);
+                    match tunnel::switch(&worker, &client, response, ends, handshake.as_ref()) {
                         Ok(response) => response,
                         Err(refused) => failed(refused.0, way, refused.1),
                     }
