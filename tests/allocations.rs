@@ -29,6 +29,8 @@ const SCENARIO: [&str; 3] = [
 
 const WHITELIST: &str = include_str!("../fixtures/policy/whitelist.yaml");
 
+const AUTHORIZATION: &str = include_str!("../fixtures/policy/authorization.yaml");
+
 /// Three calls an hour to each page.
 const QUOTA: &str = include_str!("../fixtures/policy/quota.yaml");
 
@@ -99,7 +101,14 @@ fn judging_and_reporting_allocates_nothing_but_the_lines() {
     let mut scratch = Scratch::new();
     let (open, listed) = (snapshot(&[]), snapshot(&[WHITELIST]));
     let charged = snapshot(&[&QUOTA.replace("a.example", "edition.cnn.com")]);
-    let calls = [(&open, "/politics", 2), (&open, "/sport", 1), (&listed, "/sport", 1), (&charged, "/sport", 1)];
+    let authorized = snapshot(&[AUTHORIZATION]);
+    let calls = [
+        (&open, "/politics", 2),
+        (&open, "/sport", 1),
+        (&listed, "/sport", 1),
+        (&charged, "/sport", 1),
+        (&authorized, "/sport", 1),
+    ];
     for (snapshot, path, lines) in calls {
         let call = call(snapshot, path);
         cost(snapshot, &call, &mut scratch);

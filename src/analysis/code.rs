@@ -117,4 +117,8 @@ codes! {
     DOUBLE_SLASH EGR0029 Warning "A rewrite makes paths with two slashes";
     NOT_AT_SIDECARS EGR0030 Warning "No route of a VirtualService applies at the sidecars, as if it were not there";
     NEVER_CHARGED EGR0031 Warning "A rule gives a quota that no call is charged";
+    POLICY_NEVER_MATCHES EGR0032 Warning "A field of an AuthorizationPolicy can never match";
+    ALLOWS_NOTHING EGR0033 Info "An AuthorizationPolicy without rules denies everything";
+    UNKNOWN_CALLER EGR0034 Warning "An AuthorizationPolicy names a service account that no workload runs as";
+    PASSES_NO_POLICY EGR0035 Warning "Calls that an AuthorizationPolicy is for do not pass the gateway";
 }

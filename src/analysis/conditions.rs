@@ -5,7 +5,7 @@ use crate::expr::{Program, Requirement, Slot, Test, reads, slot};
 use crate::policy::{CONFIG_NAMESPACE, condition};
 use crate::resource::kinds::destination_rule::{ClientTlsMode, DestinationRule};
 use crate::resource::kinds::rule::Rule;
-use crate::routing::{GATEWAY_NAMESPACE, qualify};
+use crate::routing::{GATEWAY_NAMESPACE, covers, qualify};
 
 use super::code::{NEVER_KNOWN, NEVER_MATCHES, NO_SUCH_HOST, UNPROVEN_CALLER};
 use super::destinations::targets;
@@ -163,22 +163,38 @@ fn unproven(model: &Model<'_>, rule: &Item<Rule>, program: &Program, at: &FieldP
     let Some(attribute) = asks.iter().find(|name| ["source.principal", "source.user"].contains(&name.as_str())) else {
         return;
     };
-    let gateways: Vec<String> = gateway_hosts(model);
+    for host in unproven_gateways(model) {
+        let message = format!(
+            "Rule {} reads {attribute}, but no DestinationRule for {host} has tls mode ISTIO_MUTUAL: Istio's gateway would \
+             not know who calls, and the rule never match. Here the listener tells.",
+            rule.resource.meta.name
+        );
+        found.add(&UNPROVEN_CALLER, &rule.resource, at.clone(), message);
+    }
+}
+
+/// The hosts of gateways to which VirtualServices lead calls, and no DestinationRule with ISTIO_MUTUAL.
+pub(super) fn unproven_gateways(model: &Model<'_>) -> Vec<String> {
     let leads = |host: &String| {
         let mesh = model.virtual_services.iter().filter(|one| is_mesh(&one.spec));
         mesh.into_iter().any(|one| targets(&one.spec).iter().any(|to| qualify(&to.to.host, one.namespace()) == *host))
     };
-    for host in gateways.iter().filter(|host| leads(host)) {
+    let mutual = |host: &String| {
         let mut rules = model.destination_rules.iter();
-        if !rules.any(|one| qualify(&one.spec.host, one.namespace()) == *host && is_mutual(&one.spec)) {
-            let message = format!(
-                "Rule {} reads {attribute}, but no DestinationRule for {host} has tls mode ISTIO_MUTUAL: Istio's gateway would \
-                 not know who calls, and the rule never match. Here the listener tells.",
-                rule.resource.meta.name
-            );
-            found.add(&UNPROVEN_CALLER, &rule.resource, at.clone(), message);
-        }
-    }
+        rules.any(|one| qualify(&one.spec.host, one.namespace()) == *host && is_mutual(&one.spec))
+    };
+    gateway_hosts(model).into_iter().filter(|host| leads(host) && !mutual(host)).collect()
+}
+
+/// Whether a VirtualService of the mesh leads calls to a host to the gateway.
+pub(super) fn leads_to_gateway(model: &Model<'_>, host: &str) -> bool {
+    let gateways = gateway_hosts(model);
+    let of_host = model.virtual_services.iter().filter(|one| {
+        is_mesh(&one.spec) && one.spec.hosts.iter().any(|own| covers(&qualify(own, one.namespace()), host))
+    });
+    of_host
+        .into_iter()
+        .any(|one| targets(&one.spec).iter().any(|to| gateways.contains(&qualify(&to.to.host, one.namespace()))))
 }
 
 /// The full names of the Services that select a workload of the gateway's namespace which a Gateway selects.

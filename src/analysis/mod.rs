@@ -4,6 +4,7 @@
 //! a pure function over the [`Model`], one file a subject, one line in [`ANALYZERS`]. What it finds are [`Finding`]s with
 //! istioctl's codes and words where istioctl has some, and codes of our own ([`CODES`]) where it has none.
 
+mod authorization;
 mod code;
 mod conditions;
 mod destination_rules;
@@ -82,6 +83,7 @@ static ANALYZERS: &[Analyzer] = &[
     Analyzer { run: tls::analyze },
     Analyzer { run: policy::analyze },
     Analyzer { run: conditions::analyze },
+    Analyzer { run: authorization::analyze },
     Analyzer { run: visibility::analyze },
 ];
 

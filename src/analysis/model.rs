@@ -8,6 +8,7 @@ use crate::expr::Vocabulary;
 use crate::identity::Cluster;
 use crate::policy::vocabulary;
 use crate::registry::{ListQuery, Result, View};
+use crate::resource::kinds::authorization_policy::AuthorizationPolicy;
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::Gateway;
 use crate::resource::kinds::rule::Rule;
@@ -16,7 +17,8 @@ use crate::resource::kinds::service_entry::ServiceEntry;
 use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::{MESH, VirtualService};
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
+    AUTHORIZATION_POLICY, DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY,
+    SIDECAR, VIRTUAL_SERVICE,
 };
 use crate::resource::{Kind, Labels, Resource, Role, Typed};
 use crate::routing::{covers, exported, exports, qualify};
@@ -88,6 +90,7 @@ pub(super) struct Model<'v> {
     pub(super) sidecars: Vec<Item<Sidecar>>,
     pub(super) secrets: Vec<Item<Secret>>,
     pub(super) rules: Vec<Item<Rule>>,
+    pub(super) authorization_policies: Vec<Item<AuthorizationPolicy>>,
     /// Instances and handlers, by namespace and name.
     pub(super) parts: Vec<(Resource, Role)>,
     /// Stored ones and those that Deployments stand for.
@@ -124,6 +127,7 @@ impl<'v> Model<'v> {
             hosts,
             by_host,
             rules: items(view, &RULE)?,
+            authorization_policies: items(view, &AUTHORIZATION_POLICY)?,
             parts: parts(view)?,
             world: World::compile(view).ok(),
             vocabulary: vocabulary(view).unwrap_or_default(),

@@ -7,6 +7,7 @@ use crate::registry::{MemoryRegistry, Operation, Registry as _, Transaction};
 use crate::resource::Meta;
 use crate::resource::kinds::NAMESPACE;
 
+mod authorization;
 mod policy;
 mod traps;
 

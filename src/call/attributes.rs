@@ -42,6 +42,8 @@ pub struct CallBag<'a> {
     reporter: &'a Reporter,
     /// What the caller of a refused call was told.
     refusal: Option<&'a str>,
+    /// Envoy's details of the refusal by a policy.
+    details: Option<&'a str>,
     /// The grant by which it went.
     granted: Option<&'a Granted>,
     headers: RequestHeaders<'a>,
@@ -59,6 +61,7 @@ impl<'a> CallBag<'a> {
             outcome,
             reporter,
             refusal: None,
+            details: None,
             granted: None,
             headers: RequestHeaders { call, joined: OnceCell::new() },
             query,
@@ -70,6 +73,12 @@ impl<'a> CallBag<'a> {
     #[must_use]
     pub fn refused(self, message: &'a str) -> Self {
         Self { refusal: Some(message), ..self }
+    }
+
+    /// With Envoy's details of a refusal, if there are some.
+    #[must_use]
+    pub fn detailed(self, details: &'a str) -> Self {
+        Self { details: Some(details).filter(|details| !details.is_empty()), ..self }
     }
 
     /// With the grant by which it went, if one had to let it go.
@@ -196,10 +205,13 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_SIZE if answers => bytes(outcome.request_bytes),
             slot::CHECK_ERROR_CODE => match outcome.failure? {
                 Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
-                Failure::AccessDenied => ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0)),
+                Failure::AccessDenied | Failure::Unauthorized(_) => {
+                    ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0))
+                }
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
+            slot::RESPONSE_CODE_DETAILS => ValueRef::String(self.details?),
             slot::GRANT_NAME => ValueRef::String(&self.granted?.name),
             slot::GRANT_REASON => ValueRef::String(&self.granted?.reason),
             slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {

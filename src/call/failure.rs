@@ -74,6 +74,8 @@ pub enum Failure {
     Denied(Code),
     /// The AuthorizationPolicies at the gateway do not let it go.
     AccessDenied,
+    /// The authorizer that such a policy asks does not, or could not be asked: with this status.
+    Unauthorized(u16),
     /// A route answers with this to see what its callers do then (fault injection).
     Fault(Abort),
     /// The route makes a request that cannot be sent: a path that is not in canonical form, an expression that does not
@@ -127,6 +129,8 @@ pub enum ServerFault {
     Mesh,
     /// The caller showed no certificate.
     NoCallerCertificate,
+    /// The caller did not come over mutual TLS, as a PeerAuthentication asks.
+    NotMutual,
     /// The caller's certificate is past its end or before its start.
     CallerExpired,
     /// The caller's certificate is not issued by an authority that the server trusts.
@@ -190,6 +194,9 @@ impl ServerFault {
             ServerFault::Expired => "the server's certificate has expired or is not valid yet",
             ServerFault::Mesh => "the server is to show the mesh's certificate (ISTIO_MUTUAL), and there is none",
             ServerFault::NoCallerCertificate => "the caller showed no certificate, and the server asks for one",
+            ServerFault::NotMutual => {
+                "the caller did not come over mutual TLS, and a PeerAuthentication (STRICT) asks for it"
+            }
             ServerFault::CallerExpired => "the caller's certificate has expired or is not valid yet",
             ServerFault::CallerUnknown => {
                 "the caller's certificate is not issued by an authority that the server trusts"
@@ -203,6 +210,7 @@ impl ServerFault {
         matches!(
             self,
             ServerFault::NoCallerCertificate
+                | ServerFault::NotMutual
                 | ServerFault::CallerExpired
                 | ServerFault::CallerUnknown
                 | ServerFault::CallerOther
@@ -260,7 +268,7 @@ impl Failure {
             | Failure::Overload => 503,
             Failure::Timeout | Failure::UpstreamIdle => 504,
             Failure::Denied(code) => code.status(),
-            Failure::Fault(Abort::Status(status)) => status,
+            Failure::Fault(Abort::Status(status)) | Failure::Unauthorized(status) => status,
             Failure::Fault(Abort::Grpc(code)) => code.status(),
             Failure::Rewrite => 500,
         }
@@ -294,7 +302,7 @@ impl Failure {
             Failure::Overflow => "UO",
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
-            Failure::Denied(_) => "UAEX",
+            Failure::Denied(_) | Failure::Unauthorized(_) => "UAEX",
             Failure::Fault(_) => "FI",
         }
     }
@@ -340,6 +348,7 @@ impl Failure {
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
             Failure::AccessDenied => "RBAC: access denied",
+            Failure::Unauthorized(_) => "the external authorizer does not let it go",
             Failure::Fault(_) => "fault filter abort",
             Failure::Rewrite => "the route makes a request of this one that cannot be sent",
         }
@@ -380,6 +389,7 @@ impl Failure {
             | Failure::Overload
             | Failure::Denied(_)
             | Failure::AccessDenied
+            | Failure::Unauthorized(_)
             | Failure::Fault(_)
             | Failure::Rewrite => Side::Us,
             Failure::NoEndpoint

@@ -8,14 +8,14 @@ use serde_json::Value as Json;
 use crate::accesslog::Report;
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
-use crate::policy::authorization::{Arrived, PolicyStep};
+use crate::policy::authorization::{Answered, Arrived, Authorizer, PolicyStep, Said};
 use crate::policy::verdict::{Refusal, Refuser, Verdict};
 use crate::policy::{Rule, Seen, Spend, refusal};
 use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
 use super::request::Broken;
-use super::{Decision, Judgement, Outgoing, Step, follow, judge};
+use super::{Decision, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -25,6 +25,8 @@ const ASSUMED_STATUS: u16 = 200;
 pub struct Explained<'s> {
     /// Our hops, in order.
     pub hops: Vec<HopStep<'s>>,
+    /// Those whom the gateway would ask first, who are taken to let the call go.
+    pub asks: Vec<&'s Arc<Authorizer>>,
     /// The policies of the gateway, if the call comes there, in the order in which they are asked.
     pub authorization: Vec<PolicyStep>,
     /// Every rule that sees the call, in order.
@@ -100,7 +102,7 @@ pub(super) fn explain_broken<'s>(
 ) -> Explained<'s> {
     let mut scratch = Scratch::new();
     let mut checks = Vec::new();
-    let judgement = judge(snapshot, hop, call, Spend::Peek, &mut scratch, &mut |seen| {
+    let mut see = |seen: Seen<'_>| {
         if let Seen::Check { rule, handler, instance, verdict } = seen {
             checks.push(CheckStep {
                 rule: Arc::clone(&rule.name),
@@ -109,7 +111,9 @@ pub(super) fn explain_broken<'s>(
                 verdict: verdict.clone(),
             });
         }
-    });
+    };
+    let mut judgement = judge(snapshot, hop, call, Spend::Peek, &mut scratch, &mut see);
+    let asks = granted(snapshot, (hop, call), &mut judgement, &mut scratch, &mut see);
     // A match that cannot be decided refuses before any check of its rule is asked.
     let by_match = |refusal: &&Refusal| refusal.by == Refuser::Check && refusal.instance.is_empty();
     checks.extend(judgement.checked.refusals.iter().filter(by_match).map(|refusal| {
@@ -130,7 +134,7 @@ pub(super) fn explain_broken<'s>(
     let granted = passed.map(|passed| &passed.grant.granted);
     let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop)).granted(granted);
     if !message.is_empty() {
-        bag = bag.refused(&message);
+        bag = bag.refused(&message).detailed(judgement.checked.details());
     }
     let authorization = match judgement.hop {
         Hop::Gateway(port) => snapshot.authorization.explain(Arrived { bag: &bag, port }),
@@ -155,6 +159,7 @@ pub(super) fn explain_broken<'s>(
     let gateway = &snapshot.gateway_name;
     Explained {
         hops,
+        asks,
         authorization,
         rules,
         failure,
@@ -169,6 +174,30 @@ pub(super) fn explain_broken<'s>(
     }
 }
 
+/// Settles a call as if everybody who is to be asked let it go: nobody is asked for the sake of an explanation.
+fn granted<'s>(
+    snapshot: &'s Snapshot,
+    (hop, made): (Hop, &Call),
+    judgement: &mut Judgement<'s>,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) -> Vec<&'s Arc<Authorizer>> {
+    let (mut asked, mut answers) = (Vec::new(), Vec::new());
+    while matches!(judgement.decision, Decision::Ask(_)) {
+        let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
+        let Decision::Ask(asking) = question else { break };
+        asked.push(asking.authorizer);
+        let said = Said::Allowed { request: Vec::new(), response: Vec::new() };
+        answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
+        judgement.decision = *asking.routed;
+        let (edited, last) = (judgement.edited.take(), judgement.hop);
+        let questioned = Questioned { hop, made, seen: edited.as_deref().unwrap_or(made) };
+        settle(snapshot, questioned, judgement, &answers, Spend::Peek, scratch, see);
+        judgement.edited = edited.filter(|_| judgement.hop == last);
+    }
+    asked
+}
+
 /// An entry without the name of a decision, for none was made.
 fn undecided(line: &str) -> Option<Json> {
     let mut entry: Json = serde_json::from_str(line).ok()?;
@@ -180,7 +209,7 @@ fn undecided(line: &str) -> Option<Json> {
 fn outcome_of(judgement: &Judgement<'_>, call: &Call) -> (Option<Failure>, Option<Outgoing>) {
     match &judgement.decision {
         Decision::Refuse(failure) => (Some(*failure), None),
-        Decision::Answer(_) => (None, None),
+        Decision::Answer(_) | Decision::Ask(_) => (None, None),
         Decision::Forward(forward) => match &forward.cluster.target {
             Target::Endpoints(endpoints) if endpoints.is_empty() && forward.cluster.original(call).is_none() => {
                 (Some(Failure::NoEndpoint), None)
@@ -222,7 +251,7 @@ fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
             headers.clone_from(&answer.headers);
             judgement.way.edit_own_answer(call, &judgement.checked, &mut headers);
         }
-        Decision::Refuse(_) => judgement.way.edit_before(call, &mut headers),
+        Decision::Ask(_) | Decision::Refuse(_) => judgement.way.edit_before(call, &mut headers),
     }
     headers
 }

@@ -14,9 +14,9 @@ mod way;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::{Call, CallBag, Failure};
+use crate::call::{Call, CallBag, Failure, ServerFault};
 use crate::expr::Scratch;
-use crate::policy::authorization::Arrived;
+use crate::policy::authorization::{Answered, Arrived, Authorizer};
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
@@ -40,8 +40,19 @@ pub enum Decision<'s> {
     Forward(Forward<'s>),
     /// Answer it ourselves, because its route says so.
     Answer(Box<Answer>),
+    /// Ask somebody whether it may go.
+    Ask(Asking<'s>),
     /// Answer it ourselves, because it has failed.
     Refuse(Failure),
+}
+
+/// A question about a call.
+#[derive(Debug)]
+pub struct Asking<'s> {
+    /// Whom to ask.
+    pub authorizer: &'s Arc<Authorizer>,
+    /// What the routes have decided, for [`settle`].
+    pub routed: Box<Decision<'s>>,
 }
 
 /// Where a call goes.
@@ -82,29 +93,72 @@ pub fn judge<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let granting = Granting { snapshot, call, spend };
+    if let Hop::Gateway(port) = hop
+        && snapshot.authorization.is_strict(port)
+        && !call.tls().is_some_and(|tls| tls.mutual)
+    {
+        let decision = Decision::Refuse(Failure::Server(ServerFault::NotMutual));
+        let (checked, way) = (Checked::default(), Way::default());
+        return Judgement { hop, decision, checked, edited: None, way, passed: None };
+    }
     let mut judgement = follow(snapshot, hop, call, &mut |_| {});
+    let (edited, last) = (judgement.edited.take(), judgement.hop);
+    let asked = Questioned { hop, made: call, seen: edited.as_deref().unwrap_or(call) };
+    settle(snapshot, asked, &mut judgement, &[], spend, scratch, see);
+    // A grant may lead the call past the gateway, as it was made.
+    judgement.edited = edited.filter(|_| judgement.hop == last);
+    judgement
+}
+
+/// A call that policies are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Questioned<'c> {
+    /// Where its caller came to.
+    pub hop: Hop,
+    /// As its caller made it.
+    pub made: &'c Call,
+    /// As the last hop sees it.
+    pub seen: &'c Call,
+}
+
+/// What policies and rules make of a decision of the routes. Where somebody is to be asked who is not among those who have
+/// answered it becomes [`Decision::Ask`]: the caller of this asks, puts back what the routes have decided, and settles it once
+/// more.
+pub fn settle<'s>(
+    snapshot: &'s Snapshot,
+    asked: Questioned<'_>,
+    judgement: &mut Judgement<'s>,
+    answers: &[Answered],
+    spend: Spend,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) {
+    let granting = Granting { snapshot, call: asked.made, spend };
     let mut checked = Checked::default();
     // Before the routes, as in Envoy: who may not call is not told what there is.
     if let Hop::Gateway(port) = judgement.hop {
-        let judged = judgement.edited.as_deref().unwrap_or(call);
-        let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
-        snapshot.authorization.check(Arrived { bag: &bag, port }, snapshot.policy.only_reports(&bag), &mut checked);
-    }
-    if checked.refused().is_some() && !granting.lifts(Failure::AccessDenied, &mut checked, &mut judgement.passed) {
-        judgement.decision = Decision::Refuse(Failure::AccessDenied);
-        judgement.way.delay = Duration::ZERO;
-        judgement.checked = checked;
-        return judgement;
+        let bag = CallBag::new(asked.seen, None, snapshot.reporter(judgement.hop));
+        let arrived = Arrived { bag: &bag, port };
+        if let Some(authorizer) = snapshot.authorization.asks(arrived, answers) {
+            let routed = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
+            judgement.decision = Decision::Ask(Asking { authorizer, routed: Box::new(routed) });
+            return;
+        }
+        let report_only = snapshot.policy.only_reports(&bag);
+        if let Some(failure) = snapshot.authorization.check(arrived, answers, report_only, &mut checked)
+            && !granting.lifts(failure, &mut checked, &mut judgement.passed)
+        {
+            return judgement.refuse(failure, checked);
+        }
     }
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
-        && !granting.leads(hop, &mut judgement)
+        && !granting.leads(asked.hop, judgement)
     {
         judgement.checked = checked;
-        return judgement;
+        return;
     }
-    let judged = judgement.edited.as_deref().unwrap_or(call);
+    let judged = if judgement.hop == asked.hop { asked.made } else { asked.seen };
     let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
     snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
     let lifted = match (checked.refused(), &mut judgement.passed) {
@@ -114,17 +168,23 @@ pub fn judge<'s>(
     if lifted {
         let service = match &judgement.decision {
             Decision::Forward(way) => way.cluster.service(judged).0,
-            Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
+            Decision::Answer(_) | Decision::Ask(_) | Decision::Refuse(_) => judged.authority().host(),
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
     }
-    if let Some(code) = checked.refused() {
-        judgement.decision = Decision::Refuse(Failure::Denied(code));
-        // Who is refused is not held back besides.
-        judgement.way.delay = Duration::ZERO;
+    match checked.refused() {
+        Some(code) => judgement.refuse(Failure::Denied(code), checked),
+        None => judgement.checked = checked,
     }
-    judgement.checked = checked;
-    judgement
+}
+
+impl Judgement<'_> {
+    /// Policies or rules refuse it: then it is not held back besides.
+    fn refuse(&mut self, failure: Failure, checked: Checked) {
+        self.decision = Decision::Refuse(failure);
+        self.way.delay = Duration::ZERO;
+        self.checked = checked;
+    }
 }
 
 /// What one hop did with a call.

@@ -68,6 +68,7 @@ fn outcome(snapshot: &Snapshot, request: &str) -> String {
     match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Refuse(failure) => format!("{failure:?}"),
         Decision::Answer(answer) => format!("answer {}", answer.status),
+        Decision::Ask(asking) => format!("ask {}", asking.authorizer.name),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
             (Some(endpoint), _) => at(&endpoint),
             (None, Target::Endpoints(endpoints)) => endpoints.first().map_or_else(|| "no endpoint".into(), at),
@@ -373,7 +374,7 @@ spec: {value: request.path}
                 }
             });
             let explained = explain(&snapshot, Hop::Sidecar(0), &call);
-            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status() };
+            let status = match &judgement.decision { Decision::Forward(_) => 200, Decision::Answer(answer) => answer.status, Decision::Refuse(failure) => failure.status(), Decision::Ask(_) => 0 };
             prop_assert_eq!(explained.status, status);
             prop_assert_eq!(explained.rules.len(), conditions.len());
             for step in &explained.rules {

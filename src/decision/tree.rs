@@ -41,6 +41,9 @@ pub(super) fn text(
     for step in &explained.hops {
         hop(&mut out, step, caller, seen, explained.gateway);
     }
+    for one in &explained.asks {
+        let _ = writeln!(out, "asks {} at {}:{}, who is taken to let it go\n", visible(&one.name), one.host, one.port);
+    }
     policies(&mut out, &explained.authorization);
     rules(&mut out, &explained.rules);
     changes(&mut out, call, explained);
@@ -238,6 +241,7 @@ fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool
         (Some(failure), _) => refused(explained.status, closed, failure.reason()),
         (None, Decision::Answer(answer)) => answered(answer, &explained.response_headers),
         (None, Decision::Refuse(failure)) => format!("deny: {}", failure.reason()),
+        (None, Decision::Ask(_)) => "asks whether it may go".to_owned(),
     };
     let _ = match (color, explained.failure.is_some()) {
         (false, _) => writeln!(out, "{text}"),

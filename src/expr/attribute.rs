@@ -254,6 +254,7 @@ attributes! {
     QUOTA_CACHE_HIT "quota.cache_hit" Bool
     RBAC_PERMISSIVE_RESPONSE_CODE "rbac.permissive.response_code" String
     RBAC_PERMISSIVE_EFFECTIVE_POLICY_ID "rbac.permissive.effective_policy_id" String
+    RESPONSE_CODE_DETAILS "response.code_details" String
     GRANT_NAME "grant.name" String
     GRANT_REASON "grant.reason" String
 }

@@ -285,7 +285,7 @@ impl Answers for Control {
     fn status(&self) -> Status {
         let (_, snapshot) = self.published.load();
         let health = self.recorder.health();
-        let (enforced_rules, report_only_rules) = snapshot.policy.enforced();
+        let (enforced_rules, report_only_rules) = snapshot.enforced();
         let undecided = self.compiler.live.undecided();
         let answered = [Counter::Succeeded, Counter::ClientErrors, Counter::ServerErrors];
         Status {

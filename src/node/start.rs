@@ -318,7 +318,7 @@ impl Running {
 
     /// How many rules refuse calls, and how many that could only report.
     pub fn enforced(&self) -> (usize, usize) {
-        self.published.load().1.policy.enforced()
+        self.published.load().1.enforced()
     }
 
     /// Names of the latter.

@@ -262,6 +262,11 @@ impl Policy {
         }
     }
 
+    /// Whether refusals of every call are only recorded.
+    pub fn reports_everything(&self) -> bool {
+        self.enforcement.report_only
+    }
+
     /// Whether refusals of a call are only recorded: of every call, or of this caller's.
     pub fn only_reports(&self, bag: &CallBag<'_>) -> bool {
         self.enforcement_for(bag).report_only

@@ -123,6 +123,15 @@ impl Checked {
         self.refusals.iter().find(|refusal| refusal.enforced).map(|refusal| refusal.code)
     }
 
+    /// Envoy's response code details of the refusal that counts; empty where there are none.
+    pub fn details(&self) -> &str {
+        self.refusals
+            .iter()
+            .find(|refusal| refusal.enforced)
+            .map(|refusal| refusal.details.as_str())
+            .unwrap_or_default()
+    }
+
     /// `PERMISSION_DENIED:HANDLER:MESSAGE`, the messages of all refusals that count joined by `, `, or what a policy says:
     /// what Istio's proxy tells the caller. Empty where the call may go.
     pub fn message(&self) -> String {

@@ -13,13 +13,14 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::upstream::ResponseBody;
 
+use super::ask::asked;
 use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
 use super::forward::{Forwarded, forward};
 use super::identify::{Identified, Shown, identify};
 use super::report::{Closing, Judged, refused_head};
-use super::respond::{answer, overloaded, own, strip};
+use super::respond::{answer, overloaded, own, strip, unauthorized};
 use super::tunnel;
 use super::websocket::{self, Handshake};
 use super::worker::Worker;
@@ -68,13 +69,21 @@ pub(super) async fn exchange(
         let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
         return failed(failure, Way::default(), closing);
     }
-    let Judgement { hop, decision, checked, edited, way, passed } =
-        judge(&held.snapshot, hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+    let mut judgement = judge(&held.snapshot, hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
     // From here on it is what the last hop saw.
-    let call = edited.map_or(call, |edited| *edited);
+    let (call, made) = match judgement.edited.take() {
+        Some(edited) => (*edited, Some(call)),
+        None => (call, None),
+    };
     let upload = client.upload();
-    let mut closing =
-        Closing::new(&worker, &held, permit, call, Judged::new(hop, checked).by(passed), Rc::clone(&upload));
+    let judged = Judged::of(&mut judgement);
+    let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
+    let mut refusal = None;
+    if matches!(judgement.decision, Decision::Ask(_)) {
+        // Boxed, so that other calls, which are most, do not carry its room around.
+        refusal = Box::pin(asked(&worker, &held.snapshot, (hop, made), &mut judgement, &mut closing)).await;
+    }
+    let Judgement { decision, way, .. } = judgement;
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
@@ -102,7 +111,15 @@ pub(super) async fn exchange(
             way.edit_own_answer(closing.call(), closing.checked(), &mut answer.headers);
             own(*answer, closing)
         }
-        Decision::Refuse(failure) => failed(failure, way, closing),
+        // Everybody who is to be asked has been.
+        Decision::Ask(_) => failed(Failure::AccessDenied, way, closing),
+        Decision::Refuse(failure) => match refusal {
+            Some(mut answer) if matches!(failure, Failure::Unauthorized(_)) => {
+                way.edit_before(closing.call(), &mut answer.headers);
+                unauthorized(failure, answer, closing)
+            }
+            _ => failed(failure, way, closing),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
 use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome, Reporter};
-use crate::decision::Passed;
+use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
@@ -34,6 +34,11 @@ impl Judged {
     /// A hop's decision.
     pub(super) fn new(hop: Hop, checked: Checked) -> Self {
         Self { hop, message: checked.message(), checked, passed: None }
+    }
+
+    /// What a judgement says, which is taken out of it.
+    pub(super) fn of(judgement: &mut Judgement<'_>) -> Self {
+        Self::new(judgement.hop, std::mem::take(&mut judgement.checked)).by(judgement.passed.take())
     }
 
     /// By a grant, if there is one.
@@ -121,6 +126,16 @@ impl Closing {
     /// The grant by which it goes.
     pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
         self.judged.passed.as_ref().map(|(grant, _)| grant)
+    }
+
+    /// The call has been judged once more.
+    pub(super) fn judged(&mut self, judged: Judged) {
+        self.judged = judged;
+    }
+
+    /// The call goes as its caller made it, and not as the last hop saw it.
+    pub(super) fn goes_as_made(&mut self, made: Call) {
+        self.call = made;
     }
 
     /// What the policy said of it.
@@ -222,7 +237,7 @@ impl Drop for Closing {
         let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);
         if !message.is_empty() {
-            bag = bag.refused(message);
+            bag = bag.refused(message).detailed(checked.details());
         }
         let mut scratch = self.worker.scratch.borrow_mut();
         let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);

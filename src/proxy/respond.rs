@@ -72,6 +72,15 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     response
 }
 
+/// The answer of an authorizer that does not let a call go.
+pub(super) fn unauthorized(failure: Failure, mut answer: Answer, mut closing: Closing) -> Response<AnswerBody> {
+    closing.failed(failure);
+    if let Ok(id) = HeaderValue::try_from(closing.call().decision_id()) {
+        answer.headers.insert(DECISION_ID, id);
+    }
+    own(answer, closing)
+}
+
 /// The answer that a route gives instead of an origin.
 pub(super) fn own(answer: Answer, mut closing: Closing) -> Response<AnswerBody> {
     let Answer { status, headers, body } = answer;

@@ -240,8 +240,8 @@ impl Asked {
         let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked).by(passed));
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
-            // No route of HTTP answers it.
-            Decision::Answer(_) => Err(Failure::NoRoute),
+            // No route of HTTP answers it, and nobody is asked about it by HTTP.
+            Decision::Answer(_) | Decision::Ask(_) => Err(Failure::NoRoute),
             Decision::Refuse(failure) => Err(failure),
         };
         // A tunnel may last for days, in which many configurations come and go.

@@ -57,6 +57,8 @@ pub struct Networking {
     virtual_services: VirtualServices,
     /// The oldest first.
     gateways: Vec<Arc<Declared<Gateway>>>,
+    /// Host and port of those whom policies ask.
+    asked: Vec<(String, u16)>,
     /// What is new since the latest table.
     touched: Touched,
     /// What the latest table has for sidecars, by scope.
@@ -197,6 +199,11 @@ impl Networking {
         }
     }
 
+    /// Takes up whom policies ask, by host and port.
+    pub fn asks(&mut self, asked: Vec<(String, u16)>) {
+        self.asked = asked;
+    }
+
     /// The labels that VirtualServices look at.
     fn told_apart_by(&self, labels: &Labels) -> Labels {
         let known = labels.iter().filter(|(key, _)| self.virtual_services.look_at(key));
@@ -230,11 +237,23 @@ impl Networking {
         let scope = Scope { sidecar: None, ..self.scope(gateway_namespace, Some(gateway_labels)) };
         let made = of_gateway.filter(|(known, ..)| *known == scope).map(|(_, _, made)| made);
         let made = self.gateway(&scope, around, made, &affected);
+        let authorizers = self.authorizers(&scope, around);
         let GatewayMade { hosts, tunnels, chains, .. } = &made;
         let (gateways, gateway_tunnels, chains) = (hosts.clone(), Arc::clone(tunnels), Arc::clone(chains));
         self.of_gateway = Some((scope, gateway_labels.clone(), made));
         let around = Unregistered::new(OutboundPolicy::AllowAny);
-        RouteTable { sidecars, gateways, gateway_tunnels, chains, around }
+        RouteTable { sidecars, gateways, gateway_tunnels, chains, authorizers, around }
+    }
+
+    /// Where the gateway finds those whom its policies ask.
+    fn authorizers(&self, scope: &Scope, around: Around<'_>) -> HashMap<(String, u16), Result<Arc<Cluster>, Failure>> {
+        let mut made = Made::default();
+        let mut destinations = Destinations::new(self, scope, true, around, &mut made);
+        let found = |(host, port): &(String, u16)| {
+            let cluster = destinations.cluster(host, Some(*port), *port, "");
+            ((host.clone(), *port), cluster)
+        };
+        self.asked.iter().map(found).collect()
     }
 
     /// The clusters of a service as sidecars of a scope see it, port by port, without any route: none where the host is no

@@ -72,6 +72,8 @@ pub struct RouteTable {
     gateway_tunnels: Arc<HashMap<u16, Servers>>,
     /// The same, of connections from outside.
     chains: Arc<HashMap<u16, Chains>>,
+    /// Where the gateway finds those whom its policies ask, by host and port.
+    authorizers: HashMap<(String, u16), Result<Arc<Cluster>, Failure>>,
     /// Where calls go that no route leads anywhere, and that go all the same.
     around: Unregistered,
 }
@@ -165,6 +167,17 @@ impl RouteTable {
             self.gateway(port, call)
         } else {
             Found::nowhere(Failure::Server(ServerFault::NoServer))
+        }
+    }
+
+    /// Where the gateway finds somebody whom its policies ask.
+    ///
+    /// # Errors
+    /// [`Failure::NoCluster`] where that is not registered.
+    pub fn authorizer(&self, host: &str, port: u16) -> Result<&Arc<Cluster>, Failure> {
+        match self.authorizers.get(&(host.to_owned(), port)) {
+            Some(found) => found.as_ref().map_err(|failure| *failure),
+            None => Err(Failure::NoCluster),
         }
     }
 

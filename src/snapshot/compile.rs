@@ -51,6 +51,8 @@ pub struct Compiler {
 struct Served {
     /// What sidecars see.
     scopes: Vec<Scope>,
+    /// Host and port of those whom policies ask.
+    asked: Vec<(String, u16)>,
     /// Namespace and labels of the gateway's workload.
     gateway: (String, Labels),
 }
@@ -97,10 +99,11 @@ impl Compiler {
         let Sidecars { all: sidecars, scopes, tokens, users } =
             Sidecars::compile(view, listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let routes = self.routes(memory, &news, scopes, (namespace, &labels));
-        let policy = self.policy(memory, &news, view, &mut notes)?;
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
+        let asked = authorization.authorizers().iter().map(|one| (one.host.clone(), one.port)).collect();
+        let routes = self.routes(memory, &news, (scopes, asked), (namespace, &labels));
+        let policy = self.policy(memory, &news, view, &mut notes)?;
         let (networking, endpoints) = (&memory.networking, &self.endpoints);
         let grants =
             Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
@@ -129,16 +132,17 @@ impl Compiler {
         &self,
         memory: &mut Memory,
         news: &News,
-        scopes: Vec<Scope>,
+        (scopes, asked): (Vec<Scope>, Vec<(String, u16)>),
         gateway: (&str, &Labels),
     ) -> Arc<RouteTable> {
-        let served = Served { scopes, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
+        let served = Served { scopes, asked, gateway: (gateway.0.to_owned(), gateway.1.clone()) };
         if let Some((known, routes)) = &memory.routes
             && !concerns_routes(news)
             && *known == served
         {
             return Arc::clone(routes);
         }
+        memory.networking.asks(served.asked.clone());
         let routes = Arc::new(memory.networking.compile(&served.scopes, self.outbound, gateway, &self.endpoints));
         memory.routes = Some((served, Arc::clone(&routes)));
         routes

@@ -6,8 +6,7 @@ use crate::identity::Workload;
 use crate::policy::authorization::{Enforcer, ROOT_NAMESPACE};
 use crate::registry::{Result, View};
 use crate::resource::Resource;
-use crate::resource::kinds::authorization_policy::AuthorizationPolicy;
-use crate::resource::kinds::{AUTHORIZATION_POLICY, SERVICE_ROLE, SERVICE_ROLE_BINDING};
+use crate::resource::kinds::{AUTHORIZATION_POLICY, PEER_AUTHENTICATION, SERVICE_ROLE, SERVICE_ROLE_BINDING};
 use crate::routing::GATEWAY_NAMESPACE;
 
 /// The workload that plays the gateway, if no other is named.
@@ -22,28 +21,39 @@ pub(super) fn enforcer(namespace: &str, gateway: Option<&Workload>) -> Enforcer 
     }
 }
 
+/// Name and namespace of the gateway that a proxy plays if it is told no other, and the place that it is for policies.
+///
+/// # Errors
+/// Those of reading the view.
+pub fn gateway(view: &dyn View) -> Result<(String, Enforcer)> {
+    let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
+    Ok((format!("{GATEWAY_WORKLOAD}.{GATEWAY_NAMESPACE}"), enforcer(GATEWAY_NAMESPACE, gateway.as_ref())))
+}
+
 /// Warns of a policy that is for no workload at which policies are enforced.
 pub(super) fn unenforced(view: &dyn View, resource: &Resource, problems: &mut Problems) -> Result<()> {
-    let is_role = [&SERVICE_ROLE, &SERVICE_ROLE_BINDING].contains(&resource.kind);
-    if *resource.kind != AUTHORIZATION_POLICY && !is_role {
+    let kinds = [&AUTHORIZATION_POLICY, &PEER_AUTHENTICATION, &SERVICE_ROLE, &SERVICE_ROLE_BINDING];
+    if !kinds.contains(&resource.kind) {
         return Ok(());
     }
-    let gateway = Workload::find(view, GATEWAY_WORKLOAD, GATEWAY_NAMESPACE)?;
-    let enforcer = enforcer(GATEWAY_NAMESPACE, gateway.as_ref());
+    let (_, enforcer) = gateway(view)?;
     // What does not decode has been refused already.
-    let policy = resource.typed::<AuthorizationPolicy>().unwrap_or_default();
-    let fits = match is_role {
-        true => resource.namespace() == enforcer.namespace,
-        false => enforcer.fits(resource.namespace(), &policy),
+    let fits = if *resource.kind == AUTHORIZATION_POLICY {
+        resource.typed().is_ok_and(|policy| enforcer.fits(resource.namespace(), &policy))
+    } else if *resource.kind == PEER_AUTHENTICATION {
+        resource.typed().is_ok_and(|peers| enforcer.takes(resource, &peers))
+    } else {
+        resource.namespace() == enforcer.namespace
     };
     if fits {
         return Ok(());
     }
     let of_namespace = resource.namespace() == enforcer.namespace || resource.namespace() == ROOT_NAMESPACE;
-    let at = match (of_namespace, &policy.selector) {
+    let selects = resource.spec().get("selector").is_some_and(|selector| !selector.is_null());
+    let at = match (of_namespace, selects) {
         (false, _) => FieldPath::of("metadata.namespace"),
-        (true, Some(_)) => FieldPath::of("spec.selector"),
-        (true, None) => FieldPath::of("spec"),
+        (true, true) => FieldPath::of("spec.selector"),
+        (true, false) => FieldPath::of("spec"),
     };
     let kind = resource.kind.name;
     let message = format!("this {kind} is for no workload at which it would be enforced");

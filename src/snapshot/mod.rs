@@ -3,7 +3,7 @@
 pub mod admission;
 mod compile;
 mod effects;
-mod enforcement;
+pub mod enforcement;
 mod grants;
 mod published;
 mod sidecars;
@@ -70,6 +70,15 @@ impl Snapshot {
         let is =
             |caller: Option<&Caller>| caller.is_some_and(|caller| caller.name == name && caller.namespace == namespace);
         self.callers().position(is)
+    }
+
+    /// How many rules and rules of policies refuse calls, and how many that could only report.
+    pub fn enforced(&self) -> (usize, usize) {
+        let ((rules, reporting), (policies, tried)) = (self.policy.enforced(), self.authorization.enforced());
+        match self.policy.reports_everything() {
+            true => (rules, reporting + policies + tried),
+            false => (rules + policies, reporting + tried),
+        }
     }
 
     /// Whether the callers of a hop are told apart by what they show.

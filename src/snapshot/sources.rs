@@ -14,8 +14,9 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, DESTINATION_RULE, GATEWAY, GRANT, RBAC_CONFIG, SECRET, SERVICE,
-    SERVICE_ENTRY, SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, CONFIG_MAP, DESTINATION_RULE, GATEWAY, GRANT, PEER_AUTHENTICATION,
+    RBAC_CONFIG, SECRET, SERVICE, SERVICE_ENTRY, SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, TOKEN, VIRTUAL_SERVICE,
+    WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -90,8 +91,15 @@ pub(super) fn concerns_routes(news: &News) -> bool {
 }
 
 /// Kinds of which only the policies of the gateway are made.
-const OF_AUTHORIZATION: [&Kind; 5] =
-    [&AUTHORIZATION_POLICY, &CLUSTER_RBAC_CONFIG, &RBAC_CONFIG, &SERVICE_ROLE, &SERVICE_ROLE_BINDING];
+const OF_AUTHORIZATION: [&Kind; 7] = [
+    &CONFIG_MAP,
+    &PEER_AUTHENTICATION,
+    &AUTHORIZATION_POLICY,
+    &CLUSTER_RBAC_CONFIG,
+    &RBAC_CONFIG,
+    &SERVICE_ROLE,
+    &SERVICE_ROLE_BINDING,
+];
 
 /// Whether news are of interest to the policies of the gateway.
 pub(super) fn concerns_authorization(news: &News) -> bool {

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
+use egressctl::cli::demo::origin::{Origin, Received, Reply};
 use serde_json::Value as Json;
 
-use crate::proxied::{Answer, Site};
-use crate::stage::{Stage, curl};
+use crate::proxied::{Answer, Client, Site};
+use crate::stage::{Stage, curl, service_entry};
 
 const POLITICS: &str = "http://edition.cnn.com/politics";
 const SPORT: &str = "http://edition.cnn.com/sport";
@@ -143,6 +144,110 @@ fn policies_are_shown_by_their_actions_and_warned_of_where_nobody_enforces_them(
     assert!(told.contains("this AuthorizationPolicy is for no workload at which it would be enforced"), "{told}");
     let listed = scene.ok(&["get", "ap", "--no-headers"]);
     assert_eq!(listed.split_whitespace().take(2).collect::<Vec<_>>(), ["elsewhere", "DENY"]);
+    assert!(scene.ok(&["describe", "ap", "elsewhere"]).contains("Enforced At:  nowhere"));
+    scene.ok_with(&["create", "-f", "-"], &policy("here", "{}", DENY_POLITICS));
+    let described = scene.ok(&["describe", "ap", "here", "-n", "istio-system"]);
+    assert!(described.contains("Enforced At:  egress gateway istio-egressgateway.istio-system"), "{described}");
+    let pod = scene.ok(&["describe", "pod", "istio-egressgateway", "-n", "istio-system"]);
+    assert!(pod.contains("here.istio-system:  DENY, 1 rule"), "{pod}");
     let refused = scene.told_with(&["create", "-f", "-"], &policy("x", "{}", "action: DENY"));
     assert!(refused.contains("spec.rules: DENY action without `rules` is meaningless"), "{refused}");
+}
+
+/// An authorizer that lets `/sport` go, and what declares it as the provider of a CUSTOM policy for the whole gateway.
+fn authorizer(fields: &str) -> (Origin, String) {
+    let origin = Origin::start(None, |request: &Received| match request.path() {
+        "/check/sport" => {
+            let seen = if request.head.contains("x-team: web") { "web" } else { "nobody" };
+            Reply::Bytes(format!("HTTP/1.1 200 OK\r\nx-user: {seen}\r\ncontent-length: 0\r\n\r\n").into_bytes())
+        }
+        "/check/slow" => Reply::Hang,
+        _ => Reply::Bytes(
+            b"HTTP/1.1 401 Unauthorized\r\nx-why: no\r\nx-hidden: h\r\ncontent-length: 6\r\n\r\nlog in".to_vec(),
+        ),
+    })
+    .expect("an authorizer");
+    let manifest = format!(
+        "{}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  mesh: |\n    \
+         extensionProviders:\n    - name: sample\n      envoyExtAuthzHttp: {{service: authz.example, port: 80, pathPrefix: \
+         /check, includeRequestHeadersInCheck: [x-team], headersToUpstreamOnAllow: [x-user], headersToDownstreamOnDeny: \
+         [x-why]{fields}}}\n---\n{}",
+        service_entry("authz.example", origin.address),
+        policy("ask", "{}", "action: CUSTOM\nprovider: {name: sample}\nrules: [{}]")
+    );
+    (origin, manifest)
+}
+
+#[test]
+fn an_authorizer_is_asked_and_its_answer_holds() {
+    let site = Site::with(&[], |request| Reply::page("200 OK", request.head.to_ascii_lowercase().as_bytes()));
+    let (_authorizer, manifest) = authorizer("");
+    site.scene.ok_with(&["create", "-f", "-"], &manifest);
+    let proxy = site.proxy(&[]);
+    let mut client = proxy.connect();
+    client.send(
+        b"GET http://edition.cnn.com/sport HTTP/1.1\r\nhost: edition.cnn.com\r\nx-team: web\r\nx-user: forged\r\n\r\n",
+    );
+    let answer = client.read();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.text().contains("x-user: web") && !answer.text().contains("forged"), "{}", answer.text());
+    let refused = client.get(POLITICS);
+    assert_eq!((refused.status, refused.text().as_str()), (401, "log in"), "{}", refused.head);
+    assert!(refused.head.contains("x-why: no") && !refused.head.contains("x-hidden"), "{}", refused.head);
+    let told = why(&site.scene, &refused);
+    assert_eq!(told["reason"], "the authorizer sample does not let it go", "{told}");
+    assert_eq!((&told["flag"], &told["responseCode"]), (&Json::from("UAEX"), &Json::from(401)), "{told}");
+    let traced = site.scene.ok(&["trace", "--from", "sleep", POLITICS]);
+    assert!(traced.contains("asks sample at authz.example:80, who is taken to let it go"), "{traced}");
+}
+
+#[test]
+fn an_authorizer_that_does_not_answer_in_time_refuses_unless_it_fails_open() {
+    for (fields, statuses) in [
+        (", timeout: 0.05s", [403, 200]),
+        (", timeout: 0.05s, failOpen: true", [200, 200]),
+        (", timeout: 0.05s, statusOnError: '503'", [503, 200]),
+    ] {
+        let site = Site::new(&[]);
+        let (authorizer, manifest) = authorizer(fields);
+        site.scene.ok_with(&["create", "-f", "-"], &manifest);
+        let proxy = site.proxy(&[]);
+        let found = ["slow", "sport"].map(|path| proxy.get(&format!("http://edition.cnn.com/{path}")).status);
+        assert_eq!(found, statuses, "{fields}");
+        drop(authorizer);
+        let gone = proxy.get(SPORT).status;
+        assert_eq!(gone, statuses[0], "{fields}: nobody listens any more");
+    }
+}
+
+#[test]
+fn an_authorizer_that_is_not_declared_lets_nothing_go() {
+    let site = Site::new(&[]);
+    let ask = policy(
+        "ask",
+        "{}",
+        "action: CUSTOM\nprovider: {name: nobody}\nrules: [{to: [{operation: {paths: [/sport]}}]}]",
+    );
+    site.scene.ok_with(&["create", "-f", "-"], &ask);
+    let proxy = site.proxy(&[]);
+    assert_eq!((proxy.get(SPORT).status, proxy.get(POLITICS).status), (403, 200));
+}
+
+#[test]
+fn a_gateway_that_takes_mutual_tls_alone_refuses_plain_text_from_outside_and_no_sidecar() {
+    let site = Site::new(&[]);
+    let strict = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: \
+                  istio-system}\nspec: {mtls: {mode: STRICT}}\n";
+    site.scene.ok_with(&["create", "-f", "-"], strict);
+    assert_eq!(
+        site.scene.ok(&["get", "pa", "-n", "istio-system", "--no-headers"]).split_whitespace().nth(1),
+        Some("STRICT")
+    );
+    let proxy = site.proxy(&["--gateway-listen", "127.0.0.1:0=443"]);
+    assert_eq!(proxy.get(SPORT).status, 200);
+    let refused = Client::to(proxy.gateway(443)).get(SPORT);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("did not come over mutual TLS"), "{}", refused.text());
+    let told = site.scene.told_with(&["create", "-f", "-"], &strict.replace("istio-system", "default"));
+    assert!(told.contains("this PeerAuthentication is for no workload at which it would be enforced"), "{told}");
 }

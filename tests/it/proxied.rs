@@ -138,8 +138,13 @@ pub(crate) struct Site {
 impl Site {
     /// With the scenario's resources, and more fixtures.
     pub(crate) fn new(fixtures: &[&str]) -> Self {
+        Self::with(fixtures, |_| Reply::page("200 OK", b"page"))
+    }
+
+    /// The same, whose origin answers so.
+    pub(crate) fn with(fixtures: &[&str], answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
-        let origin = Origin::start(Some(&identity), |_| Reply::page("200 OK", b"page")).expect("an origin");
+        let origin = Origin::start(Some(&identity), answer).expect("an origin");
         let scene = Stage::new();
         let ca = scene.write("ca.pem", &identity.ca_pem);
         scene.declare(&SCENARIO);

@@ -21,6 +21,7 @@ pub(super) fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> S
     match judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {}).decision {
         Decision::Answer(answer) => format!("{answer:?}"),
         Decision::Refuse(failure) => format!("{failure:?}"),
+        Decision::Ask(asking) => format!("{asking:?}"),
         Decision::Forward(way) => match (way.cluster.original(&call), &way.cluster.target) {
             (Some(endpoint), _) => format!("{} at {}:{}", way.cluster.name, endpoint.address, endpoint.port),
             (None, Target::Endpoints(endpoints)) => {

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use crate::registry::{LoadError, View, load};
-use crate::resource::kinds::AUTHORIZATION_POLICY;
 use crate::resource::kinds::authorization_policy::{
     Action, Attribute, AuthorizationPolicy, Condition, Rule as RuleSpec, is_dry_run,
 };
-use crate::resource::{Labels, Provenance, Resource};
+use crate::resource::kinds::{AUTHORIZATION_POLICY, CONFIG_MAP, mesh_config};
+use crate::resource::{Key, Labels, Provenance, Resource};
 
 use super::super::compile::full_name;
+use super::peer::Peers;
 use super::rule::{Policy, Rule};
 use super::test::{Home, Test};
-use super::{Allowance, Authorization, rbac};
+use super::{Allowance, Authorization, Authorizer, rbac};
 
 /// The namespace whose policies are for every workload.
 pub const ROOT_NAMESPACE: &str = "istio-system";
@@ -44,24 +45,47 @@ impl Authorization {
     /// # Errors
     /// A stored resource that does not decode.
     pub fn compile(view: &dyn View, enforcer: &Enforcer, notes: &mut Vec<String>) -> Result<Self, LoadError> {
+        let providers = providers(view)?;
         let mut policies = load::<AuthorizationPolicy>(view, &AUTHORIZATION_POLICY)?;
         policies.sort_by(|(a, _), (b, _)| (a.namespace(), &a.meta.name).cmp(&(b.namespace(), &b.meta.name)));
-        let mut authorization = Self { allowances: vec![Allowance::default()], ..Self::default() };
+        let peers = Peers::compile(view, enforcer)?;
+        let mut authorization = Self { allowances: vec![Allowance::default()], peers, ..Self::default() };
         for (resource, spec) in &policies {
             if enforcer.fits(resource.namespace(), spec) {
-                authorization.add(resource, spec, enforcer);
+                authorization.add(resource, spec, enforcer, &providers, notes);
             }
         }
         authorization.allowances.extend(rbac::allowance(view, enforcer, notes)?);
         Ok(authorization)
     }
 
-    fn add(&mut self, resource: &Resource, spec: &AuthorizationPolicy, enforcer: &Enforcer) {
+    fn add(
+        &mut self,
+        resource: &Resource,
+        spec: &AuthorizationPolicy,
+        enforcer: &Enforcer,
+        providers: &[Arc<Authorizer>],
+        notes: &mut Vec<String>,
+    ) {
+        let wanted = spec.provider.as_ref().filter(|_| spec.action == Action::Custom).map(|provider| &*provider.name);
+        let authorizer = wanted.and_then(|wanted| providers.iter().find(|one| *one.name == *wanted));
+        if let (Some(wanted), None) = (wanted, authorizer) {
+            notes.push(format!(
+                "{}: no extension provider {wanted} that is asked by HTTP: it refuses what it matches",
+                full_name(resource)
+            ));
+        }
+        if let Some(authorizer) = authorizer
+            && !self.authorizers.iter().any(|known| known.name == authorizer.name)
+        {
+            self.authorizers.push(Arc::clone(authorizer));
+        }
         let policy = Arc::new(Policy {
             name: full_name(resource).into(),
             from: Provenance::of(resource),
             action: spec.action,
             dry_run: is_dry_run(&resource.meta) || resource.meta.only_reports(),
+            authorizer: authorizer.cloned(),
         });
         let home = Home { namespace: resource.namespace(), trust_domain: &enforcer.trust_domain };
         let rules = spec.rules.iter().flatten().enumerate();
@@ -79,6 +103,29 @@ impl Authorization {
             }
         }
         self.policies.push(policy);
+    }
+}
+
+/// Whom policies can ask, by the configuration of the mesh.
+///
+/// # Errors
+/// When the registry cannot be read, or the configuration does not decode.
+fn providers(view: &dyn View) -> Result<Vec<Arc<Authorizer>>, LoadError> {
+    let Some(resource) = view.get(&Key::new(&CONFIG_MAP, mesh_config::NAMESPACE, mesh_config::NAME))? else {
+        return Ok(Vec::new());
+    };
+    let map = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
+    let known = mesh_config::providers(&map);
+    let of_http = known.iter().filter_map(|provider| Some((&provider.name, provider.http.as_ref()?)));
+    Ok(of_http.map(|(name, http)| Arc::new(Authorizer::new(name, service(&http.service), http))).collect())
+}
+
+/// The full host of `HOST` or `NAMESPACE/HOST`; a host without a dot is the name of a Service.
+fn service(written: &str) -> String {
+    let (namespace, host) = written.split_once('/').unwrap_or((ROOT_NAMESPACE, written));
+    match host.contains('.') {
+        true => host.to_ascii_lowercase(),
+        false => format!("{host}.{namespace}.svc.cluster.local"),
     }
 }
 

@@ -1,11 +1,13 @@
 //! AuthorizationPolicies, compiled for the workload at which they are enforced: the egress gateway.
 //!
-//! Rules that refuse come first, then each [`Allowance`] (that of the policies, and that of ServiceRoles) must have a rule
+//! What rules hand to an authorizer is asked first, then come rules that refuse, then each [`Allowance`] (that of the policies, and that of ServiceRoles) must have a rule
 //! that matches, if there is anything in it. What is only tried is computed and decides nothing.
 
+mod authorizer;
 mod compile;
 mod explain;
 mod pattern;
+mod peer;
 mod rbac;
 mod refusal;
 mod rule;
@@ -13,13 +15,20 @@ mod test;
 
 use std::sync::Arc;
 
-use super::verdict::Checked;
+use smallvec::SmallVec;
 
+use crate::call::Failure;
+
+use super::verdict::{Checked, Refusal};
+
+use authorizer::FORBIDDEN;
+pub use authorizer::{Answered, Authorizer, Said};
 pub use compile::{Enforcer, ROOT_NAMESPACE};
 pub use explain::{PolicyStep, Standing};
 pub use rule::{Mismatch, Policy, Rule};
 pub use test::Arrived;
 
+use peer::Peers;
 use test::Test;
 
 /// What Istio's proxy tells the caller of a call that policies refuse.
@@ -35,6 +44,9 @@ pub struct Authorization {
     audit: Vec<Rule>,
     /// Each must allow a call.
     allowances: Vec<Allowance>,
+    /// Whom CUSTOM rules ask.
+    authorizers: Vec<Arc<Authorizer>>,
+    peers: Peers,
 }
 
 /// Rules of which one must match.
@@ -50,7 +62,7 @@ struct Allowance {
 }
 
 /// What an [`Allowance`] says of a call.
-enum Said {
+enum Standpoint {
     Allowed,
     /// No rule matches.
     Refused,
@@ -63,58 +75,141 @@ impl Allowance {
         (self.enforced || self.tried) && self.when.iter().all(|test| test.holds(arrived))
     }
 
-    fn say(&self, arrived: Arrived<'_>) -> Said {
+    fn say(&self, arrived: Arrived<'_>) -> Standpoint {
         if !self.concerns(arrived) {
-            return Said::Allowed;
+            return Standpoint::Allowed;
         }
         let mut tried = false;
         for rule in self.rules.iter().filter(|rule| rule.matches(arrived)) {
             if !rule.policy.dry_run {
-                return Said::Allowed;
+                return Standpoint::Allowed;
             }
             tried = true;
         }
         match (self.enforced, tried) {
-            (true, _) => Said::Refused,
-            (false, true) => Said::Allowed,
-            (false, false) => Said::WouldBeRefused,
+            (true, _) => Standpoint::Refused,
+            (false, true) => Standpoint::Allowed,
+            (false, false) => Standpoint::WouldBeRefused,
         }
     }
 }
 
 impl Authorization {
+    /// How many rules refuse calls or let them go, and how many of others are only tried.
+    pub fn enforced(&self) -> (usize, usize) {
+        let allowing = self.allowances.iter().flat_map(|allowance| &allowance.rules);
+        let rules = || self.custom.iter().chain(&self.deny).chain(allowing.clone());
+        let tried = rules().filter(|rule| rule.policy.dry_run).count();
+        (rules().count() - tried, tried)
+    }
+
     /// Whether nothing is declared.
     pub fn is_empty(&self) -> bool {
         self.policies.is_empty() && self.allowances.iter().all(|one| !one.enforced && !one.tried)
     }
 
-    /// Judges a call; `report_only` where what is refused is only recorded.
-    pub fn check(&self, arrived: Arrived<'_>, report_only: bool, checked: &mut Checked) {
+    /// Whether a port takes mutual TLS alone, as a PeerAuthentication says.
+    pub fn is_strict(&self, port: u16) -> bool {
+        self.peers.are_strict(port)
+    }
+
+    /// Everybody whom policies ask.
+    pub fn authorizers(&self) -> &[Arc<Authorizer>] {
+        &self.authorizers
+    }
+
+    /// Who must be asked about a call before it can be judged, and has not answered yet. Of connections of TCP nobody can be
+    /// asked by HTTP.
+    pub fn asks(&self, arrived: Arrived<'_>, answers: &[Answered]) -> Option<&Arc<Authorizer>> {
+        if self.custom.is_empty() || arrived.bag.call().tunnel().is_some() {
+            return None;
+        }
+        let unasked = |one: &&Arc<Authorizer>| answers.iter().all(|answered| answered.authorizer != one.name);
+        self.custom
+            .iter()
+            .filter(|rule| rule.matches(arrived))
+            .find_map(|rule| rule.policy.authorizer.as_ref().filter(unasked))
+    }
+
+    /// Judges a call about which everybody has answered; `report_only` where what is refused is only recorded. Gives the
+    /// failure of one that is refused.
+    pub fn check(
+        &self,
+        arrived: Arrived<'_>,
+        answers: &[Answered],
+        report_only: bool,
+        checked: &mut Checked,
+    ) -> Option<Failure> {
         if self.is_empty() {
-            return;
+            return None;
         }
         if let Some(rule) = self.audit.iter().find(|rule| rule.matches(arrived)) {
             checked.audited = Some(rule.id());
         }
-        // Nobody can be asked yet: what was to be asked about is refused.
-        for rule in self.custom.iter().chain(&self.deny).filter(|rule| rule.matches(arrived)) {
+        let asked = if self.custom.is_empty() { None } else { self.custom(arrived, answers, checked) };
+        if let Some((failure, refusal)) = asked {
+            checked.refusals.push(Refusal { enforced: !report_only, ..refusal });
+            if !report_only {
+                return Some(failure);
+            }
+        }
+        self.declared(arrived, report_only, checked).then_some(Failure::AccessDenied)
+    }
+
+    /// Takes up what authorizers have said: changes of the call, or the failure and refusal of one that does not go.
+    fn custom(&self, arrived: Arrived<'_>, answers: &[Answered], checked: &mut Checked) -> Option<(Failure, Refusal)> {
+        let mut heard: SmallVec<[&str; 2]> = SmallVec::new();
+        for rule in self.custom.iter().filter(|rule| rule.matches(arrived)) {
+            let named = rule.policy.authorizer.as_ref();
+            let answer =
+                named.and_then(|named| Some((named, answers.iter().find(|one| one.authorizer == named.name)?)));
+            let Some((named, answer)) = answer else {
+                return Some((Failure::Unauthorized(FORBIDDEN), refusal::unasked(rule, arrived)));
+            };
+            if heard.contains(&&*named.name) {
+                continue;
+            }
+            heard.push(&named.name);
+            match &answer.said {
+                Said::Allowed { request, response } => {
+                    checked.request_edits.extend(request.iter().cloned());
+                    checked.response_edits.extend(response.iter().cloned());
+                }
+                Said::Denied(status) => {
+                    return Some((Failure::Unauthorized(*status), refusal::by_authorizer(rule, arrived)));
+                }
+                Said::Nothing => {
+                    checked.faults += 1;
+                    if !named.fail_open {
+                        return Some((Failure::Unauthorized(named.status_on_error), refusal::unasked(rule, arrived)));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether what is declared refuses a call.
+    fn declared(&self, arrived: Arrived<'_>, report_only: bool, checked: &mut Checked) -> bool {
+        for rule in self.deny.iter().filter(|rule| rule.matches(arrived)) {
             let enforced = !(rule.policy.dry_run || report_only);
             checked.refusals.push(refusal::by_rule(rule, arrived, enforced));
             if !rule.policy.dry_run {
-                return;
+                return enforced;
             }
         }
         for allowance in &self.allowances {
             let enforced = match allowance.say(arrived) {
-                Said::Allowed => continue,
-                Said::Refused => !report_only,
-                Said::WouldBeRefused => false,
+                Standpoint::Allowed => continue,
+                Standpoint::Refused => !report_only,
+                Standpoint::WouldBeRefused => false,
             };
             checked.refusals.push(refusal::by_none(&allowance.rules, arrived, enforced));
             if enforced {
-                return;
+                return true;
             }
         }
+        false
     }
 }
 

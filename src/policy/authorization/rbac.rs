@@ -92,6 +92,7 @@ fn bound<'b>(
         from: Provenance::of(resource),
         action: Action::Allow,
         dry_run: tried,
+        authorizer: None,
     });
     role.rules.iter().enumerate().map(move |(index, access)| {
         let subjects = binding.subjects.iter().enumerate();

@@ -51,6 +51,31 @@ pub(super) fn by_none(rules: &[Rule], arrived: Arrived<'_>, enforced: bool) -> R
     refusal(name, details, values(nearest.map(|(rule, _)| rule), arrived), remedy, enforced)
 }
 
+/// A refusal by the authorizer that a rule hands a call to.
+pub(super) fn by_authorizer(rule: &Rule, arrived: Arrived<'_>) -> Refusal {
+    let message = format!("the authorizer {} does not let it go", authorizer(rule));
+    Refusal { message, ..asked(rule, arrived, format!("an authorizer {} that lets it go", authorizer(rule))) }
+}
+
+/// A refusal because nobody has answered whom a rule asks.
+pub(super) fn unasked(rule: &Rule, arrived: Arrived<'_>) -> Refusal {
+    let message = match (&rule.policy.authorizer, arrived.bag.call().tunnel()) {
+        (None, _) => "no authorizer of the name in provider.name is declared in the mesh's configuration".to_owned(),
+        (Some(one), Some(_)) => format!("the authorizer {} cannot be asked about a connection of TCP", one.name),
+        (Some(one), None) => format!("the authorizer {} could not be asked, or not in time", one.name),
+    };
+    Refusal { message, ..asked(rule, arrived, format!("an authorizer {} that answers", authorizer(rule))) }
+}
+
+fn asked(rule: &Rule, arrived: Arrived<'_>, remedy: String) -> Refusal {
+    let details = format!("ext_authz_denied[{}]", rule.id());
+    refusal(Arc::clone(&rule.policy.name), details, values(Some(rule), arrived), remedy, true)
+}
+
+fn authorizer(rule: &Rule) -> &str {
+    rule.policy.authorizer.as_ref().map(|one| &*one.name).unwrap_or_default()
+}
+
 fn refusal(rule: Arc<str>, details: String, values: String, remedy: String, enforced: bool) -> Refusal {
     Refusal {
         rule,

@@ -7,6 +7,7 @@ use crate::resource::Provenance;
 use crate::resource::kinds::authorization_policy::{Action, Attribute};
 
 use super::super::hints::{MASKED, is_secret, shortened};
+use super::Authorizer;
 use super::test::{Arrived, Test};
 
 /// What a rule was declared in.
@@ -20,6 +21,8 @@ pub struct Policy {
     pub action: Action,
     /// Whether it decides nothing, and is only computed.
     pub dry_run: bool,
+    /// Whom CUSTOM asks, if anybody of the name is declared.
+    pub authorizer: Option<Arc<Authorizer>>,
 }
 
 /// A compiled rule: from any of its sources, to any of its operations, when all conditions hold.

@@ -14,7 +14,7 @@ use crate::registry::{MemoryRegistry, Operation, Registry, Transaction};
 
 /// A call as rows of tables describe it, word by word: a method and URL, or `tunnel HOST:PORT`; `from PRINCIPAL`, `at PORT`,
 /// `by ADDRESS`, `sni NAME`, `NAME=VALUE` for a header.
-fn call(words: &str) -> (Call, u16) {
+pub(super) fn call(words: &str) -> (Call, u16) {
     let words: Vec<&str> = words.split(' ').collect();
     let option = |name: &str| words.iter().position(|word| *word == name).map(|place| words[place + 1]);
     let identity = |principal: &str| format!("spiffe://{principal}").parse::<SpiffeId>().expect("an identity");
@@ -33,7 +33,7 @@ fn call(words: &str) -> (Call, u16) {
     (normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call"), port)
 }
 
-fn enforcer() -> Enforcer {
+pub(super) fn enforcer() -> Enforcer {
     Enforcer {
         namespace: "istio-system".into(),
         labels: [("istio".to_owned(), "egressgateway".to_owned())].into(),
@@ -41,7 +41,7 @@ fn enforcer() -> Enforcer {
     }
 }
 
-fn compiled(manifests: &str, enforcer: &Enforcer) -> Authorization {
+pub(super) fn compiled(manifests: &str, enforcer: &Enforcer) -> Authorization {
     let registry = MemoryRegistry::new();
     let parsed = parse(&Source::new("test", manifests));
     let errors: Vec<_> = parsed.findings.iter().filter(|finding| finding.problem.is_error()).collect();
@@ -65,7 +65,7 @@ fn said(authorization: &Authorization, words: &str) -> String {
     let reporter = Reporter { uid: String::new(), peers: Peers::default() };
     let bag = CallBag::new(&call, None, &reporter);
     let mut checked = Checked::default();
-    authorization.check(Arrived { bag: &bag, port }, false, &mut checked);
+    authorization.check(Arrived { bag: &bag, port }, &[], false, &mut checked);
     let audited = checked.audited.iter().map(|rule| format!("audited {rule}"));
     let refusals = checked.refusals.iter().map(|refusal| {
         let details = refusal.details.trim_start_matches("rbac_access_denied_matched_policy");
@@ -429,7 +429,7 @@ fn a_refusal_tells_what_was_compared_and_what_almost_matches() {
     let bag = CallBag::new(&call, None, &reporter);
     let arrived = Arrived { bag: &bag, port };
     let mut checked = Checked::default();
-    authorization.check(arrived, false, &mut checked);
+    authorization.check(arrived, &[], false, &mut checked);
     let refusal = &checked.refusals[0];
     assert_eq!(
         refusal.remedy,
@@ -444,4 +444,71 @@ fn a_refusal_tells_what_was_compared_and_what_almost_matches() {
     let told: Vec<_> = steps[0].rules.iter().flat_map(|(_, places)| places).map(ToString::to_string).collect();
     assert_eq!(steps[0].standing(), Standing::NoneMatches);
     assert!(told.iter().any(|place| place.starts_with("when[0].values has \"(masked)\"")), "{told:?}");
+}
+
+const PROVIDERS: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    extensionProviders:
+    - name: one
+      envoyExtAuthzHttp: {service: default/one, port: 8000}
+    - name: two
+      envoyExtAuthzHttp: {service: two.example, port: 8000, failOpen: true}
+---
+";
+
+#[test]
+fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others() {
+    let custom = |name: &str, provider: &str| {
+        policy(
+            name,
+            &format!(
+                "action: CUSTOM\nprovider: {{name: {provider}}}\nrules: [{{to: [{{operation: {{paths: [/a]}}}}]}}]"
+            ),
+        )
+    };
+    let deny = policy("deny", "action: DENY\nrules: [{to: [{operation: {methods: [POST]}}]}]");
+    let authorization =
+        compiled(&format!("{PROVIDERS}{}{}{deny}", custom("c1", "one"), custom("c2", "two")), &enforcer());
+    assert_eq!(
+        authorization.authorizers().iter().map(|one| one.host.as_str()).collect::<Vec<_>>(),
+        ["one.default.svc.cluster.local", "two.example"]
+    );
+    let reporter = Reporter { uid: String::new(), peers: Peers::default() };
+    let judged = |words: &str, answers: &[Answered]| {
+        let (call, port) = call(words);
+        let bag = CallBag::new(&call, None, &reporter);
+        let arrived = Arrived { bag: &bag, port };
+        if let Some(asked) = authorization.asks(arrived, answers) {
+            return format!("ask {}", asked.name);
+        }
+        let mut checked = Checked::default();
+        match authorization.check(arrived, answers, false, &mut checked) {
+            Some(failure) => format!("{failure:?} {}", checked.message()),
+            None => "allowed".to_owned(),
+        }
+    };
+    let answer = |name: &str, said: Said| Answered { authorizer: name.into(), said };
+    let yes = |name: &str| answer(name, Said::Allowed { request: Vec::new(), response: Vec::new() });
+    let a = "GET http://h.example/a";
+    assert_eq!(judged("GET http://h.example/b", &[]), "allowed");
+    assert_eq!(judged(a, &[]), "ask one");
+    assert_eq!(judged(a, &[yes("one")]), "ask two");
+    assert_eq!(judged(a, &[yes("one"), yes("two")]), "allowed");
+    assert_eq!(judged(a, &[yes("one"), answer("two", Said::Nothing)]), "allowed");
+    let refused = [answer("one", Said::Denied(401)), yes("two")];
+    assert_eq!(judged(a, &refused), "Unauthorized(401) the authorizer one does not let it go");
+    let silent = [answer("one", Said::Nothing), yes("two")];
+    assert_eq!(judged(a, &silent), "Unauthorized(403) the authorizer one could not be asked, or not in time");
+    let post = "POST http://h.example/a";
+    assert_eq!(judged(post, &[yes("one"), yes("two")]), "AccessDenied RBAC: access denied");
+    assert_eq!(
+        judged("tunnel h.example:443", &[]),
+        "Unauthorized(403) the authorizer one cannot be asked about a connection of TCP"
+    );
+    let nobody = compiled(&custom("c", "nobody"), &enforcer());
+    assert_eq!(said(&nobody, a), "ext_authz_denied[ns[istio-system]-policy[c]-rule[0]]");
 }

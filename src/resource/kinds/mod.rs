@@ -11,6 +11,7 @@ pub mod apikey;
 pub mod authorization;
 pub mod authorization_policy;
 pub mod checknothing;
+pub mod config_map;
 pub mod denier;
 pub mod attributemanifest;
 pub mod deployment;
@@ -24,6 +25,7 @@ pub mod listchecker;
 pub mod listentry;
 pub mod logentry;
 pub mod memquota;
+pub mod mesh_config;
 pub mod metric;
 pub mod namespace;
 pub mod noop;
@@ -60,6 +62,7 @@ pub use attributemanifest::ATTRIBUTEMANIFEST;
 pub use authorization::AUTHORIZATION;
 pub use authorization_policy::AUTHORIZATION_POLICY;
 pub use checknothing::CHECKNOTHING;
+pub use config_map::CONFIG_MAP;
 pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
@@ -103,6 +106,7 @@ pub use workload_group::WORKLOAD_GROUP;
 pub static KINDS: &[&Kind] = &[
     &NAMESPACE,
     &SERVICE_ACCOUNT,
+    &CONFIG_MAP,
     &SECRET,
     &POD,
     &SERVICE,

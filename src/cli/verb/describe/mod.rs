@@ -1,5 +1,6 @@
 //! `describe`: resources in full.
 
+mod authorization;
 mod pod;
 
 use clap::Args;
@@ -64,6 +65,7 @@ impl Arguments {
             let mut description = describe(resource);
             description.visible(&seen(resource, &registry));
             pod::write(resource, &registry, context, &mut description)?;
+            authorization::write(resource, &registry, &mut description)?;
             for (node, list) in lists_of(resource, context)? {
                 description.pair(0, "Feed", &format!("{} (proxy {node})", in_force(&list)));
             }
