@@ -59,6 +59,7 @@ fn judged(snapshot: &Snapshot, url: &str, time: &str) -> String {
         Decision::Refuse(failure) => format!("{failure:?}{by}"),
         Decision::Answer(answer) => format!("answer {}{by}", answer.status),
         Decision::Forward(way) => format!("{}{by}", way.cluster.name),
+        Decision::Ask(_) => "asks".to_owned(),
     }
 }
 
