@@ -15,7 +15,7 @@ spec:
 apiVersion: config.istio.io/v1alpha2
 kind: denier
 metadata: {name: deny, namespace: istio-system}
-spec: {status: {code: 7, message: no}}
+spec: {status: {code: 7, message: refused}}
 ---
 apiVersion: config.istio.io/v1alpha2
 kind: checknothing
