@@ -5,6 +5,7 @@
 mod body;
 mod budget;
 mod callers;
+mod captured;
 mod certificates;
 mod client;
 mod connection;
@@ -35,6 +36,7 @@ mod websocket;
 mod worker;
 mod x509;
 
+pub use captured::{Captured, NAME_SERVER, SIDECAR};
 pub use certificates::Certificates;
 pub use drain::{Drain, Phase};
 pub(crate) use exchange::now;
