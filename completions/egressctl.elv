@@ -37,6 +37,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+            cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand pc 'Show what running proxies have compiled, and which resource each piece came from'
@@ -312,6 +313,21 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;exec'= {
+            cand -c 'Container of the pod'
+            cand --container 'Container of the pod'
+            cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -i 'Pass standard input on'
+            cand --stdin 'Pass standard input on'
+            cand -t 'Give it a terminal, if there is one'
+            cand --tty 'Give it a terminal, if there is one'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -522,6 +538,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+            cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand proxy-status 'Show whether running proxies are in step with what is declared'
@@ -559,6 +576,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;validate'= {
         }
         &'egressctl;help;analyze'= {
+        }
+        &'egressctl;help;exec'= {
         }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

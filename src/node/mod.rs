@@ -7,6 +7,7 @@ mod control;
 mod counted;
 mod feeds;
 mod messages;
+mod sandboxes;
 mod start;
 
 pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, StartError, start};

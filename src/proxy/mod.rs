@@ -22,6 +22,7 @@ mod limits;
 mod listener;
 mod mirror;
 mod multiplexed;
+mod names;
 mod patient;
 mod preface;
 mod report;

@@ -148,6 +148,26 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
     }
 }
 
+/// Whether anything is declared at `HOST:PORT` that a tunnel could be opened to.
+pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
+    let held = worker.held();
+    let arrival = Arrival { time: now(), chance: 0, caller: None, peer: client.peer, tls: None };
+    match (client.hop, Call::tunnel_to(target, arrival)) {
+        (Hop::Sidecar(listener), Ok(call)) => {
+            held.snapshot.routes.reached(held.snapshot.scope(listener), &call).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Reports a tunnel to what nobody declared.
+pub(super) async fn refuse_unknown(worker: &Rc<Worker>, client: &Client, target: &str) {
+    match ask(worker, client, target).await {
+        Err(refused) => refused.report(),
+        Ok(asked) => asked.refused(worker, client, Failure::UnknownHost).report(),
+    }
+}
+
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };

@@ -42,7 +42,9 @@ pub(super) fn attend(control: &UnixStream, signals: &Signals, master: Option<Own
         watched.extend(signals.passed_on.iter().map(|(_, read)| PollFd::new(read, PollFlags::IN)));
         let (keys, prints) = terminal.as_ref().map_or((None, None), Terminal::watched);
         let places = (keys.is_some(), prints.is_some());
-        watched.extend(keys.into_iter().chain(prints).map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
+        watched.extend(
+            keys.into_iter().chain(prints).map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)),
+        );
         match poll(&mut watched, None) {
             Err(rustix::io::Errno::INTR) => continue,
             polled => polled?,

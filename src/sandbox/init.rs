@@ -15,7 +15,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
-use rustix::process::{Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, set_parent_process_death_signal, setsid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, ioctl_tiocsctty, kill_process, set_parent_process_death_signal, setsid,
+};
 use rustix::termios::tcsetwinsize;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use serde::{Deserialize, Serialize};
@@ -126,7 +128,8 @@ fn prepare(order: &Order, standard: Vec<OwnedFd>) -> Result<(Vec<OwnedFd>, Optio
 
 /// Lets descriptors that were inherited end with this process: whoever started the supervisor may have left some open.
 fn keep_inherited_out() -> io::Result<()> {
-    let numbers = std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let numbers =
+        std::fs::read_dir("/proc/self/fd")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     for number in numbers.collect::<Vec<i32>>().into_iter().filter(|number| *number > 2) {
         // SAFETY: it is borrowed for two calls that do not close it; the one by which the directory was read is closed by
         // now, which the kernel then says.
@@ -182,9 +185,9 @@ fn reap(child: Pid) -> u8 {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == child => {
-                let code = status.exit_status().or_else(|| {
-                    status.terminating_signal().map(|signal| i32::from(SIGNALLED) + signal)
-                });
+                let code = status
+                    .exit_status()
+                    .or_else(|| status.terminating_signal().map(|signal| i32::from(SIGNALLED) + signal));
                 return code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX);
             }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

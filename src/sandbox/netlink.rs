@@ -4,9 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{
-    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
-};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};
 
 /// Flags of every message: it asks for something (`NLM_F_REQUEST`), and wants to hear of it (`NLM_F_ACK`).
 const REQUEST: u16 = 1;

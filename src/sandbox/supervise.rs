@@ -10,11 +10,11 @@ use std::process::{Child, Command};
 
 use crate::proxy::SIDECAR;
 
+use super::attend::{Signals, attend};
 use super::channel::{receive, send};
 use super::init::{ARGUMENT, Order, Told};
 use super::lease::Lease;
 use super::namespaces::{self, Refused};
-use super::attend::{Signals, attend};
 use super::terminal::Size;
 use super::{mounts, network};
 
@@ -147,4 +147,3 @@ pub fn with_proxy_variables(command: &mut Command, proxy: &str) {
         command.env_remove(name);
     }
 }
-

@@ -26,11 +26,37 @@ pub struct ListenerSpec {
     pub workload: Option<(String, String)>,
 }
 
+/// The sidecar listeners of a proxy. More may come while it runs; none goes, so that each keeps its place.
+#[derive(Debug, Default)]
+pub struct Listeners(Mutex<Vec<ListenerSpec>>);
+
+impl Listeners {
+    /// The place of a listener that stands for a workload, made if there is none.
+    pub fn place(&self, workload: (String, String)) -> usize {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = ListenerSpec { workload: Some(workload) };
+        listeners.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            listeners.push(wanted);
+            listeners.len() - 1
+        })
+    }
+
+    fn all(&self) -> Vec<ListenerSpec> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl FromIterator<ListenerSpec> for Listeners {
+    fn from_iter<L: IntoIterator<Item = ListenerSpec>>(listeners: L) -> Self {
+        Self(Mutex::new(listeners.into_iter().collect()))
+    }
+}
+
 /// Makes snapshots for one proxy.
 #[derive(Debug, Default)]
 pub struct Compiler {
     /// Its sidecar listeners.
-    pub listeners: Vec<ListenerSpec>,
+    pub listeners: Listeners,
     /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
     pub gateway: Option<(String, String)>,
     /// Which hosts its workloads may call.
@@ -91,7 +117,8 @@ impl Compiler {
         let mut notes = Vec::new();
         let news = memory.sources.follow(view)?;
         memory.sources.renew(&news, &mut memory.networking);
-        let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
+        let Sidecars { listeners: sidecars, scopes } =
+            sidecars(view, &self.listeners.all(), &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;

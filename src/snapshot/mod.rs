@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::registry::Revision;
 use crate::routing::RouteTable;
 
-pub use compile::{Compiler, ListenerSpec};
+pub use compile::{Compiler, ListenerSpec, Listeners};
 pub use published::Published;
 
 /// The configuration as of one revision of the registry; never changed, only replaced.

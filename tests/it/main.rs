@@ -33,6 +33,7 @@ mod recovery;
 mod rfc9112;
 mod rfc9113;
 mod routing;
+mod sandbox;
 mod scenario;
 mod trace;
 mod trace_routing;

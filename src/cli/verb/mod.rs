@@ -11,6 +11,7 @@ mod delete;
 mod demo;
 mod describe;
 mod eval;
+mod exec;
 mod get;
 mod listen;
 mod logs;

@@ -42,6 +42,7 @@ verbs! {
     why Why
     validate Validate
     analyze Analyze
+    exec Exec
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus

@@ -63,7 +63,7 @@ fn resource(form: &str) -> Resource {
 
 fn compiler() -> Compiler {
     Compiler {
-        listeners: vec![ListenerSpec { workload: Some(("sleep".into(), "default".into())) }],
+        listeners: [ListenerSpec { workload: Some(("sleep".into(), "default".into())) }].into_iter().collect(),
         ..Compiler::default()
     }
 }
