@@ -35,7 +35,6 @@ mod strict;
 mod tunnel;
 mod websocket;
 mod worker;
-mod x509;
 
 pub use captured::{Captured, NAME_SERVER, SIDECAR};
 pub use certificates::Certificates;

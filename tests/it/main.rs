@@ -14,6 +14,7 @@ mod cli;
 mod credentials;
 mod eval;
 mod grpc;
+mod identity;
 mod layering;
 mod logs;
 mod multiplexed;

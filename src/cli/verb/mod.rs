@@ -13,6 +13,7 @@ mod describe;
 mod eval;
 mod exec;
 mod get;
+mod identity;
 mod listen;
 mod logs;
 mod proxy;

@@ -163,7 +163,7 @@ pub(super) fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy>
     PossibleValuesParser::new(OutboundPolicy::NAMES).try_map(|name| name.parse())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
     nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
 }

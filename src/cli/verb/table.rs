@@ -46,6 +46,7 @@ verbs! {
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus
+    identity Identity
     demo Demo
     eval Eval
     api_resources ApiResources
