@@ -15,6 +15,7 @@ mod http;
 mod input;
 mod offline;
 mod output;
+mod own_proxy;
 mod sandboxed;
 mod selector;
 mod style;

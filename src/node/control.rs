@@ -107,8 +107,9 @@ pub(super) async fn serve(running: Running) {
             {
                 tokio::task::spawn_local(follow(Rc::clone(&control), compiled, turns));
                 let workers = housing;
+                let recorder = control.recorder.clone();
                 let sandboxes =
-                    Sandboxes { compiler, published, waker, compiled: turn, workers, turn: Cell::default() };
+                    Sandboxes { recorder, compiler, published, waker, compiled: turn, workers, turn: Cell::default() };
                 tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
             }
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);

@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::accesslog::{Recorder, Report};
+use crate::policy::refusal;
 use crate::proxy::Captured;
 use crate::registry::Waker;
-use crate::sandbox::{Served, Sockets, Tenant};
+use crate::sandbox::{Asked, Served, Sockets, Tenant};
 use crate::snapshot::{Compiler, Hop, Published};
 
 /// How long to wait after `accept` failed: at once it would fail again.
@@ -49,6 +51,7 @@ impl Drop for Door {
 pub(super) struct Sandboxes {
     pub(super) compiler: Arc<Compiler>,
     pub(super) published: Arc<Published>,
+    pub(super) recorder: Recorder,
     /// Lets what is declared be compiled anew, for one more listener.
     pub(super) waker: Waker,
     /// Tells whenever that was done: why it failed, if it did.
@@ -74,7 +77,10 @@ impl Sandboxes {
 
     /// Serves a sandbox to its end.
     async fn house(&self, sandbox: Served) -> std::io::Result<()> {
-        let tenant = sandbox.tenant().await?;
+        let tenant = match sandbox.asked().await? {
+            Asked::Sandbox(tenant) => tenant,
+            Asked::Unconfined(tenant) => return sandbox.answer(self.record(&tenant).await.err()),
+        };
         let listener = match self.listener(&tenant).await {
             Ok(listener) => listener,
             Err(why) => return sandbox.answer(Some(&why)),
@@ -94,6 +100,14 @@ impl Sandboxes {
         sandbox.answer(None)?;
         sandbox.ended().await;
         drop(alive);
+        Ok(())
+    }
+
+    /// Records that a command runs as a workload and can call whom it likes.
+    async fn record(&self, tenant: &Tenant) -> Result<(), &'static str> {
+        let permit = self.recorder.permit().await.map_err(|_| "the access log takes no entries")?;
+        let entry = refusal::unconfined(crate::proxy::now(), &tenant.workload, &tenant.namespace);
+        permit.record(Report::from_iter([entry]));
         Ok(())
     }
 

@@ -34,11 +34,18 @@ impl Signals {
     }
 }
 
-/// Passes on signals, and with a terminal keys and what is printed, until the first process of the sandbox has ended.
-pub(super) fn attend(control: &UnixStream, signals: &Signals, master: Option<OwnedFd>) -> io::Result<()> {
+/// Passes on signals, and with a terminal keys and what is printed, until the first process of the sandbox has ended, or the
+/// proxy has.
+pub(super) fn attend(
+    control: &UnixStream,
+    lease: &UnixStream,
+    signals: &Signals,
+    master: Option<OwnedFd>,
+) -> io::Result<()> {
     let mut terminal = master.map(Terminal::new).transpose()?;
     loop {
-        let mut watched = vec![PollFd::new(control, PollFlags::IN), PollFd::new(&signals.resized, PollFlags::IN)];
+        let fixed = [control, lease, &signals.resized];
+        let mut watched: Vec<_> = fixed.iter().map(|read| PollFd::new(*read, PollFlags::IN)).collect();
         watched.extend(signals.passed_on.iter().map(|(_, read)| PollFd::new(read, PollFlags::IN)));
         let (keys, prints) = terminal.as_ref().map_or((None, None), Terminal::watched);
         let places = (keys.is_some(), prints.is_some());
@@ -51,15 +58,15 @@ pub(super) fn attend(control: &UnixStream, signals: &Signals, master: Option<Own
         };
         let ready: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
         drop(watched);
-        let (fixed, of_terminal) = ready.split_at(2 + signals.passed_on.len());
-        for ((number, read), ready) in signals.passed_on.iter().zip(&fixed[2..]) {
+        let (fixed, of_terminal) = ready.split_at(3 + signals.passed_on.len());
+        for ((number, read), ready) in signals.passed_on.iter().zip(&fixed[3..]) {
             if *ready && drained(read) {
                 // A first process that does not listen any more is about to end.
                 let _ = (&*control).write(&[u8::try_from(*number).unwrap_or_default()]);
             }
         }
         if let Some(terminal) = &mut terminal {
-            if fixed[1] && drained(&signals.resized) {
+            if fixed[2] && drained(&signals.resized) {
                 terminal.resize();
             }
             let mut of_terminal = of_terminal.iter();
@@ -70,8 +77,8 @@ pub(super) fn attend(control: &UnixStream, signals: &Signals, master: Option<Own
                 terminal.print();
             }
         }
-        if fixed[0] {
-            // It says nothing more, so this is its end.
+        if fixed[0] || fixed[1] {
+            // Both say nothing more, so this is an end.
             if let Some(mut terminal) = terminal {
                 while terminal.has_more() {
                     terminal.print();

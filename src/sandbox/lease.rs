@@ -24,6 +24,15 @@ pub struct Tenant {
     pub namespace: String,
 }
 
+/// What is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Asked {
+    /// To take the calls of a sandbox.
+    Sandbox(Tenant),
+    /// To record that a command runs without one.
+    Unconfined(Tenant),
+}
+
 /// What the proxy says: nothing, or why it does not take them.
 type Answer = Option<String>;
 
@@ -38,8 +47,24 @@ impl Lease {
     /// Nobody listens there.
     pub fn ask(socket: &Path, tenant: &Tenant) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        send(&stream, tenant, &[])?;
+        send(&stream, &Asked::Sandbox(tenant.clone()), &[])?;
         Ok(Self(stream))
+    }
+
+    /// Lets the proxy at a socket record that a command runs as a tenant without a sandbox.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn unconfined(socket: &Path, tenant: &Tenant) -> io::Result<()> {
+        let stream = UnixStream::connect(socket)?;
+        send(&stream, &Asked::Unconfined(tenant.clone()), &[])?;
+        let (told, _): (Answer, _) = receive(&stream)?;
+        told.map_or(Ok(()), |why| Err(io::Error::other(why)))
+    }
+
+    /// The connection, which the proxy closes when it ends.
+    pub(super) fn connection(&self) -> &UnixStream {
+        &self.0
     }
 
     /// Hands the sockets over.
@@ -70,11 +95,11 @@ impl Served {
         Self(stream)
     }
 
-    /// Who asks.
+    /// What is asked for.
     ///
     /// # Errors
     /// The other side has left, or is no sandbox.
-    pub async fn tenant(&self) -> io::Result<Tenant> {
+    pub async fn asked(&self) -> io::Result<Asked> {
         Ok(self.receive().await?.0)
     }
 

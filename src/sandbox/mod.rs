@@ -18,7 +18,7 @@ mod supervise;
 mod terminal;
 
 pub use init::as_init;
-pub use lease::{Lease, Served, Tenant};
+pub use lease::{Asked, Lease, Served, Tenant};
 pub use namespaces::Refused;
 pub use network::Sockets;
 pub use supervise::{Error, Plan, run, with_proxy_variables};

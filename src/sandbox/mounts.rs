@@ -42,6 +42,9 @@ const LINKS: [(&str, &str); 5] = [
 const KERNEL_SETTINGS: [&str; 7] =
     ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi", "/proc/scsi"];
 
+/// By these the machine's own services are told what to run, which root could change.
+const SERVICES: [&str; 5] = ["/etc", "/boot", "/usr/lib/systemd", "/lib/systemd", "/var/spool"];
+
 const HARMLESS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Arranges the mounts of the calling process, which must be in a mount namespace of its own. `state` is closed off, and
@@ -53,6 +56,11 @@ pub(super) fn arrange(state: &Path, sockets: &[PathBuf]) -> Result<(), Fault> {
     // Both as they are before anything lies above them.
     let (resolver, mounted) = (resolver(), mount_points().map_err(at("/proc/self/mountinfo"))?);
     hide_run().map_err(at(RUN))?;
+    if geteuid().is_root() {
+        for path in SERVICES.iter().map(Path::new).filter(|path| path.is_dir()) {
+            keep(path, flags_at(&mounted, path))?;
+        }
+    }
     name_server(resolver.as_deref()).map_err(at("/etc/resolv.conf"))?;
     close_sockets(sockets.iter().chain(mounted.iter().map(|(path, _)| path)))?;
     devices().map_err(at("/dev"))?;
@@ -175,12 +183,20 @@ fn processes(mounted: &[(PathBuf, MountFlags)]) -> Result<(), Fault> {
     let apart = HARMLESS | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", apart, None).map_err(at("/proc"))?;
     // What a container has closed for all of its processes stays so.
-    let flags = mounted.iter().find(|(path, _)| path == Path::new("/proc")).map_or(apart, |(_, flags)| apart | *flags);
-    for path in KERNEL_SETTINGS.iter().map(Path::new).filter(|path| path.exists()) {
-        mount_bind(path, path).map_err(at(path))?;
-        read_only(path, flags)?;
-    }
-    Ok(())
+    let flags = apart | flags_at(mounted, Path::new("/proc"));
+    KERNEL_SETTINGS.iter().map(Path::new).filter(|path| path.exists()).try_for_each(|path| keep(path, flags))
+}
+
+/// Lets what is at a path only be read.
+fn keep(path: &Path, flags: MountFlags) -> Result<(), Fault> {
+    mount_bind_recursive(path, path).map_err(at(path))?;
+    read_only(path, flags)
+}
+
+/// The flags of the mount that a path lies in.
+fn flags_at(mounted: &[(PathBuf, MountFlags)], path: &Path) -> MountFlags {
+    let above = mounted.iter().filter(|(point, _)| path.starts_with(point));
+    above.max_by_key(|(point, _)| point.components().count()).map_or(MountFlags::empty(), |(_, flags)| *flags)
 }
 
 fn read_only(path: &Path, flags: MountFlags) -> Result<(), Fault> {

@@ -88,8 +88,10 @@ pub fn run(plan: &Plan, lease: &Lease) -> Result<u8, Error> {
     drop(standard);
     match receive::<Told>(&control).map_err(|error| unmade("its first process", error))? {
         (Told::Started, master) => {
-            let attended = attend(&control, &signals, master.into_iter().next());
+            let attended = attend(&control, lease.connection(), &signals, master.into_iter().next());
             attended.map_err(|error| unmade("signals and terminal", error))?;
+            // Where it has not ended by itself, the proxy has, without which it could call nobody.
+            drop(control);
             let status = init.wait().map_err(|error| unmade("its first process", error))?;
             Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
         }

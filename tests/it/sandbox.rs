@@ -33,14 +33,14 @@ pub(crate) fn possible() -> bool {
 pub(crate) struct Inside {
     pub(crate) scene: Stage,
     pub(crate) _origin: Origin,
-    pub(crate) _proxy: Proxied,
+    pub(crate) proxy: Proxied,
 }
 
 impl Inside {
     pub(crate) fn new(manifests: &str) -> Self {
         let (scene, origin) = with_origin(manifests);
         let proxy = Proxied::start(&scene, &[]);
-        Self { scene, _origin: origin, _proxy: proxy }
+        Self { scene, _origin: origin, proxy }
     }
 
     /// `egressctl exec deployment/sleep -- COMMAND`.

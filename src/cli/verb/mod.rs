@@ -20,6 +20,7 @@ mod proxy;
 mod proxy_config;
 mod proxy_status;
 mod replace;
+mod run;
 mod trace;
 mod validate;
 mod version;

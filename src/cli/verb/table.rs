@@ -43,6 +43,7 @@ verbs! {
     validate Validate
     analyze Analyze
     exec Exec
+    run Run
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus
