@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('pc', 'pc', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
@@ -251,6 +252,43 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'The pod and container before each line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
+            break
+        }
+        'egressctl;logs;seal' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;logs;prune' {
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
+            [CompletionResult]::new('--keep-size', '--keep-size', [CompletionResultType]::ParameterName, 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would go')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;logs;verify' {
+            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'The log must still have all that it had when this head was exported; - for standard input')
+            [CompletionResult]::new('--export-head', '--export-head', [CompletionResultType]::ParameterName, 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for programs')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for programs')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'egressctl;trace' {
@@ -349,6 +387,18 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;run' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'The proxy that takes its calls [default: the first that runs on this state directory]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--best-effort', '--best-effort', [CompletionResultType]::ParameterName, 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'egressctl;proxy' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -377,6 +427,10 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--response-timeout', '--response-timeout', [CompletionResultType]::ParameterName, 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body')
             [CompletionResult]::new('--tunnel-idle-timeout', '--tunnel-idle-timeout', [CompletionResultType]::ParameterName, 'How long a tunnel may lie idle')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
+            [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')
+            [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
+            [CompletionResult]::new('--keep-size', '--keep-size', [CompletionResultType]::ParameterName, 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]')
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of this proxy, one of each in a state directory')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -384,6 +438,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
+            [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'Stop when standard input ends, for a proxy that another program starts')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -667,6 +722,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('proxy-status', 'proxy-status', [CompletionResultType]::ParameterValue, 'Show whether running proxies are in step with what is declared')
@@ -706,6 +762,18 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;logs' {
+            [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
+            break
+        }
+        'egressctl;help;logs;seal' {
+            break
+        }
+        'egressctl;help;logs;prune' {
+            break
+        }
+        'egressctl;help;logs;verify' {
             break
         }
         'egressctl;help;trace' {
@@ -721,6 +789,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;exec' {
+            break
+        }
+        'egressctl;help;run' {
             break
         }
         'egressctl;help;proxy' {

@@ -38,6 +38,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+            cand run 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand pc 'Show what running proxies have compiled, and which resource each piece came from'
@@ -237,6 +238,40 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --prefix 'The pod and container before each line'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;logs;seal'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;prune'= {
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --dry-run 'Only show what would go'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;verify'= {
+            cand --head 'The log must still have all that it had when this head was exported; - for standard input'
+            cand --export-head 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output'
+            cand -o 'json for programs'
+            cand --output 'json for programs'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'egressctl;trace'= {
             cand -f 'File, directory or URL with the resources; - reads standard input'
@@ -329,6 +364,17 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;run'= {
+            cand --from 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]'
+            cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --best-effort 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -356,6 +402,10 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
+            cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
+            cand --seal-age 'Seal log entries when the oldest is so old'
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -363,6 +413,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
+            cand --until-eof 'Stop when standard input ends, for a proxy that another program starts'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -616,6 +667,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+            cand run 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand proxy-status 'Show whether running proxies are in step with what is declared'
@@ -646,6 +698,15 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;delete'= {
         }
         &'egressctl;help;logs'= {
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;help;logs;seal'= {
+        }
+        &'egressctl;help;logs;prune'= {
+        }
+        &'egressctl;help;logs;verify'= {
         }
         &'egressctl;help;trace'= {
         }
@@ -656,6 +717,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;analyze'= {
         }
         &'egressctl;help;exec'= {
+        }
+        &'egressctl;help;run'= {
         }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

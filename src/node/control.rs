@@ -66,6 +66,7 @@ pub(super) async fn serve(running: Running) {
         metrics,
         recorder,
         writer,
+        sealing,
         phase,
         workers,
         housing,
@@ -125,6 +126,7 @@ pub(super) async fn serve(running: Running) {
         })
         .await;
     keeper.save();
+    drop(sealing);
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }

@@ -19,6 +19,7 @@ mod grpc;
 mod identity;
 mod layering;
 mod logs;
+mod logs_sealed;
 mod multiplexed;
 mod name_servers;
 mod names;
