@@ -135,7 +135,7 @@ pub struct Running {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
     /// By these each worker takes sandboxes up.
-    pub(super) housing: Vec<mpsc::Sender<Captured>>,
+    pub(super) housing: Vec<Housing>,
     pub(super) admin: Admin,
     pub(super) door: Door,
     pub(super) scrapes: Option<Scrapes>,
@@ -269,6 +269,9 @@ fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<(Hop, Listener)>,
     bound.collect()
 }
 
+/// By this a worker is handed sandboxes.
+pub(super) type Housing = mpsc::Sender<Captured>;
+
 /// Sandboxes that wait to be taken up by a worker, which has to do nothing for it.
 const SANDBOXES_WAITING: usize = 16;
 
@@ -278,7 +281,7 @@ fn spawn_workers(
     count: usize,
     metrics: &Metrics,
     messages: &Messages,
-) -> Result<(Vec<JoinHandle<()>>, Vec<mpsc::Sender<Captured>>), StartError> {
+) -> Result<(Vec<JoinHandle<()>>, Vec<Housing>), StartError> {
     // One socket of every listener for each worker.
     let mut sockets: Vec<Vec<(Hop, TcpListener)>> = (0..count).map(|_| Vec::new()).collect();
     for (hop, listener) in listeners {

@@ -171,9 +171,9 @@ fn start(command: &[OsString], standard: Vec<OwnedFd>) -> Result<Pid, Told> {
 
 /// Sends the signals on whose numbers the supervisor writes, until it writes no more.
 fn pass_on(control: UnixStream, child: Pid) {
-    for number in control.bytes() {
-        let signal = number.ok().and_then(|number| Signal::from_named_raw(i32::from(number)));
-        let Some(signal) = signal else { break };
+    let mut number = [0];
+    while (&control).read_exact(&mut number).is_ok() {
+        let Some(signal) = Signal::from_named_raw(i32::from(number[0])) else { break };
         // A program that has ended is about to be reaped.
         let _ = kill_process(child, signal);
     }

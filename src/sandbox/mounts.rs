@@ -143,7 +143,7 @@ fn staging() -> io::Result<PathBuf> {
 /// Lays an empty file above each path that is a socket.
 fn close_sockets<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(), Fault> {
     let closed = staging().map_err(at(RUN))?.join("closed");
-    File::create(&closed).and_then(|file| file.set_permissions(Permissions::from_mode(0))).map_err(at(&closed))?;
+    File::create(&closed).and_then(|file| file.set_permissions(Permissions::from_mode(0o000))).map_err(at(&closed))?;
     for path in paths {
         // What cannot be looked at from here cannot be reached from here.
         if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {

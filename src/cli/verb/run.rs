@@ -77,7 +77,9 @@ impl Arguments {
         let outcome = sandboxed::run(wanted, &state, &lease, |_| String::new());
         drop(lease);
         // What it has recorded is in the log when it has ended.
-        own.map(OwnProxy::finish);
+        if let Some(own) = own {
+            own.finish();
+        }
         outcome
     }
 
