@@ -24,6 +24,7 @@ use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Sectio
 use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
+use super::grants;
 use super::messages::Messages;
 use super::sandboxes::Sandboxes;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
@@ -53,6 +54,10 @@ struct Control {
     feeds: Feeds,
     certificates: Arc<Certificates>,
     gateway_addresses: Vec<std::net::SocketAddr>,
+    /// Tells connections that last that what they hang on may have ended.
+    endings: watch::Sender<()>,
+    /// Wakes who watches over grants.
+    news: Arc<Notify>,
 }
 
 /// Runs a proxy to its end.
@@ -77,6 +82,8 @@ pub(super) async fn serve(running: Running) {
         compiler,
         feeds,
         scrapes,
+        endings,
+        news,
         mut signals,
         ..
     } = running;
@@ -95,13 +102,23 @@ pub(super) async fn serve(running: Running) {
         feeds,
         certificates,
         gateway_addresses,
+        endings: endings.clone(),
+        news: Arc::clone(&news),
     });
+    let watcher = grants::Watcher {
+        state: state.clone(),
+        published: Arc::clone(&published),
+        news,
+        endings,
+        messages: messages.clone(),
+    };
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
+            tokio::task::spawn_local(watcher.watch());
             let (turns, turn) = watch::channel(None);
             if let Some((waker, compiled)) =
                 watch(&state, Arc::clone(&compiler), published.load().1.revision, Arc::clone(&watching), &messages)
@@ -267,6 +284,8 @@ async fn follow(
                 control.certificates.prepare(&snapshot.routes);
                 control.published.store(snapshot);
                 turns.send_replace(None);
+                control.endings.send_replace(());
+                control.news.notify_one();
             }
             Err(why) => {
                 control

@@ -118,7 +118,7 @@ impl Sandboxes {
         let place = self.compiler.listeners.place((tenant.workload.clone(), tenant.namespace.clone()));
         loop {
             let (_, snapshot) = self.published.load();
-            match snapshot.callers().nth(place) {
+            match snapshot.callers().take(snapshot.listeners).nth(place) {
                 Some(Some(_)) => return Ok(place),
                 Some(None) => {
                     return Err(format!("it knows no workload {} in namespace {}", tenant.workload, tenant.namespace));

@@ -22,6 +22,7 @@ use super::client::Client;
 use super::connection::{serve_http, serve_inside, serve_sidecar};
 use super::direct;
 use super::drain::{Drain, Phase};
+use super::identify::Shown;
 use super::names::{Answer, Kind, Names, Question};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
@@ -147,7 +148,7 @@ async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, m
 /// TLS, or a host in HTTP, where there is somebody to be answered.
 async fn carry(worker: &Rc<Worker>, client: Client, target: &str, mut stream: ClientStream, drain: &mut Drain) {
     let served = if tunnel::is_known(worker, &client, target) {
-        match tunnel::open(worker, &client, target).await {
+        match tunnel::open(worker, &client, target, Shown::Nothing).await {
             Ok(opened) => tunnel::run(worker, &client, opened, Vec::new(), stream).await,
             Err(refused) => return refused.report(),
         }
