@@ -20,7 +20,7 @@ const EXAMPLES: &str = "Examples:
   egressctl exec -it $SOURCE_POD -- bash
 
   # The first pod of a deployment, with something on standard input
-  echo hello | egressctl exec -i deployment/sleep -- wc -c";
+  egressctl exec -i deployment/sleep -- wc -c < README.md";
 
 /// Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of.
 #[derive(Debug, Args)]
