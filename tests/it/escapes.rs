@@ -224,7 +224,8 @@ const ATTEMPTS: &[(&str, Attempt)] = &[
     ("files of processes outside", |o| read(format!("/proc/{}/environ", o.proxy))),
     ("the first process, traced (ptrace)", |_| kernel(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, 1, 0, 0])),
     ("the memory of the first process", |_| OpenOptions::new().read(true).write(true).open("/proc/1/mem").map(|_| "open".to_owned())),
-    ("the descriptors of the first process", |_| fs::read_dir("/proc/1/fd").map(|_| "listed".to_owned())),
+    // As root their numbers can be listed, which says nothing; what is behind them must not be had.
+    ("the descriptors of the first process", |_| first(fs::read_dir("/proc/1/fd")?.flatten().map(|entry| File::open(entry.path()).map(|_| "open".to_owned())))),
     ("namespaces of the first process", |_| File::open("/proc/1/ns/net").map(|_| "open".to_owned())),
     ("setns into what is open", |_| kernel(libc::SYS_setns, [File::open("/proc/self/ns/net")?.as_raw_fd() as usize, 0])),
     // Namespaces and privileges again (CVE-2022-0185, CVE-2023-32233: faults that such privileges open).
