@@ -325,7 +325,7 @@ fn operations(text: &str, operation: fn(egressctl::resource::Resource) -> Operat
 }
 
 fn compiler() -> Compiler {
-    Compiler { listeners: vec![ListenerSpec { workload: None }], ..Compiler::default() }
+    Compiler { listeners: [ListenerSpec { workload: None }].into_iter().collect(), ..Compiler::default() }
 }
 
 fn compiled(text: &str) -> Snapshot {

@@ -94,7 +94,7 @@ fn registry(manifests: &[&str]) -> MemoryRegistry {
 
 fn compiler() -> Compiler {
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Compiler { listeners: vec![listener], ..Compiler::default() }
+    Compiler { listeners: [listener].into_iter().collect(), ..Compiler::default() }
 }
 
 fn call(snapshot: &Snapshot, path: &str) -> Call {

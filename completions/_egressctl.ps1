@@ -41,6 +41,8 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
+            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('pc', 'pc', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
@@ -398,6 +400,34 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'egressctl;exec' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Container of the pod')
+            [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Container of the pod')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'The proxy that takes its calls [default: the first that runs on this state directory]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Pass standard input on')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Pass standard input on')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Give it a terminal, if there is one')
+            [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Give it a terminal, if there is one')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;run' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'The proxy that takes its calls [default: the first that runs on this state directory]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--best-effort', '--best-effort', [CompletionResultType]::ParameterName, 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'egressctl;proxy' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
@@ -439,6 +469,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--identify-users', '--identify-users', [CompletionResultType]::ParameterName, 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
+            [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'Stop when standard input ends, for a proxy that another program starts')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -722,6 +753,8 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
+            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
             [CompletionResult]::new('proxy', 'proxy', [CompletionResultType]::ParameterValue, 'Start, ask and stop the forward proxy')
             [CompletionResult]::new('proxy-config', 'proxy-config', [CompletionResultType]::ParameterValue, 'Show what running proxies have compiled, and which resource each piece came from')
             [CompletionResult]::new('proxy-status', 'proxy-status', [CompletionResultType]::ParameterValue, 'Show whether running proxies are in step with what is declared')
@@ -792,6 +825,12 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;analyze' {
+            break
+        }
+        'egressctl;help;exec' {
+            break
+        }
+        'egressctl;help;run' {
             break
         }
         'egressctl;help;proxy' {

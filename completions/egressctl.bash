@@ -46,6 +46,9 @@ _egressctl() {
             egressctl,eval)
                 cmd="egressctl__subcmd__eval"
                 ;;
+            egressctl,exec)
+                cmd="egressctl__subcmd__exec"
+                ;;
             egressctl,get)
                 cmd="egressctl__subcmd__get"
                 ;;
@@ -75,6 +78,9 @@ _egressctl() {
                 ;;
             egressctl,replace)
                 cmd="egressctl__subcmd__replace"
+                ;;
+            egressctl,run)
+                cmd="egressctl__subcmd__run"
                 ;;
             egressctl,trace)
                 cmd="egressctl__subcmd__trace"
@@ -133,6 +139,9 @@ _egressctl() {
             egressctl__subcmd__help,eval)
                 cmd="egressctl__subcmd__help__subcmd__eval"
                 ;;
+            egressctl__subcmd__help,exec)
+                cmd="egressctl__subcmd__help__subcmd__exec"
+                ;;
             egressctl__subcmd__help,get)
                 cmd="egressctl__subcmd__help__subcmd__get"
                 ;;
@@ -156,6 +165,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,replace)
                 cmd="egressctl__subcmd__help__subcmd__replace"
+                ;;
+            egressctl__subcmd__help,run)
+                cmd="egressctl__subcmd__help__subcmd__run"
                 ;;
             egressctl__subcmd__help,trace)
                 cmd="egressctl__subcmd__help__subcmd__trace"
@@ -287,7 +299,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -934,6 +946,48 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__exec)
+            opts="-c -i -t -n -h --container --stdin --tty --node --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__get)
             opts="-l -A -o -L -n -h --selector --all-namespaces --output --label-columns --show-labels --no-headers --ignore-not-found --sort-by --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -993,7 +1047,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help"
+            opts="create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1175,6 +1229,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__eval)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__exec)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1441,6 +1509,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__replace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2257,7 +2339,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2455,6 +2537,44 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__run)
+            opts="-n -h --from --node --best-effort --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namespace)

@@ -38,6 +38,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+            cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+            cand run 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand pc 'Show what running proxies have compiled, and which resource each piece came from'
@@ -374,6 +376,32 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;exec'= {
+            cand -c 'Container of the pod'
+            cand --container 'Container of the pod'
+            cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -i 'Pass standard input on'
+            cand --stdin 'Pass standard input on'
+            cand -t 'Give it a terminal, if there is one'
+            cand --tty 'Give it a terminal, if there is one'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;run'= {
+            cand --from 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]'
+            cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --best-effort 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'egressctl;proxy'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -414,6 +442,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --identify-users 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
+            cand --until-eof 'Stop when standard input ends, for a proxy that another program starts'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -667,6 +696,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+            cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+            cand run 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand proxy-status 'Show whether running proxies are in step with what is declared'
@@ -719,6 +750,10 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;validate'= {
         }
         &'egressctl;help;analyze'= {
+        }
+        &'egressctl;help;exec'= {
+        }
+        &'egressctl;help;run'= {
         }
         &'egressctl;help;proxy'= {
             cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'

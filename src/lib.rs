@@ -28,6 +28,7 @@ pub mod analysis;
 // Floor 4, wire: doing it.
 pub mod upstream;
 pub mod proxy;
+pub mod sandbox;
 
 // Floor 5, doors: people and programs.
 pub mod node;

@@ -45,7 +45,9 @@ fn snapshot(more: &[&str]) -> Snapshot {
         registry.commit(Transaction { operations }).expect("the scenario is valid");
     }
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Compiler { listeners: vec![listener], ..Compiler::default() }.compile(&registry).expect("the scenario compiles")
+    Compiler { listeners: [listener].into_iter().collect(), ..Compiler::default() }
+        .compile(&registry)
+        .expect("the scenario compiles")
 }
 
 fn call(snapshot: &Snapshot, path: &str) -> Call {

@@ -113,7 +113,7 @@ impl World {
         if listeners.is_empty() {
             listeners.push(ListenerSpec { workload: None });
         }
-        let snapshot = Compiler { listeners, ..Compiler::default() }.compile(view)?;
+        let snapshot = Compiler { listeners: listeners.into_iter().collect(), ..Compiler::default() }.compile(view)?;
         let name = |caller: Option<&Caller>| match caller {
             Some(caller) if caller.namespace == "default" => caller.name.clone(),
             Some(caller) => format!("{}.{}", caller.name, caller.namespace),

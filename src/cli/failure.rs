@@ -145,7 +145,8 @@ impl Failures {
             let text = text.trim_end_matches('\n');
             if color { style::marked(text) + "\n" } else { format!("{text}\n") }
         };
-        self.0.iter().map(line).collect()
+        // One that is a status alone says nothing.
+        self.0.iter().map(line).filter(|text| text != "\n").collect()
     }
 }
 

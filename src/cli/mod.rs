@@ -15,7 +15,9 @@ mod http;
 mod input;
 mod offline;
 mod output;
+mod own_proxy;
 mod retention;
+mod sandboxed;
 mod selector;
 mod style;
 mod target;
@@ -54,6 +56,9 @@ pub fn command() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(ended) = crate::sandbox::as_init() {
+        return ended;
+    }
     let typed: Vec<OsString> = env::args_os().collect();
     let command = command();
     let words = usage::without_boolean_values(&command, &typed);

@@ -45,7 +45,9 @@ fn compiled(manifests: &str, outbound: OutboundPolicy) -> Snapshot {
     }
     registry.commit(Transaction { operations }).expect("a valid change");
     let listener = ListenerSpec { workload: Some(("sleep".into(), "default".into())) };
-    Compiler { listeners: vec![listener], outbound, ..Compiler::default() }.compile(&registry).expect("it compiles")
+    Compiler { listeners: [listener].into_iter().collect(), outbound, ..Compiler::default() }
+        .compile(&registry)
+        .expect("it compiles")
 }
 
 fn call(snapshot: &Snapshot, request: &str) -> Call {

@@ -1,6 +1,6 @@
 //! The control loop: changes of the registry, the admin endpoint, signals; none of it on a worker's thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::decision::{Place, tell};
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::{Certificates, Phase};
-use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _};
+use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _, Waker};
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
 
@@ -26,6 +26,7 @@ use super::counted::Keeper;
 use super::feeds::{self, Feeds};
 use super::grants;
 use super::messages::Messages;
+use super::sandboxes::Sandboxes;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
@@ -73,7 +74,9 @@ pub(super) async fn serve(running: Running) {
         sealing,
         phase,
         workers,
+        housing,
         admin,
+        door,
         state,
         messages,
         compiler,
@@ -116,10 +119,19 @@ pub(super) async fn serve(running: Running) {
             let watching = Arc::new(AtomicBool::new(true));
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
             tokio::task::spawn_local(watcher.watch());
-            let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
+            let (turns, turn) = watch::channel(None);
+            if let Some((waker, compiled)) =
+                watch(&state, Arc::clone(&compiler), published.load().1.revision, Arc::clone(&watching), &messages)
+            {
+                tokio::task::spawn_local(follow(Rc::clone(&control), compiled, turns));
+                let workers = housing;
+                let recorder = control.recorder.clone();
+                let sandboxes =
+                    Sandboxes { recorder, compiler, published, waker, compiled: turn, workers, turn: Cell::default() };
+                tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
+            }
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(rotate(Arc::clone(&control.certificates)));
-            tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             if let Some(scrapes) = scrapes {
                 let answers = Rc::clone(&admin_control);
                 tokio::task::spawn_local(async move { scrapes.serve(answers).await });
@@ -216,19 +228,20 @@ async fn join(workers: Vec<std::thread::JoinHandle<()>>, messages: Messages) {
 /// Compiles after each change of the registry, on a thread of its own: a big configuration must hold up neither calls
 /// nor the admin endpoint.
 fn watch(
-    state: StateDir,
+    state: &StateDir,
     compiler: Arc<Compiler>,
     compiled: Revision,
     watching: Arc<AtomicBool>,
     messages: &Messages,
-) -> mpsc::UnboundedReceiver<Result<Snapshot, String>> {
+) -> Option<(Waker, mpsc::UnboundedReceiver<Result<Snapshot, String>>)> {
     let (sender, receiver) = mpsc::unbounded_channel();
+    let unwatched = |error: &dyn std::fmt::Display| {
+        messages.say(&format!("changes of the registry cannot be watched: {error}"));
+    };
+    let opened = SqliteRegistry::open(state).and_then(|registry| Ok((registry.wakeups()?, registry)));
+    let (mut wakeups, registry) = opened.inspect_err(|error| unwatched(error)).ok()?;
+    let waker = wakeups.waker();
     let thread = std::thread::Builder::new().name("watch".into()).spawn(move || {
-        let opened = SqliteRegistry::open(&state).and_then(|registry| Ok((registry.wakeups()?, registry)));
-        let (mut wakeups, registry) = match opened {
-            Ok(opened) => opened,
-            Err(error) => return drop(sender.send(Err(error.to_string()))),
-        };
         // What changed between the first compiling and the watch would wake nobody.
         let mut news = registry.revision().is_ok_and(|now| now != compiled);
         while watching.load(Ordering::Relaxed) {
@@ -243,10 +256,8 @@ fn watch(
             }
         }
     });
-    if let Err(error) = thread {
-        messages.say(&format!("changes of the registry cannot be watched: {error}"));
-    }
-    receiver
+    thread.inspect_err(|error| unwatched(error)).ok()?;
+    Some((waker, receiver))
 }
 
 /// Takes up certificates whose files were written anew.
@@ -259,7 +270,11 @@ async fn rotate(certificates: Arc<Certificates>) {
 }
 
 /// Puts what compiled in force; of what did not, says why and keeps the last good one.
-async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Result<Snapshot, String>>) {
+async fn follow(
+    control: Rc<Control>,
+    mut compiled: mpsc::UnboundedReceiver<Result<Snapshot, String>>,
+    turns: watch::Sender<Option<String>>,
+) {
     while let Some(result) = compiled.recv().await {
         match result {
             Ok(snapshot) => {
@@ -268,6 +283,7 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control.rejected.replace(None);
                 control.certificates.prepare(&snapshot.routes);
                 control.published.store(snapshot);
+                turns.send_replace(None);
                 control.endings.send_replace(());
                 control.news.notify_one();
             }
@@ -275,7 +291,8 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control
                     .messages
                     .say(&format!("the configuration of the registry is not in force, the last good one stays: {why}"));
-                control.rejected.replace(Some(why));
+                control.rejected.replace(Some(why.clone()));
+                turns.send_replace(Some(why));
             }
         }
     }

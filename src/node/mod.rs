@@ -8,6 +8,7 @@ mod counted;
 mod feeds;
 mod grants;
 mod messages;
+mod sandboxes;
 mod start;
 
 pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, StartError, start};

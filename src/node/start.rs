@@ -7,13 +7,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::identity::TokenKey;
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
-use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
+use crate::proxy::{self, Captured, Certificates, Drain, Limits, Listener, Phase, Shared};
 use crate::registry::{Registry as _, SqliteRegistry};
 use crate::routing::OutboundPolicy;
 use crate::snapshot::{Compiler, Hop, ListenerSpec, Published};
@@ -24,6 +24,7 @@ use super::admin::{Admin, Scrapes};
 use super::control::StopSignals;
 use super::feeds::Feeds;
 use super::messages::Messages;
+use super::sandboxes::Door;
 use super::{control, counted};
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
@@ -138,7 +139,10 @@ pub struct Running {
     pub(super) sealing: Sealing,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
+    /// By these each worker takes sandboxes up.
+    pub(super) housing: Vec<Housing>,
     pub(super) admin: Admin,
+    pub(super) door: Door,
     pub(super) scrapes: Option<Scrapes>,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
@@ -179,6 +183,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
     })?;
+    let door = Door::bind(&state.node_door(&config.name))
+        .map_err(|error| StartError::System("the socket for sandboxes cannot be bound", error))?;
     let scrape = |address| Scrapes::bind(address).map_err(|error| StartError::Metrics(address, error));
     let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);
@@ -211,7 +217,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         endings: ending,
         news: Arc::clone(&news),
     };
-    let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
+    let (workers, housing) = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
         addresses,
         gateway_addresses,
@@ -225,7 +231,9 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         sealing,
         phase,
         workers,
+        housing,
         admin,
+        door,
         scrapes,
         state,
         messages,
@@ -278,13 +286,19 @@ fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<(Hop, Listener)>,
     bound.collect()
 }
 
+/// By this a worker is handed sandboxes.
+pub(super) type Housing = mpsc::Sender<Captured>;
+
+/// Sandboxes that wait to be taken up by a worker, which has to do nothing for it.
+const SANDBOXES_WAITING: usize = 16;
+
 fn spawn_workers(
     shared: &Shared,
     listeners: Vec<(Hop, Listener)>,
     count: usize,
     metrics: &Metrics,
     messages: &Messages,
-) -> Result<Vec<JoinHandle<()>>, StartError> {
+) -> Result<(Vec<JoinHandle<()>>, Vec<Housing>), StartError> {
     // One socket of every listener for each worker.
     let mut sockets: Vec<Vec<(Hop, TcpListener)>> = (0..count).map(|_| Vec::new()).collect();
     for (hop, listener) in listeners {
@@ -293,13 +307,15 @@ fn spawn_workers(
         }
     }
     let spawn = |(worker, sockets): (usize, Vec<(Hop, TcpListener)>)| {
+        let (housing, sandboxes) = mpsc::channel(SANDBOXES_WAITING);
         let (shared, shard, messages) = (shared.clone(), metrics.shard(worker), messages.clone());
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-        std::thread::Builder::new().name(format!("worker-{worker}")).spawn(move || {
-            if let Err(error) = proxy::run(shared, sockets, shard, seed) {
+        let thread = std::thread::Builder::new().name(format!("worker-{worker}")).spawn(move || {
+            if let Err(error) = proxy::run(shared, sockets, sandboxes, shard, seed) {
                 messages.say(&format!("worker {worker} cannot run: {error}"));
             }
-        })
+        });
+        Ok((thread?, housing))
     };
     let threads = sockets.into_iter().enumerate().map(spawn).collect::<std::io::Result<_>>();
     threads.map_err(|error| StartError::System("a worker thread cannot be started", error))

@@ -160,6 +160,15 @@ pub fn head_entry(time: Timestamp, failure: Failure) -> Entry {
     end(time, Level::Error, text)
 }
 
+/// The entry of a command that runs as a workload without isolation, because its user chose so.
+pub fn unconfined(time: Timestamp, workload: &str, namespace: &str) -> Entry {
+    let mut text = begin(time, Level::Warning);
+    write(&mut text, "reason", ValueRef::String("a command runs without isolation, as --best-effort says"));
+    write(&mut text, "source", ValueRef::String(workload));
+    write(&mut text, "sourceNamespace", ValueRef::String(namespace));
+    end(time, Level::Warning, text)
+}
+
 fn begin(time: Timestamp, level: Level) -> String {
     let mut text = String::new();
     line::begin(&mut text, level, time.micros(), INSTANCE);

@@ -50,18 +50,22 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     if let Hop::Gateway(port) = hop {
         return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await;
     }
-    let mut stream = ClientStream::from(stream);
+    serve_sidecar(&worker, client, ClientStream::from(stream), drain).await;
+}
+
+/// Serves whatever the client of a sidecar begins to speak.
+pub(super) async fn serve_sidecar(worker: &Rc<Worker>, client: Client, mut stream: ClientStream, mut drain: Drain) {
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
-    let served = match begins(&worker, &mut Vec::new(), &mut stream, &mut drain).await {
+    let served = match begins(worker, &mut Vec::new(), &mut stream, &mut drain).await {
         None => return,
-        Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(&worker, &client, stream)).await,
-        Some(socks::VERSION) => Box::pin(socks::serve(&worker, &client, stream)).await,
-        Some(b'P') => Box::pin(serve_either(&worker, client, Vec::new(), stream, &mut drain)).await,
-        Some(_) => serve_http(&worker, client, Vec::new(), stream, &mut drain).await,
+        Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(worker, &client, direct::PORT, stream)).await,
+        Some(socks::VERSION) => Box::pin(socks::serve(worker, &client, stream)).await,
+        Some(b'P') => Box::pin(serve_either(worker, client, Vec::new(), stream, &mut drain)).await,
+        Some(_) => serve_http(worker, client, Vec::new(), stream, &mut drain).await,
     };
     // Inside a tunnel no tunnel is opened, so this is at most one more.
     if let Some(inside) = served {
-        Box::pin(serve_inside(&worker, inside, drain)).await;
+        Box::pin(serve_inside(worker, inside, drain)).await;
     }
 }
 
@@ -123,7 +127,7 @@ pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut st
 }
 
 /// Serves HTTP, and what follows it on the connection; gives back the inside of a tunnel.
-async fn serve_http(
+pub(super) async fn serve_http(
     worker: &Rc<Worker>,
     client: Client,
     early: Vec<u8>,

@@ -11,11 +11,11 @@ use super::stream::ClientStream;
 use super::tunnel::{open, refuse_tls, report_head, run};
 use super::worker::Worker;
 
-/// The port that such a client meant to reach: the listener's own says nothing.
-const PORT: u16 = 443;
+/// The port that such a client meant to reach, where the listener's own says nothing.
+pub(super) const PORT: u16 = 443;
 
-/// Carries the connection to the name that its TLS asks for.
-pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: ClientStream) {
+/// Carries the connection to the name that its TLS asks for, and a port.
+pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, port: u16, mut stream: ClientStream) {
     let mut early = Vec::new();
     let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
         Ok(Some(name)) => name,
@@ -29,7 +29,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: Clie
         }
         Err(NoHello::Left) => return,
     };
-    match open(worker, client, &format!("{name}:{PORT}"), Shown::Nothing).await {
+    match open(worker, client, &format!("{name}:{port}"), Shown::Nothing).await {
         // What begins with TLS never goes to a port of HTTP.
         Ok(opened) => {
             if let Some((inside, ..)) = run(worker, client, opened, early, stream).await {

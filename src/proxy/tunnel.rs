@@ -161,6 +161,27 @@ pub(super) async fn open(
     }
 }
 
+/// Whether anything is declared at `HOST:PORT` that a tunnel could be opened to.
+pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
+    let held = worker.held();
+    let arrival = Arrival { time: now(), chance: 0, caller: None, peer: client.peer, tls: None };
+    match (client.hop, Call::tunnel_to(target, arrival)) {
+        (Hop::Sidecar(listener), Ok(call)) => {
+            let reached = held.snapshot.routes.reached(held.snapshot.scope(listener), &call);
+            reached.is_some() || held.snapshot.granted(client.hop, &call).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Reports a tunnel to what nobody declared.
+pub(super) async fn refuse_unknown(worker: &Rc<Worker>, client: &Client, target: &str) {
+    match ask(worker, client, target, Shown::Nothing).await {
+        Err(refused) => refused.report(),
+        Ok(asked) => asked.refused(worker, Failure::UnknownHost).report(),
+    }
+}
+
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };

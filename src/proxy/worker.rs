@@ -1,12 +1,14 @@
 //! One core's loop and all that it owns.
 
 use std::cell::{Cell, RefCell};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
@@ -17,6 +19,7 @@ use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
 use super::budget::Budget;
+use super::captured::{Captured, take_up};
 use super::certificates::Certificates;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
@@ -208,20 +211,32 @@ impl Worker {
     }
 }
 
-/// Serves its sockets, one for each listener, with the hop that calls come to there, until the drain has ended; runs on the
-/// calling thread.
+/// Serves its sockets, one for each listener, with the hop that calls come to there, and those of sandboxes, until the drain
+/// has ended; runs on the calling thread.
 ///
 /// # Errors
 /// Only when the runtime cannot be set up.
-pub fn run(shared: Shared, sockets: Vec<(Hop, TcpListener)>, shard: Arc<Shard>, seed: u64) -> std::io::Result<()> {
+pub fn run(
+    shared: Shared,
+    sockets: Vec<(Hop, TcpListener)>,
+    sandboxes: mpsc::Receiver<Captured>,
+    shard: Arc<Shard>,
+    seed: u64,
+) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Rc::new(Worker::new(&shared, shard, seed));
     LocalSet::new().block_on(&runtime, async {
         let mut listeners = JoinSet::new();
         for (hop, socket) in sockets {
             let socket = tokio::net::TcpListener::from_std(socket)?;
-            listeners.spawn_local(accept(Rc::clone(&worker), hop, socket, shared.drain.clone()));
+            let (served, drain) = (Rc::clone(&worker), shared.drain.clone());
+            let serve = move |stream, peer| serve(Rc::clone(&served), hop, stream, peer, drain.clone());
+            let (mut draining, mut stopping) = (shared.drain.clone(), shared.drain.clone());
+            let until = async move { draining.reached(Phase::Draining).await };
+            let cut = async move { stopping.reached(Phase::Stopping).await };
+            listeners.spawn_local(accept(Rc::clone(&worker), socket, serve, until, cut));
         }
+        listeners.spawn_local(take_up(Rc::clone(&worker), sandboxes, shared.drain.clone()));
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;
         sweeper.abort();
@@ -237,26 +252,33 @@ async fn sweep(worker: Rc<Worker>) {
     }
 }
 
-async fn accept(worker: Rc<Worker>, hop: Hop, socket: tokio::net::TcpListener, mut drain: Drain) {
+/// Accepts connections until something comes to pass, and serves them to their ends, or until they are cut off.
+pub(super) async fn accept<S: Future<Output = ()> + 'static>(
+    worker: Rc<Worker>,
+    socket: tokio::net::TcpListener,
+    serve: impl Fn(TcpStream, SocketAddr) -> S,
+    until: impl Future<Output = ()>,
+    cut: impl Future<Output = ()>,
+) {
     let mut connections = JoinSet::new();
-    let watched = drain.clone();
+    let (mut until, mut cut) = (pin!(until), pin!(cut));
     loop {
         tokio::select! {
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) if connections.len() < worker.limits.connections => {
                     worker.shard.count(Counter::Connections);
-                    connections.spawn_local(serve(Rc::clone(&worker), hop, stream, peer, watched.clone()));
+                    connections.spawn_local(serve(stream, peer));
                 }
                 Ok((stream, _)) => super::respond::turn_away(&worker, stream),
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
-            () = drain.reached(Phase::Draining) => break,
+            () = until.as_mut() => break,
         }
     }
     drop(socket);
     tokio::select! {
         () = async { while connections.join_next().await.is_some() {} } => {}
-        () = drain.reached(Phase::Stopping) => connections.shutdown().await,
+        () = cut.as_mut() => connections.shutdown().await,
     }
 }

@@ -30,7 +30,7 @@ pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};
 pub(crate) use server_fields::{generate_name, safe_text};
 pub use sqlite::SqliteRegistry;
-pub use watch::Wakeups;
+pub use watch::{Waker, Wakeups};
 
 /// How many of the newest revisions the history of changes covers. A proxy that slept longer lists everything again;
 /// at one change a second this is close to three hours.

@@ -1,7 +1,9 @@
 //! Waking when the registry of a state directory changes, whoever changed it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -32,8 +34,25 @@ pub struct Wakeups {
     connection: Connection,
     seen: Revision,
     heard: Receiver<()>,
+    waker: Waker,
     /// Kept because dropping it ends the notifications; `None` if they cannot be had.
     watcher: Option<RecommendedWatcher>,
+}
+
+/// Wakes who waits although the registry did not change.
+#[derive(Debug, Clone)]
+pub struct Waker {
+    asked: Arc<AtomicBool>,
+    tell: SyncSender<()>,
+}
+
+impl Waker {
+    /// Lets the next, or the present, [`Wakeups::wait`] tell of news.
+    pub fn wake(&self) {
+        self.asked.store(true, Ordering::Release);
+        // A full channel already holds the wake-up.
+        let _ = self.tell.try_send(());
+    }
 }
 
 impl Wakeups {
@@ -45,9 +64,15 @@ impl Wakeups {
         let path = dir.registry_db();
         let connection = open_database(&path)?;
         let (tell, heard) = sync_channel(1);
+        let waker = Waker { asked: Arc::default(), tell: tell.clone() };
         let watcher = watch(&path, tell).ok();
         let seen = revision(&connection, &path)?;
-        Ok(Self { path, connection, seen, heard, watcher })
+        Ok(Self { path, connection, seen, heard, waker, watcher })
+    }
+
+    /// What wakes this from elsewhere.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
     }
 
     /// Blocks until the registry has a revision that no earlier call has told of, but no longer than `timeout`; whether
@@ -56,6 +81,9 @@ impl Wakeups {
         let deadline = Instant::now() + timeout;
         let (mut alert, mut pause) = (Instant::now(), BLIND_POLL);
         loop {
+            if self.waker.asked.swap(false, Ordering::Acquire) {
+                return true;
+            }
             match revision(&self.connection, &self.path) {
                 Ok(revision) if revision != self.seen => {
                     self.seen = revision;
@@ -85,14 +113,7 @@ impl Wakeups {
 
     /// Sleeps until a notification, which is swallowed, or for the whole time; whether there was one.
     fn listen(&self, longest: Duration) -> bool {
-        match self.heard.recv_timeout(longest) {
-            Ok(()) => true,
-            Err(RecvTimeoutError::Timeout) => false,
-            Err(RecvTimeoutError::Disconnected) => {
-                std::thread::sleep(longest.min(BLIND_POLL));
-                false
-            }
-        }
+        self.heard.recv_timeout(longest).is_ok()
     }
 }
 

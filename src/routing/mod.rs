@@ -202,6 +202,12 @@ impl RouteTable {
         self.chains.values().flat_map(|chains| &chains.servers).filter_map(|chain| chain.tls.as_ref())
     }
 
+    /// Whether sidecars of a scope would take a call to a host, on whatever port.
+    pub fn knows(&self, scope: usize, host: &str) -> bool {
+        let Some(SidecarTable { hosts, tunnels, unregistered }) = self.sidecars.get(scope) else { return false };
+        hosts.find(host).is_some() || tunnels.knows(host) || unregistered.cluster().is_some()
+    }
+
     /// What sidecars of a scope can reach at the target of a tunnel.
     pub fn reached(&self, scope: usize, call: &Call) -> Option<Reached<'_>> {
         let SidecarTable { tunnels, unregistered, .. } = self.sidecars.get(scope)?;

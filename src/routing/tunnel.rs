@@ -134,6 +134,11 @@ impl Tunnels {
         }
     }
 
+    /// Whether there is a tunnel to a host, on whatever port.
+    pub(super) fn knows(&self, host: &str) -> bool {
+        self.ports.values().any(|hosts| hosts.find(host).is_some())
+    }
+
     /// Whether anything on a port carries this.
     pub(super) fn has(&self, port: u16, carries: Carries) -> bool {
         self.carried.contains_key(&(port, carries))

@@ -23,11 +23,37 @@ pub struct ListenerSpec {
     pub workload: Option<(String, String)>,
 }
 
+/// The sidecar listeners of a proxy. More may come while it runs; none goes, so that each keeps its place.
+#[derive(Debug, Default)]
+pub struct Listeners(Mutex<Vec<ListenerSpec>>);
+
+impl Listeners {
+    /// The place of a listener that stands for a workload, made if there is none.
+    pub fn place(&self, workload: (String, String)) -> usize {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = ListenerSpec { workload: Some(workload) };
+        listeners.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            listeners.push(wanted);
+            listeners.len() - 1
+        })
+    }
+
+    fn all(&self) -> Vec<ListenerSpec> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl FromIterator<ListenerSpec> for Listeners {
+    fn from_iter<L: IntoIterator<Item = ListenerSpec>>(listeners: L) -> Self {
+        Self(Mutex::new(listeners.into_iter().collect()))
+    }
+}
+
 /// Makes snapshots for one proxy.
 #[derive(Debug, Default)]
 pub struct Compiler {
     /// Its sidecar listeners.
-    pub listeners: Vec<ListenerSpec>,
+    pub listeners: Listeners,
     /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
     pub gateway: Option<(String, String)>,
     /// Which hosts its workloads may call.
@@ -95,9 +121,10 @@ impl Compiler {
         let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
-        let listeners = (self.listeners.as_slice(), self.identify_users);
+        let specs = self.listeners.all();
+        let listeners = specs.len();
         let Sidecars { all: sidecars, scopes, tokens, users } =
-            Sidecars::compile(view, listeners, &memory.networking, &mut notes)?;
+            Sidecars::compile(view, (&specs, self.identify_users), &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
@@ -119,6 +146,7 @@ impl Compiler {
             grants,
             notes,
             gateway_name,
+            listeners,
             sidecars,
             tokens,
             users,

@@ -19,7 +19,7 @@ use crate::policy::authorization::Authorization;
 use crate::registry::Revision;
 use crate::routing::{Carries, RouteTable};
 
-pub use compile::{Compiler, ListenerSpec};
+pub use compile::{Compiler, ListenerSpec, Listeners};
 pub use grants::{Grant, GrantState, Grants};
 pub use published::Published;
 use sidecars::{Sidecar, Tokens, Users};
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
     pub gateway_name: String,
+    /// How many of the sidecars stand behind listeners; they come first.
+    pub listeners: usize,
     sidecars: Vec<Sidecar>,
     tokens: Tokens,
     users: Users,

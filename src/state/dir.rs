@@ -109,10 +109,24 @@ impl StateDir {
         self.run().join(format!("{node}.sock"))
     }
 
+    /// The socket of a running proxy by which sandboxes hand over theirs.
+    pub fn node_door(&self, node: &str) -> PathBuf {
+        self.run().join(format!("{node}.sandboxes"))
+    }
+
     /// The admin sockets of all proxies, also of killed ones.
     pub fn node_sockets(&self) -> Vec<PathBuf> {
+        self.in_run("sock")
+    }
+
+    /// The sockets for sandboxes of all proxies, also of killed ones.
+    pub fn node_doors(&self) -> Vec<PathBuf> {
+        self.in_run("sandboxes")
+    }
+
+    fn in_run(&self, extension: &str) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.run()).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "sock")).collect()
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == extension)).collect()
     }
 }
 

@@ -143,6 +143,9 @@ struct Start {
     /// Most client connections of one worker
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Stop when standard input ends, for a proxy that another program starts
+    #[arg(long)]
+    until_eof: bool,
     /// Seal log entries into a Parquet file when so many have gathered
     #[arg(long, value_name = "N", default_value_t = accesslog::Limits::default().rows, value_parser = seal_rows)]
     seal_rows: usize,
@@ -206,7 +209,11 @@ fn node_name(text: &str) -> Result<String, String> {
 fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let shown = state.path().display().to_string();
+    let until_eof = arguments.until_eof;
     let config = config(arguments, context.namespace());
+    if until_eof {
+        stop_at_eof();
+    }
     let registry = context.registry()?;
     for (name, namespace) in config.listeners.iter().filter_map(|listener| listener.workload.as_ref()) {
         not_mistyped(&registry, name, namespace)?;
@@ -217,6 +224,15 @@ fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
         running.serve().await;
         Ok(())
     })
+}
+
+/// Stops this process as SIGTERM does, when nobody holds the other end of its standard input any more.
+fn stop_at_eof() {
+    std::thread::spawn(|| {
+        // However it ends, nobody is there any more.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+    });
 }
 
 /// Refuses a workload that is not declared where it looks like a slip for one that is: all its calls would be refused.

@@ -43,6 +43,8 @@ verbs! {
     why Why
     validate Validate
     analyze Analyze
+    exec Exec
+    run Run
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus

@@ -123,8 +123,8 @@ fn resource(form: &str, second: usize) -> Resource {
 
 fn compiler() -> Compiler {
     let workload = |name: &str, namespace: &str| ListenerSpec { workload: Some((name.into(), namespace.into())) };
-    let listeners = vec![workload("sleep", "default"), ListenerSpec { workload: None }, workload("web", "other")];
-    Compiler { listeners, ..Compiler::default() }
+    let listeners = [workload("sleep", "default"), ListenerSpec { workload: None }, workload("web", "other")];
+    Compiler { listeners: listeners.into_iter().collect(), ..Compiler::default() }
 }
 
 /// What becomes of each request and tunnel, the routes that are looked at for it, and all that people are shown.

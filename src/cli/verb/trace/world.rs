@@ -72,7 +72,12 @@ impl World {
         let from = roles.from.as_ref().map(|who| cast.play(who, "caller")).transpose()?;
         let gateway = roles.gateway.as_ref().map(|who| cast.play(who, "gateway")).transpose()?;
         let listeners = vec![ListenerSpec { workload: from.clone() }];
-        let compiler = Compiler { listeners, gateway, outbound: roles.outbound, ..Compiler::default() };
+        let compiler = Compiler {
+            listeners: listeners.into_iter().collect(),
+            gateway,
+            outbound: roles.outbound,
+            ..Compiler::default()
+        };
         let (view, notes) = cast.on_stage()?;
         let snapshot = compiler.compile(&view).map_err(|error| error.to_string())?;
         Ok(Self { snapshot, notes, from })

@@ -1,0 +1,137 @@
+//! Sandboxes that run beside the proxy: each hands its sockets over by a Unix socket in the state directory.
+
+use std::cell::Cell;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::accesslog::{Recorder, Report};
+use crate::policy::refusal;
+use crate::proxy::Captured;
+use crate::registry::Waker;
+use crate::sandbox::{Asked, Served, Sockets, Tenant};
+use crate::snapshot::{Compiler, Hop, Published};
+
+/// How long to wait after `accept` failed: at once it would fail again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound socket for sandboxes; its file goes with it.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Door {
+    /// Binds the socket of a node that has its admin socket: a file that is there was left by one that was killed.
+    pub(super) fn bind(path: &Path) -> std::io::Result<Self> {
+        if path.exists() {
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // Gone already, or not removable: the next start replaces it either way.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Finds a worker for each sandbox.
+#[derive(Debug)]
+pub(super) struct Sandboxes {
+    pub(super) compiler: Arc<Compiler>,
+    pub(super) published: Arc<Published>,
+    pub(super) recorder: Recorder,
+    /// Lets what is declared be compiled anew, for one more listener.
+    pub(super) waker: Waker,
+    /// Tells whenever that was done: why it failed, if it did.
+    pub(super) compiled: watch::Receiver<Option<String>>,
+    pub(super) workers: Vec<mpsc::Sender<Captured>>,
+    /// The worker whose turn it is.
+    pub(super) turn: Cell<usize>,
+}
+
+impl Sandboxes {
+    /// Serves until dropped.
+    pub(super) async fn serve(self: Rc<Self>, door: Door) {
+        loop {
+            let Ok((stream, _)) = door.listener.accept().await else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let sandboxes = Rc::clone(&self);
+            // One that leaves half-way has nothing to be served.
+            tokio::task::spawn_local(async move { drop(sandboxes.house(Served::new(stream)).await) });
+        }
+    }
+
+    /// Serves a sandbox to its end.
+    async fn house(&self, sandbox: Served) -> std::io::Result<()> {
+        let tenant = match sandbox.asked().await? {
+            Asked::Sandbox(tenant) => tenant,
+            Asked::Unconfined(tenant) => return sandbox.answer(self.record(&tenant).await.err()),
+        };
+        let listener = match self.listener(&tenant).await {
+            Ok(listener) => listener,
+            Err(why) => return sandbox.answer(Some(&why)),
+        };
+        sandbox.answer(None)?;
+        let Sockets { captured, names } = sandbox.sockets().await?;
+        let (alive, ended) = watch::channel(());
+        let turn = self.turn.replace(self.turn.get().wrapping_add(1)) % self.workers.len().max(1);
+        let captured = Captured { hop: Hop::Sidecar(listener), connections: captured, names, ended };
+        let taken = match self.workers.get(turn) {
+            Some(worker) => worker.send(captured).await.is_ok(),
+            None => false,
+        };
+        if !taken {
+            return sandbox.answer(Some("it is about to end"));
+        }
+        sandbox.answer(None)?;
+        sandbox.ended().await;
+        drop(alive);
+        Ok(())
+    }
+
+    /// Records that a command runs as a workload and can call whom it likes.
+    async fn record(&self, tenant: &Tenant) -> Result<(), &'static str> {
+        let permit = self.recorder.permit().await.map_err(|_| "the access log takes no entries")?;
+        let entry = refusal::unconfined(crate::proxy::now(), &tenant.workload, &tenant.namespace);
+        permit.record(Report::from_iter([entry]));
+        Ok(())
+    }
+
+    /// The listener of a workload, as soon as it is in force.
+    async fn listener(&self, tenant: &Tenant) -> Result<usize, String> {
+        let mut compiled = self.compiled.clone();
+        compiled.mark_unchanged();
+        let place = self.compiler.listeners.place((tenant.workload.clone(), tenant.namespace.clone()));
+        loop {
+            let (_, snapshot) = self.published.load();
+            match snapshot.callers().take(snapshot.listeners).nth(place) {
+                Some(Some(_)) => return Ok(place),
+                Some(None) => {
+                    return Err(format!("it knows no workload {} in namespace {}", tenant.workload, tenant.namespace));
+                }
+                None => {}
+            }
+            self.waker.wake();
+            if compiled.changed().await.is_err() {
+                return Err("it is about to end".to_owned());
+            }
+            if let Some(why) = compiled.borrow_and_update().as_ref() {
+                return Err(format!("what is declared is not in force: {why}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a running proxy and a sandbox agree on: whose calls they are, and the sockets by which they come.
+//!
+//! The sandbox's end is a connection to a Unix socket in the state directory, which nobody else may enter: who can reach
+//! it could write the registry as well. The sandbox hands its sockets over; when the connection closes, however the
+//! sandbox ended, the proxy closes them.
+
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::{Incoming, receive, send};
+use super::network::Sockets;
+
+/// Whose calls a sandbox makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Name of the Deployment or Pod.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+}
+
+/// What is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Asked {
+    /// To take the calls of a sandbox.
+    Sandbox(Tenant),
+    /// To record that a command runs without one.
+    Unconfined(Tenant),
+}
+
+/// What the proxy says: nothing, or why it does not take them.
+type Answer = Option<String>;
+
+/// The sandbox's end.
+#[derive(Debug)]
+pub struct Lease(UnixStream);
+
+impl Lease {
+    /// Asks the proxy at a socket to take a tenant's calls; what it says comes with [`Lease::begin`].
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn ask(socket: &Path, tenant: &Tenant) -> io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        send(&stream, &Asked::Sandbox(tenant.clone()), &[])?;
+        Ok(Self(stream))
+    }
+
+    /// Lets the proxy at a socket record that a command runs as a tenant without a sandbox.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn unconfined(socket: &Path, tenant: &Tenant) -> io::Result<()> {
+        let stream = UnixStream::connect(socket)?;
+        send(&stream, &Asked::Unconfined(tenant.clone()), &[])?;
+        let (told, _): (Answer, _) = receive(&stream)?;
+        told.map_or(Ok(()), |why| Err(io::Error::other(why)))
+    }
+
+    /// The connection, which the proxy closes when it ends.
+    pub(super) fn connection(&self) -> &UnixStream {
+        &self.0
+    }
+
+    /// Hands the sockets over.
+    ///
+    /// # Errors
+    /// Why the proxy does not take them.
+    pub(super) fn begin(&self, sockets: &Sockets) -> Result<(), String> {
+        let left = |error: io::Error| format!("the proxy has left: {error}");
+        let (told, _): (Answer, _) = receive(&self.0).map_err(left)?;
+        if let Some(why) = told {
+            return Err(why);
+        }
+        let captured = sockets.captured.iter().map(AsFd::as_fd);
+        let handed: Vec<_> = captured.chain([sockets.names.as_fd()]).collect();
+        send(&self.0, &handed.len(), &handed).map_err(left)?;
+        let (told, _): (Answer, _) = receive(&self.0).map_err(left)?;
+        told.map_or(Ok(()), Err)
+    }
+}
+
+/// The proxy's end.
+#[derive(Debug)]
+pub struct Served(tokio::net::UnixStream);
+
+impl Served {
+    /// Of a connection that was accepted.
+    pub fn new(stream: tokio::net::UnixStream) -> Self {
+        Self(stream)
+    }
+
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// The other side has left, or is no sandbox.
+    pub async fn asked(&self) -> io::Result<Asked> {
+        Ok(self.receive().await?.0)
+    }
+
+    /// Says whether it is served.
+    ///
+    /// # Errors
+    /// The other side has left.
+    pub fn answer(&self, why_not: Option<&str>) -> io::Result<()> {
+        send(&self.0, &why_not, &[])
+    }
+
+    /// The sockets that the sandbox hands over: listeners, then the name server's.
+    ///
+    /// # Errors
+    /// The other side has left, or hands over something else.
+    pub async fn sockets(&self) -> io::Result<Sockets> {
+        let (_, mut handed): (usize, Vec<OwnedFd>) = self.receive().await?;
+        let names = UdpSocket::from(handed.pop().ok_or(io::ErrorKind::InvalidData)?);
+        names.set_nonblocking(true)?;
+        let captured: Vec<_> = handed.into_iter().map(TcpListener::from).collect();
+        for listener in &captured {
+            listener.set_nonblocking(true)?;
+        }
+        Ok(Sockets { captured, names })
+    }
+
+    /// Until the sandbox has ended.
+    pub async fn ended(&self) {
+        let mut byte = [0];
+        loop {
+            if self.0.readable().await.is_err() {
+                return;
+            }
+            match self.0.try_read(&mut byte) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(1) => {}
+                _ => return,
+            }
+        }
+    }
+
+    async fn receive<T: serde::de::DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
+        let mut incoming = Incoming::default();
+        loop {
+            self.0.readable().await?;
+            let read = self.0.try_io(tokio::io::Interest::READABLE, || incoming.read(&self.0));
+            match read {
+                Ok(true) => return incoming.finish(),
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
