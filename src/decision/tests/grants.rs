@@ -104,7 +104,7 @@ fn policies_of_the_gateway_are_lifted_and_quotas_are_not() {
     assert_eq!(judged(&snapshot(&gateway), denied, NOW), "AccessDenied");
     let granted = format!("{gateway}{}", grant("workload: sleep, host: edition.cnn.com"));
     assert_eq!(judged(&snapshot(&granted), denied, NOW), "outbound|443||edition.cnn.com by g.default");
-    let quota = include_str!("../../../fixtures/policy/quota.yaml");
+    let quota = include_str!("../../../fixtures/policy/quota.yaml").replace("a.example", "edition.cnn.com");
     let limited = snapshot(&format!("{granted}---\n{quota}"));
     let refused = (0..1000).any(|_| judged(&limited, denied, NOW).starts_with("Denied(Code(8))"));
     assert!(refused, "the quota still counts");
