@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use egressctl::call::PathNormalization;
 use egressctl::diagnostic::Source;
 use egressctl::manifest::parse;
 use egressctl::node::{ListenerConfig, NodeConfig, Running, start};
@@ -57,6 +58,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let registry = SqliteRegistry::open(&state).expect("a registry");
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
+        paths: PathNormalization::default(),
         name: "memory".into(),
         listeners: vec![ListenerConfig { address: "127.0.0.1:0".parse().expect("an address"), workload: None }],
         gateway_listeners: Vec::new(),

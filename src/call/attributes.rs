@@ -295,7 +295,8 @@ mod tests {
     fn call(head: http::request::Builder) -> Call {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
-        normalize(head.header("host", "x").body(()).expect("a head").into_parts().0, arrival).expect("a call")
+        normalize(head.version(http::Version::HTTP_2).body(()).expect("a head").into_parts().0, arrival)
+            .expect("a call")
     }
 
     fn text_of(call: &Call, slot: Slot) -> Option<String> {

@@ -10,6 +10,7 @@ mod failure;
 mod framing;
 mod normalize;
 mod outcome;
+mod path;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -27,9 +28,10 @@ pub use code::Code;
 pub use failure::{Failure, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
 use normalize::HTTP_PORT;
-pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name, strip_trailers};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, normalize_by, server_name, strip_trailers};
 pub use outcome::{Closer, Marks, Outcome};
-pub use tunnel::Tunnel;
+pub use path::PathNormalization;
+pub use tunnel::{Tunnel, connect_target};
 
 /// A request in its one canonical form.
 #[derive(Debug)]
@@ -190,7 +192,7 @@ impl Call {
         headers: HeaderMap,
     ) -> Result<Call, Failure> {
         let path = match path {
-            Some(path) => normalize::canonical(&self.method, &self.target_with(path)?)?,
+            Some(path) => normalize::canonical(&self.target_with(path)?)?,
             None => self.path.clone(),
         };
         Ok(Call {

@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
+use crate::call::PathNormalization;
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -48,6 +49,8 @@ pub struct NodeConfig {
     pub outbound: OutboundPolicy,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
     /// How long running calls have when the proxy is told to stop.
@@ -154,8 +157,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
-    let (outbound, enforcement) = (config.outbound, config.enforcement);
-    let compiler = Arc::new(Compiler { listeners, outbound, enforcement, live, ..Compiler::default() });
+    let (outbound, enforcement, paths) = (config.outbound, config.enforcement, config.paths);
+    let compiler = Arc::new(Compiler { listeners, outbound, enforcement, paths, live, ..Compiler::default() });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let certificates = Arc::new(Certificates::default());
     certificates.prepare(&published.load().1.routes);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::Reporter;
+use crate::call::{PathNormalization, Reporter};
 use crate::identity::Workload;
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
@@ -37,6 +37,8 @@ pub struct Compiler {
     pub outbound: OutboundPolicy,
     /// How far refusals go.
     pub enforcement: Enforcement,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// What handlers take over from one snapshot to the next.
     pub live: Live,
     /// What is known of endpoints.
@@ -97,7 +99,7 @@ impl Compiler {
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
         let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway })
+        Ok(Snapshot { revision, paths: self.paths, routes, policy, notes, gateway_name, sidecars, gateway })
     }
 
     /// The route table, for a gateway in a namespace with labels.

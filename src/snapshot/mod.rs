@@ -8,7 +8,7 @@ mod sources;
 
 use std::sync::Arc;
 
-use crate::call::Reporter;
+use crate::call::{PathNormalization, Reporter};
 use crate::identity::Workload;
 use crate::policy::Policy;
 use crate::registry::Revision;
@@ -22,6 +22,8 @@ pub use published::Published;
 pub struct Snapshot {
     /// The registry's revision that it was compiled from.
     pub revision: Revision,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// Where calls go.
     pub routes: Arc<RouteTable>,
     /// What is recorded of them.

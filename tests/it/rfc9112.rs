@@ -126,6 +126,7 @@ const HEADS: &[&str] = &[
     "GET http://a.example:99999/ HTTP/1.1\r\nhost: a.example\r\n\r\n",
     "GET http://a.ex%61mple/ HTTP/1.1\r\nhost: a.example\r\n\r\n",
     // Hosts.
+    "GET http://a.example/ HTTP/1.1\r\nhost: b.example\r\n\r\n",
     "GET / HTTP/1.1\r\n\r\n",
     "GET / HTTP/1.1\r\nhost:\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: a.example\r\nhost: a.example\r\n\r\n",
@@ -203,11 +204,11 @@ const FORWARDED: &[Forwarded] = &[
     ("get /x HTTP/1.1\r\nhost: a.example\r\n\r\n", &["get /x HTTP/1.1\r\n"], &[]),
     ("M-SEARCH /x HTTP/1.1\r\nhost: a.example\r\n\r\n", &["M-SEARCH /x HTTP/1.1\r\n"], &[]),
     ("OPTIONS * HTTP/1.1\r\nhost: a.example\r\n\r\n", &["OPTIONS * HTTP/1.1\r\n", "host: a.example\r\n"], &[]),
-    // Absolute form (RFC 9112 section 3.2.2): the target's host is the host.
+    // Absolute form (RFC 9112 section 3.2.2), whose host the header must say too.
     (
-        "GET http://A.example HTTP/1.1\r\nhost: b.example\r\n\r\n",
+        "GET http://A.example HTTP/1.1\r\nhost: a.EXAMPLE:80\r\n\r\n",
         &["GET / HTTP/1.1\r\n", "host: a.example\r\n"],
-        &["b.example"],
+        &[],
     ),
     ("GET HTTP://a.example/x HTTP/1.1\r\nhost: a.example\r\n\r\n", &["GET /x HTTP/1.1\r\n"], &[]),
     ("GET http://a.example?x HTTP/1.1\r\nhost: a.example\r\n\r\n", &["GET /?x HTTP/1.1\r\n"], &[]),
