@@ -99,8 +99,9 @@ pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arriva
     };
     let path = canonical_path(paths, &method, uri.path_and_query())?;
     let upgrade = upgrade_of(&headers);
-    strip(&mut headers)?;
     check_headers(&method, &headers)?;
+    strip(&mut headers)?;
+    check_pairs(&headers)?;
     let Arrival { time, chance, caller, peer, tls } = arrival;
     Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None, tls })
 }
@@ -376,8 +377,7 @@ fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Headers by which some servers take a request for one of another method.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// Refuses headers that make servers read another request than the one that is judged: of another method, or with two
-/// headers that are one to those who know no difference between `-` and `_` (RFC 3875 §4.1.18).
+/// Refuses headers that make servers read another request than the one that is judged, or wait for what nobody knows.
 fn check_headers(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     for name in METHOD_OVERRIDES {
         if headers.get_all(name).iter().any(|other| !other.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
@@ -385,6 +385,16 @@ fn check_headers(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
             return Err(Failure::BadRequest("a header asks for another method than the request's"));
         }
     }
+    // RFC 9110 §10.1.1.
+    let mut expected = headers.get_all(header::EXPECT).iter();
+    match expected.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        true => Ok(()),
+        false => Err(Failure::BadRequest("an expectation other than 100-continue")),
+    }
+}
+
+/// Refuses two headers that are one to those who know no difference between `-` and `_` (RFC 3875 §4.1.18).
+fn check_pairs(headers: &HeaderMap) -> Result<(), Failure> {
     match headers.keys().filter_map(with_hyphens).any(|name| headers.contains_key(&name)) {
         true => Err(Failure::BadRequest("two headers differ only in `-` and `_`, which some servers take for one")),
         false => Ok(()),
@@ -411,6 +421,8 @@ fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
         headers.remove(name);
     }
     headers.remove(header::HOST);
+    // It is met here, before the body is read.
+    headers.remove(header::EXPECT);
     Ok(())
 }
 
@@ -430,9 +442,9 @@ fn is_ours(name: &HeaderName) -> bool {
     }
 }
 
-/// The names of proxies' headers, and the beginnings of such names.
+/// The names of proxies' headers, and the beginnings of such names. (Scripts of CGI take `proxy` for a setting of theirs.)
 fn is_proxys(name: &str) -> bool {
-    const NAMES: [&str; 4] = ["forwarded", "x-real-ip", "x-rewrite-url", "x-istio-attributes"];
+    const NAMES: [&str; 5] = ["forwarded", "proxy", "x-real-ip", "x-rewrite-url", "x-istio-attributes"];
     const PREFIXES: [&str; 4] = ["x-envoy-", "x-egress-", "x-forwarded-", "x-original-"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
