@@ -49,7 +49,7 @@ fn best<const N: usize>(mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
 
 fn four_rules() {
     let call = call();
-    let reporter = Reporter { uid: String::new() };
+    let reporter = Reporter::default();
     let bag = CallBag::new(&call, None, &reporter);
     let programs = RULES.map(|text| Program::compile(text, Vocabulary::standard()).expect("a valid match"));
     let scratch = Scratch::new();

@@ -10,7 +10,6 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egressctl::call::{Arrival, Call, normalize};
@@ -340,7 +339,7 @@ fn call(snapshot: &Snapshot, host: &str, path: &str, headers: &[(&'static str, S
     for (name, value) in headers {
         head = head.header(*name, value);
     }
-    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let caller = snapshot.callers().next().flatten().cloned();
     let arrival =
         Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")

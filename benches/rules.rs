@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egressctl::accesslog::Report;
@@ -98,7 +97,7 @@ fn compiler() -> Compiler {
 }
 
 fn call(snapshot: &Snapshot, path: &str) -> Call {
-    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let caller = snapshot.callers().next().flatten().cloned();
     let time = Timestamp::from_micros(1_529_328_178_317_448);
     let arrival = Arrival { time, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     let head = http::Request::builder().uri(format!("http://edition.cnn.com{path}")).header("host", "edition.cnn.com");

@@ -1,7 +1,7 @@
 //! How many allocations a call costs, from its head to its report, and a match alone: counted, not timed.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use egressctl::accesslog::Report;
 use egressctl::call::{Arrival, Call, CallBag, Marks, Outcome, normalize};
@@ -54,7 +54,7 @@ fn call(snapshot: &Snapshot, path: &str) -> Call {
         .expect("a valid head")
         .into_parts()
         .0;
-    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let caller = snapshot.callers().next().flatten().cloned();
     let time = Timestamp::from_micros(1_529_328_178_317_448);
     let arrival = Arrival { time, chance: 7, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
     normalize(head, arrival).expect("a valid call")

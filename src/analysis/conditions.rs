@@ -12,10 +12,9 @@ use super::destinations::targets;
 use super::model::{Item, has, is_mesh};
 use super::{Findings, Model};
 
-/// Attributes that no call of this program has: there are no certificates or tokens of callers, and nothing is known of
-/// who serves a host outside.
-const NEVER: [&str; 9] = [
-    "source.user",
+/// Attributes that no call of this program has: there are no tokens of end users, and nothing is known of who serves a
+/// host outside.
+const NEVER: [&str; 8] = [
     "destination.user",
     "destination.principal",
     "destination.labels",

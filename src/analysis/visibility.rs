@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -13,7 +12,7 @@ use crate::call::{Arrival, Call, CallBag, Failure, normalize};
 use crate::decision::{HopStep, hops};
 use crate::diagnostic::FieldPath;
 use crate::expr::{Bag, EvalError, Program, Scratch, Slot, Timestamp, ValueRef, slot};
-use crate::identity::Workload;
+use crate::identity::Caller;
 use crate::policy::{Rule, full_name};
 use crate::registry::{ListQuery, LoadError, View};
 use crate::resource::Resource;
@@ -95,7 +94,7 @@ pub(super) struct World {
     snapshot: Snapshot,
     /// By listener: the workload's name, with its namespace where that is not `default`.
     names: Vec<String>,
-    callers: Vec<Option<Arc<Workload>>>,
+    callers: Vec<Option<Caller>>,
 }
 
 impl World {
@@ -115,13 +114,13 @@ impl World {
             listeners.push(ListenerSpec { workload: None });
         }
         let snapshot = Compiler { listeners, ..Compiler::default() }.compile(view)?;
-        let name = |caller: Option<&Workload>| match caller {
+        let name = |caller: Option<&Caller>| match caller {
             Some(caller) if caller.namespace == "default" => caller.name.clone(),
             Some(caller) => format!("{}.{}", caller.name, caller.namespace),
             None => "any workload".to_owned(),
         };
         let names = snapshot.callers().map(name).collect();
-        let callers = snapshot.callers().map(|caller| caller.cloned().map(Arc::new)).collect();
+        let callers = snapshot.callers().map(Option::<&Caller>::cloned).collect();
         Ok(Self { snapshot, names, callers })
     }
 

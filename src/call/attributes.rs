@@ -7,14 +7,31 @@ use std::collections::BTreeMap;
 use http::header::HeaderValue;
 
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
+use crate::identity::Proof;
 
 use super::{Call, Failure, Outcome};
 
 /// Who reports a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reporter {
     /// `kubernetes://POD.NAMESPACE`; empty where there is no workload to name.
     pub uid: String,
+    /// What it is told of who comes to it.
+    pub peers: Peers,
+}
+
+/// How callers, or their sidecars, come to who reports their calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Peers {
+    /// To their own sidecar, in plain text.
+    #[default]
+    Workload,
+    /// From their sidecars to the gateway, over the mesh's mutual TLS; or from outside, as its server wants it.
+    Sidecars {
+        /// Whether the server itself asks for certificates. Only then Istio's gateway tells `source.user`: it is the name in
+        /// the certificate that a server asked for.
+        asks_certificates: bool,
+    },
 }
 
 /// Call, outcome and reporter, as values by slot. What is not known or not proven has no value.
@@ -116,7 +133,7 @@ impl<'a> CallBag<'a> {
             slot::SOURCE_SERVICE_ACCOUNT => &caller.service_account,
             slot::SOURCE_SERVICE => caller.services.first()?,
             slot::SOURCE_PRINCIPAL => &caller.principal,
-            slot::SOURCE_USER => caller.user.as_ref()?,
+            slot::SOURCE_USER if self.certified(caller.proof) => &caller.principal,
             slot::SOURCE_OWNER => &caller.owner,
             slot::SOURCE_WORKLOAD_UID => &caller.workload_uid,
             slot::SOURCE_WORKLOAD_NAME => &caller.name,
@@ -124,6 +141,23 @@ impl<'a> CallBag<'a> {
         };
         // Of who is known by a principal alone the rest is not known.
         (!text.is_empty()).then_some(ValueRef::String(text))
+    }
+
+    /// Whether the peer showed a certificate to a server that asked for it.
+    fn certified(&self, proof: Proof) -> bool {
+        match self.reporter.peers {
+            Peers::Workload => proof == Proof::Certificate,
+            Peers::Sidecars { asks_certificates } => asks_certificates || self.call.tls().is_some_and(|tls| tls.mutual),
+        }
+    }
+
+    /// Whether the connection that the call came by proved both its ends. Of who comes to the gateway without TLS of its
+    /// own only sidecars' callers are known.
+    fn is_mutual(&self) -> bool {
+        match self.call.tls() {
+            Some(tls) => tls.mutual,
+            None => self.call.caller().is_some() && matches!(self.reporter.peers, Peers::Sidecars { .. }),
+        }
     }
 
     fn destination(&self, slot: Slot) -> Option<ValueRef<'_>> {
@@ -135,8 +169,7 @@ impl<'a> CallBag<'a> {
             slot::DESTINATION_PORT => ValueRef::Int64(i64::from(authority.port())),
             slot::CONTEXT_REPORTER_KIND => ValueRef::String("outbound"),
             slot::CONTEXT_REPORTER_UID => ValueRef::String(&self.reporter.uid),
-            // The hop from a caller to its sidecar is plain text, and the one to the gateway inside this process.
-            slot::CONNECTION_MTLS => ValueRef::Bool(self.call.tls().is_some_and(|tls| tls.mutual)),
+            slot::CONNECTION_MTLS => ValueRef::Bool(self.is_mutual()),
             slot::CONNECTION_REQUESTED_SERVER_NAME => ValueRef::String(self.call.requested_server_name()?),
             _ => return None,
         })
@@ -287,10 +320,12 @@ impl StringMap for QueryParameters<'_> {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::call::{Arrival, Code, Marks, normalize};
+    use crate::call::{Arrival, Code, Marks, TlsSession, normalize};
     use crate::expr::{Timestamp, Vocabulary};
+    use crate::identity::Caller;
 
     fn call(head: http::request::Builder) -> Call {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -300,7 +335,7 @@ mod tests {
     }
 
     fn text_of(call: &Call, slot: Slot) -> Option<String> {
-        let reporter = Reporter { uid: String::new() };
+        let reporter = Reporter::default();
         let bag = CallBag::new(call, None, &reporter);
         match bag.get(slot)? {
             ValueRef::String(text) => Some(text.to_owned()),
@@ -328,7 +363,7 @@ mod tests {
             marks: Marks::default(),
             closed_by: None,
         };
-        let reporter = Reporter { uid: String::new() };
+        let reporter = Reporter::default();
         let before = CallBag::new(&call, None, &reporter);
         let after = CallBag::new(&call, Some(&outcome), &reporter).refused("no");
         let vocabulary = Vocabulary::standard();
@@ -357,7 +392,7 @@ mod tests {
             marks: Marks::default(),
             closed_by: None,
         };
-        let reporter = Reporter { uid: String::new() };
+        let reporter = Reporter::default();
         let before = CallBag::new(&call, None, &reporter);
         let after = CallBag::new(&call, Some(&outcome), &reporter);
         assert_eq!(text_of(&call, slot::CONTEXT_PROTOCOL).as_deref(), Some("tcp"));
@@ -377,10 +412,50 @@ mod tests {
     }
 
     #[test]
+    fn who_calls_is_told_as_far_as_it_is_proven_and_its_certificate_only_where_a_server_asks_for_it() {
+        let id = "spiffe://cluster.local/ns/default/sa/sleep".parse().expect("an identity");
+        let workload = Caller::by_certificate(&id, None).workload;
+        let caller = |proof| Caller { workload: Arc::clone(&workload), proof };
+        let known = Some("cluster.local/ns/default/sa/sleep");
+        let gateway = |asks_certificates| Peers::Sidecars { asks_certificates };
+        let tls = |mutual| Some(Arc::new(TlsSession { server_name: None, mutual }));
+        for (proof, tls, peers, principal, user, mutual) in [
+            (None, None, Peers::Workload, None, None, false),
+            (Some(Proof::Listener), None, Peers::Workload, known, None, false),
+            (Some(Proof::SocketOwner), None, Peers::Workload, known, None, false),
+            (Some(Proof::Listener), None, gateway(false), known, None, true),
+            (Some(Proof::Certificate), None, gateway(false), known, None, true),
+            (Some(Proof::Listener), None, gateway(true), known, known, true),
+            (Some(Proof::Certificate), None, gateway(true), known, known, true),
+            (None, None, gateway(true), None, None, false),
+            (None, tls(false), gateway(false), None, None, false),
+            (Some(Proof::Certificate), tls(true), gateway(true), known, known, true),
+        ] {
+            let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: proof.map(caller), peer, tls };
+            let call = Call::tunnel_to("a.example:443", arrival).expect("a target");
+            let reporter = Reporter { uid: String::new(), peers };
+            let bag = CallBag::new(&call, None, &reporter);
+            let text = |slot| match bag.get(slot) {
+                Some(ValueRef::String(text)) => Some(text),
+                _ => None,
+            };
+            let found = (text(slot::SOURCE_PRINCIPAL), text(slot::SOURCE_USER));
+            assert_eq!(found, (principal, user), "{proof:?} {peers:?}");
+            assert!(
+                matches!(bag.get(slot::CONNECTION_MTLS), Some(ValueRef::Bool(told)) if told == mutual),
+                "{proof:?}"
+            );
+            assert_eq!(text(slot::SOURCE_NAMESPACE), proof.map(|_| "default"));
+            assert_eq!(text(slot::SOURCE_WORKLOAD_NAME), None, "nothing is known of the workload");
+        }
+    }
+
+    #[test]
     fn a_repeated_header_is_one_value() {
         let head = http::Request::builder().uri("http://a.example/").header("x-h", "ok").header("x-h", "bad");
         let call = call(head);
-        let reporter = Reporter { uid: String::new() };
+        let reporter = Reporter::default();
         let bag = CallBag::new(&call, None, &reporter);
         let Some(ValueRef::StringMap(headers)) = bag.get(slot::REQUEST_HEADERS) else { panic!("no headers") };
         assert_eq!(headers.get("x-h"), Some("ok,bad"));

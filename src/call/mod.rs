@@ -20,9 +20,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::expr::Timestamp;
-use crate::identity::Workload;
+use crate::identity::Caller;
 
-pub use attributes::{CallBag, Reporter, always_present, known_only_afterwards};
+pub use attributes::{CallBag, Peers, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Failure, ServerFault, Side, TlsFault, TunnelFault};
@@ -38,7 +38,7 @@ pub use tunnel::{Tunnel, connect_target};
 pub struct Call {
     time: Timestamp,
     chance: u64,
-    caller: Option<Arc<Workload>>,
+    caller: Option<Caller>,
     peer: IpAddr,
     method: Method,
     authority: Authority,
@@ -107,8 +107,8 @@ impl Call {
         format!("{:016x}", self.chance)
     }
 
-    /// The workload that calls, where that is proven.
-    pub fn caller(&self) -> Option<&Arc<Workload>> {
+    /// Who calls, where that is proven.
+    pub fn caller(&self) -> Option<&Caller> {
         self.caller.as_ref()
     }
 

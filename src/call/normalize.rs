@@ -13,7 +13,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
 
 use crate::expr::Timestamp;
-use crate::identity::Workload;
+use crate::identity::Caller;
 
 use super::path::{self, PathNormalization};
 use super::{Authority, Call, Failure, TlsSession};
@@ -48,7 +48,7 @@ pub struct Arrival {
     /// A random number.
     pub chance: u64,
     /// Who calls, where that is proven.
-    pub caller: Option<Arc<Workload>>,
+    pub caller: Option<Caller>,
     /// The address of the connection's other end.
     pub peer: IpAddr,
     /// The TLS by which it came, where that ended here.

@@ -8,7 +8,7 @@ use http::{Uri, uri};
 
 use crate::call::{Arrival, Call, Failure, TlsSession, TunnelFault, normalize_by, server_name};
 use crate::expr::Timestamp;
-use crate::identity::Workload;
+use crate::identity::{Caller, NoIdentity, SpiffeId, Workload};
 use crate::routing::Carries;
 use crate::snapshot::{Hop, Snapshot};
 
@@ -55,7 +55,8 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
         return Err("no port is 0".into());
     }
     let target = Target::of(asked)?;
-    let question = Question { snapshot, listener, asked, target };
+    let identity = asked.source.principal.as_deref().map(identity_of).transpose()?;
+    let question = Question { snapshot, listener, asked, identity, target };
     let protocol = question.protocol()?;
     let hop = match asked.hop {
         Place::Sidecar => Hop::Sidecar(listener.unwrap_or_default()),
@@ -103,7 +104,15 @@ struct Question<'a> {
     snapshot: &'a Snapshot,
     listener: Option<usize>,
     asked: &'a Asked,
+    /// Who calls by its certificate.
+    identity: Option<SpiffeId>,
     target: Target,
+}
+
+/// The identity of a principal, written with `spiffe://` in front or without.
+fn identity_of(principal: &str) -> Result<SpiffeId, String> {
+    let with_scheme = if principal.contains("://") { principal.to_owned() } else { format!("spiffe://{principal}") };
+    with_scheme.parse().map_err(|error: NoIdentity| error.to_string())
 }
 
 impl Question<'_> {
@@ -169,21 +178,15 @@ impl Question<'_> {
     fn arrival(&self, tls: Option<TlsSession>) -> Arrival {
         let callers = || self.listener.and_then(|listener| self.snapshot.callers().nth(listener).flatten());
         let known = callers().cloned();
-        let caller = match &self.asked.source.principal {
+        let caller = match &self.identity {
             None => known,
-            Some(principal) => Some(match known {
-                Some(workload) => workload.proven(principal),
-                None => Workload::known_as(principal),
-            }),
+            Some(identity) => {
+                let workload = known.map(|caller| Workload::clone(&caller.workload));
+                Some(Caller::by_certificate(identity, workload))
+            }
         };
         let peer = self.asked.source.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Arrival {
-            time: Timestamp::from_micros(self.asked.at),
-            chance: 0,
-            caller: caller.map(Arc::new),
-            peer,
-            tls: tls.map(Arc::new),
-        }
+        Arrival { time: Timestamp::from_micros(self.asked.at), chance: 0, caller, peer, tls: tls.map(Arc::new) }
     }
 
     /// A request in its canonical form, or why its head would be refused. A server of the gateway gets it as it takes it.
@@ -216,7 +219,7 @@ impl Question<'_> {
             head.headers.insert(HOST, host.parse().map_err(|_| format!("{host:?} is no Host"))?);
         }
         let session = || match self.server_name() {
-            Ok(server_name) => Ok(TlsSession { server_name, mutual: false }),
+            Ok(server_name) => Ok(TlsSession { server_name, mutual: self.identity.is_some() }),
             Err(failure) => Err(failure),
         };
         let session = match https.then(session).transpose() {
@@ -352,7 +355,7 @@ impl Question<'_> {
             ));
         }
         let host = name.as_deref().or_else(|| self.host()).unwrap_or(NOBODY);
-        let session = ends.map(|_| TlsSession { server_name: name.clone(), mutual: false });
+        let session = ends.map(|_| TlsSession { server_name: name.clone(), mutual: self.identity.is_some() });
         let call = Call::tunnel_to(&format!("{host}:{port}"), self.arrival(session));
         Ok(call.map(|mut call| {
             if name.is_some() && ends.is_none() {

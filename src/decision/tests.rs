@@ -11,7 +11,6 @@ mod services;
 mod sight;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use super::*;
 use crate::call::{Arrival, normalize};
@@ -53,7 +52,7 @@ fn call(snapshot: &Snapshot, request: &str) -> Call {
         let (name, value) = header.split_once('=').expect("name=value");
         head = head.header(name, value);
     }
-    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let caller = snapshot.callers().next().flatten().cloned();
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     normalize(head.body(()).expect("a valid head").into_parts().0, arrival).expect("a valid call")
@@ -392,7 +391,7 @@ spec: {value: request.path}
 
 /// Where a tunnel goes, from a sidecar of sleep: cluster and what would be dialled, or the failure.
 fn tunnel(snapshot: &Snapshot, target: &str, name: Option<&str>) -> String {
-    let caller = snapshot.callers().next().flatten().cloned().map(Arc::new);
+    let caller = snapshot.callers().next().flatten().cloned();
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller, peer, tls: None };
     let mut call = Call::tunnel_to(target, arrival).expect("a target");

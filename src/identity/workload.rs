@@ -40,8 +40,6 @@ pub struct Workload {
     pub uid: String,
     /// What the Pod belongs to: `kubernetes://apis/apps/v1/namespaces/NAMESPACE/deployments/NAME`. `source.owner`.
     pub owner: String,
-    /// Who it is by a certificate, which callers do not have yet. `source.user`.
-    pub user: Option<String>,
     /// What its calls are refused for is only reported (annotation `egressctl.io/mode: report`).
     pub report_only: bool,
 }
@@ -88,25 +86,6 @@ impl Workload {
         Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
-    /// The same as a certificate proves it to be this principal: `cluster.local/ns/NAMESPACE/sa/ACCOUNT`, with or without
-    /// `spiffe://` in front.
-    #[must_use]
-    pub fn proven(self, principal: &str) -> Self {
-        let principal = principal.strip_prefix("spiffe://").unwrap_or(principal).to_owned();
-        Self { user: Some(principal.clone()), principal, ..self }
-    }
-
-    /// Of whom nothing is known but a principal, and what that says.
-    pub fn known_as(principal: &str) -> Self {
-        let mut parts = principal.strip_prefix("spiffe://").unwrap_or(principal).split('/').skip(1);
-        let mut after = |word: &str| match parts.next() {
-            Some(found) if found == word => parts.next().unwrap_or_default().to_owned(),
-            _ => String::new(),
-        };
-        let (namespace, service_account) = (after("ns"), after("sa"));
-        Self { namespace, service_account, ..Self::default() }.proven(principal)
-    }
-
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
     fn of(view: &dyn View, owner: &Resource, pod: &Resource) -> Result<Self> {
         let (namespace, name) = (pod.namespace(), &owner.meta.name);
@@ -123,7 +102,6 @@ impl Workload {
             pod: pod.meta.name.clone(),
             uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
             owner: format!("kubernetes://apis/{api}/namespaces/{namespace}/{plural}/{name}"),
-            user: None,
             report_only: owner.meta.only_reports() || pod.meta.only_reports(),
         })
     }

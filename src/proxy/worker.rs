@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
 use crate::expr::Scratch;
-use crate::identity::Workload;
+use crate::identity::Caller;
 use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -116,19 +116,19 @@ impl Counted {
 pub(super) struct Held {
     version: u64,
     pub(super) snapshot: Arc<Snapshot>,
-    /// The workload behind each listener: copies, for the same reason.
-    callers: Vec<Option<Arc<Workload>>>,
+    /// Who calls by each listener: copies, for the same reason.
+    callers: Vec<Option<Caller>>,
 }
 
 impl Held {
     fn of(published: &Published) -> Rc<Self> {
         let (version, snapshot) = published.load();
-        let callers = snapshot.callers().map(|caller| caller.map(|workload| Arc::new(workload.clone()))).collect();
+        let callers = snapshot.callers().map(|caller| caller.map(Caller::apart)).collect();
         Rc::new(Self { version, snapshot, callers })
     }
 
-    /// The workload that calls here, where the listener says so.
-    pub(super) fn caller(&self, hop: Hop) -> Option<Arc<Workload>> {
+    /// Who calls here, where the listener says so.
+    pub(super) fn caller(&self, hop: Hop) -> Option<Caller> {
         match hop {
             Hop::Sidecar(listener) => self.callers.get(listener).cloned().flatten(),
             Hop::Gateway(_) => None,

@@ -83,10 +83,21 @@ pub enum Callers {
     },
 }
 
+impl Chain {
+    fn asks_certificates(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.certificates == Certificates::Mesh || tls.callers != Callers::Any)
+    }
+}
+
 impl Chains {
     /// Whether any server here takes TLS.
     pub fn takes_tls(&self) -> bool {
         self.tls.values().next().is_some()
+    }
+
+    /// Whether all servers ask callers for certificates.
+    pub(super) fn asks_certificates(&self) -> bool {
+        !self.servers.is_empty() && self.servers.iter().all(Chain::asks_certificates)
     }
 
     /// What is done with TLS that asks for a name, or for none.

@@ -118,6 +118,15 @@ impl Endpoint {
         self
     }
 
+    /// The same, spoken to in HTTP/1.1 on a connection that carries nothing else.
+    #[must_use]
+    pub fn for_one_upgrade(mut self) -> Self {
+        self.multiplexed = false;
+        self.tls = self.tls.map(|tls| Arc::new(TlsSettings { multiplexed: false, ..TlsSettings::clone(&tls) }));
+        self.calls_per_connection = Some(1);
+        self
+    }
+
     /// An address with the TLS that is spoken there.
     pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
         let private = if private != Private::None && is_literal(&address) { Private::Any } else { private };

@@ -107,6 +107,9 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// What the gateway's servers do with tunnels, by port.
+type TunnelPorts = HashMap<u16, Servers>;
+
 impl Networking {
     /// Takes up all WorkloadEntries, Services and ServiceEntries.
     pub fn services<'r>(
@@ -207,16 +210,16 @@ impl Networking {
         labels: &Labels,
         live: &Kept<Live>,
         made: &mut Made,
-    ) -> (HashMap<u16, HostTable<Routes>>, HashMap<u16, Servers>) {
+    ) -> (HashMap<u16, HostTable<Arc<Routes>>>, TunnelPorts) {
         let services = self.seen_from(scope, made);
         let mut destinations = Destinations::new(self, scope, true, &services, (labels, live), made);
-        let mut table: HashMap<u16, HostTable<Routes>> = HashMap::new();
+        let mut parts: HashMap<u16, HostTable<Parts>> = HashMap::new();
         for gateway in self.selected_gateways(labels) {
             for server in &gateway.spec.servers {
                 let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
                     continue;
                 };
-                let hosts = table.entry(port).or_default();
+                let hosts = parts.entry(port).or_default();
                 let scheme = if ends_tls(server) { "https" } else { "http" };
                 let place = Place::Gateway(&gateway.namespace, &gateway.name);
                 let spot = Spot { place, port, scheme, source: scope };
@@ -226,12 +229,12 @@ impl Networking {
                 }
             }
         }
-        for routes in table.values_mut().flat_map(HostTable::values_mut) {
-            // VirtualServices of one host are merged, and then what takes everything must come last (Istio's rule).
-            let mut merged = std::mem::replace(routes, Routes::new(routes.scheme));
-            merged.here = merged.here.into_iter().flat_map(Route::split).collect();
-            merged.here.sort_by_key(Route::takes_all);
-            *routes = merged.sealed();
+        let mut table: HashMap<u16, HostTable<Arc<Routes>>> = HashMap::new();
+        for (port, hosts) in parts {
+            let merged = table.entry(port).or_default();
+            for (host, parts) in hosts.iter() {
+                merged.get_or_insert_with(&host, || parts.merged());
+            }
         }
         let tunnels = self.gateway_tunnels(labels, &mut destinations);
         (table, tunnels)
@@ -256,7 +259,7 @@ impl Networking {
         gateway: &Declared<Gateway>,
         server_hosts: &[String],
         spot: Spot<'_>,
-        table: &mut HostTable<Routes>,
+        table: &mut HostTable<Parts>,
         destinations: &mut Destinations<'_>,
     ) {
         for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, spot.place)) {
@@ -267,16 +270,13 @@ impl Networking {
                 let served: BTreeSet<String> = served.collect();
                 for host in served {
                     let routes = self.routes(declared, spot, destinations);
-                    let known = table.entry(&host).or_insert_with(|| Routes::new(spot.scheme));
-                    known.here.extend(routes.here.iter().cloned());
-                    known.elsewhere.extend(routes.elsewhere.iter().cloned());
+                    table.get_or_insert_with(&host, || Parts::new(spot.scheme)).of.push(routes);
                 }
             }
         }
     }
 
-    /// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call. Those of
-    /// sidecars are whole; at the gateway others may come to them.
+    /// The HTTP routes of a VirtualService that apply at a place and port, up to the first that takes every call.
     fn routes(
         &self,
         declared: &Declared<VirtualService>,
@@ -291,7 +291,8 @@ impl Networking {
             },
         };
         let routes = self.make_routes(declared, spot, destinations);
-        let routes = Arc::new(if matches!(spot.place, Place::Mesh) { routes.sealed() } else { routes });
+        let routes = if matches!(spot.place, Place::Mesh) { routes } else { routes.in_gateway_order() };
+        let routes = Arc::new(routes.sealed());
         if let Some(key) = key {
             destinations.made.keep(key, &declared.spec, &routes);
         }
@@ -387,13 +388,42 @@ fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Desti
     routes.here.push(Route { name, matches, act: Arc::new(act) });
 }
 
+/// What the routes of a host at the gateway are made of.
+#[derive(Clone)]
+struct Parts {
+    scheme: &'static str,
+    redirects: bool,
+    /// The routes of each VirtualService, the oldest first.
+    of: Vec<Arc<Routes>>,
+}
+
+impl Parts {
+    fn new(scheme: &'static str) -> Self {
+        Self { scheme, redirects: false, of: Vec::new() }
+    }
+
+    /// All together; what is one VirtualService's alone stays as it is.
+    fn merged(&self) -> Arc<Routes> {
+        if let ([only], false) = (&*self.of, self.redirects)
+            && only.scheme == self.scheme
+        {
+            return Arc::clone(only);
+        }
+        let mut merged = Routes::new(self.scheme);
+        merged.redirects = self.redirects;
+        self.of.iter().for_each(|routes| merged.extend(routes));
+        Arc::new(merged.in_gateway_order().sealed())
+    }
+}
+
 /// Sends all calls to the hosts of a server to https, whether they have routes or not.
-fn redirect(hosts: &[String], table: &mut HostTable<Routes>) {
+fn redirect(hosts: &[String], table: &mut HostTable<Parts>) {
     for host in hosts {
         let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host).to_ascii_lowercase();
-        table.entry(&host).or_insert_with(|| Routes::new("http"));
-        for (_, routes) in table.iter_mut().filter(|(pattern, _)| covers(&host, pattern)) {
-            routes.redirects = true;
+        table.get_or_insert_with(&host, || Parts::new("http"));
+        let known: Vec<String> = table.iter().map(|(pattern, _)| pattern).collect();
+        for pattern in known.iter().filter(|pattern| covers(&host, pattern)) {
+            table.get_or_insert_with(pattern, || Parts::new("http")).redirects = true;
         }
     }
 }

@@ -1,16 +1,13 @@
 //! Which of many host patterns covers a name: exact, else the longest wildcard.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::Ipv6Addr;
-use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use super::named::Named;
 
 /// Values under host patterns: `edition.cnn.com`, `*.cnn.com`, `*`.
 ///
 /// A lookup costs one hash of the name, and one of each of its ends that is as long as some wildcard: how many labels a
-/// caller's name has costs nothing. Patterns and names must be in lower case.
+/// caller's name has costs nothing. Patterns and names must be in lower case. A copy shares what it does not change.
 #[derive(Debug, Clone)]
 pub(super) struct HostTable<T> {
     exact: Named<T>,
@@ -22,17 +19,20 @@ pub(super) struct HostTable<T> {
     partial: Lengths,
 }
 
-/// Names are shared by all versions of a table.
-type Named<T> = HashMap<Arc<str>, T, RandomState>;
-
 /// Which lengths there are, in bytes. No domain name is longer than 255.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Lengths([u64; 4]);
 
 impl Lengths {
     fn insert(&mut self, length: usize) {
         let length = length.min(255);
         self.0[length / 64] |= 1 << (length % 64);
+    }
+
+    #[cfg(test)]
+    fn remove(&mut self, length: usize) {
+        let length = length.min(255);
+        self.0[length / 64] &= !(1 << (length % 64));
     }
 
     fn has(self, length: usize) -> bool {
@@ -67,15 +67,6 @@ impl<T> Default for HostTable<T> {
 }
 
 impl<T> HostTable<T> {
-    /// The value of exactly this pattern, made if it is not there.
-    pub(super) fn entry(&mut self, pattern: &str) -> Entry<'_, Arc<str>, T> {
-        let Some(suffix) = pattern.strip_prefix('*') else { return self.exact.entry(pattern.into()) };
-        let whole_labels = suffix.is_empty() || suffix.starts_with('.');
-        let lengths = if whole_labels { &mut self.lengths } else { &mut self.partial };
-        lengths.insert(suffix.len());
-        self.suffix.entry(suffix.into())
-    }
-
     /// The value of exactly this pattern.
     pub(super) fn pattern(&self, pattern: &str) -> Option<&T> {
         match pattern.strip_prefix('*') {
@@ -100,10 +91,7 @@ impl<T> HostTable<T> {
     fn suffixes<'t, 'p>(&'t self, text: &'p str, left: usize) -> impl Iterator<Item = &'t T> + use<'t, 'p, T> {
         let longest = text.len().checked_sub(left);
         let lengths = longest.into_iter().flat_map(|longest| self.lengths.or(self.partial).up_to(longest));
-        let known = |suffix: &&str| {
-            let whole_labels = suffix.is_empty() || suffix.starts_with('.');
-            (if whole_labels { self.lengths } else { self.partial }).has(suffix.len())
-        };
+        let known = |suffix: &&str| (if whole(suffix) { self.lengths } else { self.partial }).has(suffix.len());
         let suffixes = lengths.filter_map(|length| text.get(text.len() - length..));
         suffixes.filter(known).filter_map(|suffix| self.suffix.get(suffix))
     }
@@ -130,12 +118,6 @@ impl<T> HostTable<T> {
         exact.chain(self.suffix.iter().map(|(suffix, value)| (format!("*{suffix}"), value)))
     }
 
-    /// All patterns with their values, in no order.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (String, &mut T)> {
-        let exact = self.exact.iter_mut().map(|(pattern, value)| (pattern.to_string(), value));
-        exact.chain(self.suffix.iter_mut().map(|(suffix, value)| (format!("*{suffix}"), value)))
-    }
-
     /// The patterns that are whole names with their values, in no order.
     pub(super) fn exact(&self) -> impl Iterator<Item = (&str, &T)> {
         self.exact.iter().map(|(host, value)| (&**host, value))
@@ -143,13 +125,46 @@ impl<T> HostTable<T> {
 
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.exact.values().chain(self.suffix.values())
+        self.exact.iter().chain(self.suffix.iter()).map(|(_, value)| value)
+    }
+}
+
+impl<T: Clone> HostTable<T> {
+    /// The value of exactly this pattern, made if it is not there.
+    pub(super) fn get_or_insert_with(&mut self, pattern: &str, make: impl FnOnce() -> T) -> &mut T {
+        let Some(suffix) = pattern.strip_prefix('*') else { return self.exact.get_or_insert_with(pattern, make) };
+        self.lengths_of(suffix).insert(suffix.len());
+        self.suffix.get_or_insert_with(suffix, make)
     }
 
-    /// All values, in no order.
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.exact.values_mut().chain(self.suffix.values_mut())
+    /// The value of exactly this pattern, or the one by default.
+    pub(super) fn get_or_default(&mut self, pattern: &str) -> &mut T
+    where
+        T: Default,
+    {
+        self.get_or_insert_with(pattern, T::default)
     }
+
+    #[cfg(test)]
+    /// Takes a pattern out.
+    pub(super) fn remove(&mut self, pattern: &str) -> Option<T> {
+        let Some(suffix) = pattern.strip_prefix('*') else { return self.exact.remove(pattern) };
+        let removed = self.suffix.remove(suffix)?;
+        let like_it = |other: &str| other.len().min(255) == suffix.len().min(255) && whole(other) == whole(suffix);
+        if !self.suffix.iter().any(|(other, _)| like_it(other)) {
+            self.lengths_of(suffix).remove(suffix.len());
+        }
+        Some(removed)
+    }
+
+    fn lengths_of(&mut self, suffix: &str) -> &mut Lengths {
+        if whole(suffix) { &mut self.lengths } else { &mut self.partial }
+    }
+}
+
+/// Whether a suffix begins where a label does.
+fn whole(suffix: &str) -> bool {
+    suffix.is_empty() || suffix.starts_with('.')
 }
 
 /// Whether a pattern covers a name or a narrower pattern: `*.a.com` covers `x.a.com` and `*.x.a.com`. A wildcard stands for
@@ -182,12 +197,16 @@ mod tests {
 
     use super::*;
 
-    fn table(patterns: &[&'static str]) -> HostTable<&'static str> {
+    fn table_of<'p>(patterns: impl Iterator<Item = &'p str>) -> HostTable<&'p str> {
         let mut table = HostTable::default();
         for pattern in patterns {
-            table.entry(pattern).or_insert(*pattern);
+            table.get_or_insert_with(pattern, || pattern);
         }
         table
+    }
+
+    fn table(patterns: &[&'static str]) -> HostTable<&'static str> {
+        table_of(patterns.iter().copied())
     }
 
     #[test]
@@ -235,12 +254,18 @@ mod tests {
         #[test]
         fn the_pattern_that_is_found_is_the_longest_of_those_that_cover(
             patterns in prop::collection::btree_set("\\*?(\\.?[ab]{1,2}){0,3}", 0..12),
+            removed in prop::collection::btree_set("\\*?(\\.?[ab]{1,2}){0,3}", 0..6),
             host in "[ab]{1,2}(\\.[ab]{1,2}){0,4}",
         ) {
             let mut table = HostTable::default();
-            for pattern in patterns.iter().filter(|pattern| !pattern.is_empty()) {
-                table.entry(pattern).or_insert(pattern.as_str());
+            for pattern in patterns.iter().chain(&removed).filter(|pattern| !pattern.is_empty()) {
+                table.get_or_insert_with(pattern, || pattern.as_str());
             }
+            for pattern in removed.difference(&patterns).filter(|pattern| !pattern.is_empty()) {
+                prop_assert_eq!(table.remove(pattern), Some(pattern.as_str()));
+            }
+            let anew = self::table_of(patterns.iter().map(String::as_str).filter(|pattern| !pattern.is_empty()));
+            prop_assert_eq!((table.lengths, table.partial), (anew.lengths, anew.partial));
             let covers = |pattern: &&str| match pattern.strip_prefix('*') {
                 Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
                 None => host == *pattern,
@@ -256,7 +281,7 @@ mod tests {
         let long = |length: usize| format!("*.{}", "a".repeat(length));
         let mut table = HostTable::default();
         for length in [2, 63, 64, 253, 254, 255, 300] {
-            table.entry(&long(length)).or_insert(length);
+            table.get_or_insert_with(&long(length), || length);
         }
         for (host, found) in [(2, 2), (64, 64), (253, 253), (254, 254), (255, 255), (300, 300)] {
             assert_eq!(table.find(&format!("x.{}", "a".repeat(host))), Some(&found));

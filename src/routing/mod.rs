@@ -17,6 +17,7 @@ mod destinations;
 mod hosts;
 mod index;
 mod matching;
+mod named;
 mod outbound;
 mod outlier;
 mod private;
@@ -63,7 +64,7 @@ pub struct RouteTable {
     /// One for each scope that a sidecar listener sees.
     sidecars: Vec<SidecarTable>,
     /// By server port.
-    gateways: HashMap<u16, HostTable<Routes>>,
+    gateways: HashMap<u16, HostTable<Arc<Routes>>>,
     /// What is done with calls whose bytes are passed on unread, by server port.
     gateway_tunnels: HashMap<u16, Servers>,
     /// The same, of connections from outside.
@@ -90,7 +91,7 @@ impl SidecarTable {
 }
 
 /// What a sidecar does with calls to one host, by port: most hosts have one or two.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct SidecarHost(Vec<(u16, Arc<PortRoutes>)>);
 
 impl SidecarHost {
@@ -149,6 +150,11 @@ impl RouteTable {
     /// What connections from outside meet at the gateway's servers on a port.
     pub fn chains(&self, port: u16) -> Option<&Chains> {
         self.chains.get(&port)
+    }
+
+    /// Whether all servers of the gateway on a port ask callers for certificates.
+    pub fn asks_certificates(&self, port: u16) -> bool {
+        self.chains(port).is_some_and(|chains| chains.asks_certificates())
     }
 
     /// Everything that the gateway's servers need to end TLS.

@@ -73,7 +73,7 @@ impl Route {
     }
 
     /// The route by what some calls meet only, and by what every call meets: Istio makes a route of each entry.
-    pub(super) fn split(mut self) -> impl Iterator<Item = Self> {
+    fn split(mut self) -> impl Iterator<Item = Self> {
         let all = self.matches.iter().position(Match::takes_all).filter(|position| *position > 0);
         let rest = all.map(|position| Self { matches: self.matches.split_off(position), ..self.clone() });
         [Some(self), rest].into_iter().flatten()
@@ -89,6 +89,21 @@ impl Routes {
     /// How a call comes here: as to the place, or by the TLS that it is said to have come by.
     fn scheme_of(&self, call: &Call) -> &'static str {
         if call.tls().is_some() { call.scheme() } else { self.scheme }
+    }
+
+    /// In the order in which the gateway asks them: VirtualServices of one host are merged, and then what takes everything
+    /// must come last (Istio's rule).
+    #[must_use]
+    pub(super) fn in_gateway_order(mut self) -> Self {
+        self.here = self.here.into_iter().flat_map(Route::split).collect();
+        self.here.sort_by_key(Route::takes_all);
+        self
+    }
+
+    /// Adds routes that were made of another VirtualService.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.here.extend(other.here.iter().cloned());
+        self.elsewhere.extend(other.elsewhere.iter().cloned());
     }
 
     /// Makes many routes quick to search, when all are there.

@@ -48,7 +48,7 @@ impl HostRules {
     pub(super) fn add(&mut self, resource: &Resource, spec: Arc<DestinationRule>) {
         let namespace = resource.namespace();
         let hosts = self.by_namespace.entry(namespace.to_owned()).or_default();
-        hosts.entry(&qualify(&spec.host, namespace)).or_default().push(self.rules.len());
+        hosts.get_or_default(&qualify(&spec.host, namespace)).push(self.rules.len());
         let provenance = Arc::new(Provenance::of(resource));
         self.rules.push(HostRule { provenance, namespace: namespace.to_owned(), spec });
     }

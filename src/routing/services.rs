@@ -231,10 +231,14 @@ impl Services {
     pub(super) fn seen_from(&self, namespace: &str) -> HostTable<Service> {
         let mut table: HostTable<Service> = HostTable::default();
         for service in self.all.iter().filter(|service| service.visible_from(namespace)) {
-            table
-                .entry(&service.host)
-                .and_modify(|known: &mut Service| known.extend(service))
-                .or_insert_with(|| service.clone());
+            let mut first = false;
+            let known = table.get_or_insert_with(&service.host, || {
+                first = true;
+                service.clone()
+            });
+            if !first {
+                known.extend(service);
+            }
         }
         table
     }

@@ -1,6 +1,5 @@
 //! Routes of calls whose bytes are passed on unread: `tls` routes by server name, `tcp` routes by what was dialled.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,10 +93,11 @@ pub(super) struct Route {
 impl Tunnels {
     /// Adds a host of a port; the first of one name stays.
     pub(super) fn add(&mut self, number: u16, host: &str, port: &Arc<Port>) {
-        if let Entry::Vacant(place) = self.ports.entry(number).or_default().entry(host) {
-            place.insert(Arc::clone(port));
-            self.carried.insert((number, port.carries()));
-        }
+        let carried = &mut self.carried;
+        self.ports.entry(number).or_default().get_or_insert_with(host, || {
+            carried.insert((number, port.carries()));
+            Arc::clone(port)
+        });
     }
 
     /// What can be reached at a tunnel's target.

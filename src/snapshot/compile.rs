@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::{PathNormalization, Reporter};
-use crate::identity::Workload;
+use crate::call::{PathNormalization, Peers, Reporter};
+use crate::identity::{Caller, Workload};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
@@ -98,8 +98,20 @@ impl Compiler {
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
-        let gateway = Reporter { uid: gateway.map(|workload| workload.uid).unwrap_or_default() };
-        Ok(Snapshot { revision, paths: self.paths, routes, policy, notes, gateway_name, sidecars, gateway })
+        let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
+        let [gateway, certified_gateway] = [false, true]
+            .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
+        Ok(Snapshot {
+            revision,
+            paths: self.paths,
+            routes,
+            policy,
+            notes,
+            gateway_name,
+            sidecars,
+            gateway,
+            certified_gateway,
+        })
     }
 
     /// The route table, for a gateway in a namespace with labels.
@@ -176,7 +188,8 @@ fn sidecars(
         let labels = caller.as_ref().map(|workload| &workload.labels);
         let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
         let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid } });
+        let caller = caller.map(Caller::by_listener);
+        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid, peers: Peers::Workload } });
     }
     Ok(sidecars)
 }

@@ -9,7 +9,7 @@ mod sources;
 use std::sync::Arc;
 
 use crate::call::{PathNormalization, Reporter};
-use crate::identity::Workload;
+use crate::identity::Caller;
 use crate::policy::Policy;
 use crate::registry::Revision;
 use crate::routing::RouteTable;
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub gateway_name: String,
     sidecars: Vec<SidecarListener>,
     gateway: Reporter,
+    /// The same, on ports whose servers ask for certificates.
+    certified_gateway: Reporter,
 }
 
 /// Where a call is judged.
@@ -48,15 +50,15 @@ pub enum Hop {
 /// What stands behind a sidecar listener.
 #[derive(Debug)]
 struct SidecarListener {
-    caller: Option<Workload>,
+    caller: Option<Caller>,
     /// Which of the route table's scopes it sees.
     scope: usize,
     reporter: Reporter,
 }
 
 impl Snapshot {
-    /// The workloads behind the listeners, in their order.
-    pub fn callers(&self) -> impl Iterator<Item = Option<&Workload>> {
+    /// Who calls by the listeners, in their order.
+    pub fn callers(&self) -> impl Iterator<Item = Option<&Caller>> {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
     }
 
@@ -69,6 +71,7 @@ impl Snapshot {
     pub fn reporter(&self, hop: Hop) -> &Reporter {
         match hop {
             Hop::Sidecar(listener) => self.sidecars.get(listener).map_or(&self.gateway, |listener| &listener.reporter),
+            Hop::Gateway(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
             Hop::Gateway(_) => &self.gateway,
         }
     }

@@ -25,6 +25,7 @@ use super::connect::{Connector, Stream};
 use super::multiplexed::{self, Multiplexed};
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
+use super::websocket;
 
 /// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
 const MAX_HEADERS: usize = 100;
@@ -87,6 +88,9 @@ impl Upstream {
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
+        if endpoint.multiplexed && websocket::upgrades(&request) {
+            return Box::pin(self.send_upgrade(endpoint, connect_timeout, request)).await;
+        }
         if endpoint.multiplexed {
             return Box::pin(self.send_beside(endpoint, connect_timeout, request)).await;
         }
@@ -138,6 +142,31 @@ impl Upstream {
         self.multiplexed.keep(endpoint, &sender);
         let answered = multiplexed::send(&mut sender, request).await;
         answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| failed(failure, unsent))
+    }
+
+    /// [`Upstream::send`] of a request that asks an origin of HTTP/2 to change protocol. In a handshake of TLS HTTP/1.1 can be
+    /// agreed on instead, as browsers do; without TLS there is only extended CONNECT, and nothing but WebSocket.
+    async fn send_upgrade(
+        &self,
+        endpoint: &Endpoint,
+        connect_timeout: Duration,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, SendFailure> {
+        if endpoint.tls.is_some() {
+            return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request).await;
+        }
+        if !websocket::asks(&request) {
+            return self.send_beside(endpoint, connect_timeout, request).await;
+        }
+        let answered = match self.open(endpoint, connect_timeout).await {
+            Ok(stream) => websocket::open(stream, request).await,
+            Err(failure) => Err((failure, Some(request))),
+        };
+        answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| SendFailure {
+            failure,
+            reused: false,
+            unsent: unsent.map(Box::new),
+        })
     }
 
     /// [`Upstream::send`] on a connection made for it.

@@ -14,6 +14,7 @@ mod request_body;
 mod resolve;
 pub mod secrets;
 mod tls;
+mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Upstream};
 pub use breaker::Room;
@@ -22,3 +23,4 @@ pub use names::Names;
 pub use request_body::{Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};
 pub use tls::TlsConfigs;
+pub use websocket::accept;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Version, header};
 use hyper::body::Incoming;
-use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::call::Failure;
@@ -47,7 +47,7 @@ impl Used {
 
 /// Runs what a connection needs on the worker's own thread.
 #[derive(Debug, Clone, Copy)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
@@ -88,12 +88,23 @@ impl Multiplexed {
 /// # Errors
 /// [`Failure::UpstreamProtocol`] where the other side does not.
 pub(super) async fn begin(stream: Stream) -> Result<SendRequest<RequestBody>, Failure> {
-    let mut builder = Builder::new(Local);
-    builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_header_list_size(MAX_FIELDS);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)?;
+    let (sender, connection) = handshake(stream).await?;
     // Ends with the connection, whose errors reach whoever waits for its answers.
     tokio::task::spawn_local(async move { drop(connection.await) });
     Ok(sender)
+}
+
+/// What has to be run for the calls of a connection to go on.
+pub(super) type Driver = Connection<TokioIo<Stream>, RequestBody, Local>;
+
+/// [`begin`], without running it.
+///
+/// # Errors
+/// [`Failure::UpstreamProtocol`].
+pub(super) async fn handshake(stream: Stream) -> Result<(SendRequest<RequestBody>, Driver), Failure> {
+    let mut builder = Builder::new(Local);
+    builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_header_list_size(MAX_FIELDS);
+    builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)
 }
 
 /// The request as it stands in HTTP/2: the Host in the target (RFC 9113 §8.3.1), nothing that speaks of a connection.

@@ -4,9 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use bytes::Bytes;
-use http::Request;
+use egressctl::cli::demo::origin::{Identity, Origin, Reply};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper::ext::Protocol;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tungstenite::Message;
@@ -296,4 +299,128 @@ fn an_origin_that_answers_websocket_without_opening_it_is_not_taken_to_have_open
             assert_eq!(answered.status(), 502, "{answer}");
         });
     }
+}
+
+/// An origin of HTTP/2 without TLS. Where it takes WebSocket it sends every byte back, but to `/closed`.
+fn multiplexed_echo(takes_websocket: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    listener.set_nonblocking(true).expect("a socket");
+    std::thread::spawn(move || {
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                if takes_websocket {
+                    builder.enable_connect_protocol();
+                }
+                tokio::spawn(builder.serve_connection(TokioIo::new(stream), service_fn(echo_when_asked)));
+            }
+        });
+    });
+    address
+}
+
+async fn echo_when_asked(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>>, std::convert::Infallible> {
+    let asked = request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+    let headers = request.headers();
+    let clean = ["sec-websocket-key", "connection", "upgrade"].iter().all(|name| !headers.contains_key(*name));
+    let opens = asked && clean && request.method() == Method::CONNECT && headers["sec-websocket-version"] == "13";
+    let mut response = Response::new(Empty::new());
+    match (opens, request.uri().path()) {
+        (false, _) => *response.status_mut() = StatusCode::NOT_IMPLEMENTED,
+        (true, "/closed") => *response.status_mut() = StatusCode::FORBIDDEN,
+        (true, _) => {
+            tokio::spawn(async move {
+                let stream = TokioIo::new(hyper::upgrade::on(&mut request).await.expect("a stream"));
+                let (mut reads, mut writes) = tokio::io::split(stream);
+                tokio::io::copy(&mut reads, &mut writes).await.expect("an echo");
+                writes.shutdown().await.expect("an end");
+            });
+        }
+    }
+    Ok(response)
+}
+
+fn scene_of_http_2(origin: SocketAddr) -> Stage {
+    let scene = Stage::new();
+    let entry = service_entry("a.example", origin).replace("protocol: HTTP,", "protocol: HTTP2,");
+    scene.ok_with(&["create", "-f", "-"], &format!("{entry}---\n{MONITORING}"));
+    scene
+}
+
+const WEBSOCKET: &str = "host: a.example\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+#[test]
+fn an_origin_of_http_2_is_asked_for_websocket_by_extended_connect() {
+    let scene = scene_of_http_2(multiplexed_echo(true));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.write_all(format!("GET /chat HTTP/1.1\r\n{WEBSOCKET}").as_bytes()).expect("it reads");
+    let head = read_head(&mut stream).to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"), "{head}");
+    stream.write_all(b"there").expect("it reads");
+    stream.shutdown(std::net::Shutdown::Write).expect("open");
+    let mut back = String::new();
+    stream.read_to_string(&mut back).expect("an echo");
+    assert_eq!(back, "there");
+    let entry = scene.wait_for_entry("/chat");
+    assert!(entry.contains("\"code\":101") && entry.contains("\"received\":5"), "{entry}");
+
+    let mut client = proxy.connect();
+    client.send(format!("GET /closed HTTP/1.1\r\n{WEBSOCKET}").as_bytes());
+    assert_eq!(client.read().status, 403, "the origin's own answer");
+}
+
+#[test]
+fn websocket_passes_with_http_2_on_both_sides() {
+    let scene = scene_of_http_2(multiplexed_echo(true));
+    let proxy = Proxied::start(&scene, &[]);
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let mut sender = multiplexed(proxy.address).await;
+        let mut opened = sender.send_request(extended("websocket")).await.expect("an answer");
+        assert_eq!(opened.status(), 200);
+        let mut socket = TokioIo::new(hyper::upgrade::on(&mut opened).await.expect("a stream"));
+        socket.write_all(b"there").await.expect("it reads");
+        let mut back = [0; 5];
+        socket.read_exact(&mut back).await.expect("an echo");
+        assert_eq!(&back, b"there");
+    });
+    assert!(scene.wait_for_entry("/chat").contains("\"code\":200"));
+}
+
+#[test]
+fn an_origin_of_http_2_that_takes_no_websocket_is_not_asked() {
+    let scene = scene_of_http_2(multiplexed_echo(false));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(format!("GET /chat HTTP/1.1\r\n{WEBSOCKET}").as_bytes());
+    assert_eq!(client.read().status, 502);
+    assert!(scene.wait_for_entry("\"code\":502").contains("/chat"));
+}
+
+#[test]
+fn an_origin_of_tls_that_is_spoken_to_in_http_2_is_asked_to_upgrade_in_http_1() {
+    let identity = Identity::new(&["a.example"], 2020..2120).expect("a certificate");
+    let ca = &identity.ca_pem;
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: own\r\n\r\nfirst";
+    let origin = Origin::start(Some(&identity), |_| Reply::Last(answer.to_vec())).expect("an origin");
+    let scene = scene_of_http_2(origin.address);
+    scene.ok_with(
+        &["create", "-f", "-"],
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a.example, \
+         trafficPolicy: {tls: {mode: SIMPLE}}}\n",
+    );
+    let proxy = Proxied::start(&scene, &["--ca-file", &scene.write("ca.pem", ca)]);
+    let mut stream = TcpStream::connect(proxy.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.write_all(OWN).expect("it reads");
+    let head = read_head(&mut stream);
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "first");
 }

@@ -174,13 +174,13 @@ fn rules_for_hosts_that_nothing_registers_are_named() {
 #[test]
 fn attributes_that_never_have_a_value_are_named() {
     assert_eq!(
-        of("EGR0004", &logging("source.user == \"a\"")),
+        of("EGR0004", &logging("destination.uid == \"a\"")),
         [
-            "EGR0004 rule istio-system/log spec.match: Rule log needs source.user, which no call has a value for here: its match \
-          cannot be decided. Give it a default, as in source.user | \"unknown\"."
+            "EGR0004 rule istio-system/log spec.match: Rule log needs destination.uid, which no call has a value for here: its match \
+          cannot be decided. Give it a default, as in destination.uid | \"unknown\"."
         ]
     );
-    assert_eq!(of("EGR0004", &logging("(source.user | \"b\") == \"a\"")), [""; 0]);
+    assert_eq!(of("EGR0004", &logging("(destination.uid | \"b\") == \"a\"")), [""; 0]);
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Trial {
         let arrival =
             Arrival { time: Self::TIME, chance: 0, caller: None, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
         let call = normalize(head, arrival).expect("a valid call");
-        let (reporter, scratch) = (Reporter { uid: String::new() }, Scratch::new());
+        let (reporter, scratch) = (Reporter::default(), Scratch::new());
         let bag = CallBag::new(&call, None, &reporter);
         let values = Values { instance: &self.instance, shape: None, bag: &bag, scratch: &scratch };
         match self.handler.check(&values) {

@@ -27,7 +27,7 @@ impl Networking {
                 let table = if ends_or_passes_tls { &mut chains.tls } else { &mut chains.plain };
                 for host in &server.hosts {
                     let host = host.split_once('/').map_or(host.as_str(), |(_, host)| host).to_ascii_lowercase();
-                    table.entry(&host).or_insert(number);
+                    table.get_or_insert_with(&host, || number);
                 }
                 chains.servers.push(chain);
             }

@@ -48,7 +48,7 @@ impl Networking {
                 for port in service.ports.iter().filter(|port| port.is_http() && seen(service, port.number)) {
                     let routes = Arc::new(self.port(service, port.number, routed, &mut destinations));
                     for name in names(service, &scope.namespace) {
-                        hosts.entry(&name).or_default().0.push((port.number, Arc::clone(&routes)));
+                        hosts.get_or_default(&name).0.push((port.number, Arc::clone(&routes)));
                     }
                     if let Some(declared) = routed {
                         beside.entry(Arc::as_ptr(&declared.spec)).or_default().insert(port.number);
@@ -63,7 +63,7 @@ impl Networking {
                     let routes = self.routes(declared, Spot::mesh(port, scope), &mut destinations);
                     if !routes.here.is_empty() {
                         let routes = Arc::new(PortRoutes::Routes(routes));
-                        hosts.entry(&host).or_default().0.push((port, routes));
+                        hosts.get_or_default(&host).0.push((port, routes));
                         only_routed.push((host.clone(), port));
                     }
                 }
@@ -124,7 +124,7 @@ impl Networking {
         let mut table = HostTable::default();
         for declared in followed {
             for host in &declared.spec.hosts {
-                table.entry(&qualify(host, &declared.namespace)).or_insert(declared);
+                table.get_or_insert_with(&qualify(host, &declared.namespace), || declared);
             }
         }
         table

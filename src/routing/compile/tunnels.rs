@@ -110,7 +110,7 @@ impl Networking {
             if in_mesh && of_bytes && exported(&spec.export_to, &declared.namespace, namespace) {
                 for host in &spec.hosts {
                     let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
-                    bound.by_host.entry(&pattern).or_default().push(place);
+                    bound.by_host.get_or_default(&pattern).push(place);
                     let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
                     bound.by_end.push((end, Ending { pattern, place }));
                 }

@@ -53,7 +53,7 @@ fn of_sidecar(hosts: &HostTable<SidecarHost>) -> Vec<Route> {
     found
 }
 
-fn of_gateway(port: u16, hosts: &HostTable<Routes>) -> Vec<Route> {
+fn of_gateway(port: u16, hosts: &HostTable<Arc<Routes>>) -> Vec<Route> {
     let all = hosts.iter().flat_map(|(domain, routes)| {
         let domains = [domain];
         VirtualHost { table: format!("http.{port}"), port, domains: &domains }.routes(routes)
