@@ -79,6 +79,8 @@ pub struct Endpoint {
     pub private: Private,
     /// Calls after which a connection to it is closed, if they are limited.
     pub calls_per_connection: Option<u32>,
+    /// Calls that go side by side on one connection of HTTP/2, if its rule limits them.
+    pub calls_at_once: Option<u32>,
     /// How long connections to it last, where its rule says.
     pub lasting: Option<Arc<Lasting>>,
     /// Whether HTTP/2 is spoken there.
@@ -135,8 +137,9 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        let (calls_per_connection, lasting, pool_key) = (None, None, pool_key.into());
-        Self { address, port, tls, private, calls_per_connection, lasting, multiplexed: false, pool_key }
+        let (calls_per_connection, calls_at_once, lasting, multiplexed) = (None, None, None, false);
+        let pool_key = pool_key.into();
+        Self { address, port, tls, private, calls_per_connection, calls_at_once, lasting, multiplexed, pool_key }
     }
 }
 

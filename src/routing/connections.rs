@@ -17,6 +17,7 @@ pub(super) struct Spoken {
     /// Whether HTTP/2 is.
     pub(super) multiplexed: bool,
     calls_per_connection: Option<u32>,
+    calls_at_once: Option<u32>,
     lasting: Option<Arc<Lasting>>,
 }
 
@@ -76,11 +77,13 @@ impl Spoken {
     pub(super) fn new(policy: Option<&TrafficPolicy>, multiplexed: bool) -> Self {
         let pool = policy.and_then(|policy| policy.connection_pool.as_ref());
         let http = pool.and_then(|pool| pool.http.as_ref());
-        let calls = http.and_then(|http| u32::try_from(http.max_requests_per_connection).ok());
+        // Zero is no limit.
+        let limit = |limit: i32| u32::try_from(limit).ok().filter(|limit| *limit > 0);
         let lasting = Lasting::new(policy);
         Self {
             multiplexed: multiplexed || http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade),
-            calls_per_connection: calls.filter(|calls| *calls > 0),
+            calls_per_connection: http.and_then(|http| limit(http.max_requests_per_connection)),
+            calls_at_once: http.and_then(|http| limit(http.max_concurrent_streams)),
             lasting: (lasting != Lasting::default()).then(|| Arc::new(lasting)),
         }
     }
@@ -92,8 +95,8 @@ impl Spoken {
             None => endpoint.pool_key,
             Some(lasting) => format!("{} {lasting:?}", endpoint.pool_key).into(),
         };
-        let (calls_per_connection, lasting) = (self.calls_per_connection, self.lasting.clone());
-        Endpoint { calls_per_connection, lasting, pool_key, ..endpoint }
+        let (calls_per_connection, calls_at_once) = (self.calls_per_connection, self.calls_at_once);
+        Endpoint { calls_per_connection, calls_at_once, lasting: self.lasting.clone(), pool_key, ..endpoint }
     }
 }
 

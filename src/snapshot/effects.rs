@@ -30,7 +30,6 @@ const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("tunnel", "the origin is dialled directly"),
     ("proxyProtocol", "no PROXY header is sent"),
     ("connectionPool.http.useClientProtocol", ONE_PROTOCOL),
-    ("connectionPool.http.maxConcurrentStreams", ONE_PROTOCOL),
     ("connectionPool.http.http2KeepAlive", "no PING is sent on connections at rest"),
     ("outlierDetection.outlierDetectionHttpErrorCodes", "statuses of 500 and above count as errors"),
     ("retryBudget.budgetInterval", "the budget is a share of the calls that are under way"),

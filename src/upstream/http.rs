@@ -22,7 +22,7 @@ use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
 use super::connect::{Connector, Stream};
-use super::multiplexed::{self, Multiplexed};
+use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
 use super::websocket;
@@ -110,7 +110,7 @@ impl Upstream {
         self.send_anew(endpoint, connect_timeout, request).await
     }
 
-    /// [`Upstream::send`] beside other calls, on the one connection of HTTP/2.
+    /// [`Upstream::send`] beside other calls, on a connection of HTTP/2.
     async fn send_beside(
         &self,
         endpoint: &Endpoint,
@@ -118,9 +118,9 @@ impl Upstream {
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         multiplexed::target(&mut request, endpoint.tls.is_some());
-        if let Some(mut sender) = self.multiplexed.get(&endpoint.pool_key) {
+        if let Some((mut sender, place)) = self.multiplexed.take(endpoint) {
             match multiplexed::send(&mut sender, request).await {
-                Ok(response) => return Ok(response.map(ResponseBody::unlent)),
+                Ok(response) => return Ok(response.map(|body| ResponseBody::beside(body, place))),
                 // Not a byte was sent: the connection was on its way to its end.
                 Err((_, Some(unsent))) => request = unsent,
                 Err((failure, None)) => return Err(SendFailure { failure, reused: true, unsent: None }),
@@ -135,13 +135,14 @@ impl Upstream {
             Ok(stream) => multiplexed::begin(stream).await,
             Err(failure) => Err(failure),
         };
-        let mut sender = match begun {
-            Ok(sender) => sender,
+        let (mut sender, place) = match begun {
+            Ok(line) => self.multiplexed.keep(endpoint, line),
             Err(failure) => return Err(failed(failure, Some(request))),
         };
-        self.multiplexed.keep(endpoint, &sender);
-        let answered = multiplexed::send(&mut sender, request).await;
-        answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| failed(failure, unsent))
+        match multiplexed::send(&mut sender, request).await {
+            Ok(response) => Ok(response.map(|body| ResponseBody::beside(body, place))),
+            Err((failure, unsent)) => Err(failed(failure, unsent)),
+        }
     }
 
     /// [`Upstream::send`] of a request that asks an origin of HTTP/2 to change protocol. In a handshake of TLS HTTP/1.1 can be
@@ -162,7 +163,7 @@ impl Upstream {
             Ok(stream) => websocket::open(stream, request).await,
             Err(failure) => Err((failure, Some(request))),
         };
-        answered.map(|response| response.map(ResponseBody::unlent)).map_err(|(failure, unsent)| SendFailure {
+        answered.map(|response| response.map(ResponseBody::alone)).map_err(|(failure, unsent)| SendFailure {
             failure,
             reused: false,
             unsent: unsent.map(Box::new),
@@ -246,7 +247,7 @@ impl Upstream {
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| connection.carried < most);
         let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
         let lent = Lent { connection, is_kept, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
-        let mut body = ResponseBody { body, lent: Some(lent) };
+        let mut body = ResponseBody { body, held: Held::Connection(lent) };
         body.return_if_ended();
         body
     }
@@ -287,18 +288,34 @@ struct Lent {
 /// stand in the way of the next one.
 pub struct ResponseBody {
     body: Incoming,
-    lent: Option<Lent>,
+    held: Held,
+}
+
+/// What a call has of a connection, to the end of its answer.
+enum Held {
+    /// All of it.
+    Connection(Lent),
+    /// One stream of several.
+    Place { _place: Place },
+    /// Nothing that others could be given.
+    Nothing,
 }
 
 impl ResponseBody {
-    /// Of a call that had no connection of its own.
-    fn unlent(body: Incoming) -> Self {
-        Self { body, lent: None }
+    fn beside(body: Incoming, place: Place) -> Self {
+        let mut body = Self { body, held: Held::Place { _place: place } };
+        body.return_if_ended();
+        body
+    }
+
+    /// Of a call that nobody follows on its connection.
+    fn alone(body: Incoming) -> Self {
+        Self { body, held: Held::Nothing }
     }
 
     fn return_if_ended(&mut self) {
         if self.body.is_end_stream()
-            && let Some(lent) = self.lent.take()
+            && let Held::Connection(lent) = std::mem::replace(&mut self.held, Held::Nothing)
             && lent.is_kept
         {
             let until = Instant::now() + lent.idle;

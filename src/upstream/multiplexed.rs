@@ -1,8 +1,12 @@
-//! HTTP/2 to origins: one connection an endpoint, on which calls go side by side. The only file with hyper's client of it.
+//! HTTP/2 to origins: calls go side by side on a connection, and on a further one when it takes no more. The only file with
+//! hyper's client of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,9 +29,12 @@ const PING: Duration = Duration::from_secs(20);
 /// Bytes of header fields that an answer may have.
 const MAX_FIELDS: u32 = 64 * 1024;
 
+/// Most connections to one endpoint that are kept for further calls.
+const MAX_CONNECTIONS: usize = 32;
+
 /// The connections of one worker, by the endpoints' pool keys.
 #[derive(Debug, Default)]
-pub(super) struct Multiplexed(RefCell<HashMap<Arc<str>, Used>>);
+pub(super) struct Multiplexed(RefCell<HashMap<Arc<str>, Vec<Used>>>);
 
 /// A connection's end for calls. It is let go of when no call used it for a while, or it is too old, and closed when its
 /// last call is done.
@@ -36,12 +43,57 @@ struct Used {
     last: Instant,
     idle: Duration,
     end: Option<Instant>,
-    sender: SendRequest<RequestBody>,
+    /// Calls that it may still be given, where they are limited.
+    left: Option<u32>,
+    line: Line,
 }
 
 impl Used {
     fn is_over(&self, now: Instant) -> bool {
-        self.sender.is_closed() || self.end.is_some_and(|end| end <= now)
+        self.line.sender.is_closed() || self.left == Some(0) || self.end.is_some_and(|end| end <= now)
+    }
+
+    fn is_full(&self, endpoint: &Endpoint) -> bool {
+        let most = endpoint.calls_at_once.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        self.line.load.calls.get() >= most.min(self.line.load.most.get())
+    }
+
+    /// Its end for one more call.
+    fn lend(&mut self, now: Instant) -> (SendRequest<RequestBody>, Place) {
+        self.last = now;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        (self.line.sender.clone(), Place::taken(&self.line.load))
+    }
+}
+
+/// A connection that has begun.
+#[derive(Debug)]
+pub(super) struct Line {
+    sender: SendRequest<RequestBody>,
+    load: Rc<Load>,
+}
+
+/// How many calls a connection carries, and how many at most: what the other side says (RFC 9113 §5.1.2).
+#[derive(Debug)]
+struct Load {
+    calls: Cell<usize>,
+    most: Cell<usize>,
+}
+
+/// A call's place on a connection, to its end.
+#[derive(Debug)]
+pub(super) struct Place(Rc<Load>);
+
+impl Place {
+    fn taken(load: &Rc<Load>) -> Self {
+        load.calls.set(load.calls.get() + 1);
+        Self(Rc::clone(load))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.calls.set(self.0.calls.get() - 1);
     }
 }
 
@@ -56,30 +108,36 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
 }
 
 impl Multiplexed {
-    /// The connection of an endpoint, if there is one that lives.
-    pub(super) fn get(&self, key: &str) -> Option<SendRequest<RequestBody>> {
-        let mut all = self.0.borrow_mut();
-        let (used, now) = (all.get_mut(key)?, Instant::now());
-        if used.is_over(now) {
-            all.remove(key);
-            return None;
-        }
-        used.last = now;
-        Some(used.sender.clone())
+    /// A connection of an endpoint that lives and takes one more call, if there is one.
+    pub(super) fn take(&self, endpoint: &Endpoint) -> Option<(SendRequest<RequestBody>, Place)> {
+        let (mut all, now) = (self.0.borrow_mut(), Instant::now());
+        let lines = all.get_mut(&endpoint.pool_key)?;
+        lines.retain(|used| !used.is_over(now));
+        // The first ones are filled first, so that the others may end.
+        lines.iter_mut().find(|used| !used.is_full(endpoint)).map(|used| used.lend(now))
     }
 
-    /// Keeps a new connection; an older one goes when its calls are done.
-    pub(super) fn keep(&self, endpoint: &Endpoint, sender: &SendRequest<RequestBody>) {
+    /// Lends a new connection, and keeps it for further calls.
+    pub(super) fn keep(&self, endpoint: &Endpoint, line: Line) -> (SendRequest<RequestBody>, Place) {
         let (last, lasting) = (Instant::now(), endpoint.lasting.as_ref());
         let idle = lasting.and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
         let end = lasting.and_then(|lasting| lasting.whole).map(|whole| last + whole);
-        let used = Used { last, idle, end, sender: sender.clone() };
-        self.0.borrow_mut().insert(Arc::clone(&endpoint.pool_key), used);
+        let mut used = Used { last, idle, end, left: endpoint.calls_per_connection, line };
+        let lent = used.lend(last);
+        let mut all = self.0.borrow_mut();
+        let lines = all.entry(Arc::clone(&endpoint.pool_key)).or_default();
+        if lines.len() < MAX_CONNECTIONS {
+            lines.push(used);
+        }
+        lent
     }
 
     /// Lets go of connections that are closed, or were not used for a while.
     pub(super) fn sweep(&self, now: Instant) {
-        self.0.borrow_mut().retain(|_, used| !used.is_over(now) && now.duration_since(used.last) < used.idle);
+        self.0.borrow_mut().retain(|_, lines| {
+            lines.retain(|used| !used.is_over(now) && now.duration_since(used.last) < used.idle);
+            !lines.is_empty()
+        });
     }
 }
 
@@ -87,11 +145,21 @@ impl Multiplexed {
 ///
 /// # Errors
 /// [`Failure::UpstreamProtocol`] where the other side does not.
-pub(super) async fn begin(stream: Stream) -> Result<SendRequest<RequestBody>, Failure> {
+pub(super) async fn begin(stream: Stream) -> Result<Line, Failure> {
     let (sender, connection) = handshake(stream).await?;
+    let load = Rc::new(Load { calls: Cell::new(0), most: Cell::new(connection.current_max_send_streams()) });
+    let told = Rc::clone(&load);
     // Ends with the connection, whose errors reach whoever waits for its answers.
-    tokio::task::spawn_local(async move { drop(connection.await) });
-    Ok(sender)
+    tokio::task::spawn_local(async move {
+        let mut connection = pin!(connection);
+        poll_fn(|cx| {
+            let polled = connection.as_mut().poll(cx);
+            told.most.set(connection.current_max_send_streams());
+            polled.map(drop)
+        })
+        .await;
+    });
+    Ok(Line { sender, load })
 }
 
 /// What has to be run for the calls of a connection to go on.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ pub struct Names {
     resolver: TokioResolver,
     /// Where the resolver's own work is done, so that no worker waits for another one.
     home: Handle,
+    /// How many lists of addresses have been given: each begins with another address.
+    given: AtomicUsize,
     failed: Mutex<HashMap<Box<str>, Instant>>,
 }
 
@@ -61,10 +64,11 @@ impl Names {
         options.attempts = ATTEMPTS;
         options.cache_size = CACHE;
         let resolver = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { resolver, home: Handle::current(), failed: Mutex::default() })
+        Ok(Self { resolver, home: Handle::current(), given: AtomicUsize::new(0), failed: Mutex::default() })
     }
 
-    /// The addresses of a name, at least one, in the order in which they are to be tried.
+    /// The addresses of a name, at least one, in the order in which they are to be tried; all of them are tried first in
+    /// their turn, so that connections are spread over them.
     ///
     /// # Errors
     /// [`Failure::NameNotResolved`].
@@ -76,7 +80,7 @@ impl Names {
         let (resolver, asked) = (self.resolver.clone(), name.to_owned());
         let found = self.home.spawn(async move { resolver.lookup_ip(asked).await });
         let addresses = match found.await {
-            Ok(Ok(found)) => in_turns(found.iter()),
+            Ok(Ok(found)) => in_turns(found.iter(), self.given.fetch_add(1, Ordering::Relaxed)),
             _ => Vec::new(),
         };
         if addresses.is_empty() {
@@ -115,9 +119,14 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     server
 }
 
-/// Both families in turns, IPv6 first (RFC 8305 §4): where one of them leads nowhere, the other is tried next.
-fn in_turns(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-    let (sixes, fours): (Vec<_>, Vec<_>) = addresses.partition(IpAddr::is_ipv6);
+/// Both families in turns, IPv6 first (RFC 8305 §4): where one of them leads nowhere, the other is tried next. Of each family
+/// so many addresses are put behind the others.
+fn in_turns(addresses: impl Iterator<Item = IpAddr>, behind: usize) -> Vec<IpAddr> {
+    let (mut sixes, mut fours): (Vec<_>, Vec<_>) = addresses.partition(IpAddr::is_ipv6);
+    for family in [&mut sixes, &mut fours].into_iter().filter(|family| !family.is_empty()) {
+        let behind = behind % family.len();
+        family.rotate_left(behind);
+    }
     let (mut sixes, mut fours) = (sixes.into_iter(), fours.into_iter());
     let mut turns = Vec::new();
     while turns.len() < MAX_ADDRESSES {
@@ -140,7 +149,9 @@ mod tests {
         let parse = |text: &str| text.parse::<IpAddr>().expect("an address");
         let given = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1"].map(parse);
         let expected = ["2001:db8::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"].map(parse);
-        assert_eq!(in_turns(given.into_iter()), expected);
-        assert_eq!(in_turns((0..40).map(|last| IpAddr::from([192, 0, 2, last]))).len(), MAX_ADDRESSES);
+        assert_eq!(in_turns(given.into_iter(), 0), expected);
+        let next = ["2001:db8::1", "192.0.2.2", "192.0.2.3", "192.0.2.1"].map(parse);
+        assert_eq!(in_turns(given.into_iter(), 4), next);
+        assert_eq!(in_turns((0..40).map(|last| IpAddr::from([192, 0, 2, last])), 1).len(), MAX_ADDRESSES);
     }
 }

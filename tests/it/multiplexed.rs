@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -11,9 +13,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::sync::Barrier;
 
 use crate::proxied::{Proxied, with_origin};
-use crate::stage::{SCENARIO, Stage};
+use crate::stage::{SCENARIO, Stage, service_entry};
 
 const DENY: &str = "apiVersion: config.istio.io/v1alpha2\nkind: denier\nmetadata: {name: blocker, namespace: istio-system}\n\
                     spec: {status: {code: 7, message: not this one}}\n---\napiVersion: config.istio.io/v1alpha2\nkind: \
@@ -226,5 +229,61 @@ fn tunnels_go_side_by_side_on_one_connection_of_http_2() {
     for received in ["1048576", "2"] {
         let entry = scene.wait_for_entry(&format!("\"received\":{received},"));
         assert!(entry.contains("\"closed\":\"client\""), "{entry}");
+    }
+}
+
+/// An origin of HTTP/2 that takes so many calls on a connection, and answers `/gather` only when three are there. What each
+/// answer says is the number of connections so far.
+async fn gathering(at_once: u32) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (gate, connections) = (Arc::new(Barrier::new(3)), Arc::<AtomicUsize>::default());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::AcqRel);
+            let (gate, connections) = (Arc::clone(&gate), Arc::clone(&connections));
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let (gate, connections) = (Arc::clone(&gate), Arc::clone(&connections));
+                async move {
+                    if request.uri().path() == "/gather" {
+                        gate.wait().await;
+                    }
+                    let told = connections.load(Ordering::Acquire).to_string();
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(told))))
+                }
+            });
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder.max_concurrent_streams(at_once);
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+#[test]
+fn calls_that_a_connection_does_not_take_go_by_a_further_one() {
+    let runtime = Runtime::new().expect("a runtime");
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a.example, \
+                trafficPolicy: {connectionPool: {http: {maxConcurrentStreams: 2}}}}\n";
+    for (taken, rule, connections) in [(1, "", 3), (100, rule, 2), (100, "", 1)] {
+        let origin = runtime.block_on(gathering(taken));
+        let entry = service_entry("a.example", origin).replace("protocol: HTTP,", "protocol: HTTP2,");
+        let scene = Stage::new();
+        scene.ok_with(&["create", "-f", "-"], &format!("{entry}---\n{rule}"));
+        let proxy = Proxied::start(&scene, &["--workers", "1"]);
+        // After the first call it is known how many the origin takes.
+        assert_eq!(proxy.get("http://a.example/").text(), "1");
+        runtime.block_on(async {
+            let sender = connect(proxy.address).await;
+            let ask = || async {
+                let request = Request::get("http://a.example/gather").body(Full::default()).expect("a request");
+                let answer = sender.clone().send_request(request).await.expect("an answer");
+                answer.into_body().collect().await.expect("a body").to_bytes()
+            };
+            let told = tokio::join!(ask(), ask(), ask());
+            for told in [told.0, told.1, told.2] {
+                assert_eq!(told, connections.to_string(), "{taken} {rule}");
+            }
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -112,6 +112,31 @@ fn answers_of_name_servers_are_kept_and_both_families_tried() {
     }
     assert_eq!(origin.connections(), 3);
     assert_eq!(server.asked(), 2, "once for each family");
+}
+
+#[test]
+fn connections_are_spread_over_all_addresses_of_a_name() {
+    let answered = |from: &'static str| {
+        move |listener: TcpListener| {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 4096]);
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{from}", from.len());
+                let _ = stream.write_all(head.as_bytes());
+            }
+        }
+    };
+    let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = first.local_addr().expect("bound").port();
+    let second = TcpListener::bind(("127.0.0.2", port)).expect("the port of another address");
+    std::thread::spawn(move || answered("first")(first));
+    std::thread::spawn(move || answered("second")(second));
+    let server = NameServer::knowing(&[("two.example", &["127.0.0.1", "127.0.0.2"])]);
+    let scene = stage(&entry("two.example", port, ""));
+    let proxy = proxy(&scene, &server);
+    let mut seen: Vec<_> = (0..4).map(|_| proxy.get("http://two.example/").text()).collect();
+    seen.sort();
+    assert_eq!(seen, ["first", "first", "second", "second"]);
 }
 
 #[test]
