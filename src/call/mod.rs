@@ -166,6 +166,19 @@ impl Call {
         &self.headers
     }
 
+    /// The values of a header. One that is written with `_` counts for that with `-`, which many origins take it for;
+    /// [`normalize`] has seen to it that there are not both.
+    pub fn header(&self, name: &str) -> http::header::GetAll<'_, HeaderValue> {
+        let values = self.headers.get_all(name);
+        if values.iter().next().is_some() || !name.contains('-') {
+            return values;
+        }
+        let is_other = |key: &&http::HeaderName| {
+            normalize::with_hyphens(key).is_some_and(|other| other.eq_ignore_ascii_case(name))
+        };
+        self.headers.keys().find(is_other).map_or(values, |other| self.headers.get_all(other))
+    }
+
     /// The protocol that the caller asks to go on with after the answer, if any.
     pub fn upgrade(&self) -> Option<&HeaderValue> {
         self.upgrade.as_ref()

@@ -28,9 +28,10 @@ pub(super) const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 /// Headers that mean something to one connection only (RFC 9110 §7.6.1), or that carry credentials for us.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("proxy-connection"),
     header::PROXY_AUTHORIZATION,
     header::PROXY_AUTHENTICATE,
@@ -99,7 +100,7 @@ pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arriva
     };
     let path = canonical_path(paths, &method, uri.path_and_query())?;
     let upgrade = upgrade_of(&headers);
-    check_headers(&method, &headers)?;
+    check_method(&method, &headers)?;
     strip(&mut headers)?;
     check_pairs(&headers)?;
     let Arrival { time, chance, caller, peer, tls } = arrival;
@@ -377,8 +378,16 @@ fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Headers by which some servers take a request for one of another method.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
-/// Refuses headers that make servers read another request than the one that is judged, or wait for what nobody knows.
-fn check_headers(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+/// Methods that some servers know in any letter case, though they have one (RFC 9110 §9.1).
+const KNOWN: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
+
+/// Refuses what makes servers read another method than the one that is judged, or wait for what nobody knows.
+fn check_method(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+    let alike = |known: &Method| known != method && known.as_str().eq_ignore_ascii_case(method.as_str());
+    if KNOWN.iter().any(alike) {
+        return Err(Failure::BadRequest("the method is a common one in another letter case"));
+    }
     for name in METHOD_OVERRIDES {
         if headers.get_all(name).iter().any(|other| !other.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
         {
@@ -395,14 +404,17 @@ fn check_headers(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
 
 /// Refuses two headers that are one to those who know no difference between `-` and `_` (RFC 3875 §4.1.18).
 fn check_pairs(headers: &HeaderMap) -> Result<(), Failure> {
-    match headers.keys().filter_map(with_hyphens).any(|name| headers.contains_key(&name)) {
+    let mut seen: Vec<String> = headers.keys().filter_map(with_hyphens).collect();
+    seen.sort_unstable();
+    let twice = seen.windows(2).any(|pair| pair[0] == pair[1]);
+    match twice || seen.iter().any(|name| headers.contains_key(name)) {
         true => Err(Failure::BadRequest("two headers differ only in `-` and `_`, which some servers take for one")),
         false => Ok(()),
     }
 }
 
 /// The name with `-` in the place of each `_`, where there are any.
-fn with_hyphens(name: &HeaderName) -> Option<String> {
+pub(super) fn with_hyphens(name: &HeaderName) -> Option<String> {
     let name = name.as_str();
     name.contains('_').then(|| name.replace('_', "-"))
 }

@@ -41,7 +41,9 @@ pub fn connect_target(head: &http::request::Parts) -> Result<&str, Failure> {
         return Err(Failure::BadRequest("a CONNECT request has no body"));
     }
     let host = host_header(&head.headers, head.version)?;
-    let target = head.uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    // In absolute form it would have a scheme, and a path that nobody asks for.
+    let alone = head.uri.scheme().is_none() && head.uri.path_and_query().is_none();
+    let target = head.uri.authority().filter(|_| alone).map(|authority| authority.as_str()).unwrap_or_default();
     let authority = authority_with_port(target)?;
     match host.map(|host| authority_of(host, authority.port())).transpose()? {
         Some(other) if (other.host(), other.port()) != (authority.host(), authority.port()) => {
