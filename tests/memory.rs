@@ -80,6 +80,8 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
         paths: PathNormalization::default(),
+        sealing: egressctl::accesslog::Limits::default(),
+        retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
         listeners: vec![ListenerConfig { address: "127.0.0.1:0".parse().expect("an address"), workload: None }],
         gateway_listeners: vec![GatewayListenerConfig {

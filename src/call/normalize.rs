@@ -388,11 +388,13 @@ fn check_method(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     if KNOWN.iter().any(alike) {
         return Err(Failure::BadRequest("the method is a common one in another letter case"));
     }
-    for name in METHOD_OVERRIDES {
-        if headers.get_all(name).iter().any(|other| !other.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes()))
-        {
-            return Err(Failure::BadRequest("a header asks for another method than the request's"));
-        }
+    let overrides = |name: &HeaderName| {
+        let name = with_hyphens(name).map_or(Cow::Borrowed(name.as_str()), Cow::Owned);
+        METHOD_OVERRIDES.contains(&&*name)
+    };
+    let is_other = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes());
+    if headers.iter().any(|(name, value)| overrides(name) && is_other(value)) {
+        return Err(Failure::BadRequest("a header asks for another method than the request's"));
     }
     // RFC 9110 §10.1.1.
     let mut expected = headers.get_all(header::EXPECT).iter();

@@ -6,6 +6,7 @@ use std::io;
 use super::style;
 use crate::accesslog;
 use crate::diagnostic::{visible, visible_lines};
+use crate::identity::authority;
 use crate::registry;
 use crate::state;
 
@@ -181,6 +182,15 @@ impl From<state::Error> for Failure {
 impl From<accesslog::Error> for Failure {
     fn from(error: accesslog::Error) -> Self {
         Self::with_hint(&error, error.hint().as_deref())
+    }
+}
+
+impl From<authority::Error> for Failure {
+    fn from(error: authority::Error) -> Self {
+        match error {
+            authority::Error::State(error) => error.into(),
+            other => Self::client(other.to_string()),
+        }
     }
 }
 

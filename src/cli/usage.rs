@@ -10,7 +10,7 @@ use clap::{ArgAction, Command, ValueEnum};
 
 use super::context::When;
 use super::style;
-use crate::diagnostic::visible;
+use crate::diagnostic::{nearest, visible};
 
 /// The program's name in messages.
 const PROGRAM: &str = "egressctl";
@@ -87,7 +87,12 @@ fn words_of(value: &ContextValue) -> Vec<String> {
 fn meant(error: &clap::Error) -> String {
     let near =
         [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().filter_map(|kind| error.get(kind));
-    let near: Vec<String> = near.flat_map(words_of).collect();
+    let mut near: Vec<String> = near.flat_map(words_of).collect();
+    // Clap takes many for near; where one is a slip away, that one is meant.
+    let typed = error.get(ContextKind::InvalidSubcommand).map(words_of).unwrap_or_default();
+    if let Some(name) = typed.first().and_then(|typed| nearest(typed, near.iter().map(String::as_str))) {
+        near = vec![name.to_owned()];
+    }
     match near.as_slice() {
         [] => String::new(),
         names => format!("\n\nDid you mean this?\n\t{}\n", names.join("\n\t")),

@@ -1,17 +1,21 @@
 //! Who calls: workloads, as Deployments and Pods declare them.
 //!
 //! A [`Workload`] is what a caller is known by in attributes and policies; a [`Caller`] is one with the [`Proof`] of it, and
-//! a [`SpiffeId`] who it is in certificates. Nothing schedules Pods here, so those of a Deployment are derived from it
+//! a [`SpiffeId`] who it is in certificates, which an [`authority`] issues and a [`Mesh`] keeps fresh and verifies. Nothing schedules Pods here, so those of a Deployment are derived from it
 //! ([`pods_of`]) and never stored; [`Cluster`] is a view that shows them all the same.
 
+pub mod authority;
 mod caller;
 mod cluster;
+mod mesh;
 mod pods;
 mod spiffe;
 mod workload;
+pub mod x509;
 
 pub use caller::{Caller, Proof};
 pub use cluster::Cluster;
+pub use mesh::{Held, Mesh};
 pub use pods::pods_of;
 pub use spiffe::{NoIdentity, SpiffeId, TrustDomain};
 pub use workload::Workload;

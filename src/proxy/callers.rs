@@ -14,10 +14,10 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 
 use crate::call::ServerFault;
+use crate::identity::x509;
 use crate::routing::Callers;
 
 use super::certificates::read;
-use super::x509;
 
 /// What asks callers for their certificates; `None` where its files cannot be used.
 pub(super) fn verifier(callers: &Callers, provider: Arc<CryptoProvider>) -> Option<Arc<dyn ClientCertVerifier>> {

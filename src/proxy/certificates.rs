@@ -16,10 +16,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 
 use crate::call::ServerFault;
+use crate::identity::x509;
 use crate::routing::{Callers, Certificates as Named, KeyPair, Pem, RouteTable, ServerTls};
 
 use super::callers::verifier;
-use super::x509;
 
 /// The names of HTTP's versions in a handshake, the preferred one first.
 const HTTP_VERSIONS: [&[u8]; 2] = [b"h2", b"http/1.1"];

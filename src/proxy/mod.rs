@@ -33,7 +33,6 @@ mod strict;
 mod tunnel;
 mod websocket;
 mod worker;
-mod x509;
 
 pub use certificates::Certificates;
 pub use drain::{Drain, Phase};

@@ -12,6 +12,7 @@ mod demo;
 mod describe;
 mod eval;
 mod get;
+mod identity;
 mod listen;
 mod logs;
 mod proxy;

@@ -45,6 +45,7 @@ verbs! {
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus
+    identity Identity
     demo Demo
     eval Eval
     api_resources ApiResources

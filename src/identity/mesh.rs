@@ -1,0 +1,253 @@
+//! Mutual TLS of the mesh: certificates of the identities that this process speaks for, kept fresh, and who is trusted.
+//!
+//! What is built here asks for certificates and roots at each handshake, so a renewed certificate or another root is in
+//! force for new connections at once, and connections stay. No session is resumed: every connection is proven anew.
+
+mod verifiers;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
+
+use super::authority::{Authority, Error, Stamp, Store};
+use super::{SpiffeId, TrustDomain};
+use verifiers::{Callers, Servers};
+
+/// By how many parts in a thousand of its life the renewal of a certificate is moved, so that not all are renewed at a time.
+const JITTER: u64 = 20;
+
+/// What this process proves itself with to others of its mesh, and believes them by.
+#[derive(Debug)]
+pub struct Mesh {
+    store: Store,
+    ttl: Duration,
+    provider: Arc<CryptoProvider>,
+    trust: ArcSwap<Trust>,
+    /// Looked into at handshakes, never per call.
+    held: Mutex<HashMap<SpiffeId, Arc<Held>>>,
+}
+
+/// Who is trusted, as of the authority's file.
+#[derive(Debug)]
+struct Trust {
+    stamp: Option<Stamp>,
+    authority: Authority,
+    roots: Arc<RootCertStore>,
+    callers: Arc<dyn ClientCertVerifier>,
+}
+
+/// A certificate of a workload that this process speaks for.
+#[derive(Debug)]
+pub struct Held {
+    /// Whose it is.
+    pub identity: SpiffeId,
+    /// From when it is valid, in seconds since 1970.
+    pub not_before: i64,
+    /// Until when.
+    pub not_after: i64,
+    certified: Arc<CertifiedKey>,
+    renewed_from: i64,
+    /// Whether anybody has proven himself by it.
+    used: AtomicBool,
+}
+
+impl Held {
+    /// The certificate, then those that lead to the root.
+    pub fn chain(&self) -> &[rustls::pki_types::CertificateDer<'static>] {
+        &self.certified.cert
+    }
+}
+
+impl Mesh {
+    /// The mesh of a state directory's authority, which is made where there is none; certificates are valid for `ttl`.
+    ///
+    /// # Errors
+    /// Those of the authority.
+    pub fn open(store: Store, domain: Option<&TrustDomain>, ttl: Duration) -> Result<Self, Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // Before: what is written meanwhile is then read again.
+        let stamp = store.stamp();
+        let authority = store.open(domain, now())?;
+        let trust = ArcSwap::from_pointee(Trust::new(stamp, authority, &provider)?);
+        Ok(Self { store, ttl, provider, trust, held: Mutex::default() })
+    }
+
+    /// Whose identities are believed.
+    pub fn trust_domain(&self) -> TrustDomain {
+        self.trust.load().authority.trust_domain().clone()
+    }
+
+    /// The roots that are trusted.
+    pub fn roots(&self) -> Vec<rustls::pki_types::CertificateDer<'static>> {
+        self.trust.load().authority.roots(now()).cloned().collect()
+    }
+
+    /// The certificates that are held, by identity.
+    pub fn certificates(&self) -> Vec<Arc<Held>> {
+        let mut all: Vec<_> = self.held().values().cloned().collect();
+        all.sort_by(|a, b| a.identity.cmp(&b.identity));
+        all
+    }
+
+    /// The certificate of an identity, made or renewed if need be. Where it cannot be renewed it serves to its end.
+    ///
+    /// # Errors
+    /// Those of the authority.
+    pub fn certificate(&self, identity: &SpiffeId) -> Result<Arc<Held>, Error> {
+        let now = now();
+        let mut held = self.held();
+        let known = held.get(identity).filter(|known| now < known.not_after).cloned();
+        let certificate = match known {
+            Some(known) if now < known.renewed_from => known,
+            known => match (self.issue(identity, now), known) {
+                (Ok(issued), _) => {
+                    held.insert(identity.clone(), Arc::clone(&issued));
+                    issued
+                }
+                (Err(_), Some(known)) => known,
+                (Err(error), None) => return Err(error),
+            },
+        };
+        certificate.used.store(true, Ordering::Relaxed);
+        Ok(certificate)
+    }
+
+    /// Takes up what was changed in the authority's file, and renews the certificates whose time has come; those that nobody
+    /// used are let go of.
+    ///
+    /// # Errors
+    /// What is in the way; all that was there stays.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let now = now();
+        self.follow(now)?;
+        let mut held = self.held();
+        held.retain(|_, one| now < one.renewed_from || one.used.load(Ordering::Relaxed));
+        for one in held.values_mut().filter(|one| one.renewed_from <= now) {
+            *one = self.issue(&one.identity, now)?;
+        }
+        Ok(())
+    }
+
+    fn follow(&self, now: i64) -> Result<(), Error> {
+        let (stamp, known) = (self.store.stamp(), self.trust.load());
+        if stamp == known.stamp && known.authority.roots(now).count() == known.roots.len() {
+            return Ok(());
+        }
+        if let Some(authority) = self.store.load()? {
+            self.trust.store(Arc::new(Trust::new(stamp, authority, &self.provider)?));
+        }
+        Ok(())
+    }
+
+    fn issue(&self, identity: &SpiffeId, now: i64) -> Result<Arc<Held>, Error> {
+        let issued = self.trust.load().authority.issue(identity, self.ttl, now)?;
+        let key = PrivateKeyDer::Pkcs8(issued.key.serialize_der().into());
+        let certified = CertifiedKey::from_der(issued.chain, key, &self.provider).map_err(Error::Tls)?;
+        let life = u64::try_from(issued.not_after - now).unwrap_or_default();
+        let moved = uuid::Uuid::new_v4().as_u64_pair().0 % JITTER;
+        let half = life / 2 + life * moved / 1000 - life * (JITTER / 2) / 1000;
+        Ok(Arc::new(Held {
+            identity: issued.identity,
+            not_before: issued.not_before,
+            not_after: issued.not_after,
+            certified: Arc::new(certified),
+            renewed_from: now + i64::try_from(half).unwrap_or(i64::MAX / 2),
+            used: AtomicBool::new(false),
+        }))
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<SpiffeId, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a client of this identity speaks TLS with to servers that have one of these names: identities, or names of
+    /// hosts; without names to whoever has an identity of the mesh.
+    ///
+    /// # Errors
+    /// None that is known; what rustls says.
+    pub fn client(self: &Arc<Self>, identity: &SpiffeId, names: &[String]) -> Result<ClientConfig, rustls::Error> {
+        let own = Arc::new(Own { mesh: Arc::clone(self), identity: identity.clone() });
+        let verifier = Arc::new(Servers { mesh: Arc::clone(self), names: names.to_vec() });
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider));
+        let builder = builder.with_safe_default_protocol_versions()?.dangerous();
+        let mut config = builder.with_custom_certificate_verifier(verifier).with_client_cert_resolver(own);
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    /// What a server of this identity ends TLS with, of callers that have an identity of the mesh.
+    ///
+    /// # Errors
+    /// None that is known; what rustls says.
+    pub fn server(self: &Arc<Self>, identity: &SpiffeId) -> Result<ServerConfig, rustls::Error> {
+        let own = Arc::new(Own { mesh: Arc::clone(self), identity: identity.clone() });
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
+        let builder = builder.with_safe_default_protocol_versions()?;
+        let verifier = Arc::new(Callers { mesh: Arc::clone(self) });
+        let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(own);
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
+}
+
+impl Trust {
+    fn new(stamp: Option<Stamp>, authority: Authority, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        for root in authority.roots(now()) {
+            roots.add(root.clone()).map_err(Error::Tls)?;
+        }
+        let roots = Arc::new(roots);
+        let callers = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider)).build();
+        let callers = callers.map_err(|error| Error::Tls(rustls::Error::General(error.to_string())))?;
+        Ok(Self { stamp, authority, roots, callers })
+    }
+}
+
+/// One's own certificate, as it is at each handshake.
+#[derive(Debug)]
+struct Own {
+    mesh: Arc<Mesh>,
+    identity: SpiffeId,
+}
+
+impl Own {
+    fn certified(&self) -> Option<Arc<CertifiedKey>> {
+        self.mesh.certificate(&self.identity).ok().map(|held| Arc::clone(&held.certified))
+    }
+}
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.certified()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl ResolvesServerCert for Own {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.certified()
+    }
+}
+
+/// In seconds since 1970.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
