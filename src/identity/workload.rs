@@ -86,6 +86,11 @@ impl Workload {
         Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
+    /// The trust domain of its principal.
+    pub fn trust_domain(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
+
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
     fn of(view: &dyn View, owner: &Resource, pod: &Resource) -> Result<Self> {
         let (namespace, name) = (pod.namespace(), &owner.meta.name);

@@ -4,17 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{PathNormalization, Peers, Reporter};
 use crate::identity::{Caller, Workload};
+use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
 use crate::resource::kinds::DEPLOYMENT;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
-use super::sources::{Sources, concerns_others, concerns_routes};
+use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
+use super::sources::{Sources, concerns_authorization, concerns_others, concerns_routes};
 use super::{SidecarListener, Snapshot};
-
-/// The workload that plays the gateway.
-const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
 
 /// The namespace of a listener without workload.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -65,6 +64,8 @@ pub struct Memory {
     routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
+    /// With what it was made for, and what it notes.
+    authorization: Option<(Enforcer, Arc<Authorization>, Vec<String>)>,
 }
 
 impl Compiler {
@@ -96,15 +97,23 @@ impl Compiler {
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
+        let enforcer = enforcer(namespace, gateway.as_ref());
+        let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
         Ok(Snapshot {
             revision,
+<<<<<<< HEAD
             paths: self.paths,
             routes,
             policy,
+=======
+            routes,
+            policy,
+            authorization,
+>>>>>>> main
             notes,
             gateway_name,
             sidecars,
@@ -154,6 +163,29 @@ impl Compiler {
         memory.policy = Some((Arc::clone(&policy), noted));
         Ok(policy)
     }
+}
+
+/// The policies of the gateway: those of before where nothing of them has changed.
+fn authorization(
+    memory: &mut Memory,
+    news: &News,
+    view: &dyn View,
+    enforcer: Enforcer,
+    notes: &mut Vec<String>,
+) -> Result<Arc<Authorization>, LoadError> {
+    let known =
+        memory.authorization.take().filter(|(made_for, ..)| *made_for == enforcer && !concerns_authorization(news));
+    let (enforcer, authorization, noted) = match known {
+        Some(known) => known,
+        None => {
+            let mut noted = Vec::new();
+            let made = Authorization::compile(view, &enforcer, &mut noted)?;
+            (enforcer, Arc::new(made), noted)
+        }
+    };
+    notes.extend(noted.iter().cloned());
+    memory.authorization = Some((enforcer, Arc::clone(&authorization), noted));
+    Ok(authorization)
 }
 
 struct Sidecars {

@@ -9,7 +9,11 @@ mod stage;
 
 mod actions;
 mod analyze;
+<<<<<<< HEAD
 mod attack;
+=======
+mod authorization;
+>>>>>>> main
 mod balance;
 mod cli;
 mod credentials;
