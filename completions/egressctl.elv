@@ -42,6 +42,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand pc 'Show what running proxies have compiled, and which resource each piece came from'
             cand proxy-status 'Show whether running proxies are in step with what is declared'
             cand ps 'Show whether running proxies are in step with what is declared'
+            cand identity 'Show, rotate and use the certificate authority that vouches for workloads'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -235,6 +236,40 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --prefix 'The pod and container before each line'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;logs;seal'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;prune'= {
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --dry-run 'Only show what would go'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;verify'= {
+            cand --head 'The log must still have all that it had when this head was exported; - for standard input'
+            cand --export-head 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output'
+            cand -o 'json for programs'
+            cand --output 'json for programs'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'egressctl;trace'= {
             cand -f 'File, directory or URL with the resources; - reads standard input'
@@ -334,12 +369,15 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
             cand --workers 'Worker threads [default: one for each core]'
             cand --outbound-traffic-policy 'Which hosts may be called where no Sidecar says so: registered ones, or any'
-            cand --path-normalization 'How paths are normalized before they are judged: strictly, or as Istio''s modes do'
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
+            cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
+            cand --seal-age 'Seal log entries when the oldest is so old'
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
             cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -456,6 +494,82 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'egressctl;identity'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand show 'Show the authorities that sign or are trusted'
+            cand issue 'Issue a certificate with a new key'
+            cand rotate 'Let a new root, or an authority of your own, take over'
+            cand export 'Print the roots that are trusted, in PEM'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;identity;show'= {
+            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand -o 'json or yaml'
+            cand --output 'json or yaml'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;identity;issue'= {
+            cand --out 'Directory for cert-chain.pem, key.pem and root-cert.pem, made if it is missing'
+            cand --ttl 'How long it is valid, at most 90 days'
+            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;identity;rotate'= {
+            cand --cert 'Certificate of your own authority, a root or an intermediate, in PEM'
+            cand --key 'Its key'
+            cand --root 'The root that it leads to, if it is none itself'
+            cand --chain 'Certificates between the two'
+            cand --after 'How long the new authority is only trusted, before it signs, so that every proxy knows it by then'
+            cand --overlap 'How long the old one stays trusted after that: as long as its longest certificate is valid'
+            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;identity;export'= {
+            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;identity;help'= {
+            cand show 'Show the authorities that sign or are trusted'
+            cand issue 'Issue a certificate with a new key'
+            cand rotate 'Let a new root, or an authority of your own, take over'
+            cand export 'Print the roots that are trusted, in PEM'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;identity;help;show'= {
+        }
+        &'egressctl;identity;help;issue'= {
+        }
+        &'egressctl;identity;help;rotate'= {
+        }
+        &'egressctl;identity;help;export'= {
+        }
+        &'egressctl;identity;help;help'= {
+        }
         &'egressctl;demo'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -526,6 +640,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand proxy 'Start, ask and stop the forward proxy'
             cand proxy-config 'Show what running proxies have compiled, and which resource each piece came from'
             cand proxy-status 'Show whether running proxies are in step with what is declared'
+            cand identity 'Show, rotate and use the certificate authority that vouches for workloads'
             cand demo 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
             cand eval 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
             cand api-resources 'List the kinds of resources that can be declared'
@@ -552,6 +667,15 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;delete'= {
         }
         &'egressctl;help;logs'= {
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;help;logs;seal'= {
+        }
+        &'egressctl;help;logs;prune'= {
+        }
+        &'egressctl;help;logs;verify'= {
         }
         &'egressctl;help;trace'= {
         }
@@ -578,6 +702,20 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;proxy-config'= {
         }
         &'egressctl;help;proxy-status'= {
+        }
+        &'egressctl;help;identity'= {
+            cand show 'Show the authorities that sign or are trusted'
+            cand issue 'Issue a certificate with a new key'
+            cand rotate 'Let a new root, or an authority of your own, take over'
+            cand export 'Print the roots that are trusted, in PEM'
+        }
+        &'egressctl;help;identity;show'= {
+        }
+        &'egressctl;help;identity;issue'= {
+        }
+        &'egressctl;help;identity;rotate'= {
+        }
+        &'egressctl;help;identity;export'= {
         }
         &'egressctl;help;demo'= {
         }

@@ -105,15 +105,10 @@ impl Compiler {
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
         Ok(Snapshot {
             revision,
-<<<<<<< HEAD
             paths: self.paths,
             routes,
             policy,
-=======
-            routes,
-            policy,
             authorization,
->>>>>>> main
             notes,
             gateway_name,
             sidecars,

@@ -9,11 +9,8 @@ mod stage;
 
 mod actions;
 mod analyze;
-<<<<<<< HEAD
 mod attack;
-=======
 mod authorization;
->>>>>>> main
 mod balance;
 mod cli;
 mod credentials;

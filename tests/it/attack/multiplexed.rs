@@ -40,8 +40,9 @@ fn a_path_is_no_other_in_http_2() {
     let site = Site::new(&["--workers", "1"]);
     let wrong: Vec<_> = PATHS
         .iter()
-        // A fragment is cut off before anybody sees the path; what is left is judged and sent.
-        .filter(|(id, ..)| *id != "P12")
+        // A fragment is cut off before anybody sees the path, and a query alone is put behind `/`; what is left is judged and
+        // sent.
+        .filter(|(id, path, _)| *id != "P12" && !path.starts_with(b"?"))
         .filter_map(|(_, path, must)| {
             fault(&site, &[GET, HTTP, HOST, (":path", std::str::from_utf8(path).ok()?)], *must)
         })
