@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources as a table, or as YAML, JSON or what a template finds in them')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
+            [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
@@ -73,6 +74,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('ns', 'ns', [CompletionResultType]::ParameterValue, 'Create a namespace')
             [CompletionResult]::new('serviceaccount', 'serviceaccount', [CompletionResultType]::ParameterValue, 'Create a service account')
             [CompletionResult]::new('sa', 'sa', [CompletionResultType]::ParameterValue, 'Create a service account')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Print a token for a service account')
             break
         }
         'egressctl;create;namespace' {
@@ -115,6 +117,17 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;create;token' {
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'How long it is good, from 1s to 8760h; 0 stands for 1h')
+            [CompletionResult]::new('--audience', '--audience', [CompletionResultType]::ParameterName, 'Whom it is for; the proxy takes only those for egressctl; repeatable')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -214,6 +227,22 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Say that deletion was forced; deletion is always immediate here')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'wait')
             [CompletionResult]::new('--now', '--now', [CompletionResultType]::ParameterName, 'now')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;allow' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The workload (Deployment or Pod) whose calls go')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'How long, at most 7d')
+            [CompletionResult]::new('--uses', '--uses', [CompletionResultType]::ParameterName, 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; it stands in the log')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -384,7 +413,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;proxy;start' {
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable')
             [CompletionResult]::new('--gateway-listen', '--gateway-listen', [CompletionResultType]::ParameterName, 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
             [CompletionResult]::new('--dns-server', '--dns-server', [CompletionResultType]::ParameterName, 'Ask this name server instead of the system''s; repeatable')
@@ -406,6 +435,8 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('--require-identity', '--require-identity', [CompletionResultType]::ParameterName, 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token')
+            [CompletionResult]::new('--identify-users', '--identify-users', [CompletionResultType]::ParameterName, 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -685,6 +716,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Show resources as a table, or as YAML, JSON or what a template finds in them')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show all fields of resources, by name, by the start of a name, or by labels')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete resources by name, by labels, or those that files declare')
+            [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
@@ -705,12 +737,16 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;help;create' {
             [CompletionResult]::new('namespace', 'namespace', [CompletionResultType]::ParameterValue, 'Create a namespace')
             [CompletionResult]::new('serviceaccount', 'serviceaccount', [CompletionResultType]::ParameterValue, 'Create a service account')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Print a token for a service account')
             break
         }
         'egressctl;help;create;namespace' {
             break
         }
         'egressctl;help;create;serviceaccount' {
+            break
+        }
+        'egressctl;help;create;token' {
             break
         }
         'egressctl;help;apply' {
@@ -726,6 +762,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;delete' {
+            break
+        }
+        'egressctl;help;allow' {
             break
         }
         'egressctl;help;logs' {

@@ -32,6 +32,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -69,6 +70,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand ns 'Create a namespace'
             cand serviceaccount 'Create a service account'
             cand sa 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;create;namespace'= {
             cand --dry-run 'Check everything, but change nothing: none, client or server'
@@ -107,6 +109,16 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dry-run 'Check everything, but change nothing: none, client or server'
             cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;create;token'= {
+            cand --duration 'How long it is good, from 1s to 8760h; 0 stands for 1h'
+            cand --audience 'Whom it is for; the proxy takes only those for egressctl; repeatable'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -201,6 +213,21 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --force 'Say that deletion was forced; deletion is always immediate here'
             cand --wait 'wait'
             cand --now 'now'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;allow'= {
+            cand --from 'The workload (Deployment or Pod) whose calls go'
+            cand --for 'How long, at most 7d'
+            cand --uses 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]'
+            cand --reason 'Why; it stands in the log'
+            cand --dry-run 'Check everything, but change nothing: none, client or server'
+            cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -361,7 +388,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;proxy;start'= {
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
@@ -383,6 +410,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand --require-identity 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
+            cand --identify-users 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
             cand -h 'Print help'
@@ -632,6 +661,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -651,10 +681,13 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;create'= {
             cand namespace 'Create a namespace'
             cand serviceaccount 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;help;create;namespace'= {
         }
         &'egressctl;help;create;serviceaccount'= {
+        }
+        &'egressctl;help;create;token'= {
         }
         &'egressctl;help;apply'= {
         }
@@ -665,6 +698,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;describe'= {
         }
         &'egressctl;help;delete'= {
+        }
+        &'egressctl;help;allow'= {
         }
         &'egressctl;help;logs'= {
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'

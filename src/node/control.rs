@@ -24,6 +24,7 @@ use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Sectio
 use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
+use super::grants;
 use super::messages::Messages;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
 
@@ -52,6 +53,10 @@ struct Control {
     feeds: Feeds,
     certificates: Arc<Certificates>,
     gateway_addresses: Vec<std::net::SocketAddr>,
+    /// Tells connections that last that what they hang on may have ended.
+    endings: watch::Sender<()>,
+    /// Wakes who watches over grants.
+    news: Arc<Notify>,
 }
 
 /// Runs a proxy to its end.
@@ -74,6 +79,8 @@ pub(super) async fn serve(running: Running) {
         compiler,
         feeds,
         scrapes,
+        endings,
+        news,
         mut signals,
         ..
     } = running;
@@ -92,13 +99,23 @@ pub(super) async fn serve(running: Running) {
         feeds,
         certificates,
         gateway_addresses,
+        endings: endings.clone(),
+        news: Arc::clone(&news),
     });
+    let watcher = grants::Watcher {
+        state: state.clone(),
+        published: Arc::clone(&published),
+        news,
+        endings,
+        messages: messages.clone(),
+    };
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
+            tokio::task::spawn_local(watcher.watch());
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(rotate(Arc::clone(&control.certificates)));
@@ -251,6 +268,8 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control.rejected.replace(None);
                 control.certificates.prepare(&snapshot.routes);
                 control.published.store(snapshot);
+                control.endings.send_replace(());
+                control.news.notify_one();
             }
             Err(why) => {
                 control

@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::call::PathNormalization;
+use crate::identity::TokenKey;
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -53,6 +54,10 @@ pub struct NodeConfig {
     pub paths: PathNormalization,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Whether sidecar listeners take only callers who prove who they are.
+    pub require_identity: bool,
+    /// Whether callers of this machine are known by the user that they run as.
+    pub identify_users: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -142,6 +147,8 @@ pub struct Running {
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
     pub(super) feeds: Feeds,
+    pub(super) endings: watch::Sender<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) signals: StopSignals,
 }
 
@@ -159,11 +166,14 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls));
     let registry = SqliteRegistry::open(&state)?;
+    let verifier = TokenKey::open(&state)?.verifier().clone();
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
     let (outbound, enforcement, paths) = (config.outbound, config.enforcement, config.paths);
-    let compiler = Arc::new(Compiler { listeners, outbound, enforcement, paths, live, ..Compiler::default() });
+    let identify_users = config.identify_users;
+    let compiler = Compiler { listeners, identify_users, outbound, enforcement, paths, live, ..Compiler::default() };
+    let compiler = Arc::new(compiler);
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let certificates = Arc::new(Certificates::default());
     certificates.prepare(&published.load().1.routes);
@@ -187,6 +197,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
+    let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
     let room_for_tunnels = accesslog::Config::default().capacity / 2;
@@ -198,6 +209,11 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         certificates: Arc::clone(&certificates),
         drain,
         proxy_protocol: config.proxy_protocol,
+        verifier,
+        require_identity: config.require_identity,
+        identify_users: config.identify_users,
+        endings: ending,
+        news: Arc::clone(&news),
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
@@ -219,6 +235,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         messages,
         compiler,
         feeds,
+        endings,
+        news,
         signals,
     })
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure, TlsSession};
+use crate::identity::Claims;
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
@@ -23,6 +24,10 @@ pub(super) struct Client {
     pub(super) peer: IpAddr,
     /// The TLS by which it came, where that ended here.
     pub(super) tls: Option<Arc<TlsSession>>,
+    /// The user who owns the connecting socket, where users are told apart.
+    pub(super) owner: Option<u32>,
+    /// Inside a tunnel: the token that it was opened with.
+    pub(super) bearer: Option<Rc<Claims>>,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
@@ -50,6 +55,8 @@ impl Client {
             hop,
             peer,
             tls: None,
+            owner: None,
+            bearer: None,
             within: None,
             next: RefCell::default(),
             turns: Arc::default(),
@@ -88,8 +95,8 @@ impl Client {
     }
 
     /// The inside of a tunnel.
-    pub(super) fn within(&self, authority: Authority) -> Self {
-        Self { within: Some(authority), ..Self::new(self.hop, self.peer) }
+    pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
+        Self { within: Some(authority), bearer, owner: self.owner, ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

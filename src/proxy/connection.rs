@@ -42,7 +42,11 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
         return;
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
-    let client = Client::new(hop, peer);
+    let mut client = Client::new(hop, peer);
+    // What a balancer says of where a connection comes from is not what the kernel can say of it.
+    if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
+        client.owner = worker.owners.of(&stream);
+    }
     if let Hop::Gateway(port) = hop {
         return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await;
     }

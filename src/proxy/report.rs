@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome, Reporter};
+use crate::decision::Passed;
 use crate::expr::Timestamp;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::routing::Busy;
-use crate::snapshot::Hop;
+use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
 use super::exchange::now;
@@ -24,12 +26,19 @@ pub(super) struct Judged {
     checked: Checked,
     /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
     message: String,
+    /// The grant by which it goes, and why it would have been refused without.
+    passed: Option<(Arc<Grant>, Failure)>,
 }
 
 impl Judged {
     /// A hop's decision.
     pub(super) fn new(hop: Hop, checked: Checked) -> Self {
-        Self { hop, message: checked.message(), checked }
+        Self { hop, message: checked.message(), checked, passed: None }
+    }
+
+    /// By a grant, if there is one.
+    pub(super) fn by(self, passed: Option<Passed<'_>>) -> Self {
+        Self { passed: passed.map(|passed| (Arc::clone(passed.grant), passed.over)), ..self }
     }
 }
 
@@ -40,8 +49,9 @@ pub(super) type Load = (Option<Room>, Option<Busy>);
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
     worker: Rc<Worker>,
-    /// Without one the configuration that is in force at the end makes the report.
-    held: Option<Rc<Held>>,
+    /// The one it was judged by, or of a call that has let go of it who reports it: then the configuration that is in force
+    /// at the end makes the report.
+    held: Result<Rc<Held>, Reporter>,
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
@@ -73,7 +83,11 @@ impl Closing {
             marks: Marks::default(),
             closed_by: None,
         };
-        let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
+        let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
+        if judged.passed.is_some() {
+            // What is used up is written down at once.
+            worker.news.notify_one();
+        }
         Self {
             worker,
             held,
@@ -99,7 +113,14 @@ impl Closing {
 
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
-        self.held = None;
+        if let Ok(held) = &self.held {
+            self.held = Err(held.snapshot.reporter(self.judged.hop).clone());
+        }
+    }
+
+    /// The grant by which it goes.
+    pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
+        self.judged.passed.as_ref().map(|(grant, _)| grant)
     }
 
     /// What the policy said of it.
@@ -195,9 +216,11 @@ impl Drop for Closing {
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let mut report = Report::new();
-        let held = self.held.take().unwrap_or_else(|| self.worker.held());
-        let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);
-        let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
+        let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
+        let (snapshot, Judged { hop, checked, message, passed }) = (&held.snapshot, &self.judged);
+        let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
+        let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
+        let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);
         if !message.is_empty() {
             bag = bag.refused(message);
         }
@@ -212,7 +235,9 @@ impl Drop for Closing {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
         }
-        if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
+        if let Some((grant, over)) = passed {
+            report.push(refusal::granted(&self.call, self.outcome.status, checked, &grant.granted, *over));
+        } else if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
             self.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
 use crate::expr::Scratch;
-use crate::identity::Caller;
+use crate::identity::{Caller, Verifier};
 use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -19,7 +20,9 @@ use super::budget::Budget;
 use super::certificates::Certificates;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
+use super::identify::Tokens;
 use super::limits::Limits;
+use super::owner::Owners;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -44,6 +47,16 @@ pub struct Shared {
     pub drain: Drain,
     /// Whether every connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// What tells the tokens of callers from others.
+    pub verifier: Verifier,
+    /// Whether sidecars take only callers who prove who they are.
+    pub require_identity: bool,
+    /// Whether the owners of connecting sockets are told apart.
+    pub identify_users: bool,
+    /// Tells that tokens or grants may have ended.
+    pub endings: watch::Receiver<()>,
+    /// Is told when a grant was used.
+    pub news: Arc<Notify>,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -53,6 +66,11 @@ pub struct Worker {
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
     pub(super) proxy_protocol: bool,
+    pub(super) tokens: Tokens,
+    pub(super) require_identity: bool,
+    pub(super) owners: Owners,
+    pub(super) endings: watch::Receiver<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
@@ -116,7 +134,7 @@ impl Counted {
 pub(super) struct Held {
     version: u64,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Who calls by each listener: copies, for the same reason.
+    /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
 }
 
@@ -127,10 +145,10 @@ impl Held {
         Rc::new(Self { version, snapshot, callers })
     }
 
-    /// Who calls here, where the listener says so.
+    /// Who calls here, where the sidecar is one caller's own.
     pub(super) fn caller(&self, hop: Hop) -> Option<Caller> {
         match hop {
-            Hop::Sidecar(listener) => self.callers.get(listener).cloned().flatten(),
+            Hop::Sidecar(place) => self.callers.get(place).cloned().flatten(),
             Hop::Gateway(_) => None,
         }
     }
@@ -144,6 +162,11 @@ impl Worker {
             limits: shared.limits.clone(),
             shard,
             proxy_protocol: shared.proxy_protocol,
+            tokens: Tokens::new(shared.verifier.clone()),
+            require_identity: shared.require_identity,
+            owners: Owners::new(shared.identify_users),
+            endings: shared.endings.clone(),
+            news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
             budget: Rc::default(),
             mirrors: Counted::default(),

@@ -70,7 +70,7 @@ fn is_no_service_v4(address: Ipv4Addr) -> bool {
 }
 
 /// Whether an address is not one of the internet's: the machine's own, a private network's, a multicast group.
-pub(super) fn is_private(address: IpAddr) -> bool {
+pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
         IpAddr::V6(address) => is_private_v6(address),

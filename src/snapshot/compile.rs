@@ -3,20 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{PathNormalization, Peers, Reporter};
-use crate::identity::{Caller, Workload};
+use crate::identity::Workload;
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
-use crate::resource::kinds::DEPLOYMENT;
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
+use super::Snapshot;
 use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
-use super::sources::{Sources, concerns_authorization, concerns_others, concerns_routes};
-use super::{SidecarListener, Snapshot};
-
-/// The namespace of a listener without workload.
-const DEFAULT_NAMESPACE: &str = "default";
+use super::grants::{Compiling, GrantState, Grants};
+use super::sidecars::Sidecars;
+use super::sources::{Sources, concerns_authorization, concerns_policy, concerns_routes};
 
 /// What a sidecar listener was told to stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +40,10 @@ pub struct Compiler {
     pub live: Live,
     /// What is known of endpoints.
     pub endpoints: Kept<Endpoints>,
+    /// Whether callers are known by the user that they run as.
+    pub identify_users: bool,
+    /// What has become of grants, by their uids.
+    pub grants: Kept<GrantState>,
     /// The latest snapshot's parts: what no change touches is taken over.
     pub memory: Mutex<Memory>,
 }
@@ -93,12 +95,17 @@ impl Compiler {
         let gateway = Workload::find(view, name, namespace)?;
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
-        let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
+        let listeners = (self.listeners.as_slice(), self.identify_users);
+        let Sidecars { all: sidecars, scopes, tokens, users } =
+            Sidecars::compile(view, listeners, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
+        let (networking, endpoints) = (&memory.networking, &self.endpoints);
+        let grants =
+            Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
@@ -109,9 +116,12 @@ impl Compiler {
             routes,
             policy,
             authorization,
+            grants,
             notes,
             gateway_name,
             sidecars,
+            tokens,
+            users,
             gateway,
             certified_gateway,
         })
@@ -144,7 +154,7 @@ impl Compiler {
         view: &dyn View,
         notes: &mut Vec<String>,
     ) -> Result<Arc<Policy>, LoadError> {
-        if concerns_others(news) {
+        if concerns_policy(news) {
             memory.policy = None;
         }
         let (policy, noted) = match memory.policy.take() {
@@ -181,49 +191,4 @@ fn authorization(
     notes.extend(noted.iter().cloned());
     memory.authorization = Some((enforcer, Arc::clone(&authorization), noted));
     Ok(authorization)
-}
-
-struct Sidecars {
-    listeners: Vec<SidecarListener>,
-    /// What listeners see, each scope once.
-    scopes: Vec<Scope>,
-}
-
-fn sidecars(
-    view: &dyn View,
-    listeners: &[ListenerSpec],
-    networking: &Networking,
-    notes: &mut Vec<String>,
-) -> Result<Sidecars, LoadError> {
-    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), scopes: Vec::new() };
-    for listener in listeners {
-        let caller = match &listener.workload {
-            None => None,
-            Some((name, namespace)) => {
-                let found = Workload::find(view, name, namespace)?;
-                if found.is_none() {
-                    notes.push(format!(
-                        "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
-                        DEPLOYMENT.name
-                    ));
-                }
-                found
-            }
-        };
-        let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
-        let labels = caller.as_ref().map(|workload| &workload.labels);
-        let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
-        let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-        let caller = caller.map(Caller::by_listener);
-        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid, peers: Peers::Workload } });
-    }
-    Ok(sidecars)
-}
-
-/// The place of a scope among those known.
-fn place_of(scopes: &mut Vec<Scope>, scope: Scope) -> usize {
-    scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
-        scopes.push(scope);
-        scopes.len() - 1
-    })
 }

@@ -119,6 +119,13 @@ impl Reader {
         if file.num_row_groups() != 1 || !(1..=Limits::MOST_ROWS as i64).contains(&rows) {
             return Err(damaged("it has not the form of a segment"));
         }
+        // The library takes for granted that these are none below zero.
+        let mut places = file.metadata().row_group(0).columns().iter().flat_map(|column| {
+            [Some(column.data_page_offset()), column.dictionary_page_offset(), Some(column.compressed_size())]
+        });
+        if places.any(|place| place.is_some_and(|place| place < 0)) {
+            return Err(damaged("its columns are nowhere"));
+        }
         let described = metadata(&file, VARIABLES)?;
         let described: Vec<[String; 3]> =
             serde_json::from_str(&described).map_err(|_| damaged("its metadata describe no variables"))?;

@@ -58,6 +58,9 @@ Examples:
   # Take the calls of the workload sleep in namespace default, and play the egress gateway
   egressctl proxy start --listen 127.0.0.1:15001=sleep
 
+  # One listener for all who show a token of their service account
+  egressctl proxy start --listen 127.0.0.1:15001 --require-identity
+
   # One listener for each of two workloads
   egressctl proxy start --listen 127.0.0.1:15001=sleep --listen 127.0.0.1:15002=billing.finance
 
@@ -88,12 +91,20 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Start {
-    /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable
+    /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens
+    /// (see create token); repeatable
     #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]", default_value = "127.0.0.1:15001")]
     listen: Vec<Listen>,
     /// Listener for callers without sidecar, who come to the egress gateway's servers on PORT; repeatable
     #[arg(long, value_name = "ADDR=PORT")]
     gateway_listen: Vec<GatewayListen>,
+    /// Refuse calls to sidecar listeners that prove no caller, by the listener or by a token
+    #[arg(long)]
+    require_identity: bool,
+    /// At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they
+    /// are the workload whose Pods run as that user (securityContext.runAsUser)
+    #[arg(long)]
+    identify_users: bool,
     /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
     resolve: Vec<Override>,
@@ -250,7 +261,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let listener = |listen: Listen| ListenerConfig {
         address: listen.address,
-        workload: listen.workload.map(|(name, of)| (name, of.unwrap_or_else(|| namespace.to_owned()))),
+        workload: listen.workload.map(|of| (of.name, of.namespace.unwrap_or_else(|| namespace.to_owned()))),
     };
     NodeConfig {
         name: arguments.node,
@@ -268,6 +279,8 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         },
         paths: arguments.path_normalization,
         proxy_protocol: arguments.proxy_protocol,
+        require_identity: arguments.require_identity,
+        identify_users: arguments.identify_users,
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
@@ -290,6 +303,9 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
     for (address, listener) in running.addresses.iter().zip(&config.listeners) {
         match &listener.workload {
             Some((name, namespace)) => text.push_str(&format!("  sidecar of {name}.{namespace} on {address}\n")),
+            None if config.require_identity => {
+                text.push_str(&format!("  sidecar of callers who show a token on {address}\n"));
+            }
             None => text.push_str(&format!("  sidecar of unknown callers on {address}\n")),
         }
     }
