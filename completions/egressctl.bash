@@ -2257,7 +2257,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --listen --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2293,6 +2293,10 @@ _egressctl() {
                     ;;
                 --outbound-traffic-policy)
                     COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
+                    return 0
+                    ;;
+                --path-normalization)
+                    COMPREPLY=($(compgen -W "STRICT NONE BASE MERGE_SLASHES DECODE_AND_MERGE_SLASHES" -- "${cur}"))
                     return 0
                     ;;
                 --on-check-failure)

@@ -112,6 +112,7 @@ spec:
 ";
 
 #[test]
+#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn unusual_requests_that_are_sound_arrive() {
     let site = Site::new(&[]);
     let origin = site.scene.ok(&["get", "serviceentry", "a-example", "-o", "jsonpath={.spec.ports[0].targetPort}"]);

