@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::chain::{self, Hash, Item};
+use super::quarantine;
 use super::segment::Names;
 use super::{Entry, Error, Format, Shape};
 use crate::state::open_store;
@@ -17,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0001_init.sql"),
     include_str!("../../state/log/0002_segments.sql"),
     include_str!("../../state/log/0003_pruned.sql"),
+    include_str!("../../state/log/0004_quarantine.sql"),
 ];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
@@ -55,7 +57,8 @@ pub struct LogStore {
 }
 
 impl LogStore {
-    /// Opens the store in a file, creating it (mode 0600) where it is missing.
+    /// Opens the store in a file, creating it (mode 0600) where it is missing. One that is damaged is put aside, and a new
+    /// one begun that knows the segments; so is one that is missing where segments are. [`Verifier`](super::Verifier) tells.
     ///
     /// `synchronous=NORMAL`: a commit is in the operating system's hands when it returns, so killing the process loses
     /// nothing that was committed; only a crash of the machine can lose the commits since the last checkpoint.
@@ -63,7 +66,11 @@ impl LogStore {
     /// # Errors
     /// [`Error::Store`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let path = path.into();
+        quarantine::open(path.into())
+    }
+
+    /// Opens the store as it is.
+    pub(super) fn open_undamaged(path: PathBuf) -> Result<Self, Error> {
         let connection = open_store(&path, MIGRATIONS, "log")?;
         let normal = connection.execute_batch("PRAGMA synchronous = NORMAL");
         normal.map_err(|error| Error::sqlite(&path, error))?;

@@ -18,6 +18,7 @@ mod health;
 mod hot;
 pub mod line;
 mod outlet;
+mod quarantine;
 mod query;
 mod recorder;
 mod segment;

@@ -73,6 +73,7 @@ impl Verifier {
         let list = self.store.sql(|| Segment::all(&transaction))?;
         let newest = self.store.newest()?;
         let rows = self.store.sql(|| rows(&transaction, newest, wanted))?;
+        let aside = self.store.sql(|| quarantined(&transaction))?;
         drop(transaction);
         let mut verified = Verified { segments: list.len(), rows: rows.count, newest, ..Verified::default() };
         verified.sealed = list.iter().map(Segment::rows).sum();
@@ -81,6 +82,7 @@ impl Verifier {
         }
         self.verify_list(&list, &mut verified);
         self.verify_files(&list, &mut verified);
+        self.tell_quarantine(&aside, &mut verified);
         self.verify_rows(&list, &rows, &mut verified);
         self.verify_folder(&list, &mut verified)?;
         if let Some(head) = head {
@@ -152,6 +154,19 @@ impl Verifier {
             let listed = self.store.sql(|| Segment::from(&self.store.connection, segment.last));
             if listed.is_ok_and(|now| now.as_ref() == Some(segment)) {
                 verified.wrong(place(segment), problem);
+            }
+        }
+    }
+
+    /// Stores that were put aside. Whoever has taken the entries out of one, or gives them up, removes the file.
+    fn tell_quarantine(&self, aside: &[(String, String)], verified: &mut Verified) {
+        for (name, detail) in aside {
+            if self.store.path().with_file_name(name).exists() {
+                let problem =
+                    format!("the store was damaged and put aside ({detail}): it alone has what was not sealed then");
+                verified.wrong(format!("log/{name}"), problem);
+            } else {
+                verified.notes.push(format!("a damaged store was put aside as log/{name}, and is gone ({detail})"));
             }
         }
     }
@@ -260,6 +275,12 @@ impl Verified {
 
 fn place(segment: &Segment) -> String {
     format!("log/segments/{}", segment.name)
+}
+
+/// Names of stores that were put aside, and what was wrong with them.
+fn quarantined(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare("SELECT name, detail FROM quarantine ORDER BY time")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// What the rows of the hot store tell.

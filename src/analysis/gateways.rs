@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::FieldPath;
+use crate::resource::Labels;
 use crate::resource::kinds::gateway::{Gateway, ServerTls};
 use crate::resource::kinds::secret::Secret;
 use crate::routing::covers;
@@ -97,7 +98,7 @@ fn conflicts(model: &Model<'_>, item: &Item<Gateway>, found: &mut Findings) {
         let Some(port) = &server.port else { continue };
         let shares = |other: &&Item<Gateway>| {
             other.resource.key() != item.resource.key()
-                && other.spec.selector == item.spec.selector
+                && of_one_workload(model, &other.spec.selector, &item.spec.selector)
                 && other.spec.servers.iter().any(|one| {
                     one.port.as_ref().is_some_and(|own| own.number == port.number)
                         && one.hosts.iter().any(|theirs| server.hosts.iter().any(|ours| overlap(ours, theirs)))
@@ -115,6 +116,12 @@ fn conflicts(model: &Model<'_>, item: &Item<Gateway>, found: &mut Findings) {
             found.add(&GATEWAY_CONFLICT, &item.resource, FieldPath::of("spec.servers").index(index), message);
         }
     }
+}
+
+/// Whether two selectors select one workload: the same one, or, of two of which one is narrower, any that is there.
+fn of_one_workload(model: &Model<'_>, one: &Labels, other: &Labels) -> bool {
+    let nested = has(one, other) || has(other, one);
+    one == other || (nested && model.pods_with(one).any(|pod| has(&pod.meta.labels, other)))
 }
 
 /// Whether two hosts of servers have calls in common; hosts for different namespaces have none.

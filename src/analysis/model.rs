@@ -19,7 +19,7 @@ use crate::resource::kinds::{
     DESTINATION_RULE, GATEWAY, HANDLER, INSTANCE, POD, RULE, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE,
 };
 use crate::resource::{Kind, Labels, Resource, Role, Typed};
-use crate::routing::{covers, exported, qualify};
+use crate::routing::{covers, exported, exports, qualify};
 
 use super::visibility::World;
 
@@ -243,7 +243,7 @@ fn of_service(service: &Item<Service>) -> Registered {
             .collect(),
         selector: spec.selector,
         endpoints: Vec::new(),
-        export_to: Vec::new(),
+        export_to: exports(&service.resource.meta),
     }
 }
 

@@ -168,7 +168,14 @@ fn two_virtual_services_of_one_host_are_in_conflict_at_the_sidecars() {
         ]
     );
     assert_eq!(both("gateways: [out],"), [""; 0]);
-    assert_eq!(both("exportTo: [.],"), [""; 0]);
+    // What one namespace keeps for itself stands beside what all see.
+    let found = both("exportTo: [.],");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[1].contains("default/one,default/two") && found[1].contains("same host default/a.com"), "{found:#?}");
+    assert_eq!(both("exportTo: [other],").len(), 2);
+    let apart = virtual_service("one", &format!("{{hosts: [a.com], exportTo: [here], {to}}}"))
+        + &virtual_service("two", &format!("{{hosts: [a.com], exportTo: [there], {to}}}"));
+    assert_eq!(of("IST0109", &(site() + &apart)), [""; 0]);
 }
 
 #[test]
@@ -240,6 +247,12 @@ fn gateways_have_a_workload_and_are_not_in_each_others_way() {
             format!("IST0145 Gateway default/two spec.servers[0]: {}", message("one", "*.com")),
         ]
     );
+    let narrower = |labels: &str| {
+        let selector = format!("{{selector: {labels}, servers: [{SERVER}]}}");
+        of("IST0145", &(gateway("one", &format!("[{SERVER}]")) + &networking("Gateway", "two", &selector)))
+    };
+    assert_eq!(narrower("{istio: egressgateway, app: istio-egressgateway}").len(), 2, "both select the gateway");
+    assert_eq!(narrower("{istio: egressgateway, app: other}"), [""; 0]);
     let other = SERVER.replace("a.com", "b.com");
     assert_eq!(
         of("IST01", &(gateway("one", &format!("[{SERVER}]")) + &gateway("two", &format!("[{other}]")))),

@@ -40,8 +40,24 @@ fn mesh_conflicts(model: &Model<'_>, found: &mut Findings) {
             }
         }
     }
-    for ((scope, host), items) in by_host.into_iter().filter(|(_, items)| items.len() > 1) {
-        let names: Vec<_> = items.iter().map(|item| item.full_name()).collect();
+    let public: Vec<(String, Vec<&Item<VirtualService>>)> = by_host
+        .iter()
+        .filter(|((scope, _), _)| scope == "*")
+        .map(|((_, host), of)| (host.clone(), of.clone()))
+        .collect();
+    for ((scope, host), mut items) in by_host {
+        // What a namespace keeps for itself stands beside what all see of the same calls.
+        let beside = public.iter().filter(|(other, _)| scope != "*" && (covers(other, &host) || covers(&host, other)));
+        for item in beside.flat_map(|(_, items)| items) {
+            if !items.iter().any(|known| known.resource.key() == item.resource.key()) {
+                items.push(item);
+            }
+        }
+        if items.len() < 2 {
+            continue;
+        }
+        let mut names: Vec<_> = items.iter().map(|item| item.full_name()).collect();
+        names.sort_unstable();
         let message = format!(
             "The VirtualServices {} associated with mesh gateway define the same host {scope}/{host} which can lead to \
              undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource.",

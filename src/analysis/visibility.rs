@@ -3,7 +3,7 @@
 //! Nothing is guessed from manifests: calls of each workload are sent through the compiled routes, as the proxy would send
 //! them, and looked at on their way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value as Json;
@@ -267,37 +267,51 @@ fn past_the_gateway(model: &Model<'_>, world: &World, found: &mut Findings) {
     }
 }
 
-/// Where a rule, or an instance that it hands on, reads what is hidden: rule, whether it refuses calls, attribute, instance,
-/// and host with port.
-type Blind = (String, bool, String, String, String);
+/// What a rule, or an instance that it hands on, reads though it is hidden: rule, whether it refuses calls, attribute, and
+/// instance.
+type Blind = (String, bool, String, String);
+
+/// Most hosts that a rule is told of one by one.
+const NAMED: usize = 3;
 
 fn hidden(model: &Model<'_>, world: &World, found: &mut Findings) {
-    let mut hidden: BTreeMap<Blind, Vec<String>> = BTreeMap::new();
+    // Of which host with its port it is hidden, and of whose calls.
+    let mut hidden: BTreeMap<Blind, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for host in model.hosts.iter().filter(|host| host.selector.is_none() && !model.rules.is_empty()) {
         for port in host.ports.iter().filter(|port| !port.http).filter_map(|port| u16::try_from(port.number).ok()) {
             for (listener, name) in world.names.iter().enumerate() {
                 for (rule, attribute, instance) in world.hidden_from(model, listener, &host.host, port) {
-                    let place = format!("{}:{port}", host.host);
-                    let blind = (rule.name.to_string(), rule.is_checked(), attribute, instance, place);
-                    let callers = hidden.entry(blind).or_default();
-                    if !callers.contains(name) {
-                        callers.push(name.clone());
-                    }
+                    let of = hidden.entry((rule.name.to_string(), rule.is_checked(), attribute, instance)).or_default();
+                    of.entry(format!("{}:{port}", host.host)).or_default().insert(name.clone());
                 }
             }
         }
     }
-    for (blind, callers) in hidden {
+    for (blind, places) in hidden {
         if let Some(rule) = model.rules.iter().find(|rule| full_name(&rule.resource) == blind.0) {
             let at = FieldPath::of("spec");
             let at = if blind.3.is_empty() { at.field(rule.field()) } else { at.field("actions") };
-            found.add(&HIDDEN_BY_ENCRYPTION, &rule.resource, at, told(&rule.resource.meta.name, &blind, &callers));
+            let name = &rule.resource.meta.name;
+            let told = if places.len() > NAMED {
+                let callers = places.values().flatten().cloned().collect();
+                vec![told(name, &blind, &listed(places.keys()), &callers)]
+            } else {
+                places.iter().map(|(place, callers)| told(name, &blind, place, callers)).collect()
+            };
+            told.into_iter().for_each(|told| found.add(&HIDDEN_BY_ENCRYPTION, &rule.resource, at.clone(), told));
         }
     }
 }
 
+/// The first of some names, and how many more there are.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let told = names.take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { told } else { format!("{told} and {more} more") }
+}
+
 /// What is hidden, what comes of it, and the three ways out.
-fn told(rule: &str, (_, checks, attribute, instance, place): &Blind, callers: &[String]) -> String {
+fn told(rule: &str, (_, checks, attribute, instance): &Blind, places: &str, callers: &BTreeSet<String>) -> String {
     let (by, effect) = match (instance.is_empty(), checks) {
         (true, false) => (String::new(), "it never applies to them"),
         (false, false) => (format!(" (by instance {instance})"), "nothing is recorded of them"),
@@ -311,10 +325,10 @@ fn told(rule: &str, (_, checks, attribute, instance, place): &Blind, callers: &[
         _ => format!("do without {attribute}, and decide by connection.requested_server_name"),
     };
     format!(
-        "rule {rule} reads {attribute}{by}, but calls to {place} from {} are passed through encrypted: {effect}. Ways out: let the \
+        "rule {rule} reads {attribute}{by}, but calls to {places} from {} are passed through encrypted: {effect}. Ways out: let the \
          workload speak HTTP, and originate TLS on the way (a port of protocol HTTP, and a DestinationRule with tls mode SIMPLE); \
          {instead}; or leave such calls to tls routes by SNI, and begin the match with context.protocol == \"http\".",
-        callers.join(", ")
+        listed(callers.iter())
     )
 }
 

@@ -74,11 +74,20 @@ pub enum Failure {
     Denied(Code),
     /// The AuthorizationPolicies at the gateway do not let it go.
     AccessDenied,
-    /// A route answers with this status to see what its callers do then (fault injection).
-    Fault(u16),
+    /// A route answers with this to see what its callers do then (fault injection).
+    Fault(Abort),
     /// The route makes a request that cannot be sent: a path that is not in canonical form, an expression that does not
     /// compile.
     Rewrite,
+}
+
+/// What an injected fault answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Abort {
+    /// A status of HTTP.
+    Status(u16),
+    /// A status of gRPC; callers that do not speak it get the one of HTTP that it comes nearest to.
+    Grpc(Code),
 }
 
 /// What was wrong with the origin's TLS.
@@ -251,7 +260,8 @@ impl Failure {
             | Failure::Overload => 503,
             Failure::Timeout | Failure::UpstreamIdle => 504,
             Failure::Denied(code) => code.status(),
-            Failure::Fault(status) => status,
+            Failure::Fault(Abort::Status(status)) => status,
+            Failure::Fault(Abort::Grpc(code)) => code.status(),
             Failure::Rewrite => 500,
         }
     }

@@ -26,7 +26,7 @@ use crate::identity::Caller;
 pub use attributes::{CallBag, Peers, Reporter, always_present, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
-pub use failure::{Failure, ServerFault, Side, TlsFault, TunnelFault};
+pub use failure::{Abort, Failure, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
 pub use granted::Granted;
 use normalize::HTTP_PORT;

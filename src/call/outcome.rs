@@ -85,7 +85,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Failure;
+    use crate::call::{Abort, Failure};
 
     #[test]
     fn flags_are_joined_in_envoys_order() {
@@ -102,7 +102,7 @@ mod tests {
         };
         for (failure, delayed, retried, flags) in [
             (None, false, false, "-"),
-            (Some(Failure::Fault(503)), true, false, "DI,FI"),
+            (Some(Failure::Fault(Abort::Status(503))), true, false, "DI,FI"),
             (Some(Failure::ConnectFailed), false, true, "URX,UF"),
             (None, false, true, "URX"),
             (Some(Failure::NoRoute), false, false, "NR"),

@@ -56,7 +56,12 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     namespace: Option<String>,
     state_dir: Option<PathBuf>,
+    /// How many warnings there were.
+    warnings: usize,
 }
+
+/// Most warnings that a command shows: more than a screen of them helps nobody.
+const MAX_WARNINGS: usize = 50;
 
 impl Context {
     /// The context of this process.
@@ -73,6 +78,7 @@ impl Context {
             // An empty one is none, as kubectl has it.
             namespace: global.namespace.filter(|namespace| !namespace.is_empty()),
             state_dir: global.state_dir,
+            warnings: 0,
         }
     }
 
@@ -124,6 +130,26 @@ impl Context {
     pub(crate) fn existing_registry(&self) -> Result<Option<SqliteRegistry>, Failure> {
         let exists = self.state_path().is_some_and(|(path, _)| path.join("registry.db").exists());
         exists.then(|| self.registry()).transpose()
+    }
+
+    /// Shows a warning, unless there have been many.
+    ///
+    /// # Errors
+    /// As [`Context::say`].
+    pub(crate) fn warn(&mut self, picture: impl FnOnce(bool) -> String) -> io::Result<()> {
+        self.warnings += 1;
+        if self.warnings > MAX_WARNINGS { Ok(()) } else { self.say(&picture(self.color_err)) }
+    }
+
+    /// Tells how many warnings were not shown.
+    ///
+    /// # Errors
+    /// As [`Context::say`].
+    pub(crate) fn count_warnings(&mut self) -> io::Result<()> {
+        match self.warnings.saturating_sub(MAX_WARNINGS) {
+            0 => Ok(()),
+            more => self.say(&format!("warning: and {more} more warnings, which are not shown")),
+        }
     }
 
     /// Writes a line to standard error, below what has been written to standard output before.

@@ -92,8 +92,7 @@ fn told(source: &Source, findings: Vec<Finding>, verb: &str, context: &mut Conte
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.problem.is_error());
     let mut locator = Locator::new(source);
     for finding in &warnings {
-        let picture = locator.render(finding, context.color_err);
-        context.say(&picture)?;
+        context.warn(|color| locator.render(finding, color))?;
     }
     Ok(refusal::refusals(source, &errors, verb, context.color_err))
 }

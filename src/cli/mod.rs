@@ -67,6 +67,8 @@ pub fn main() -> ExitCode {
 
 fn run(verb: Verb, context: &mut Context) -> ExitCode {
     let outcome = verb.run(context);
+    // If nobody reads standard error, the exit code still tells.
+    let _ = context.count_warnings();
     let flushed = context.out.flush();
     finish(outcome.and(flushed.map_err(Into::into)), context)
 }

@@ -54,7 +54,12 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("flag needs an argument: {}", bare_flag(flag, words)),
         ErrorKind::InvalidValue => {
             let valid = get(ContextKind::ValidValue).join(", ");
-            format!("invalid argument \"{value}\" for \"{flag}\" flag: must be one of {valid}")
+            let place = if flag.starts_with('<') { flag.to_owned() } else { format!("\"{flag}\" flag") };
+            format!("invalid argument \"{value}\" for {place}: must be one of {valid}")
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = first_paragraph(&error.render().to_string());
+            format!("{missing}{}", values_of(flag, words).map(|valid| format!(", one of {valid}")).unwrap_or_default())
         }
         ErrorKind::ValueValidation => {
             let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
@@ -65,7 +70,13 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         _ => first_paragraph(&error.render().to_string()),
     };
     let (message, path) = (visible(&message), path_of(words));
-    format!("error: {message}{}\nSee '{PROGRAM}{path} --help' for usage.", meant(error))
+    let near = match error.kind() {
+        ErrorKind::UnknownArgument if !flag.starts_with('-') && takes_files(words) => {
+            did_you_mean(&[format!("-f {}", visible(&argument))])
+        }
+        _ => meant(error),
+    };
+    format!("error: {message}{near}\nSee '{PROGRAM}{path} --help' for usage.")
 }
 
 /// `--color` of a command line that could not be read.
@@ -88,15 +99,44 @@ fn meant(error: &clap::Error) -> String {
     let near =
         [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg].into_iter().filter_map(|kind| error.get(kind));
     let mut near: Vec<String> = near.flat_map(words_of).collect();
-    // Clap takes many for near; where one is a slip away, that one is meant.
-    let typed = error.get(ContextKind::InvalidSubcommand).map(words_of).unwrap_or_default();
-    if let Some(name) = typed.first().and_then(|typed| nearest(typed, near.iter().map(String::as_str))) {
-        near = vec![name.to_owned()];
+    if let Some(valid) = error.get(ContextKind::ValidValue).map(words_of) {
+        near.extend(valid);
     }
-    match near.as_slice() {
+    // Clap takes many for near; where one is a slip away, that one is meant.
+    let typed = [ContextKind::InvalidSubcommand, ContextKind::InvalidValue].into_iter();
+    let typed: Vec<String> = typed.filter_map(|kind| error.get(kind)).flat_map(words_of).collect();
+    let slip = |typed: &String| nearest(typed, near.iter().map(String::as_str));
+    let begun = |typed: &String| near.iter().find(|name| name.starts_with(typed.as_str())).map(String::as_str);
+    if let Some(name) = typed.first().and_then(|typed| slip(typed).or_else(|| begun(typed))) {
+        near = vec![name.to_owned()];
+    } else if error.kind() == ErrorKind::InvalidValue {
+        near.clear();
+    }
+    did_you_mean(&near)
+}
+
+fn did_you_mean(names: &[String]) -> String {
+    match names {
         [] => String::new(),
         names => format!("\n\nDid you mean this?\n\t{}\n", names.join("\n\t")),
     }
+}
+
+/// The values that an argument takes, as it stands in a usage line: `<TYPE>`.
+fn values_of(argument: &str, words: &[String]) -> Option<String> {
+    let root = super::command();
+    let command = walk(&root, words).0;
+    let name = argument.trim_matches(['<', '>', '.']);
+    let named = command.get_arguments().find(|one| one.get_value_names().is_some_and(|names| names[0] == name))?;
+    let values = named.get_possible_values();
+    let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// Whether a command takes files by `-f`.
+fn takes_files(words: &[String]) -> bool {
+    let root = super::command();
+    walk(&root, words).0.get_arguments().any(|one| one.get_long() == Some("filename"))
 }
 
 /// The typed word that holds an unknown letter: `-xz`.
@@ -123,8 +163,12 @@ fn first_paragraph(text: &str) -> String {
 /// The commands among the typed words, each behind a blank: ` proxy start`. Flags, and the values of global ones, may
 /// stand between them.
 fn path_of(words: &[String]) -> String {
-    let root = super::command();
-    let (mut at, mut path) = (&root, String::new());
+    walk(&super::command(), words).1
+}
+
+/// The command that was typed, and its path.
+fn walk<'c>(root: &'c Command, words: &[String]) -> (&'c Command, String) {
+    let (mut at, mut path) = (root, String::new());
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
@@ -139,7 +183,7 @@ fn path_of(words: &[String]) -> String {
             },
         }
     }
-    path
+    (at, path)
 }
 
 /// The typed words with kubectl's `--flag=true` as `--flag` and without any `--flag=false`, which clap does not know.
@@ -200,6 +244,21 @@ mod tests {
                 "logs -f --until 1m",
                 "error: the argument '--follow' cannot be used with '--until <TIME|DURATION>'\n\
                  See 'egressctl logs --help' for usage.",
+            ),
+            (
+                "validate dir",
+                "error: unexpected args: [dir]\n\nDid you mean this?\n\t-f dir\n\nSee 'egressctl validate --help' for \
+                 usage.",
+            ),
+            (
+                "pc rout",
+                "error: invalid argument \"rout\" for <TYPE>: must be one of listeners, routes, clusters, endpoints, \
+                 secrets, rules, all\n\nDid you mean this?\n\troutes\n\nSee 'egressctl proxy-config --help' for usage.",
+            ),
+            (
+                "pc",
+                "error: the following required arguments were not provided: <TYPE>, one of listeners, routes, clusters, \
+                 endpoints, secrets, rules, all\nSee 'egressctl proxy-config --help' for usage.",
             ),
             ("version x", "error: unexpected args: [x]\nSee 'egressctl version --help' for usage."),
             (

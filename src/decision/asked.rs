@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::snapshot::Snapshot;
+use crate::call::Failure;
+use crate::diagnostic::nearest;
+use crate::snapshot::{Hop, Snapshot};
 
 use super::explain::explain_broken;
 use super::request::{Arriving, arriving};
@@ -83,7 +85,7 @@ pub enum Protocol {
 
 /// What proves who calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object with principal and ip")]
 pub struct Source {
     /// The identity in its certificate.
     pub principal: Option<String>,
@@ -106,10 +108,15 @@ pub struct Told {
 /// What is no call at all, in words.
 pub fn tell(snapshot: &Snapshot, listener: Option<usize>, asked: &Asked, color: bool) -> Result<Told, String> {
     Ok(match arriving(snapshot, listener, asked)? {
-        Arriving::Call { hop, call, broken } => {
+        Arriving::Call { hop, protocol, call, broken } => {
             let explained = explain_broken(snapshot, hop, &call, broken.as_ref());
             let from = asked.from.as_ref().map(|(name, namespace)| (name.as_str(), namespace.as_str()));
-            let text = tree::text(&call, from, &explained, color);
+            let mut text = tree::text(&call, protocol, from, &explained, color);
+            if let (Some(Failure::UnknownHost), Hop::Sidecar(listener)) = (explained.failure, hop) {
+                let hosts = snapshot.routes.hosts(snapshot.scope(listener));
+                let near = nearest(call.authority().host(), hosts);
+                text.extend(near.map(|near| format!("  did you mean {near}?\n")));
+            }
             Told { text, answer: answer::json(&call, &explained) }
         }
         Arriving::Refused { protocol, failure } => Told {

@@ -26,6 +26,7 @@ pub(super) enum Arriving {
     /// A call that is judged.
     Call {
         hop: Hop,
+        protocol: Protocol,
         call: Box<Call>,
         /// What its first bytes, which come when it has been judged, make of it.
         broken: Option<Broken>,
@@ -68,7 +69,7 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
         (_, Hop::Gateway(port)) => question.connection(protocol, port)?,
     };
     Ok(match found {
-        Ok((call, broken)) => Arriving::Call { hop, call: Box::new(call), broken },
+        Ok((call, broken)) => Arriving::Call { hop, protocol, call: Box::new(call), broken },
         Err(failure) => Arriving::Refused { protocol, failure },
     })
 }
@@ -207,6 +208,10 @@ impl Question<'_> {
     fn received(&self, https: bool) -> Result<Result<Call, Failure>, String> {
         let asked = self.asked;
         let scheme = if https { "https" } else { "http" };
+        // The reader of heads refuses it before; of a URL the client keeps it to itself (RFC 9110 section 4.2.5).
+        if asked.path.as_ref().is_some_and(|path| path.contains('#')) {
+            return Ok(Err(Failure::BadRequest("the target has a fragment")));
+        }
         let authority = self.authority();
         let uri = self.uri(scheme, authority.as_deref())?;
         let mut head = http::Request::builder().method(asked.method.as_str()).uri(uri);

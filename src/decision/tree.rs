@@ -24,13 +24,19 @@ type Caller<'c> = Option<(&'c str, &'c str)>;
 const SHOWN_BODY: usize = 200;
 
 /// The whole tree.
-pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, color: bool) -> String {
+pub(super) fn text(
+    call: &Call,
+    protocol: Protocol,
+    caller: Caller<'_>,
+    explained: &Explained<'_>,
+    color: bool,
+) -> String {
     let mut out = String::new();
     let from = match caller {
         Some((name, namespace)) => format!("from {name}.{namespace}"),
         None => "from an unknown caller".to_owned(),
     };
-    let _ = writeln!(out, "{}  {from}\n", visible(&target(call)));
+    let _ = writeln!(out, "{}  {from}\n", visible(&target(call, protocol)));
     let seen = explained.judgement.edited.as_deref().unwrap_or(call);
     for step in &explained.hops {
         hop(&mut out, step, caller, seen, explained.gateway);
@@ -52,7 +58,7 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
 }
 
 /// The call as its client would write it.
-fn target(call: &Call) -> String {
+fn target(call: &Call, protocol: Protocol) -> String {
     let authority = call.authority();
     let Some(tunnel) = call.tunnel() else {
         return format!("{} {}://{}{}", call.method(), call.scheme(), authority.as_str(), call.path_and_query());
@@ -61,6 +67,7 @@ fn target(call: &Call) -> String {
     match tunnel.server_name() {
         Some(name) if name != authority.host() => format!("tls://{target} for {name}"),
         Some(_) => format!("tls://{target}"),
+        None if protocol == Protocol::Tls => format!("tls://{target}"),
         None => format!("tcp://{target}"),
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
 
-use super::offsets;
 use super::read::Finding;
+use super::{flow, offsets};
 use crate::diagnostic::{FieldPath, Source, Span, Step, render};
 use crate::resource::decode::camel_case;
 
@@ -69,15 +69,28 @@ struct Child {
 impl Index {
     /// Reads the places; nothing where the text is no YAML.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let mut builder = Builder { bytes: byte_offsets(text), len: text.len(), nodes: Vec::new(), open: Vec::new() };
+        let (index, refused) = Self::read(text, text);
+        match refused.is_some_and(|info| flow::is_to_blame(&info)) {
+            true => Self::read(text, &flow::joined(text)).0,
+            false => index,
+        }
+    }
+
+    /// The places in the written text, and what the parser refused it for, if it did. Every character has its place there.
+    fn read(written: &str, text: &str) -> (Option<Self>, Option<String>) {
+        let (bytes, len) = (byte_offsets(written), written.len());
+        let (mut builder, mut refused) = (Builder { bytes, len, nodes: Vec::new(), open: Vec::new() }, None);
         for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, marks)) => builder.event(event, marks),
                 // What stands before a fault can still be found.
-                Err(_) => break,
+                Err(error) => {
+                    refused = Some(error.info().to_owned());
+                    break;
+                }
             }
         }
-        (!builder.nodes.is_empty()).then_some(Self { nodes: builder.nodes })
+        ((!builder.nodes.is_empty()).then_some(Self { nodes: builder.nodes }), refused)
     }
 
     /// The place of the key at the end of a path, if it exists.

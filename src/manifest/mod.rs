@@ -5,6 +5,7 @@
 
 mod document;
 pub mod encode;
+mod flow;
 mod json;
 mod locate;
 mod offsets;

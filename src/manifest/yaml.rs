@@ -6,7 +6,7 @@ use std::ops::Range;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Marks, Tag};
 use serde_json::{Map, Value as Json};
 
-use super::{locate, scalar};
+use super::{flow, locate, scalar};
 use crate::diagnostic::{Code, FieldPath, Problem};
 
 /// Deepest nesting; Istio's and Kubernetes' resources stay below 20.
@@ -27,14 +27,29 @@ pub(super) fn read(text: &str) -> Result<Json, Box<Fault>> {
     if let Some(at) = text.find('\0') {
         return Err(syntax("the text has a NUL character".into(), at..at + 1));
     }
-    let mut builder = Builder::new(text);
+    let (read, refused) = tree(text, text);
+    match read {
+        Err(fault) if refused.is_some_and(|info| flow::is_to_blame(&info)) => {
+            // Faults are told of what stands there.
+            tree(text, &flow::joined(text)).0.map_err(|_| fault)
+        }
+        read => read,
+    }
+}
+
+/// What a document says, and what the parser refused it for, if it did. Every character has its place in the written text.
+fn tree(written: &str, text: &str) -> (Result<Json, Box<Fault>>, Option<String>) {
+    let mut builder = Builder::new(written);
     for event in Parser::new_from_str(text) {
-        match event {
-            Ok((event, marks)) => builder.event(event, marks)?,
-            Err(error) => return Err(builder.unreadable(error.info(), error.marker())),
+        match event.map(|(event, marks)| builder.event(event, marks)) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => return (Err(fault), None),
+            Err(error) => {
+                return (Err(builder.unreadable(error.info(), error.marker())), Some(error.info().to_owned()));
+            }
         }
     }
-    Ok(builder.root.unwrap_or(Json::Null))
+    (Ok(builder.root.unwrap_or(Json::Null)), None)
 }
 
 fn syntax(message: String, span: Range<usize>) -> Box<Fault> {
@@ -260,6 +275,7 @@ const ADVICE: &[(&str, &str)] = &[
     ("unexpected character", "quote a text that begins with this character"),
     ("unknown anchor", "quote a text that begins with *"),
     ("block sequence entries", "begin a list on a line of its own"),
+    ("invalid indentation", "is a [ or { further up not closed?"),
 ];
 
 /// The value of a scalar; only unquoted words without a tag are anything but texts.

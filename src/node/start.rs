@@ -315,6 +315,11 @@ impl Running {
         self.published.load().1.notes.clone()
     }
 
+    /// Whether a Gateway has a server on a port.
+    pub fn has_server(&self, port: u16) -> bool {
+        self.published.load().1.routes.has_server(port)
+    }
+
     /// How many rules refuse calls, and how many that could only report.
     pub fn enforced(&self) -> (usize, usize) {
         self.published.load().1.policy.enforced()

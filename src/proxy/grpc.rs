@@ -2,7 +2,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER};
 
-use crate::call::{Call, Failure};
+use crate::call::{Abort, Call, Failure};
 
 /// gRPC's status for a failure, if the caller speaks gRPC.
 pub(super) fn status(call: &Call, failure: Failure) -> Option<u8> {
@@ -10,7 +10,7 @@ pub(super) fn status(call: &Call, failure: Failure) -> Option<u8> {
     let rest = call.headers().get(CONTENT_TYPE)?.as_bytes().strip_prefix(GRPC)?;
     // `application/grpc-web` is read as HTTP.
     matches!(rest.first(), None | Some(b'+' | b';')).then(|| match failure {
-        Failure::Denied(code) => code.0,
+        Failure::Denied(code) | Failure::Fault(Abort::Grpc(code)) => code.0,
         failure => of_http(failure.status()),
     })
 }

@@ -110,8 +110,8 @@ impl Act {
     /// Faults come first, then preflights, then what the route is for: the order of Envoy's filters.
     fn end<'t>(&'t self, call: &Call, taken: &Taken<'t>) -> Result<End<'t>, Failure> {
         if let Some(more) = &self.more {
-            if let Some(status) = more.faults.as_ref().and_then(|faults| faults.abort(call, more.seed)) {
-                return Err(Failure::Fault(status));
+            if let Some(answer) = more.faults.as_ref().and_then(|faults| faults.abort(call, more.seed)) {
+                return Err(Failure::Fault(answer));
             }
             if let Some(answer) = more.cors.as_ref().and_then(|cors| cors.preflight(call)) {
                 return Ok(End::Answer(Box::new(answer)));

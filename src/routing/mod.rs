@@ -57,7 +57,7 @@ pub use outbound::OutboundPolicy;
 pub use private::{Private, is_private};
 pub use route::{Considered, RouteName};
 pub use scope::Scope;
-pub use services::exported;
+pub use services::{exported, exports};
 pub use subnet::Subnet;
 pub use tunnel::{Carries, Original, Reached};
 
@@ -134,6 +134,19 @@ impl RouteTable {
             None => scope.unregistered.find(call, &scope.tunnels),
         };
         Found { taken: None, end: cluster.map(End::Cluster) }
+    }
+
+    /// The hosts that sidecars of a scope know by their whole names, in no order.
+    pub fn hosts(&self, scope: usize) -> impl Iterator<Item = &str> {
+        let scope = self.sidecars.get(scope);
+        let requests = scope.into_iter().flat_map(|scope| scope.hosts.exact().map(|(host, _)| host));
+        let tunnels = scope.into_iter().flat_map(|scope| scope.tunnels.ports.values());
+        requests.chain(tunnels.flat_map(|hosts| hosts.exact().map(|(host, _)| host)))
+    }
+
+    /// Whether a Gateway has a server on a port.
+    pub fn has_server(&self, port: u16) -> bool {
+        self.gateways.contains_key(&port)
     }
 
     /// What the gateway's server on a port does with a call; [`Failure::NoRoute`] for hosts without routes.

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::registry::{Declared, Renewed};
 use crate::resource::kinds::service_entry::{Location, Resolution, ServiceEntry, ServicePort};
 use crate::resource::kinds::workload_entry::WorkloadEntry;
-use crate::resource::{Labels, Provenance};
+use crate::resource::{Labels, Meta, Provenance};
 
 use super::endings::Endings;
 use super::hosts::{HostTable, qualify};
@@ -149,6 +149,12 @@ impl How {
     fn is_like(&self, other: &How) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
+}
+
+/// To whom a Service is exported: by its annotation, what `exportTo` is for resources of Istio's.
+pub fn exports(meta: &Meta) -> Vec<String> {
+    let written = meta.annotations.get("networking.istio.io/exportTo").map(String::as_str).unwrap_or_default();
+    written.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Whether `exportTo` of a resource of `own` lets `namespace` see it.
@@ -380,7 +386,7 @@ impl Services {
             provenance: Arc::new(Provenance::of(resource)),
             ports: ports.unwrap_or_default().iter().filter_map(|port| core_port(port, &reach)).collect(),
             addresses: Vec::new(),
-            export_to: Vec::new(),
+            export_to: exports(&resource.meta),
         }
     }
 

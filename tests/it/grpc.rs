@@ -195,6 +195,9 @@ spec:
   - match: [{uri: {exact: /shop.Cart/Slow}}]
     timeout: 200ms
     route: [{destination: {host: shop.example}}]
+  - match: [{uri: {exact: /shop.Cart/Full}}]
+    fault: {abort: {grpcStatus: RESOURCE_EXHAUSTED, percentage: {value: 100}}}
+    route: [{destination: {host: shop.example}}]
   - match: [{uri: {prefix: /shop.Cart/}}]
     route: [{destination: {host: shop.example}}]
 ---
@@ -324,6 +327,8 @@ fn calls_that_do_not_get_through_have_a_status_too() {
         assert_eq!(denied.code(), Code::PermissionDenied, "{denied}");
         assert!(denied.message().contains("not this one"), "{denied}");
         assert_eq!(fails(&mut shop, "/other.Service/Get", "").await.code(), Code::Unimplemented, "no route");
+        let full = fails(&mut shop, "/shop.Cart/Full", "").await;
+        assert_eq!((full.code(), full.message()), (Code::ResourceExhausted, "fault filter abort"));
         let slow = fails(&mut shop, "/shop.Cart/Slow", "wait").await;
         assert!(matches!(slow.code(), Code::DeadlineExceeded | Code::Unavailable), "the route's timeout: {slow}");
         // The caller's own deadline: the call is given up, and the connection goes on.

@@ -159,6 +159,8 @@ fn requests_are_described_by_url_or_by_their_parts() {
             json!({"url": "http://web.example:81/", "outboundTrafficPolicy": "ALLOW_ANY"}),
             json!({"status": 200, "destination": "web.example:81", "route": null}),
         ),
+        (json!({"authority": "web.example", "path": "/x#y"}), json!({"status": 400, "allowed": false})),
+        (json!({"url": "http://web.example/x#y"}), json!({"status": 200, "path": "/x"})),
         (json!({"url": "http://web.example/%00"}), json!({"status": 400, "allowed": false, "closed": false})),
     ]);
 }
@@ -311,6 +313,27 @@ fn the_older_of_two_resources_wins_by_the_age_that_the_manifest_tells() {
 }
 
 #[test]
+fn a_line_that_is_no_question_says_what_one_is() {
+    for line in ["[]", "5", "\"x\"", "{\"id\": 1}", "{"] {
+        let answer = Stage::new().ok_with(&["trace", "--batch"], &format!("{line}\n"));
+        let answer: Json = serde_json::from_str(&answer).expect("JSON");
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with("not a question: ") && !error.contains("struct"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn people_are_told_near_hosts_and_what_was_spoken() {
+    let scene = Stage::new();
+    let file = scene.write("all.yaml", MANIFEST);
+    let told = |url: &str| scene.ok(&["trace", "-f", &file, "--from", "sleep", url]);
+    let slip = told("http://wbe.example/");
+    assert!(slip.ends_with("did you mean web.example?\n"), "{slip}");
+    let tls = told("https://web.example:80");
+    assert!(tls.starts_with("tls://web.example:80 "), "{tls}");
+}
+
+#[test]
 fn a_question_that_is_wrong_or_contradicts_itself_says_so() {
     for (request, expected) in [
         (json!({"url": "http://web.example/", "bogus": 1}), "unknown field `bogus`"),
@@ -324,6 +347,11 @@ fn a_question_that_is_wrong_or_contradicts_itself_says_so() {
         (json!({"url": "web.example"}), "http:// in front"),
         (json!({"protocol": "tcp", "authority": "web.example"}), "needs a port"),
         (json!({"method": "GET"}), "url, authority or sni is missing"),
+        (json!([]), "an object that says where the call goes"),
+        (json!({"url": "http://web.example/", "source": 5}), "an object with principal and ip"),
+        (json!({"url": "http://web.example/", "headers": {"a": 1}}), "a text, or a list of texts"),
+        (json!({"url": "http://web.example/", "port": 99999}), "port: expected a number from 1 to 65535"),
+        (json!({"url": "http://web.example/", "outboundTrafficPolicy": 1}), "expected REGISTRY_ONLY or ALLOW_ANY"),
         (json!({"hop": "gateway", "port": 8443, "protocol": "tls", "sni": "web.example"}), "ends TLS"),
     ] {
         let answer = &traced(&Stage::new(), MANIFEST, std::slice::from_ref(&request))[0];

@@ -162,3 +162,23 @@ fn what_stands_for_istios_installation_may_be_declared_like_anything_else() {
     let twice = format!("{text}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: new}}\n");
     assert_eq!(of(&twice).0["valid"], false);
 }
+
+#[test]
+fn a_screen_of_warnings_is_shown_and_the_others_are_counted() {
+    let service = |number: u32| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: s{number}}}\nspec: {{hosts: \
+             [s{number}.example], ports: [{{number: 3306, name: tcp, protocol: TCP}}], resolution: DNS}}\n---\n"
+        )
+    };
+    let text: String = (0..60).map(service).collect();
+    let output = piped(&[], &text);
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        told.matches("\n --> ").count() + told.matches("\n  --> ").count() + told.matches("\n   --> ").count(),
+        50
+    );
+    assert!(told.ends_with("warning: and 10 more warnings, which are not shown\n"), "{told}");
+    assert_eq!(of(&text).0["problems"].as_array().map(Vec::len), Some(60), "scripts get all");
+}

@@ -108,27 +108,6 @@ impl Segment {
         format!("{day}/{first}-{last}-{}.parquet", version + 1)
     }
 
-    /// What the file itself says of its place in the chain, for whoever has nothing but the files.
-    pub(crate) fn place(&self) -> String {
-        let [info, warning, error] = self.levels;
-        serde_json::json!({
-            "id": self.id,
-            "first": self.first,
-            "last": self.last,
-            "min_time": self.min_time,
-            "max_time": self.max_time,
-            "info": info,
-            "warning": warning,
-            "error": error,
-            "sealed": self.sealed,
-            "before": hex(&self.before),
-            "link": hex(&self.link),
-            "previous": hex(&self.previous),
-            "doubt": self.doubt,
-        })
-        .to_string()
-    }
-
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let mut segment = Self {
             id: row.get(0)?,
@@ -176,7 +155,7 @@ impl Segment {
             self.sealed,
             self.before,
             self.link,
-            self.digest,
+            self.sealed_digest,
             self.previous,
             self.hash,
             self.signature,

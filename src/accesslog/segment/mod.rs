@@ -7,6 +7,7 @@ mod columns;
 mod hybrid;
 mod interned;
 mod list;
+mod place;
 pub(super) mod prune;
 mod read;
 pub(super) mod seal;
@@ -14,6 +15,7 @@ pub(super) mod thread;
 mod write;
 
 pub(super) use list::Segment;
+pub(super) use place::Place;
 pub(crate) use read::{Lines, Name, Reader, Texts};
 
 use super::Format;
@@ -27,9 +29,8 @@ const FIELDS: &str = "_fields";
 /// The line, where the other columns do not give it.
 const LINE: &str = "_line";
 
-/// Keys of the file's metadata: the variables, and the file's place in the chain.
+/// The key of the file's metadata that tells of the variables.
 const VARIABLES: &str = "egressctl.variables";
-const PLACE: &str = "egressctl.segment";
 
 /// What entries of one shape have in common, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

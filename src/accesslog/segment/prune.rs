@@ -8,6 +8,7 @@ use rusqlite::params;
 
 use super::columns::{Columns, Source};
 use super::list::{Left, Segment};
+use super::place::Place;
 use super::seal::{File, Sealer};
 use super::{Names, Reader};
 use crate::accesslog::{Error, Level};
@@ -93,7 +94,13 @@ impl Sealer {
             let (min_time, max_time) = ends(&columns.time);
             (left.min_time, left.max_time) = (min_time.unwrap_or_default(), max_time.unwrap_or_default());
             left.name = segment.next_name();
-            let file = File { name: &left.name, columns: &columns, shapes: &shapes, place: segment.place() };
+            let place = Place::of(&Segment {
+                levels: left.levels,
+                min_time: left.min_time,
+                max_time: left.max_time,
+                ..segment.clone()
+            });
+            let file = File { name: &left.name, columns: &columns, shapes: &shapes, place };
             (left.bytes, left.digest) = self.put(&file)?;
         }
         self.leave(segment, left)?;

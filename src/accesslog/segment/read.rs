@@ -155,6 +155,11 @@ impl Reader {
         })
     }
 
+    /// An entry of the file's metadata.
+    pub(super) fn metadata(&self, key: &str) -> Result<String, ParquetError> {
+        metadata(&self.file, key)
+    }
+
     /// How many entries it has.
     pub(crate) fn rows(&self) -> usize {
         self.rows

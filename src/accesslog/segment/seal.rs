@@ -14,8 +14,9 @@ use rusqlite::{Connection, params};
 
 use super::columns::{Columns, Source};
 use super::list::Segment;
-use super::{Names, PLACE, write};
-use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk};
+use super::place::{self, Place};
+use super::{Names, write};
+use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot::{self, covered};
 use crate::accesslog::{Error, Level, LogStore, line};
@@ -49,7 +50,6 @@ impl Default for Limits {
 pub struct Sealer {
     pub(super) store: LogStore,
     pub(super) segments: PathBuf,
-    lock: PathBuf,
     pub(super) key: SigningKey,
     limits: Limits,
 }
@@ -82,7 +82,6 @@ impl Sealer {
         Ok(Self {
             store: LogStore::open(state.hot_db())?,
             segments: state.segments(),
-            lock: state.segments().join(".lock"),
             key: SigningKey::open(&state.log_key())?,
             limits,
         })
@@ -121,7 +120,8 @@ impl Sealer {
         self.remove_leftovers()?;
         while self.oldest()?.as_ref().is_some_and(&is_due) {
             let Some(gathered) = self.gather()? else { break };
-            let segment = self.write(gathered, now)?;
+            let segment = self.write(&gathered, now)?;
+            self.list(&segment)?;
             sealed.segments += 1;
             sealed.entries += segment.rows();
             sealed.bytes += segment.bytes;
@@ -130,13 +130,11 @@ impl Sealer {
     }
 
     pub(super) fn lock(&self) -> Result<Option<fs::File>, Error> {
-        let unusable = |source| Error::file(&self.lock, source);
-        let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
-        let file = options.open(&self.lock).map_err(unusable)?;
+        let file = lock_file(&self.segments)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
+            Err(TryLockError::Error(source)) => Err(Error::file(&self.segments, source)),
         }
     }
 
@@ -157,23 +155,22 @@ impl Sealer {
     }
 
     /// Takes the oldest rows apart: as many as a segment gets, all of one day but for late ones.
-    fn gather(&self) -> Result<Option<Gathered>, Error> {
+    pub(super) fn gather(&self) -> Result<Option<Gathered>, Error> {
         let transaction = self.store.sql(|| self.store.connection.unchecked_transaction())?;
         self.store.sql(|| gather(&transaction, &self.limits))
     }
 
-    /// Writes the file, lists it and removes the rows.
-    fn write(&mut self, gathered: Gathered, now: i64) -> Result<Segment, Error> {
+    /// Writes the file of the next segment, which is to be [listed](Self::list) then.
+    pub(super) fn write(&self, gathered: &Gathered, now: i64) -> Result<Segment, Error> {
         let newest = self.store.sql(|| Segment::newest(&self.store.connection))?;
         let (id, previous) = newest.map_or((1, ORIGIN), |newest| (newest.id + 1, newest.hash));
         let mut segment = gathered.segment(id, previous, now);
-        let place = segment.place();
+        let place = Place::of(&segment);
         let file = File { name: &segment.name, columns: &gathered.columns, shapes: &gathered.shapes, place };
         (segment.bytes, segment.digest) = self.put(&file)?;
         segment.sealed_digest = segment.digest;
         segment.hash = chain::segment(&segment.previous, &segment.digest);
         segment.signature = self.key.sign(&segment.head().text());
-        self.list(&segment)?;
         Ok(segment)
     }
 
@@ -192,6 +189,7 @@ impl Sealer {
         Ok(written)
     }
 
+    /// Lists a segment and removes the rows that it holds.
     fn list(&self, segment: &Segment) -> Result<(), Error> {
         let transaction = begin_immediate(&self.store.connection, self.store.path())?;
         self.store.sql(|| {
@@ -200,6 +198,13 @@ impl Sealer {
             transaction.commit()
         })
     }
+}
+
+/// The file that whoever writes segments locks.
+pub(in crate::accesslog) fn lock_file(segments: &Path) -> Result<fs::File, Error> {
+    let path = segments.join(".lock");
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
+    options.open(&path).map_err(|source| Error::file(&path, source))
 }
 
 /// What is not sealed yet.
@@ -222,7 +227,7 @@ fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
 }
 
 /// Rows that were taken apart.
-struct Gathered {
+pub(super) struct Gathered {
     columns: Columns,
     shapes: Vec<Names>,
     levels: [i64; 3],
@@ -326,7 +331,7 @@ pub(super) struct File<'a> {
     pub(super) columns: &'a Columns,
     pub(super) shapes: &'a [Names],
     /// What it says of its place in the chain.
-    pub(super) place: String,
+    pub(super) place: Place,
 }
 
 impl File<'_> {
@@ -335,7 +340,8 @@ impl File<'_> {
         let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
         let out = BufWriter::with_capacity(1 << 20, options.open(path).map_err(unwritable)?);
         let mut out = Hashing { out, digest: chain::Digest::default(), bytes: 0 };
-        let metadata = vec![KeyValue::new(PLACE.to_owned(), Some(self.place.clone()))];
+        let place = serde_json::to_string(&self.place).map_err(|error| unwritable(error.into()))?;
+        let metadata = vec![KeyValue::new(place::KEY.to_owned(), Some(place))];
         write::write(&mut out, self.columns, self.shapes, metadata)
             .map_err(|error| unwritable(std::io::Error::other(error)))?;
         let file = out.out.into_inner().map_err(|error| unwritable(error.into_error()))?;
@@ -381,17 +387,29 @@ fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<(
     Ok(())
 }
 
-/// Whether a file that begins with a certain entry is not needed: the entry is in a row, or in another file.
+/// Whether a file that begins with a certain entry is not needed: it was to be the next segment, or is another file's
+/// forerunner. What does not say so of itself is left alone: it may be all that there is of its entries.
 pub(in crate::accesslog) fn is_left_over(
     store: &LogStore,
     segments: &Path,
     path: &Path,
     first: i64,
 ) -> Result<bool, Error> {
-    store.sql(|| {
-        let listed = Segment::from(&store.connection, first)?.filter(|segment| segment.first == first);
-        let mut rows = store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?;
-        Ok(listed.map_or(rows.exists([first])?, |segment| segment.rows() == 0 || segment.path(segments) != path))
+    let listed = store.sql(|| Segment::from(&store.connection, first))?.filter(|segment| segment.first == first);
+    let newest =
+        store.sql(|| Segment::newest(&store.connection))?.map_or((0, ORIGIN), |newest| (newest.id, newest.hash));
+    let is_row =
+        store.sql(|| store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([first]))?;
+    if path.extension().is_some_and(|end| end == "tmp") {
+        return Ok(is_row || listed.is_some());
+    }
+    if listed.as_ref().is_some_and(|segment| segment.rows() > 0 && segment.path(segments) == path) {
+        return Ok(false);
+    }
+    let Some(place) = Place::of_file(path) else { return Ok(false) };
+    Ok(match listed {
+        Some(segment) => (place.id, place.previous) == (segment.id, hex(&segment.previous)),
+        None => is_row && (place.id, place.previous) == (newest.0 + 1, hex(&newest.1)),
     })
 }
 

@@ -191,8 +191,8 @@ fn a_sealer_that_was_killed_before_it_could_list_its_file_is_cleaned_up_after() 
     let files = place.files();
     let mut place = place;
     place.store.append(&numbered(10..20)).unwrap();
-    let left = files[0].with_file_name(format!("{:012}-{:012}.parquet", 11, 20));
-    std::fs::copy(&files[0], &left).unwrap();
+    let sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let left = sealer.write(&sealer.gather().unwrap().unwrap(), START).unwrap().path(&place.state.segments());
     std::fs::write(left.with_extension("tmp"), "half").unwrap();
     let foreign = files[0].with_file_name("notes.txt");
     std::fs::write(&foreign, "mine").unwrap();
@@ -555,4 +555,44 @@ fn a_pruner_that_was_killed_before_the_old_file_was_gone_is_cleaned_up_after() {
     sealer.prune(&retention, entries[50].time).unwrap();
     assert!(!old.exists());
     assert_eq!(place.all(), of_days(&entries, |day, entry| day > 3 || entry.level == Level::Error));
+}
+
+#[test]
+fn a_damaged_or_missing_store_is_put_aside_and_the_segments_are_served() {
+    let harms: [fn(&Path); 4] = [
+        |path| std::fs::write(path, "something else entirely, and long enough for a header".repeat(100)).unwrap(),
+        |path| std::fs::write(path, "").unwrap(),
+        |path| std::fs::remove_file(path).unwrap(),
+        |path| change(path, |bytes| bytes[16..60].fill(0xff)),
+    ];
+    for (number, harm) in harms.iter().enumerate() {
+        let (place, entries) = days();
+        let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+        let retention = Retention { levels: vec![(Level::Info, keep(3))], ..Retention::default() };
+        sealer.prune(&retention, entries[50].time).unwrap();
+        drop(sealer);
+        let Place { _directory, state, store } = place;
+        drop(store);
+        for suffix in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", state.hot_db().display()));
+        }
+        harm(&state.hot_db());
+        let store = LogStore::open(state.hot_db()).unwrap();
+        let mut place = Place { _directory, state, store };
+        let sealed = of_days(&entries, |day, entry| day < 5 && (day > 1 || entry.level == Level::Error));
+        assert_eq!(place.all(), sealed, "{number}");
+        place.store.append(&numbered(100..103)).unwrap();
+        place.seal(usize::MAX);
+        let all: Vec<_> = sealed.into_iter().chain(lines(&numbered(100..103))).collect();
+        assert_eq!(place.all(), all, "{number}");
+        let found = place.findings();
+        assert!(found.len() == 1 && found[0].contains("put aside"), "{number}: {found:?}");
+        for entry in std::fs::read_dir(place.state.hot_db().parent().unwrap()).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().contains("damaged") {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        assert_eq!(place.findings(), [""; 0], "{number}");
+        assert!(place.verify().notes[0].contains("is gone"));
+    }
 }

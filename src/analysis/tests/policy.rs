@@ -74,6 +74,18 @@ fn rules_that_encryption_blinds_are_named_with_the_ways_out() {
     ] {
         assert_eq!(beside("EGR0001", &passed, &logging(seen)), [""; 0], "{seen}");
     }
+    let hosts = |number: u32| format!("h{number}.example");
+    let many = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: many}}\nspec: {{hosts: [{}], \
+         resolution: NONE, ports: [{{number: 443, name: tls, protocol: TLS}}]}}\n---\n",
+        (0..9).map(hosts).collect::<Vec<_>>().join(", ")
+    );
+    let found = beside("EGR0001", &passed[..1], &(many + &logging("request.path.startsWith(\"/politics\")")));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("calls to h0.example:443, h1.example:443, h2.example:443 and 6 more from sleep are"),
+        "{found:#?}"
+    );
     let scenario = ["scenario/sleep.yaml", "scenario/01-egress-gateway.yaml"];
     assert_eq!(beside("EGR0001", &scenario, &logging("request.path.startsWith(\"/politics\")")), [""; 0]);
 }

@@ -312,6 +312,12 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
     text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
     for (address, listener) in running.gateway_addresses.iter().zip(&config.gateway_listeners) {
         text.push_str(&format!("  its servers on port {} on {address}\n", listener.port));
+        if !running.has_server(listener.port) {
+            text.push_str(&format!(
+                "  note: no Gateway has a server on port {} yet: calls there get 404\n",
+                listener.port
+            ));
+        }
     }
     if let Some(address) = running.metrics_address {
         text.push_str(&format!("  metrics on http://{address}/metrics\n"));

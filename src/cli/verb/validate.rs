@@ -153,8 +153,12 @@ fn told_to_people(files: &[File], context: &mut Context) -> Result<(), Failure> 
     for file in files {
         let mut locator = Locator::new(&file.source);
         for finding in &file.findings {
-            let picture = locator.render(finding, context.color_err);
-            context.say(&picture)?;
+            if finding.problem.is_error() {
+                let picture = locator.render(finding, context.color_err);
+                context.say(&picture)?;
+            } else {
+                context.warn(|color| locator.render(finding, color))?;
+            }
         }
     }
     for file in files {

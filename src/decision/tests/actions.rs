@@ -97,8 +97,8 @@ fn faults_without_percentage_never_happen_and_those_of_all_always() {
     for (fault, expected) in [
         ("abort: {httpStatus: 418}", "site.example:80"),
         ("abort: {httpStatus: 418, percentage: {value: 0}}", "site.example:80"),
-        ("abort: {httpStatus: 418, percentage: {value: 100}}", "Fault(418)"),
-        ("abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}", "Fault(503)"),
+        ("abort: {httpStatus: 418, percentage: {value: 100}}", "Fault(Status(418))"),
+        ("abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}", "Fault(Grpc(Code(14)))"),
         ("delay: {fixedDelay: 1s}", "site.example:80"),
     ] {
         let snapshot = routed(&format!("- fault: {{{fault}}}\n  route: [{{{TO}}}]"));

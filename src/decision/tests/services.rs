@@ -225,3 +225,18 @@ spec:
         assert_eq!(found.split(" at ").nth(1), Some(tls), "{hosts} {resolution}: {found}");
     }
 }
+
+#[test]
+fn a_service_is_seen_where_its_annotation_exports_it_to() {
+    let service = |to: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n  namespace: istio-system\n  annotations: \
+             {{networking.istio.io/exportTo: '{to}'}}\nspec: {{ports: [{{port: 80, name: http}}]}}\n"
+        )
+    };
+    for (to, expected) in
+        [("default", "no endpoint"), ("other, default", "no endpoint"), ("*", "no endpoint"), (".", "UnknownHost")]
+    {
+        assert_eq!(outcome(&snapshot(&service(to)), "GET http://s.istio-system/"), expected, "{to}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::{Call, Code};
+use crate::call::{Abort, Call, Code};
 use crate::resource::kinds::virtual_service::{Fault, GRPC_STATUS, Percent};
 
 use super::share::{Share, seed};
@@ -11,7 +11,7 @@ use super::share::{Share, seed};
 #[derive(Debug)]
 pub(in super::super) struct Faults {
     delay: Option<(Duration, Share)>,
-    abort: Option<(u16, Share)>,
+    abort: Option<(Abort, Share)>,
 }
 
 impl Faults {
@@ -21,9 +21,9 @@ impl Faults {
             Some((delay.fixed_delay?.to_std(), share(delay.percentage.unwrap_or(old))))
         });
         let abort = spec.abort.as_ref().and_then(|abort| {
-            let status = abort.http_status.and_then(|status| u16::try_from(status).ok());
-            let status = status.or_else(|| abort.grpc_status.as_deref().and_then(http_status));
-            Some((status?, share(abort.percentage.unwrap_or_default())))
+            let status = abort.http_status.and_then(|status| u16::try_from(status).ok()).map(Abort::Status);
+            let answer = status.or_else(|| abort.grpc_status.as_deref().and_then(code).map(Abort::Grpc));
+            Some((answer?, share(abort.percentage.unwrap_or_default())))
         });
         Self { delay, abort }
     }
@@ -34,10 +34,10 @@ impl Faults {
         share.takes(call, seed_of_route ^ seed("delay")).then_some(delay)
     }
 
-    /// The status that it is answered with, if it is.
-    pub(in super::super) fn abort(&self, call: &Call, seed_of_route: u64) -> Option<u16> {
-        let (status, share) = self.abort?;
-        share.takes(call, seed_of_route ^ seed("abort")).then_some(status)
+    /// What it is answered instead, if it is.
+    pub(in super::super) fn abort(&self, call: &Call, seed_of_route: u64) -> Option<Abort> {
+        let (answer, share) = self.abort?;
+        share.takes(call, seed_of_route ^ seed("abort")).then_some(answer)
     }
 }
 
@@ -45,8 +45,8 @@ fn share(percentage: Percent) -> Share {
     Share::percent(percentage.value)
 }
 
-/// The status by which a caller of HTTP/1.1 sees a status of gRPC.
-fn http_status(name: &str) -> Option<u16> {
+/// The status of gRPC with a name.
+fn code(name: &str) -> Option<Code> {
     let code = GRPC_STATUS.iter().position(|known| *known == name)?;
-    Some(Code(u8::try_from(code).ok()?).status())
+    u8::try_from(code).ok().map(Code)
 }

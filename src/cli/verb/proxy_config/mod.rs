@@ -13,6 +13,7 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
+use crate::diagnostic::nearest;
 use crate::node::api::{GATEWAY, Listener, Row, Rows, Section};
 use crate::policy::describe::Rule;
 use crate::routing::describe;
@@ -214,7 +215,9 @@ fn is_played<T>(proxy: &str, all: &[Rows<T>]) -> Result<(), Failure> {
     if known.contains(&proxy) {
         return Ok(());
     }
-    Err(Failure::client(format!("no running proxy plays {proxy:?}; there are {}", known.join(", "))))
+    let near = nearest(proxy, known.iter().copied());
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Err(Failure::client(format!("no running proxy plays {proxy:?}{hint}; there are {}", known.join(", "))))
 }
 
 fn document<T: Shown>(node: &str, proxy: &str, row: &T) -> Result<Json, Failure> {

@@ -26,9 +26,8 @@ const MAX_WORLDS: usize = 64;
 type Worlds = HashMap<(Option<String>, Roles), Result<World, String>>;
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with id, manifest, from and request")]
 struct Line {
-    #[serde(default)]
-    id: Json,
     /// YAML; what is declared in the registry if it is not given.
     manifest: Option<String>,
     #[serde(default)]
@@ -79,14 +78,19 @@ fn answered(
     registry: &OnceCell<SqliteRegistry>,
     context: &Context,
 ) -> Json {
-    let line: Line = match serde_json::from_slice(line) {
-        Ok(line) => line,
-        Err(error) => {
-            let id = serde_json::from_slice::<Json>(line).ok().and_then(|line| line.get("id").cloned());
-            return json!({"id": id, "error": format!("not a question: {error}")});
-        }
+    let asked: Json = match serde_json::from_slice(line) {
+        Ok(asked) => asked,
+        Err(error) => return json!({"id": null, "error": format!("not a question: no JSON: {error}")}),
     };
-    let id = line.id.clone();
+    let id = asked.get("id").cloned().unwrap_or_default();
+    let line = match asked {
+        asked @ Json::Object(_) => serde_json::from_value::<Line>(asked).map_err(|error| error.to_string()),
+        _ => Err("expected an object with id, manifest, from and request".to_owned()),
+    };
+    let line = match line {
+        Ok(line) => line,
+        Err(error) => return json!({"id": id, "error": format!("not a question: {error}")}),
+    };
     match told(line, at, worlds, registry, context) {
         Ok(mut answer) => {
             answer["id"] = id;

@@ -10,7 +10,7 @@ use crate::decision::{Asked, Place, Protocol, Scheme, Source};
 
 /// The request. A field that is not known is a mistake: it would be left out of what is judged.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object that says where the call goes")]
 pub(super) struct Request {
     method: Option<String>,
     url: Option<String>,
@@ -19,6 +19,7 @@ pub(super) struct Request {
     hop: Option<Place>,
     #[serde(default)]
     from: Json,
+    #[serde(default, deserialize_with = "port")]
     port: Option<u16>,
     scheme: Option<Scheme>,
     authority: Option<String>,
@@ -35,7 +36,7 @@ pub(super) struct Request {
 
 /// The mode, or as MeshConfig has it.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected REGISTRY_ONLY or ALLOW_ANY")]
 enum Outbound {
     Mode(String),
     Policy { mode: String },
@@ -43,7 +44,7 @@ enum Outbound {
 
 /// The value of a header, or of one that is repeated all.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text, or a list of texts, as the value of a header")]
 enum Values {
     One(String),
     Several(Vec<String>),
@@ -52,6 +53,16 @@ enum Values {
 /// `null` is a value too: TLS that asks for no name.
 fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// A number, or a text of digits.
+fn port<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    let port = match Json::deserialize(deserializer)? {
+        Json::Null => return Ok(None),
+        Json::String(digits) => digits.parse().ok(),
+        number => number.as_u64().and_then(|number| u16::try_from(number).ok()),
+    };
+    port.map(Some).ok_or_else(|| serde::de::Error::custom("port: expected a number from 1 to 65535"))
 }
 
 impl Request {
