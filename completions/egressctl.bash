@@ -2377,6 +2377,10 @@ _egressctl() {
                     COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
                     return 0
                     ;;
+                --path-normalization)
+                    COMPREPLY=($(compgen -W "STRICT NONE BASE MERGE_SLASHES DECODE_AND_MERGE_SLASHES" -- "${cur}"))
+                    return 0
+                    ;;
                 --on-check-failure)
                     COMPREPLY=($(compgen -W "deny allow" -- "${cur}"))
                     return 0

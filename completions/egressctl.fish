@@ -414,6 +414,11 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l outbound-traffic-policy -d 'Which hosts may be called where no Sidecar says so: registered ones, or any' -r -f -a "REGISTRY_ONLY\t''
 ALLOW_ANY\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l path-normalization -d 'How paths are normalized before they are judged: strictly, or as Istio\'s modes do' -r -f -a "STRICT\t''
+NONE\t''
+BASE\t''
+MERGE_SLASHES\t''
+DECODE_AND_MERGE_SLASHES\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l on-check-failure -d 'What to do with a call when a check that applies to it cannot be carried out' -r -f -a "deny\t''
 allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r

@@ -19,7 +19,7 @@ RUSTFLAGS="--cfg fuzzing -Cdebug-assertions $(echo $coverage)" \
   cargo build --release --locked --target "$host" --target-dir "$built"
 
 mkdir -p artifacts
-for target in client_hello expression framing manifest request; do
+for target in client_hello expression framing framing_agreement manifest request; do
   echo "== $target"
   found=$built/corpus/$target
   mkdir -p "$found" "corpus/$target"

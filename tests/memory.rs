@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
+use egressctl::call::PathNormalization;
 use egressctl::diagnostic::Source;
 use egressctl::manifest::parse;
 use egressctl::node::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, start};
@@ -78,6 +79,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let registry = SqliteRegistry::open(&state).expect("a registry");
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
+        paths: PathNormalization::default(),
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),

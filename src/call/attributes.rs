@@ -292,7 +292,7 @@ impl RequestHeaders<'_> {
     fn join(&self) -> BTreeMap<String, String> {
         let headers = self.call.headers();
         let joined = |name| headers.get_all(name).iter().map(text).collect::<Option<Vec<_>>>();
-        headers.keys().filter_map(|name| Some((name.as_str().to_owned(), joined(name)?.join(",")))).collect()
+        headers.keys().filter_map(|name| Some((name.as_str().replace('_', "-"), joined(name)?.join(",")))).collect()
     }
 }
 
@@ -304,11 +304,11 @@ impl StringMap for RequestHeaders<'_> {
             ":method" => return Some(self.call.method().as_str()),
             _ => {}
         }
-        let mut values = self.call.headers().get_all(key).iter();
+        let mut values = self.call.header(key).iter();
         let first = values.next()?;
         match values.next() {
             None => text(first),
-            Some(_) => self.joined.get_or_init(|| self.join()).get(key).map(String::as_str),
+            Some(_) => self.joined.get_or_init(|| self.join()).get(&*key.replace('_', "-")).map(String::as_str),
         }
     }
 
@@ -355,7 +355,8 @@ mod tests {
     fn call(head: http::request::Builder) -> Call {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
-        normalize(head.header("host", "x").body(()).expect("a head").into_parts().0, arrival).expect("a call")
+        normalize(head.version(http::Version::HTTP_2).body(()).expect("a head").into_parts().0, arrival)
+            .expect("a call")
     }
 
     fn text_of(call: &Call, slot: Slot) -> Option<String> {

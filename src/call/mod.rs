@@ -11,6 +11,7 @@ mod framing;
 mod granted;
 mod normalize;
 mod outcome;
+mod path;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -29,9 +30,10 @@ pub use failure::{Abort, Failure, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
 pub use granted::Granted;
 use normalize::HTTP_PORT;
-pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name, strip_trailers};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, normalize_by, server_name, strip_trailers};
 pub use outcome::{Closer, Marks, Outcome};
-pub use tunnel::Tunnel;
+pub use path::PathNormalization;
+pub use tunnel::{Tunnel, connect_target};
 
 /// A request in its one canonical form.
 #[derive(Debug)]
@@ -166,6 +168,19 @@ impl Call {
         &self.headers
     }
 
+    /// The values of a header. One that is written with `_` counts for that with `-`, which many origins take it for;
+    /// [`normalize`] has seen to it that there are not both.
+    pub fn header(&self, name: &str) -> http::header::GetAll<'_, HeaderValue> {
+        let values = self.headers.get_all(name);
+        if values.iter().next().is_some() || !name.contains('-') {
+            return values;
+        }
+        let is_other = |key: &&http::HeaderName| {
+            normalize::with_hyphens(key).is_some_and(|other| other.eq_ignore_ascii_case(name))
+        };
+        self.headers.keys().find(is_other).map_or(values, |other| self.headers.get_all(other))
+    }
+
     /// The protocol that the caller asks to go on with after the answer, if any.
     pub fn upgrade(&self) -> Option<&HeaderValue> {
         self.upgrade.as_ref()
@@ -192,7 +207,7 @@ impl Call {
         headers: HeaderMap,
     ) -> Result<Call, Failure> {
         let path = match path {
-            Some(path) => normalize::canonical(&self.method, &self.target_with(path)?)?,
+            Some(path) => normalize::canonical(&self.target_with(path)?)?,
             None => self.path.clone(),
         };
         Ok(Call {

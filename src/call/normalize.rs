@@ -15,6 +15,7 @@ use http::{Method, Uri, Version};
 use crate::expr::Timestamp;
 use crate::identity::Caller;
 
+use super::path::{self, PathNormalization};
 use super::{Authority, Call, Failure, TlsSession};
 
 /// Most bytes of a request's target and header fields; Envoy takes 60 KiB of fields.
@@ -27,9 +28,10 @@ pub(super) const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 /// Headers that mean something to one connection only (RFC 9110 §7.6.1), or that carry credentials for us.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("proxy-connection"),
     header::PROXY_AUTHORIZATION,
     header::PROXY_AUTHENTICATE,
@@ -54,12 +56,20 @@ pub struct Arrival {
     pub tls: Option<Arc<TlsSession>>,
 }
 
-/// Brings a request head into canonical form.
+/// Brings a request head into canonical form, strictly.
+///
+/// # Errors
+/// Those of [`normalize_by`].
+pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
+    normalize_by(PathNormalization::Strict, head, arrival)
+}
+
+/// Brings a request head into canonical form, its path as is said.
 ///
 /// # Errors
 /// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::HeadTooLarge`] past [`MAX_HEAD`],
 /// [`Failure::NestedConnect`] for CONNECT, whose calls are [`Call::tunnel_to`]'s.
-pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
+pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
     let http::request::Parts { method, uri, version, mut headers, .. } = head;
     if method == Method::CONNECT {
         return Err(Failure::NestedConnect);
@@ -77,9 +87,7 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         None => (Scheme::HTTP, HTTP_PORT),
         Some(_) => (Scheme::HTTPS, HTTPS_PORT),
     };
-    if version == Version::HTTP_2 {
-        check_authority(host, &uri, port)?;
-    }
+    check_authority(host, &uri, port)?;
     let authority = match (uri.scheme(), uri.authority()) {
         (Some(asked), Some(authority)) if *asked == scheme => authority_of(authority.as_str(), port)?,
         (Some(_), _) if scheme == Scheme::HTTPS => {
@@ -90,9 +98,11 @@ pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, F
         (None, Some(_)) => return Err(Failure::BadRequest("the target has no leading slash")),
         (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?, port)?,
     };
-    let path = canonical_path(&method, uri.path_and_query())?;
+    let path = canonical_path(paths, &method, uri.path_and_query())?;
     let upgrade = upgrade_of(&headers);
+    check_method(&method, &headers)?;
     strip(&mut headers)?;
+    check_pairs(&headers)?;
     let Arrival { time, chance, caller, peer, tls } = arrival;
     Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None, tls })
 }
@@ -150,7 +160,7 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
 }
 
 /// RFC 9112 §3.2: exactly one Host in HTTP/1.1, at most one before.
-fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Failure> {
+pub(super) fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Failure> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
@@ -163,11 +173,12 @@ fn host_header(headers: &HeaderMap, version: Version) -> Result<Option<&str>, Fa
     }
 }
 
-/// RFC 9113 §8.3.1: in HTTP/2 the target has the host, and a Host beside it must say the same.
+/// RFC 9112 §3.2.2, RFC 9113 §8.3.1: where the target has the host, a Host beside it must say the same. Servers differ in
+/// which of both they take.
 fn check_authority(host: Option<&str>, uri: &Uri, port: u16) -> Result<(), Failure> {
     match (host, uri.authority()) {
         (Some(host), Some(authority)) if authority_of(host, port)? != authority_of(authority.as_str(), port)? => {
-            Err(Failure::BadRequest("the Host header and :authority differ"))
+            Err(Failure::BadRequest("the target and the Host header are for different hosts"))
         }
         _ => Ok(()),
     }
@@ -283,15 +294,25 @@ fn valid_host(host: &str) -> bool {
         })
 }
 
-fn canonical_path(method: &Method, path: Option<&PathAndQuery>) -> Result<PathAndQuery, Failure> {
-    const BAD: Failure = Failure::BadRequest("the path cannot be normalized");
-    let Some(target) = path else { return Ok(PathAndQuery::from_static("/")) };
+const BAD_PATH: Failure = Failure::BadRequest("the path cannot be normalized");
+
+fn canonical_path(
+    paths: PathNormalization,
+    method: &Method,
+    target: Option<&PathAndQuery>,
+) -> Result<PathAndQuery, Failure> {
+    let Some(target) = target else { return Ok(PathAndQuery::from_static("/")) };
     match target.path() {
         "*" if method == Method::OPTIONS => return Ok(target.clone()),
-        path if !path.starts_with('/') => return Err(BAD),
+        path if !path.starts_with('/') => return Err(BAD_PATH),
         _ => {}
     }
-    match normalize_path(target.path()).ok_or(BAD)? {
+    with_path(target, paths.apply(target.path()).map_err(Failure::BadRequest)?)
+}
+
+/// A target with another path.
+fn with_path(target: &PathAndQuery, path: Cow<'_, str>) -> Result<PathAndQuery, Failure> {
+    match path {
         // `http://host?query` has no path of its own, and its text does not begin with the one it stands for.
         Cow::Borrowed(_) if target.as_str().starts_with('/') => Ok(target.clone()),
         path => {
@@ -300,14 +321,15 @@ fn canonical_path(method: &Method, path: Option<&PathAndQuery>) -> Result<PathAn
                 path.push('?');
                 path.push_str(query);
             }
-            PathAndQuery::try_from(path).map_err(|_| BAD)
+            PathAndQuery::try_from(path).map_err(|_| BAD_PATH)
         }
     }
 }
 
-/// [`canonical_path`] of a target that a route made.
-pub(super) fn canonical(method: &Method, target: &PathAndQuery) -> Result<PathAndQuery, Failure> {
-    canonical_path(method, Some(target)).map_err(|_| Failure::Rewrite)
+/// The form of a target that a route made.
+pub(super) fn canonical(target: &PathAndQuery) -> Result<PathAndQuery, Failure> {
+    let path = path::canonical(target.path()).ok_or(Failure::Rewrite)?;
+    with_path(target, path).map_err(|_| Failure::Rewrite)
 }
 
 /// A path that a route made, with the query of the call; refused unless merging slashes alone makes it canonical.
@@ -317,7 +339,7 @@ pub(super) fn rewritten(path: &str, query: Option<&str>) -> Result<PathAndQuery,
         return Err(Failure::Rewrite);
     }
     let merged = merge_slashes(alone);
-    if !matches!(normalize_path(&merged), Some(Cow::Borrowed(_))) {
+    if !matches!(path::canonical(&merged), Some(Cow::Borrowed(_))) {
         return Err(Failure::Rewrite);
     }
     let target = match query {
@@ -337,90 +359,6 @@ fn merge_slashes(path: &str) -> String {
     merged
 }
 
-/// Decodes escapes of characters that mean the same without, writes the others in capitals, escapes what is no ASCII, takes
-/// `\` for `/`, removes dot segments, merges slashes: Istio's `MERGE_SLASHES`, and more. `None` for an escaped NUL. `%2F` stays, because origins tell it from `/` (npm's scoped packages).
-fn normalize_path(path: &str) -> Option<Cow<'_, str>> {
-    let bytes = path.as_bytes();
-    let plain = !bytes.iter().any(|b| matches!(b, b'%' | b'\\') || !b.is_ascii())
-        && !bytes.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.'));
-    if plain {
-        return Some(Cow::Borrowed(path));
-    }
-    let decoded = one_spelling(path)?;
-    let mut segments: Vec<&str> = Vec::new();
-    let mut last_is_directory = false;
-    for segment in decoded.split('/').skip(1) {
-        last_is_directory = matches!(segment, "" | "." | "..");
-        match segment {
-            "." => {}
-            ".." => {
-                segments.pop();
-            }
-            other => segments.push(other),
-        }
-    }
-    // Merged after the dot segments, so that `/a//../b` is `/a/b` as RFC 3986 §5.2.4 has it.
-    let mut merged = String::with_capacity(decoded.len());
-    for segment in segments.iter().filter(|segment| !segment.is_empty()) {
-        merged.push('/');
-        merged.push_str(segment);
-    }
-    if last_is_directory || merged.is_empty() {
-        merged.push('/');
-    }
-    Some(if merged == path { Cow::Borrowed(path) } else { Cow::Owned(merged) })
-}
-
-/// The byte that an escape at the beginning stands for.
-fn escaped(text: &str) -> Option<u8> {
-    let hex = text.strip_prefix('%')?.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    u8::from_str_radix(hex, 16).ok()
-}
-
-/// Characters that stand for themselves in a segment, escaped or not: the unreserved ones, and of those that RFC 3986 §3.3
-/// allows there besides all but `;`, `=`, `&` and `+`, which some origins tell apart.
-fn means_itself(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$'()*,:@".contains(&byte)
-}
-
-/// The path with each character written in one way.
-fn one_spelling(path: &str) -> Option<String> {
-    let mut out = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(position) = rest.find(|letter: char| matches!(letter, '%' | '\\') || !letter.is_ascii()) {
-        out.push_str(&rest[..position]);
-        rest = &rest[position..];
-        let taken = match escaped(rest) {
-            Some(0) => return None,
-            Some(byte) if means_itself(byte) => {
-                out.push(char::from(byte));
-                3
-            }
-            Some(_) => {
-                out.push_str(&rest[..3].to_ascii_uppercase());
-                3
-            }
-            None if rest.starts_with('\\') => {
-                out.push('/');
-                1
-            }
-            None if !rest.starts_with('%') => {
-                let letter = rest.chars().next()?;
-                letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| out.push_str(&format!("%{byte:02X}")));
-                letter.len_utf8()
-            }
-            // A lone `%` is written as what it means: with what is decoded behind it, it must not become an escape.
-            None => {
-                out.push_str("%25");
-                1
-            }
-        };
-        rest = &rest[taken..];
-    }
-    out.push_str(rest);
-    Some(out)
-}
-
 /// The protocol that a request asks to go on with, if it is one that may be (RFC 9110 §7.8). Others are not forwarded, as
 /// if they had not been asked for: HTTP/2 and TLS would carry requests that nobody judges.
 fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -437,7 +375,53 @@ fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
     (wanted && plain && !judged_further && !has_body).then(|| protocol.clone())
 }
 
-/// Removes what is for this hop only, and what only a proxy of ours may say of a caller.
+/// Headers by which some servers take a request for one of another method.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// Methods that some servers know in any letter case, though they have one (RFC 9110 §9.1).
+const KNOWN: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
+
+/// Refuses what makes servers read another method than the one that is judged, or wait for what nobody knows.
+fn check_method(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+    let alike = |known: &Method| known != method && known.as_str().eq_ignore_ascii_case(method.as_str());
+    if KNOWN.iter().any(alike) {
+        return Err(Failure::BadRequest("the method is a common one in another letter case"));
+    }
+    let overrides = |name: &HeaderName| {
+        let name = with_hyphens(name).map_or(Cow::Borrowed(name.as_str()), Cow::Owned);
+        METHOD_OVERRIDES.contains(&&*name)
+    };
+    let is_other = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(method.as_str().as_bytes());
+    if headers.iter().any(|(name, value)| overrides(name) && is_other(value)) {
+        return Err(Failure::BadRequest("a header asks for another method than the request's"));
+    }
+    // RFC 9110 §10.1.1.
+    let mut expected = headers.get_all(header::EXPECT).iter();
+    match expected.all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        true => Ok(()),
+        false => Err(Failure::BadRequest("an expectation other than 100-continue")),
+    }
+}
+
+/// Refuses two headers that are one to those who know no difference between `-` and `_` (RFC 3875 §4.1.18).
+fn check_pairs(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut seen: Vec<String> = headers.keys().filter_map(with_hyphens).collect();
+    seen.sort_unstable();
+    let twice = seen.windows(2).any(|pair| pair[0] == pair[1]);
+    match twice || seen.iter().any(|name| headers.contains_key(name)) {
+        true => Err(Failure::BadRequest("two headers differ only in `-` and `_`, which some servers take for one")),
+        false => Ok(()),
+    }
+}
+
+/// The name with `-` in the place of each `_`, where there are any.
+pub(super) fn with_hyphens(name: &HeaderName) -> Option<String> {
+    let name = name.as_str();
+    name.contains('_').then(|| name.replace('_', "-"))
+}
+
+/// Removes what is for this hop only, and what only a proxy may say of a caller.
 fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
     let mut named: Vec<HeaderName> = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
@@ -451,6 +435,8 @@ fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
         headers.remove(name);
     }
     headers.remove(header::HOST);
+    // It is met here, before the body is read.
+    headers.remove(header::EXPECT);
     Ok(())
 }
 
@@ -461,10 +447,20 @@ fn known_option(option: &str) -> bool {
 /// By this a client asks for more in the answer. It is for this hop alone, and no policy sees it.
 pub const DEBUG: &str = "x-egress-debug";
 
-/// Headers by which proxies of a mesh tell each other who calls: from a caller they would be forgeries. And [`DEBUG`].
+/// Headers by which proxies tell each other and origins who calls and for what: from a caller they would be forgeries. And
+/// what is for us. A name with `_` is to many servers the one with `-`; with it a header that frames would be one more.
 fn is_ours(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert" || name == DEBUG
+    match with_hyphens(name) {
+        Some(name) => is_proxys(&name) || HOP_BY_HOP.iter().any(|of_hop| *of_hop == *name) || name == "content-length",
+        None => is_proxys(name.as_str()),
+    }
+}
+
+/// The names of proxies' headers, and the beginnings of such names. (Scripts of CGI take `proxy` for a setting of theirs.)
+fn is_proxys(name: &str) -> bool {
+    const NAMES: [&str; 5] = ["forwarded", "proxy", "x-real-ip", "x-rewrite-url", "x-istio-attributes"];
+    const PREFIXES: [&str; 4] = ["x-envoy-", "x-egress-", "x-forwarded-", "x-original-"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

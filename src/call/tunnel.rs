@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use http::header;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
-use super::normalize::authority_with_port;
+use super::normalize::{authority_of, authority_with_port, host_header};
 use super::{Arrival, Authority, Call, Failure, HelloFault, TunnelFault};
 
 /// What is known of a connection whose bytes are passed on unread.
@@ -26,6 +27,29 @@ impl Tunnel {
     /// The name that its ClientHello asks for; of a tunnel to a named host the host's, which any other would end.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
+    }
+}
+
+/// The `HOST:PORT` that a CONNECT request is for.
+///
+/// # Errors
+/// [`Failure::BadRequest`] where it has a body, which some would read and others take for the tunnel's first bytes (RFC
+/// 9110 §9.3.6), or a Host for somebody else (RFC 9112 §3.2); one without port is for that of the target.
+pub fn connect_target(head: &http::request::Parts) -> Result<&str, Failure> {
+    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    if framed.iter().any(|name| head.headers.contains_key(name)) {
+        return Err(Failure::BadRequest("a CONNECT request has no body"));
+    }
+    let host = host_header(&head.headers, head.version)?;
+    // In absolute form it would have a scheme, and a path that nobody asks for.
+    let alone = head.uri.scheme().is_none() && head.uri.path_and_query().is_none();
+    let target = head.uri.authority().filter(|_| alone).map(|authority| authority.as_str()).unwrap_or_default();
+    let authority = authority_with_port(target)?;
+    match host.map(|host| authority_of(host, authority.port())).transpose()? {
+        Some(other) if (other.host(), other.port()) != (authority.host(), authority.port()) => {
+            Err(Failure::BadRequest("the target and the Host header are for different hosts"))
+        }
+        _ => Ok(target),
     }
 }
 
@@ -116,6 +140,8 @@ impl From<HelloFault> for Failure {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use http::Version;
+
     use super::*;
     use crate::expr::Timestamp;
 
@@ -134,6 +160,29 @@ mod tests {
         {
             assert!(to(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_target_and_the_host_header_of_connect_agree() {
+        for (hosts, version, good) in [
+            (&["a.example:443"][..], Version::HTTP_11, true),
+            (&["A.example."], Version::HTTP_11, true),
+            (&["b.example:443"], Version::HTTP_11, false),
+            (&["a.example:80"], Version::HTTP_11, false),
+            (&["a.example:443", "a.example:443"], Version::HTTP_11, false),
+            (&[""], Version::HTTP_11, false),
+            (&[], Version::HTTP_11, false),
+            (&[], Version::HTTP_10, true),
+            (&[], Version::HTTP_2, true),
+            (&["b.example:443"], Version::HTTP_2, false),
+        ] {
+            let request = http::Request::connect("a.example:443").version(version);
+            let request = hosts.iter().fold(request, |request, host| request.header("host", *host));
+            let (head, ()) = request.body(()).expect("a request").into_parts();
+            assert_eq!(connect_target(&head).is_ok(), good, "{hosts:?} {version:?}");
+        }
+        let framed = http::Request::connect("a.example:443").version(Version::HTTP_10).header("content-length", "0");
+        assert!(connect_target(&framed.body(()).expect("a request").into_parts().0).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::{Uri, uri};
 
-use crate::call::{Arrival, Call, Failure, TlsSession, TunnelFault, normalize, server_name};
+use crate::call::{Arrival, Call, Failure, TlsSession, TunnelFault, normalize_by, server_name};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, NoIdentity, SpiffeId, Workload};
 use crate::routing::Carries;
@@ -232,7 +232,7 @@ impl Question<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let dialled = asked.port.filter(|_| asked.hop == Place::Sidecar);
-        Ok(normalize(head, self.arrival(session)).map(|call| match dialled {
+        Ok(normalize_by(self.snapshot.paths, head, self.arrival(session)).map(|call| match dialled {
             Some(port) => call.dialled_at(port),
             None => call,
         }))

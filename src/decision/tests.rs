@@ -53,7 +53,7 @@ fn compiled(manifests: &str, outbound: OutboundPolicy) -> Snapshot {
 fn call(snapshot: &Snapshot, request: &str) -> Call {
     let mut words = request.split(' ');
     let mut head = http::Request::builder().method(words.next().expect("a method")).uri(words.next().expect("a URL"));
-    head = head.header("host", "ignored.example");
+    head = head.version(http::Version::HTTP_2);
     for header in words {
         let (name, value) = header.split_once('=').expect("name=value");
         head = head.header(name, value);

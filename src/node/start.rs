@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
+use crate::call::PathNormalization;
 use crate::identity::TokenKey;
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
@@ -50,6 +51,8 @@ pub struct NodeConfig {
     pub outbound: OutboundPolicy,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
     /// Whether sidecar listeners take only callers who prove who they are.
@@ -171,9 +174,10 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
-    let (outbound, enforcement) = (config.outbound, config.enforcement);
+    let (outbound, enforcement, paths) = (config.outbound, config.enforcement, config.paths);
     let identify_users = config.identify_users;
-    let compiler = Arc::new(Compiler { listeners, identify_users, outbound, enforcement, live, ..Compiler::default() });
+    let compiler = Compiler { listeners, identify_users, outbound, enforcement, paths, live, ..Compiler::default() };
+    let compiler = Arc::new(compiler);
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let certificates = Arc::new(Certificates::default());
     certificates.prepare(&published.load().1.routes);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
-use crate::call::{Arrival, Call, Failure, normalize};
+use crate::call::{Arrival, Call, Failure, normalize_by};
 use crate::decision::{Decision, Judgement, Way, judge};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
@@ -56,7 +56,8 @@ pub(super) async fn exchange(
     };
     let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
+    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize_by(held.snapshot.paths, head, arrival));
+    let call = call.and_then(|call| client.admit(call));
     let call = match call {
         Ok(call) => call,
         Err(failure) => {

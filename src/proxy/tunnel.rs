@@ -7,7 +7,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -16,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
+use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
 use crate::decision::{Decision, Forward, Judgement, judge};
 use crate::identity::Claims;
 use crate::policy::Spend;
@@ -102,15 +101,15 @@ pub(super) async fn connect(
     let upgrade = hyper::upgrade::on(&mut request);
     // Of HTTP/2 it is one stream beside others, and not the connection.
     let beside = request.version() == Version::HTTP_2;
-    let framed = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
-    if framed.iter().any(|name| request.headers().contains_key(name)) {
-        // A body that some would read and others take for the tunnel's first bytes (RFC 9110 §9.3.6).
-        let failure = Failure::BadRequest("a CONNECT request has no body");
-        report_head(worker, failure).await;
-        return answer(failure, None);
-    }
-    let target = request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
-    match open(worker, client, target, Shown::Head(request.headers())).await {
+    let (head, _) = request.into_parts();
+    let target = match connect_target(&head) {
+        Ok(target) => target,
+        Err(failure) => {
+            report_head(worker, failure).await;
+            return answer(failure, None);
+        }
+    };
+    match open(worker, client, target, Shown::Head(&head.headers)).await {
         Ok(opened) => {
             match beside {
                 true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),

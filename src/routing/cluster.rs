@@ -8,7 +8,7 @@ use crate::resource::Provenance;
 use super::balance::Balance;
 use super::connections::{Lasting, RetryLimits};
 use super::credential::Pem;
-use super::private::{Private, is_public};
+use super::private::{Private, is_literal};
 use super::tunnel::Original;
 
 /// A destination: host, port and subset with everything that its DestinationRule says.
@@ -131,7 +131,7 @@ impl Endpoint {
 
     /// An address with the TLS that is spoken there.
     pub fn new(address: String, port: u16, tls: Option<Arc<TlsSettings>>, private: Private) -> Self {
-        let private = if private == Private::None || is_public(&address) { private } else { Private::Any };
+        let private = if private != Private::None && is_literal(&address) { Private::Any } else { private };
         // Debug output names every field, so no two settings that differ share a connection.
         let pool_key = match &tls {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),

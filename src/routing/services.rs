@@ -354,8 +354,8 @@ impl Services {
             (Resolution::Dns | Resolution::DnsRoundRobin, None) => How::Host,
         };
         let private = match spec.location {
-            Location::MeshInternal => Private::Any,
-            Location::MeshExternal => Private::Only(spec.addresses.iter().filter_map(|one| one.parse().ok()).collect()),
+            Location::MeshInternal => Private::Mesh(subnets(&spec.addresses)),
+            Location::MeshExternal => Private::Only(subnets(&spec.addresses)),
         };
         let provenance = Arc::new(Provenance::of(resource));
         let reach = Arc::new(Reach { how, private, subject_alt_names: spec.subject_alt_names.clone() });

@@ -21,7 +21,7 @@ pub(super) fn call_of(head: http::request::Builder) -> Call {
 }
 
 fn call(url: &str, chance: u64) -> Call {
-    arrived(http::Request::builder().uri(url).header("host", "x"), chance)
+    arrived(http::Request::builder().uri(url).version(http::Version::HTTP_2), chance)
 }
 
 fn arrived(head: http::request::Builder, chance: u64) -> Call {

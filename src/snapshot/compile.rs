@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::call::{Peers, Reporter};
+use crate::call::{PathNormalization, Peers, Reporter};
 use crate::identity::Workload;
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
@@ -60,6 +60,8 @@ pub struct Compiler {
     pub outbound: OutboundPolicy,
     /// How far refusals go.
     pub enforcement: Enforcement,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// What handlers take over from one snapshot to the next.
     pub live: Live,
     /// What is known of endpoints.
@@ -140,6 +142,7 @@ impl Compiler {
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
         Ok(Snapshot {
             revision,
+            paths: self.paths,
             routes,
             policy,
             authorization,

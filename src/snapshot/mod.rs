@@ -11,7 +11,7 @@ mod sources;
 
 use std::sync::Arc;
 
-use crate::call::{Call, Reporter};
+use crate::call::{Call, PathNormalization, Reporter};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, Claims, Unproven};
 use crate::policy::Policy;
@@ -29,6 +29,8 @@ use sidecars::{Sidecar, Tokens, Users};
 pub struct Snapshot {
     /// The registry's revision that it was compiled from.
     pub revision: Revision,
+    /// How paths are brought into the form in which they are judged.
+    pub paths: PathNormalization,
     /// Where calls go.
     pub routes: Arc<RouteTable>,
     /// What is recorded of them.

@@ -103,7 +103,8 @@ fn proxy(scene: &Stage, server: &NameServer) -> Proxied {
 fn answers_of_name_servers_are_kept_and_both_families_tried() {
     let origin = origin();
     let server = NameServer::knowing(&[("shop.example", &["127.0.0.1", "::1"])]);
-    let scene = stage(&entry("shop.example", origin.address.port(), ""));
+    let listed = "  addresses: [127.0.0.1, '::1']\n";
+    let scene = stage(&entry("shop.example", origin.address.port(), listed));
     let proxy = proxy(&scene, &server);
     // The origin listens on IPv4 alone, and closes each connection, so that the name is needed again.
     for _ in 0..3 {
@@ -131,7 +132,7 @@ fn connections_are_spread_over_all_addresses_of_a_name() {
     std::thread::spawn(move || answered("first")(first));
     std::thread::spawn(move || answered("second")(second));
     let server = NameServer::knowing(&[("two.example", &["127.0.0.1", "127.0.0.2"])]);
-    let scene = stage(&entry("two.example", port, ""));
+    let scene = stage(&entry("two.example", port, "  addresses: [127.0.0.0/8]\n"));
     let proxy = proxy(&scene, &server);
     let mut seen: Vec<_> = (0..4).map(|_| proxy.get("http://two.example/").text()).collect();
     seen.sort();

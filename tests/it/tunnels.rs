@@ -414,7 +414,9 @@ fn a_balancer_tells_whose_connection_it_is_and_must() {
     let proxy = Proxied::start(&scene, &["--proxy-protocol"]);
     let mut stream = dial(proxy.address);
     stream
-        .write_all(b"PROXY TCP4 192.0.2.77 198.51.100.1 1 2\r\nCONNECT db.example:3306 HTTP/1.1\r\n\r\n")
+        .write_all(
+            b"PROXY TCP4 192.0.2.77 198.51.100.1 1 2\r\nCONNECT db.example:3306 HTTP/1.1\r\nhost: db.example\r\n\r\n",
+        )
         .expect("it reads");
     // A CONNECT without Host: the target says it all.
     assert!(read_head(&mut stream).starts_with("HTTP/1.1 200"));

@@ -11,6 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::accesslog;
+use crate::call::PathNormalization;
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -122,6 +123,9 @@ struct Start {
     /// Which hosts may be called where no Sidecar says so: registered ones, or any
     #[arg(long, value_name = "REGISTRY_ONLY|ALLOW_ANY", default_value = "REGISTRY_ONLY", value_parser = outbound_policy())]
     outbound_traffic_policy: OutboundPolicy,
+    /// How paths are normalized before they are judged: strictly, or as Istio's modes do
+    #[arg(long, value_name = "MODE", default_value = "STRICT", value_parser = path_normalization())]
+    path_normalization: PathNormalization,
     /// Record what rules would refuse, and let every call go
     #[arg(long)]
     report_only: bool,
@@ -186,6 +190,10 @@ struct StopArgs {
 /// As a list, so that completions know it.
 pub(super) fn outbound_policy() -> impl TypedValueParser<Value = OutboundPolicy> {
     PossibleValuesParser::new(OutboundPolicy::NAMES).try_map(|name| name.parse())
+}
+
+fn path_normalization() -> impl TypedValueParser<Value = PathNormalization> {
+    PossibleValuesParser::new(PathNormalization::NAMES).try_map(|name| name.parse())
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -285,6 +293,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             report_only: arguments.report_only,
             refuses_faults: arguments.on_check_failure == "deny",
         },
+        paths: arguments.path_normalization,
         proxy_protocol: arguments.proxy_protocol,
         require_identity: arguments.require_identity,
         identify_users: arguments.identify_users,
