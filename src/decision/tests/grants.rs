@@ -47,7 +47,7 @@ fn grant(spec: &str) -> String {
 
 /// What becomes of a request at a time: the failure, or where it goes, and by which grant.
 fn judged(snapshot: &Snapshot, url: &str, time: &str) -> String {
-    let head = http::Request::builder().uri(url).header("host", "ignored.example").body(()).expect("a head");
+    let head = http::Request::builder().uri(url).version(http::Version::HTTP_2).body(()).expect("a head");
     let caller = snapshot.callers().next().flatten().cloned();
     let time = Timestamp::parse_rfc3339(time).expect("a time");
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
