@@ -186,13 +186,16 @@ fn at_its_end_new_calls_are_refused_and_tunnels_closed() {
         let opened = client.read_head().starts_with("HTTP/1.1 200");
         opened.then_some(client)
     };
-    let ends = |mut client: Client| {
+    // Both its ends, when something has gone through.
+    let used = |mut client: Client| {
         let (mut origin, _) = listener.accept().expect("the proxy has connected");
         client.send(b"ping");
-        let mut read = [0; 4];
-        origin.read_exact(&mut read).expect("what was sent");
+        origin.read_exact(&mut [0; 4]).expect("what was sent");
+        (client, origin)
+    };
+    let ends = |(mut client, mut origin): (Client, std::net::TcpStream)| {
         assert!(client.closed(), "the tunnel is closed");
-        assert_eq!(origin.read(&mut read).expect("closed in order"), 0);
+        assert_eq!(origin.read(&mut [0; 4]).expect("closed in order"), 0);
     };
     assert!(open().is_none());
     let opened = || {
@@ -208,15 +211,15 @@ fn at_its_end_new_calls_are_refused_and_tunnels_closed() {
     };
     // By its time.
     allow(&scene, "db.example.com:7000", &["--for", "15s"]);
-    ends(opened());
+    ends(used(opened()));
     assert!(open().is_none());
     until("its end is written down", || scene.ok(&["get", "grants"]).contains("Expired"));
     let entry = scene.wait_for_entry("allowed by grant");
     assert!(entry.contains("db.example.com:7000"), "{entry}");
     // By being deleted.
     let name = allow(&scene, "db.example.com:7000", &["--for", "10m"]);
-    let client = opened();
+    let tunnel = used(opened());
     scene.ok(&["delete", "grant", &name]);
-    ends(client);
+    ends(tunnel);
     assert!(open().is_none());
 }

@@ -102,7 +102,6 @@ const BODIES: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_body_that_two_read_in_two_ways_is_refused_with_all_behind_it() {
     let site = Site::new(&[]);
     site.all(BODIES.iter().map(|(_, body, must)| ([HEAD, body, SECOND].concat(), *must)));
@@ -143,7 +142,6 @@ const HEADS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn what_is_no_request_of_http_1_is_refused_with_all_behind_it() {
     let site = Site::new(&[]);
     site.all(HEADS.iter().map(|(_, head, must)| ([head, SECOND].concat(), *must)));

@@ -135,7 +135,6 @@ const FIELDS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_header_is_what_was_judged_or_the_request_is_refused() {
     let site = Site::new(&[]);
     let request = |fields: &[u8]| [b"GET /public HTTP/1.1\r\nhost: a.example\r\n", fields, b"\r\n"].concat();

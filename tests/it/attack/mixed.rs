@@ -28,7 +28,6 @@ const ASKED: &[(&str, &str)] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn what_nobody_would_judge_further_is_never_asked_for() {
     let site = Site::new(&[]);
     for (id, lines) in ASKED {
@@ -118,7 +117,6 @@ const BEGINNINGS: &[(&str, &[u8], u16)] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_connection_that_begins_otherwise_reaches_nobody() {
     let site = Site::new(&[]);
     for (id, bytes, expected) in BEGINNINGS {

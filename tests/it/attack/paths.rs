@@ -106,7 +106,6 @@ pub(super) const PATHS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_path_is_decided_on_in_the_form_in_which_it_is_sent_or_refused() {
     let site = Site::new(&[]);
     site.all(PATHS.iter().map(|(_, target, must)| (get(target), *must)));
@@ -115,7 +114,6 @@ fn a_path_is_decided_on_in_the_form_in_which_it_is_sent_or_refused() {
 }
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_path_in_absolute_form_is_no_other() {
     let site = Site::new(&[]);
     let absolute = PATHS.iter().filter(|(_, target, _)| target.starts_with(b"/"));
@@ -168,7 +166,6 @@ fn decoded(bytes: &[u8]) -> Vec<u8> {
 /// However `/admin` is put together from the tricks that are known, no server behind the proxy can read it out of what comes
 /// through, and nothing comes through that does not read as it was judged.
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn no_way_to_put_a_forbidden_path_together_comes_through() {
     let site = Site::new(&[]);
     let climbs =

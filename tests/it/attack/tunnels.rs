@@ -45,7 +45,6 @@ const REQUESTS: &[Case] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn a_tunnel_is_opened_to_what_may_be_called_and_in_one_spelling() {
     let site = Site::new(&[]);
     site.all(REQUESTS.iter().map(|(_, request, must)| (request.to_vec(), *must)));
@@ -83,7 +82,6 @@ const INSIDE: &[(&str, &[u8], u16)] = &[
 ];
 
 #[test]
-#[ignore = "its latest cases have not been run yet: cargo test --test it attack -- --ignored"]
 fn inside_a_tunnel_to_a_port_of_http_everything_holds_that_holds_outside() {
     let site = Site::new(&[]);
     for (id, sent, expected) in INSIDE {
