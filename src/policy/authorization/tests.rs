@@ -26,7 +26,7 @@ fn call(words: &str) -> (Call, u16) {
     if words[0] == "tunnel" {
         return (Call::tunnel_to(words[1], arrival).expect("a target"), port);
     }
-    let mut head = http::Request::builder().method(words[0]).uri(words[1]).header("host", "ignored.example");
+    let mut head = http::Request::builder().method(words[0]).uri(words[1]).version(http::Version::HTTP_2);
     for (name, value) in words.iter().filter(|word| !word.contains("://")).filter_map(|word| word.split_once('=')) {
         head = head.header(name, value);
     }
