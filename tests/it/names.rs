@@ -132,7 +132,7 @@ fn connections_are_spread_over_all_addresses_of_a_name() {
     std::thread::spawn(move || answered("first")(first));
     std::thread::spawn(move || answered("second")(second));
     let server = NameServer::knowing(&[("two.example", &["127.0.0.1", "127.0.0.2"])]);
-    let scene = stage(&entry("two.example", port, "  addresses: [127.0.0.0/8]\n"));
+    let scene = stage(&entry("two.example", port, "  addresses: [127.0.0.1, 127.0.0.2]\n"));
     let proxy = proxy(&scene, &server);
     let mut seen: Vec<_> = (0..4).map(|_| proxy.get("http://two.example/").text()).collect();
     seen.sort();
