@@ -159,7 +159,9 @@ fn authorizer(fields: &str) -> (Origin, String) {
     let origin = Origin::start(None, |request: &Received| match request.path() {
         "/check/sport" => {
             let seen = if request.head.contains("x-team: web") { "web" } else { "nobody" };
-            Reply::Bytes(format!("HTTP/1.1 200 OK\r\nx-user: {seen}\r\ncontent-length: 0\r\n\r\n").into_bytes())
+            // On a kept connection it would answer when it listens no more.
+            let head = format!("HTTP/1.1 200 OK\r\nx-user: {seen}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            Reply::Last(head.into_bytes())
         }
         "/check/slow" => Reply::Hang,
         _ => Reply::Bytes(
