@@ -15,6 +15,7 @@ use http::{Method, Uri, Version};
 use crate::expr::Timestamp;
 use crate::identity::Caller;
 
+use super::handed::HANDED;
 use super::{Authority, Call, Failure, TlsSession};
 
 /// Most bytes of a request's target and header fields; Envoy takes 60 KiB of fields.
@@ -461,10 +462,10 @@ fn known_option(option: &str) -> bool {
 /// By this a client asks for more in the answer. It is for this hop alone, and no policy sees it.
 pub const DEBUG: &str = "x-egress-debug";
 
-/// Headers by which proxies of a mesh tell each other who calls: from a caller they would be forgeries. And [`DEBUG`].
+/// Headers by which proxies of a mesh tell each other about calls: from a caller they would be forgeries. And [`DEBUG`].
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert" || name == DEBUG
+    name.starts_with("x-envoy-") || name == "x-forwarded-client-cert" || name == DEBUG || name == HANDED.as_str()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
 use super::request::Broken;
-use super::{Decision, Judgement, Outgoing, Step, follow, judge};
+use super::{Decision, Gateway, Judgement, Outgoing, Step, follow, judge};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -202,10 +202,11 @@ fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
 /// The hops of a call, in order.
 pub fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
     let mut hops = Vec::new();
-    follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
+    follow(snapshot, (hop, Gateway::Here), call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
             Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call, hops.is_empty()),
+            Hop::Mesh(port) => snapshot.routes.considered_by_gateway(port, call, false),
         };
         let found = match end {
             Ok(End::Cluster(cluster)) => Ok(Some(*cluster)),

@@ -29,6 +29,16 @@ pub use way::{Outgoing, Way};
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
 const MAX_HOPS: usize = 2;
 
+/// Where the egress gateway is, as this process sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gateway {
+    /// In it: the gateway's routes and the policy are asked here.
+    #[default]
+    Here,
+    /// In another, which is handed the call and asks them.
+    Elsewhere,
+}
+
 /// What shall be done with a call.
 #[derive(Debug)]
 pub enum Decision<'s> {
@@ -64,8 +74,16 @@ pub struct Judgement<'s> {
     pub way: Way<'s>,
 }
 
+impl Judgement<'_> {
+    /// Whether the gateway of another process is to go on with it.
+    pub fn is_handed_on(&self) -> bool {
+        matches!(&self.decision, Decision::Forward(to) if to.cluster.target.gateway().is_some())
+    }
+}
+
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
-/// decision. Unless it has failed by then the policy is asked: checks, then quotas, which are taken or only looked at.
+/// decision. Unless it has failed by then, or goes on elsewhere, the policy is asked: checks, then quotas, which are taken or
+/// only looked at.
 /// `see` is told of what it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
@@ -75,7 +93,23 @@ pub fn judge<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
-    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
+    judge_beside(Gateway::Here, snapshot, hop, call, spend, scratch, see)
+}
+
+/// The same in a process that the gateway is in, or not.
+pub fn judge_beside<'s>(
+    gateway: Gateway,
+    snapshot: &'s Snapshot,
+    hop: Hop,
+    call: &Call,
+    spend: Spend,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) -> Judgement<'s> {
+    let mut judgement = follow(snapshot, (hop, gateway), call, &mut |_| {});
+    if judgement.is_handed_on() {
+        return judgement;
+    }
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
     {
@@ -108,10 +142,15 @@ struct Step<'a, 's> {
 }
 
 /// The way of a call through our hops, without the policy; `see` is told of each.
-fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl FnMut(Step<'_, 's>)) -> Judgement<'s> {
+fn follow<'s>(
+    snapshot: &'s Snapshot,
+    (mut hop, gateway): (Hop, Gateway),
+    call: &Call,
+    see: &mut impl FnMut(Step<'_, 's>),
+) -> Judgement<'s> {
     let hops = match hop {
         Hop::Sidecar(_) => MAX_HOPS,
-        Hop::Gateway(_) => 1,
+        Hop::Gateway(_) | Hop::Mesh(_) => 1,
     };
     let (mut way, mut edited) = (Way::default(), None);
     let mut delays = [None; MAX_HOPS];
@@ -127,6 +166,8 @@ fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl 
         };
         let Some(port) = next else { return ended(hop, end, way, delays, position, edited) };
         match handed_on(taken, seen) {
+            // It is sent as its route says, like any other call, and judged as it arrives.
+            Ok(_) if gateway == Gateway::Elsewhere => return ended(hop, end, way, delays, position, edited),
             Ok(None) => {}
             Ok(changed) => edited = changed,
             Err(failure) => return ended(hop, Err(failure), way, delays, position, edited),
@@ -145,7 +186,7 @@ fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call, first: bool) -> Foun
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) if first => snapshot.routes.gateway_from_outside(port, call),
-        Hop::Gateway(port) => snapshot.routes.gateway(port, call),
+        Hop::Gateway(port) | Hop::Mesh(port) => snapshot.routes.gateway(port, call),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
 use crate::decision::{Place, tell};
+use crate::identity::Mesh;
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::{Certificates, Phase};
@@ -51,7 +52,9 @@ struct Control {
     messages: Messages,
     feeds: Feeds,
     certificates: Arc<Certificates>,
+    mesh: Arc<Mesh>,
     gateway_addresses: Vec<std::net::SocketAddr>,
+    mesh_address: Option<std::net::SocketAddr>,
 }
 
 /// Runs a proxy to its end.
@@ -59,7 +62,9 @@ pub(super) async fn serve(running: Running) {
     let Running {
         addresses,
         gateway_addresses,
+        mesh_address,
         certificates,
+        mesh,
         config,
         published,
         metrics,
@@ -90,7 +95,9 @@ pub(super) async fn serve(running: Running) {
         messages: messages.clone(),
         feeds,
         certificates,
+        mesh,
         gateway_addresses,
+        mesh_address,
     });
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
@@ -100,7 +107,7 @@ pub(super) async fn serve(running: Running) {
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
-            tokio::task::spawn_local(rotate(Arc::clone(&control.certificates)));
+            tokio::task::spawn_local(rotate(Rc::clone(&control)));
             tokio::task::spawn_local(follow(Rc::clone(&control), compiled));
             if let Some(scrapes) = scrapes {
                 let answers = Rc::clone(&admin_control);
@@ -230,12 +237,22 @@ fn watch(
     receiver
 }
 
-/// Takes up certificates whose files were written anew.
-async fn rotate(certificates: Arc<Certificates>) {
-    let mut interval = tokio::time::interval(ROTATION_INTERVAL);
+/// Takes up certificates whose files were written anew, and renews those of the mesh.
+async fn rotate(control: Rc<Control>) {
+    // Certificates that are to live for seconds only are renewed in time too.
+    let mut interval = tokio::time::interval(ROTATION_INTERVAL.min(control.config.certificate_ttl / 8));
+    let mut fails = false;
     loop {
         interval.tick().await;
-        certificates.refresh();
+        control.certificates.refresh();
+        match control.mesh.refresh() {
+            Ok(()) => fails = false,
+            Err(error) if !fails => {
+                fails = true;
+                control.messages.say(&format!("certificates of the mesh are not renewed: {error}"));
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -247,7 +264,7 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 // So that calls do not meet handlers whose lists are on their way.
                 control.feeds.begin().await;
                 control.rejected.replace(None);
-                control.certificates.prepare(&snapshot.routes);
+                control.certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
                 control.published.store(snapshot);
             }
             Err(why) => {
@@ -270,9 +287,10 @@ impl Answers for Control {
         Status {
             node: self.config.name.clone(),
             pid: std::process::id(),
-            roles: vec!["sidecar".into(), "gateway".into()],
+            roles: self.config.role.names().iter().map(|name| (*name).to_owned()).collect(),
             listeners: self.listeners(&snapshot),
             gateway_listeners: self.gateway_listeners(),
+            mesh_listener: self.mesh_address.map(|address| address.to_string()),
             workers: self.config.workers.max(1),
             state: if self.draining.load(Ordering::Relaxed) { "draining" } else { "running" }.into(),
             revision: snapshot.revision.0,
@@ -300,7 +318,9 @@ impl Answers for Control {
         let ca_file = self.config.ca_file.as_deref();
         let ports = self.config.gateway_listeners.iter().map(|listener| listener.port);
         let gateway_listeners = self.gateway_addresses.iter().copied().zip(ports).collect();
-        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, gateway_listeners, ca_file, now }
+        let node = &self.config.name;
+        let (role, mesh, mesh_address) = (self.config.role, &*self.mesh, self.mesh_address);
+        Compiled { node, role, snapshot: &snapshot, listeners, gateway_listeners, mesh, mesh_address, ca_file, now }
             .section(section)
     }
 

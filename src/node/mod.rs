@@ -9,4 +9,4 @@ mod feeds;
 mod messages;
 mod start;
 
-pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, StartError, start};
+pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, StartError, start};

@@ -31,7 +31,7 @@ use super::stream::ClientStream;
 use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, gateway, multiplexed, preface, socks};
+use super::{direct, gateway, mesh, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
 type Io = TokioIo<Patient<Strict<ClientStream>>>;
@@ -43,8 +43,10 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     }
     let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
     let client = Client::new(hop, peer);
-    if let Hop::Gateway(port) = hop {
-        return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await;
+    match hop {
+        Hop::Gateway(port) => return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
+        Hop::Mesh(_) => return Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,
+        Hop::Sidecar(_) => {}
     }
     let mut stream = ClientStream::from(stream);
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.

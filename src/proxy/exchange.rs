@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize};
-use crate::decision::{Decision, Judgement, Way, judge};
+use crate::decision::{Decision, Judgement, Way, judge_beside};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::upstream::ResponseBody;
@@ -46,9 +46,12 @@ pub(super) async fn exchange(
     let held = worker.held();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
-    let (caller, peer, tls) = (held.caller(client.hop), client.peer, client.tls.clone());
+    let version = head.version;
+    let (caller, peer, tls) = (held.caller(&client), client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize(head, arrival)).and_then(|call| client.admit(call));
+    let call = refused.map_or_else(|| client.handed(&head.headers), Err);
+    let call = call.and_then(|handed| Ok(handed.complete(normalize(head, arrival)?)));
+    let call = call.and_then(|call| client.admit(call));
     let call = match call {
         Ok(call) => call,
         Err(failure) => {
@@ -56,19 +59,30 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    let Judgement { hop, decision, checked, edited, way } =
-        judge(&held.snapshot, client.hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+    let judged = judge_beside(
+        worker.gateway,
+        &held.snapshot,
+        client.hop,
+        &call,
+        Spend::Take,
+        &mut worker.scratch.borrow_mut(),
+        &mut |_| {},
+    );
+    let handed_on = judged.is_handed_on();
+    let Judgement { hop, decision, checked, edited, way } = judged;
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = client.upload();
-    let mut closing = Closing::new(&worker, &held, permit, call, Judged::new(hop, checked), Rc::clone(&upload));
+    let mut closing =
+        Closing::new(&worker, &held, permit, call, Judged::new(hop, checked, handed_on), Rc::clone(&upload));
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
     }
     match decision {
         Decision::Forward(to) => {
-            let Forwarded { answer, used_up, deadline } = forward(&worker, to, way, &closing, body, upload).await;
+            let Forwarded { answer, used_up, deadline } =
+                forward(&worker, to, way, &closing, (body, version), upload).await;
             if used_up {
                 closing.used_up();
             }

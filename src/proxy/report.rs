@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome};
 use crate::expr::Timestamp;
+use crate::identity::SpiffeId;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
@@ -24,12 +25,14 @@ pub(super) struct Judged {
     checked: Checked,
     /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
     message: String,
+    /// Whether the gateway of another process goes on with the call, and reports it.
+    handed_on: bool,
 }
 
 impl Judged {
-    /// A hop's decision.
-    pub(super) fn new(hop: Hop, checked: Checked) -> Self {
-        Self { hop, message: checked.message(), checked }
+    /// A hop's decision, and whether the gateway of another process is to go on with the call.
+    pub(super) fn new(hop: Hop, checked: Checked, handed_on: bool) -> Self {
+        Self { hop, message: checked.message(), checked, handed_on }
     }
 }
 
@@ -97,6 +100,24 @@ impl Closing {
         self.call.confirm(name)
     }
 
+    /// The configuration that it was judged by, unless that was let go of.
+    pub(super) fn held(&self) -> Option<&Rc<Held>> {
+        self.held.as_ref()
+    }
+
+    /// Whether the gateway of another process goes on with the call.
+    pub(super) fn is_handed_on(&self) -> bool {
+        self.judged.handed_on
+    }
+
+    /// Whose certificate of the mesh is shown for it: the caller's by its sidecar, the gateway's own by the gateway.
+    pub(super) fn shown_identity(&self) -> Option<SpiffeId> {
+        match self.judged.hop {
+            Hop::Sidecar(_) => self.call.caller()?.identity(),
+            Hop::Gateway(_) | Hop::Mesh(_) => self.held.as_ref()?.snapshot.gateway_identity.clone(),
+        }
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         self.held = None;
@@ -125,6 +146,8 @@ impl Closing {
 
     /// We answer.
     pub(super) fn failed(&mut self, failure: Failure) {
+        // What did not come to the gateway's answer nobody else reports.
+        self.judged.handed_on &= matches!(failure, Failure::Handover(HandoverFault::Refused(_)));
         self.answered(failure.status());
         self.outcome.failure = Some(failure);
     }
@@ -194,6 +217,9 @@ impl Drop for Closing {
     fn drop(&mut self) {
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        if self.judged.handed_on {
+            return self.count(0);
+        }
         let mut report = Report::new();
         let held = self.held.take().unwrap_or_else(|| self.worker.held());
         let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);

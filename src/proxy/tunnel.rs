@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header;
+use http::header::{self, HeaderMap};
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -17,7 +17,7 @@ use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
-use crate::decision::{Decision, Forward, Judgement, judge};
+use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
@@ -30,6 +30,7 @@ use super::connection::{Inside, serve_inside};
 use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::endpoint;
+use super::handover;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
@@ -103,7 +104,11 @@ pub(super) async fn connect(
         return answer(failure, None);
     }
     let target = request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
-    match open(worker, client, target).await {
+    let opened = match client.hop {
+        Hop::Mesh(_) => take_over(worker, client, target, request.headers()).await,
+        Hop::Sidecar(_) | Hop::Gateway(_) => open(worker, client, target).await,
+    };
+    match opened {
         Ok(opened) => {
             match beside {
                 true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),
@@ -131,7 +136,7 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
     let reached = match client.hop {
         Hop::Sidecar(listener) => held.snapshot.routes.reached(held.snapshot.scope(listener), &asked.call),
         // No route of a gateway matches CONNECT.
-        Hop::Gateway(_) => return Err(asked.refused(worker, client, Failure::NoRoute)),
+        Hop::Gateway(_) | Hop::Mesh(_) => return Err(asked.refused(worker, client, Failure::NoRoute)),
     };
     if let Some(host) = reached.and_then(|reached| reached.host) {
         asked.call.means(host);
@@ -148,6 +153,18 @@ pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> 
     }
 }
 
+/// Opens a tunnel to `HOST:PORT` that a sidecar hands on.
+async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: &HeaderMap) -> Result<Opened, Refused> {
+    let mut asked = ask(worker, client, target).await?;
+    match client.handed(headers) {
+        Ok(handed) => {
+            let tls = handed.complete_tunnel(&mut asked.call);
+            asked.decide(worker, client, tls).await.map(Opened::Ready)
+        }
+        Err(failure) => Err(asked.refused(worker, client, failure)),
+    }
+}
+
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };
@@ -157,7 +174,7 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked
     };
     let held = worker.held();
     let time = now();
-    let (caller, peer, tls) = (held.caller(client.hop), client.peer, client.tls.clone());
+    let (caller, peer, tls) = (held.caller(client), client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
     match Call::tunnel_to(target, arrival) {
         Ok(call) => Ok(Asked { held, permit, call, slot }),
@@ -210,16 +227,27 @@ impl Asked {
     }
 
     fn refused(self, worker: &Rc<Worker>, client: &Client, failure: Failure) -> Refused {
-        let judged = Judged::new(client.hop, Checked::default());
+        let judged = Judged::new(client.hop, Checked::default(), false);
         Refused::of(self.closing(worker, judged).0, failure)
     }
 
     /// Judges the tunnel and connects its origin.
     async fn decide(self, worker: &Rc<Worker>, client: &Client, tls: bool) -> Result<Box<Ready>, Refused> {
         let held = Rc::clone(&self.held);
-        let Judgement { hop, decision, checked, .. } =
-            judge(&held.snapshot, client.hop, &self.call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
-        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked));
+        let judged = judge_beside(
+            worker.gateway,
+            &held.snapshot,
+            client.hop,
+            &self.call,
+            Spend::Take,
+            &mut worker.scratch.borrow_mut(),
+            &mut |_| {},
+        );
+        let handed_on = judged.is_handed_on();
+        let Judgement { hop, decision, checked, .. } = judged;
+        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked, handed_on));
+        // Whoever goes on with it sees what its TLS asks for, and reports that.
+        let tls = tls && !handed_on;
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
             // No route of HTTP answers it.
@@ -243,8 +271,12 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<(S
     if let Some(limits) = &cluster.limits {
         closing.keep((Some(worker.upstream.room(&cluster.name, limits).await?), None));
     }
-    let (endpoint, place) = endpoint(cluster, call, call.chance(), &[]).ok_or(Failure::NoEndpoint)?;
+    let (endpoint, place) = endpoint(cluster, closing, call.chance(), &[], false)?;
     let opened = worker.upstream.open(&endpoint, cluster.connect_timeout).await;
+    if endpoint.is_gateway {
+        let stream = opened.map_err(Failure::of_handover)?;
+        return Ok((handover::open(stream, call, worker.limits.response_timeout).await?, None));
+    }
     let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
     cluster.balance.ended(place, outcome, || call.time().micros());
     opened.map(|stream| (stream, endpoint.lasting.clone()))

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Peers, Reporter};
-use crate::identity::{Caller, Workload};
+use crate::identity::{Caller, Holders, TrustDomain, Workload};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
-use crate::resource::kinds::DEPLOYMENT;
+use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
 use super::sources::{Sources, concerns_others, concerns_routes};
@@ -33,6 +33,10 @@ pub struct Compiler {
     pub listeners: Vec<ListenerSpec>,
     /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
     pub gateway: Option<(String, String)>,
+    /// The domain of all identities.
+    pub trust_domain: TrustDomain,
+    /// Whether anybody comes to it with a certificate of the mesh.
+    pub takes_certificates: bool,
     /// Which hosts its workloads may call.
     pub outbound: OutboundPolicy,
     /// How far refusals go.
@@ -63,6 +67,7 @@ pub struct Memory {
     routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
+    holders: Option<Arc<Holders>>,
 }
 
 impl Compiler {
@@ -87,19 +92,32 @@ impl Compiler {
             Some((name, namespace)) => (name.as_str(), namespace.as_str()),
             None => (GATEWAY_WORKLOAD, GATEWAY_NAMESPACE),
         };
-        let gateway = Workload::find(view, name, namespace)?;
+        let gateway = Workload::find(view, name, namespace)?.map(|found| found.of_domain(&self.trust_domain));
         let mut notes = Vec::new();
         let news = memory.sources.follow(view)?;
         memory.sources.renew(&news, &mut memory.networking);
-        let Sidecars { listeners: sidecars, scopes } = sidecars(view, &self.listeners, &memory.networking, &mut notes)?;
+        let Sidecars { listeners: sidecars, scopes } = self.sidecars(view, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
+        let holders = self.holders(memory, &news, view)?;
+        let gateway_identity = gateway.as_ref().and_then(Workload::identity);
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
-        Ok(Snapshot { revision, routes, policy, notes, gateway_name, sidecars, gateway, certified_gateway })
+        Ok(Snapshot {
+            revision,
+            routes,
+            policy,
+            notes,
+            gateway_name,
+            gateway_identity,
+            holders,
+            sidecars,
+            gateway,
+            certified_gateway,
+        })
     }
 
     /// The route table, for a gateway in a namespace with labels.
@@ -145,41 +163,63 @@ impl Compiler {
     }
 }
 
+impl Compiler {
+    /// The workloads that certificates can be of, where anybody comes by one.
+    fn holders(&self, memory: &mut Memory, news: &News, view: &dyn View) -> Result<Arc<Holders>, LoadError> {
+        if !self.takes_certificates {
+            return Ok(Arc::default());
+        }
+        let others = [&DEPLOYMENT, &POD, &SERVICE];
+        if let Some(known) = memory.holders.as_ref().filter(|_| !news.of(|kind| others.contains(&kind))) {
+            return Ok(Arc::clone(known));
+        }
+        let holders = Arc::new(Holders::new(view, &self.trust_domain)?);
+        memory.holders = Some(Arc::clone(&holders));
+        Ok(holders)
+    }
+}
+
 struct Sidecars {
     listeners: Vec<SidecarListener>,
     /// What listeners see, each scope once.
     scopes: Vec<Scope>,
 }
 
-fn sidecars(
-    view: &dyn View,
-    listeners: &[ListenerSpec],
-    networking: &Networking,
-    notes: &mut Vec<String>,
-) -> Result<Sidecars, LoadError> {
-    let mut sidecars = Sidecars { listeners: Vec::with_capacity(listeners.len()), scopes: Vec::new() };
-    for listener in listeners {
-        let caller = match &listener.workload {
-            None => None,
-            Some((name, namespace)) => {
-                let found = Workload::find(view, name, namespace)?;
-                if found.is_none() {
-                    notes.push(format!(
-                        "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
-                        DEPLOYMENT.name
-                    ));
+impl Compiler {
+    fn sidecars(
+        &self,
+        view: &dyn View,
+        networking: &Networking,
+        notes: &mut Vec<String>,
+    ) -> Result<Sidecars, LoadError> {
+        let mut sidecars = Sidecars { listeners: Vec::with_capacity(self.listeners.len()), scopes: Vec::new() };
+        for listener in &self.listeners {
+            let caller = match &listener.workload {
+                None => None,
+                Some((name, namespace)) => {
+                    let found = Workload::find(view, name, namespace)?;
+                    if found.is_none() {
+                        notes.push(format!(
+                            "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
+                            DEPLOYMENT.name
+                        ));
+                    }
+                    found
                 }
-                found
-            }
-        };
-        let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
-        let labels = caller.as_ref().map(|workload| &workload.labels);
-        let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
-        let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-        let caller = caller.map(Caller::by_listener);
-        sidecars.listeners.push(SidecarListener { caller, scope, reporter: Reporter { uid, peers: Peers::Workload } });
+            };
+            let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
+            let labels = caller.as_ref().map(|workload| &workload.labels);
+            let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
+            let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
+            let caller = caller.map(|workload| Caller::by_listener(workload.of_domain(&self.trust_domain)));
+            sidecars.listeners.push(SidecarListener {
+                caller,
+                scope,
+                reporter: Reporter { uid, peers: Peers::Workload },
+            });
+        }
+        Ok(sidecars)
     }
-    Ok(sidecars)
 }
 
 /// The place of a scope among those known.

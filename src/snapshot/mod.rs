@@ -9,7 +9,7 @@ mod sources;
 use std::sync::Arc;
 
 use crate::call::Reporter;
-use crate::identity::Caller;
+use crate::identity::{Caller, Holders, SpiffeId};
 use crate::policy::Policy;
 use crate::registry::Revision;
 use crate::routing::RouteTable;
@@ -30,6 +30,10 @@ pub struct Snapshot {
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
     pub gateway_name: String,
+    /// Who that is; none where its service account has no name that can stand in one.
+    pub gateway_identity: Option<SpiffeId>,
+    /// The workloads that certificates can be of.
+    holders: Arc<Holders>,
     sidecars: Vec<SidecarListener>,
     gateway: Reporter,
     /// The same, on ports whose servers ask for certificates.
@@ -43,6 +47,8 @@ pub enum Hop {
     Sidecar(usize),
     /// The egress gateway's server on this port.
     Gateway(u16),
+    /// The same, for calls that the sidecar of another process hands on.
+    Mesh(u16),
 }
 
 /// What stands behind a sidecar listener.
@@ -60,6 +66,11 @@ impl Snapshot {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
     }
 
+    /// Who a certificate's holder is.
+    pub fn holder(&self, identity: &SpiffeId) -> Caller {
+        Caller::by_certificate(identity, self.holders.of(identity).cloned())
+    }
+
     /// The scope of the route table that a listener sees.
     pub fn scope(&self, listener: usize) -> usize {
         self.sidecars.get(listener).map_or(0, |listener| listener.scope)
@@ -69,8 +80,8 @@ impl Snapshot {
     pub fn reporter(&self, hop: Hop) -> &Reporter {
         match hop {
             Hop::Sidecar(listener) => self.sidecars.get(listener).map_or(&self.gateway, |listener| &listener.reporter),
-            Hop::Gateway(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
-            Hop::Gateway(_) => &self.gateway,
+            Hop::Gateway(port) | Hop::Mesh(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
+            Hop::Gateway(_) | Hop::Mesh(_) => &self.gateway,
         }
     }
 }
