@@ -20,9 +20,12 @@ use super::report::Closing;
 /// Most bytes of the head by which the gateway answers CONNECT.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// The gateway as it is called by callers that have called it: by principal, then by port and whether HTTP/2 is spoken.
+/// The gateway as it is called by callers that have called it, by principal.
 #[derive(Default)]
-pub(super) struct Gateways(RefCell<HashMap<Box<str>, Vec<(u16, bool, Arc<Endpoint>)>>>);
+pub(super) struct Gateways(RefCell<HashMap<Box<str>, Called>>);
+
+/// Its servers, by port and whether HTTP/2 is spoken.
+type Called = Vec<(u16, bool, Arc<Endpoint>)>;
 
 /// The gateway's server on a port, as the caller's own certificate is shown to it.
 ///
