@@ -1,6 +1,6 @@
 //! Reading whole kinds, decoded, as compiling needs them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Map;
@@ -84,64 +84,82 @@ impl News {
     }
 }
 
-/// All resources of a kind with their decoded content, in the order of [`load`]; kept, so that of a change only what
-/// changed is read.
+/// A resource, without its body, and what that decodes into.
+#[derive(Debug)]
+pub struct Declared<T> {
+    /// The resource.
+    pub resource: Resource,
+    /// Its content.
+    pub spec: T,
+}
+
+impl<T> Declared<T> {
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.resource.namespace()
+    }
+
+    /// What the older of two is told by: in this order [`load`] has them.
+    pub fn age(&self) -> (Option<&str>, &str, &str) {
+        age(&self.resource)
+    }
+}
+
+/// A resource as it was and as it is.
+#[derive(Debug)]
+pub struct Renewed<T> {
+    /// What is no longer true; `None` for one that was not there.
+    pub before: Option<Arc<Declared<T>>>,
+    /// What is true instead; `None` for one that is not there any more.
+    pub now: Option<Arc<Declared<T>>>,
+}
+
+/// All resources of a kind with their decoded content; kept, so that of a change only what changed is read.
 #[derive(Debug)]
 pub struct Loaded<T> {
     kind: &'static Kind,
-    /// Without their bodies, which have been decoded.
-    by_age: BTreeMap<Age, (Resource, Arc<T>)>,
     /// By namespace and name.
-    ages: HashMap<(String, String), Age>,
+    known: HashMap<(String, String), Arc<Declared<T>>>,
 }
-
-/// Time of creation, name and namespace.
-type Age = (Option<String>, String, String);
 
 impl<T: Typed> Loaded<T> {
     /// None yet.
     pub fn new(kind: &'static Kind) -> Self {
-        Self { kind, by_age: BTreeMap::new(), ages: HashMap::new() }
+        Self { kind, known: HashMap::new() }
     }
 
-    /// Takes up what is new in a view.
+    /// Takes up what is new in a view, and tells it: where that is everything, all that there is, oldest first, as if
+    /// nothing had been there.
     ///
     /// # Errors
     /// As [`load`]; afterwards everything is to be read again.
-    pub fn follow(&mut self, view: &dyn View, news: &News) -> Result<(), LoadError> {
+    pub fn follow(&mut self, view: &dyn View, news: &News) -> Result<Vec<Renewed<T>>, LoadError> {
         match news {
             News::Everything => {
-                (self.by_age, self.ages) = Default::default();
-                view.list(&ListQuery::all(self.kind))?.into_iter().try_for_each(|resource| self.put(resource))
+                self.known.clear();
+                let all = load(view, self.kind)?.into_iter();
+                Ok(all.map(|(resource, spec)| Renewed { before: None, now: Some(self.put(resource, spec)) }).collect())
             }
             News::Of(keys) => {
                 let kind = self.kind;
-                keys.iter().filter(|key| key.kind == kind).try_for_each(|key| self.renew(view, key))
+                keys.iter().filter(|key| key.kind == kind).map(|key| self.renew(view, key)).collect()
             }
         }
     }
 
-    fn renew(&mut self, view: &dyn View, key: &Key) -> Result<(), LoadError> {
-        let place = (key.namespace.clone().unwrap_or_default(), key.name.clone());
-        if let Some(age) = self.ages.remove(&place) {
-            self.by_age.remove(&age);
-        }
-        view.get(key)?.into_iter().try_for_each(|resource| self.put(resource))
-    }
-
-    fn put(&mut self, mut resource: Resource) -> Result<(), LoadError> {
+    fn renew(&mut self, view: &dyn View, key: &Key) -> Result<Renewed<T>, LoadError> {
+        let before = self.known.remove(&(key.namespace.clone().unwrap_or_default(), key.name.clone()));
+        let Some(resource) = view.get(key)? else { return Ok(Renewed { before, now: None }) };
         let spec = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
-        resource.body = Map::new();
-        let (time, name, namespace) = age(&resource);
-        let age = (time.map(str::to_owned), name.to_owned(), namespace.to_owned());
-        self.ages.insert((namespace.to_owned(), name.to_owned()), age.clone());
-        self.by_age.insert(age, (resource, Arc::new(spec)));
-        Ok(())
+        Ok(Renewed { before, now: Some(self.put(resource, spec)) })
     }
 
-    /// All of them, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (&Resource, &Arc<T>)> {
-        self.by_age.values().map(|(resource, spec)| (resource, spec))
+    fn put(&mut self, mut resource: Resource, spec: T) -> Arc<Declared<T>> {
+        resource.body = Map::new();
+        let place = (resource.namespace().to_owned(), resource.meta.name.clone());
+        let declared = Arc::new(Declared { resource, spec });
+        self.known.insert(place, Arc::clone(&declared));
+        declared
     }
 }
 

@@ -56,6 +56,11 @@ const CERTIFICATE: [&str; 2] = ["tls.crt", "cert"];
 const KEY: [&str; 2] = ["tls.key", "key"];
 const AUTHORITY: [&str; 2] = ["ca.crt", "cacert"];
 
+/// The credentials that a Secret belongs to.
+pub(super) fn credentials_of(secret: &str) -> impl Iterator<Item = &str> {
+    [Some(secret), secret.strip_suffix(AUTHORITIES)].into_iter().flatten()
+}
+
 impl Secrets {
     pub(super) fn add(&mut self, namespace: &str, name: &str, secret: &Secret) {
         let held = [CERTIFICATE, KEY, AUTHORITY].concat().into_iter().filter_map(|key| {
@@ -63,6 +68,10 @@ impl Secrets {
             Some((key, Pem::Secret(format!("{namespace}/{name} {key}"), Some(text.into()))))
         });
         self.0.insert((namespace.to_owned(), name.to_owned()), held.collect());
+    }
+
+    pub(super) fn remove(&mut self, namespace: &str, name: &str) {
+        self.0.remove(&(namespace.to_owned(), name.to_owned()));
     }
 
     /// Certificate and key of a server; where they are not there it cannot serve.

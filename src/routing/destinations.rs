@@ -11,14 +11,13 @@ use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, Consist
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
 use super::cluster::{Cluster, Endpoint, Limits, Own, Target, TlsSettings, mesh_server_name};
-use super::compile::{Earlier, GATEWAY_NAMESPACE, Made, Networking};
+use super::compile::{Around, GATEWAY_NAMESPACE, Made, Networking};
 use super::connections::{RetryLimits, Spoken};
 use super::credential::{Pem, Secrets};
-use super::hosts::HostTable;
 use super::outlier::Outlier;
 use super::rules::HostRules;
 use super::scope::Scope;
-use super::services::{Address, How, Port, Protocol, Service, has_labels};
+use super::services::{Address, How, Port, Protocol, Service, Services, has_labels};
 use super::tunnel::Original;
 
 /// Connection attempts without `connectTimeout` in the DestinationRule (Istio's default).
@@ -29,7 +28,7 @@ pub(super) struct Destinations<'a> {
     pub(super) scope: &'a Scope,
     /// Whether the proxy is the gateway.
     is_gateway: bool,
-    pub(super) services: &'a HostTable<Service>,
+    pub(super) services: &'a Services,
     rules: &'a HostRules,
     secrets: &'a Secrets,
     /// Labels of the egress gateway's workload, whose Service is the next hop.
@@ -37,7 +36,6 @@ pub(super) struct Destinations<'a> {
     /// What is known of endpoints.
     live: &'a Kept<Live>,
     pub(super) made: &'a mut Made,
-    pub(super) earlier: Earlier,
 }
 
 /// A service's port, and what is said of calls to it.
@@ -56,12 +54,11 @@ impl<'a> Destinations<'a> {
         networking: &'a Networking,
         scope: &'a Scope,
         is_gateway: bool,
-        services: &'a HostTable<Service>,
-        (gateway_labels, live): (&'a Labels, &'a Kept<Live>),
+        Around { gateway_labels, live }: Around<'a>,
         made: &'a mut Made,
     ) -> Self {
-        let Networking { rules, secrets, .. } = networking;
-        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, earlier: made.begin(), made }
+        let Networking { services, rules, secrets, .. } = networking;
+        Self { scope, is_gateway, services, rules, secrets, gateway_labels, live, made }
     }
 
     /// The cluster of a host, port and subset (empty for none). Without a port it is `default`, the port that the call came
@@ -77,19 +74,18 @@ impl<'a> Destinations<'a> {
         default: u16,
         subset: &str,
     ) -> Result<Arc<Cluster>, Failure> {
-        let service = self.services.pattern(host).ok_or(Failure::NoCluster)?;
+        let service = self.services.seen(host, &self.scope.namespace).ok_or(Failure::NoCluster)?;
         let number = match (port, service.ports.as_slice()) {
             (Some(port), _) => port,
             (None, [only]) if self.is_gateway => only.number,
             (None, _) => default,
         };
-        let key = (host.to_owned(), number, subset.to_owned());
-        if let Some(made) = self.made.clusters.get(&key) {
-            return made.clone();
+        if let Some(made) = self.made.cluster(host, number, subset) {
+            return Ok(made);
         }
-        let made = self.make(service, host, number, subset).map(Arc::new);
-        self.made.clusters.insert(key, made.clone());
-        made
+        let made = Arc::new(self.make(&service, host, number, subset)?);
+        self.made.keep_cluster(host, number, subset, &made);
+        Ok(made)
     }
 
     fn make(&self, service: &Service, host: &str, number: u16, subset: &str) -> Result<Cluster, Failure> {

@@ -29,7 +29,6 @@ impl Lengths {
         self.0[length / 64] |= 1 << (length % 64);
     }
 
-    #[cfg(test)]
     fn remove(&mut self, length: usize) {
         let length = length.min(255);
         self.0[length / 64] &= !(1 << (length % 64));
@@ -123,6 +122,11 @@ impl<T> HostTable<T> {
         self.exact.iter().map(|(host, value)| (&**host, value))
     }
 
+    /// Whether it has no pattern.
+    pub(super) fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.suffix.is_empty()
+    }
+
     /// All values, in no order.
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
         self.exact.iter().chain(self.suffix.iter()).map(|(_, value)| value)
@@ -145,7 +149,12 @@ impl<T: Clone> HostTable<T> {
         self.get_or_insert_with(pattern, T::default)
     }
 
-    #[cfg(test)]
+    /// Puts a value under a pattern, whatever was there.
+    pub(super) fn insert(&mut self, pattern: &str, value: T) {
+        let place = self.get_or_insert_with(pattern, || value.clone());
+        *place = value;
+    }
+
     /// Takes a pattern out.
     pub(super) fn remove(&mut self, pattern: &str) -> Option<T> {
         let Some(suffix) = pattern.strip_prefix('*') else { return self.exact.remove(pattern) };

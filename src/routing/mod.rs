@@ -14,6 +14,7 @@ mod credential;
 mod delegate;
 pub mod describe;
 mod destinations;
+mod endings;
 mod hosts;
 mod index;
 mod matching;
@@ -28,8 +29,10 @@ mod services;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod touched;
 mod trouble;
 mod tunnel;
+mod virtual_services;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,13 +69,13 @@ pub struct RouteTable {
     /// By server port.
     gateways: HashMap<u16, HostTable<Arc<Routes>>>,
     /// What is done with calls whose bytes are passed on unread, by server port.
-    gateway_tunnels: HashMap<u16, Servers>,
+    gateway_tunnels: Arc<HashMap<u16, Servers>>,
     /// The same, of connections from outside.
-    chains: HashMap<u16, Chains>,
+    chains: Arc<HashMap<u16, Chains>>,
 }
 
 /// What sidecars that see the same do with calls.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct SidecarTable {
     hosts: HostTable<SidecarHost>,
     /// The same for calls whose bytes are passed on unread.
@@ -82,6 +85,15 @@ struct SidecarTable {
 }
 
 impl SidecarTable {
+    /// Puts what is done with calls to a host in the place of what was.
+    fn put(&mut self, host: &str, ports: SidecarHost) {
+        if ports.0.is_empty() {
+            self.hosts.remove(host);
+        } else {
+            self.hosts.insert(host, ports);
+        }
+    }
+
     /// The most specific host that has the port: each port has its own hosts (Istio's listeners).
     fn find(&self, call: &Call) -> Option<&PortRoutes> {
         let authority = call.authority();

@@ -40,6 +40,12 @@ impl<T> Named<T> {
         self.pieces.iter().flat_map(|piece| piece.iter()).map(|(name, value)| (name, value))
     }
 
+    /// Whether it has no name.
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Which piece has the names of a hash.
     fn place(&self, hash: u64) -> usize {
         place(hash, self.pieces.len())
     }
@@ -64,7 +70,6 @@ impl<T: Clone> Named<T> {
         }
     }
 
-    #[cfg(test)]
     /// Takes a name out.
     pub(super) fn remove(&mut self, name: &str) -> Option<T> {
         // So that nothing is copied for a name that is not there.

@@ -51,7 +51,7 @@ const TLS_PORT: u16 = 443;
 const HTTP_PORT: u16 = 80;
 
 /// Where calls of one scope go to hosts that nobody registered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) enum Unregistered {
     /// Nowhere.
     #[default]

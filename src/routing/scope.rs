@@ -1,5 +1,8 @@
 //! What a proxy sees of the mesh, as its Sidecar resource and its place say.
 
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
 use crate::resource::Labels;
 use crate::resource::kinds::sidecar::{EgressListener, OutboundTrafficPolicy, Sidecar};
 
@@ -12,10 +15,28 @@ pub struct Scope {
     pub(super) namespace: String,
     /// The workload's labels by which VirtualServices tell callers apart; `None` of an unknown workload.
     pub(super) labels: Option<Labels>,
-    /// The place of the Sidecar that applies.
-    pub(super) sidecar: Option<usize>,
-    /// The places of the DestinationRules that select the workload.
-    pub(super) rules: Vec<usize>,
+    /// The Sidecar that applies.
+    pub(super) sidecar: Option<Applying>,
+    /// The names of the DestinationRules of the namespace that select the workload.
+    pub(super) rules: Vec<String>,
+}
+
+/// A Sidecar that applies: of equals, two are told apart.
+#[derive(Debug, Clone)]
+pub(super) struct Applying(pub(super) Arc<SidecarRule>);
+
+impl PartialEq for Applying {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Applying {}
+
+impl Hash for Applying {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
 }
 
 impl Scope {
@@ -41,25 +62,30 @@ pub(super) struct SidecarRule {
 }
 
 impl SidecarRule {
-    pub(super) fn new(namespace: &str, spec: Sidecar) -> Self {
+    pub(super) fn new(namespace: &str, spec: &Sidecar) -> Self {
         Self {
             namespace: namespace.to_owned(),
-            selector: spec.workload_selector.map(|selector| selector.labels),
+            selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()),
             egress: spec.egress.iter().map(|listener| Egress::new(listener, namespace)).collect(),
-            unregistered: spec.outbound_traffic_policy,
+            unregistered: spec.outbound_traffic_policy.clone(),
         }
     }
 }
 
-/// The place of the Sidecar that applies to a workload: one that selects it, else its namespace's, else the mesh's; of
+/// The Sidecar that applies to a workload, of all, the oldest first: one that selects it, else its namespace's, else the mesh's; of
 /// equals the oldest. Of an unknown workload no labels are known, so that none selects it.
-pub(super) fn applying(rules: &[SidecarRule], namespace: &str, labels: Option<&Labels>, root: &str) -> Option<usize> {
+pub(super) fn applying<'r>(
+    rules: impl Iterator<Item = &'r Arc<SidecarRule>> + Clone,
+    namespace: &str,
+    labels: Option<&Labels>,
+    root: &str,
+) -> Option<Applying> {
     let selects = |rule: &SidecarRule| {
         let wanted = rule.selector.as_ref();
         rule.namespace == namespace && wanted.zip(labels).is_some_and(|(wanted, labels)| has_labels(labels, wanted))
     };
     let of = |wanted: &str, rule: &SidecarRule| rule.namespace == wanted && rule.selector.is_none();
-    let find = |holds: &dyn Fn(&SidecarRule) -> bool| rules.iter().position(holds);
+    let find = |holds: &dyn Fn(&SidecarRule) -> bool| rules.clone().find(|rule| holds(rule)).cloned().map(Applying);
     find(&selects).or_else(|| find(&|rule| of(namespace, rule))).or_else(|| find(&|rule| of(root, rule)))
 }
 
@@ -170,11 +196,11 @@ mod tests {
     use super::*;
     use crate::resource::kinds::service_entry::WorkloadSelector;
 
-    fn rule(namespace: &str, selector: Option<&[(&str, &str)]>) -> SidecarRule {
+    fn rule(namespace: &str, selector: Option<&[(&str, &str)]>) -> Arc<SidecarRule> {
         let labels =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let workload_selector = selector.map(|pairs| WorkloadSelector { labels: labels(pairs) });
-        SidecarRule::new(namespace, Sidecar { workload_selector, ..Sidecar::default() })
+        Arc::new(SidecarRule::new(namespace, &Sidecar { workload_selector, ..Sidecar::default() }))
     }
 
     #[test]
@@ -188,12 +214,15 @@ mod tests {
         ];
         let labels: Labels = [("app".to_owned(), "sleep".to_owned()), ("v".to_owned(), "1".to_owned())].into();
         let other: Labels = [("app".to_owned(), "other".to_owned())].into();
-        let of = |namespace, labels| applying(&rules, namespace, labels, "istio-system");
+        let of = |namespace, labels| {
+            let found = applying(rules.iter(), namespace, labels, "istio-system")?;
+            rules.iter().position(|rule| Arc::ptr_eq(rule, &found.0))
+        };
         assert_eq!(of("default", Some(&labels)), Some(2));
         assert_eq!(of("default", Some(&other)), Some(1));
         assert_eq!(of("default", None), Some(1));
         assert_eq!(of("elsewhere", Some(&labels)), Some(0));
-        assert_eq!(applying(&rules[1..], "elsewhere", Some(&labels), "istio-system"), None);
+        assert_eq!(applying(rules[1..].iter(), "elsewhere", Some(&labels), "istio-system"), None);
     }
 
     fn egress(hosts: &[&str]) -> Egress {

@@ -1,18 +1,21 @@
 //! Which hosts are registered: ServiceEntries and Services, and where each can be reached.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Service as CoreService, ServicePort as CorePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use crate::registry::{Declared, Renewed};
 use crate::resource::kinds::service_entry::{Location, Resolution, ServiceEntry, ServicePort};
 use crate::resource::kinds::workload_entry::WorkloadEntry;
-use crate::resource::{Labels, Provenance, Resource};
+use crate::resource::{Labels, Provenance};
 
+use super::endings::Endings;
 use super::hosts::{HostTable, qualify};
 use super::private::Private;
 use super::subnet::{Subnet, subnets};
+use super::touched::Touched;
 
 /// A registered host.
 #[derive(Debug, Clone)]
@@ -109,6 +112,11 @@ impl Service {
         exported(&self.export_to, &self.namespace, namespace)
     }
 
+    /// Whether sidecars of a namespace know it by a name.
+    pub(super) fn has_name(&self, name: &str, namespace: &str) -> bool {
+        names(&self.host, self.addresses.iter(), namespace).iter().any(|own| own == name)
+    }
+
     pub(super) fn port(&self, number: u16) -> Option<&Port> {
         self.ports.iter().find(|port| port.number == number)
     }
@@ -161,29 +169,176 @@ pub(super) fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
 /// All registered hosts; of two with one name the Service wins, then the older ServiceEntry.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    all: Vec<Service>,
-    /// Of WorkloadEntries, with their namespaces.
-    workloads: Vec<(String, Address)>,
+    /// In the order in which they win.
+    by_host: HostTable<Vec<Registered>>,
+    endings: Endings,
+    /// Hosts that networks are declared for, and by each of these that is a single address, as it stands in the place of
+    /// a host.
+    addressed: BTreeSet<Arc<str>>,
+    by_address: HashMap<String, BTreeSet<Arc<str>>>,
+    /// WorkloadEntries by namespace, the oldest first.
+    workloads: HashMap<String, Vec<Arc<Declared<WorkloadEntry>>>>,
+    /// By namespace: those of which the endpoints are WorkloadEntries.
+    selecting: HashMap<String, Vec<Registrar>>,
 }
 
-impl Services {
-    /// Adds a workload that Services and ServiceEntries of its namespace, added later, may select.
-    pub(super) fn add_workload(&mut self, resource: &Resource, spec: &WorkloadEntry) {
-        // One without an address is in another network, which cannot be reached.
-        if !spec.address.is_empty() {
-            let labels = spec.labels.iter().chain(&resource.meta.labels);
-            let labels = labels.map(|(key, value)| (key.clone(), value.clone())).collect();
-            self.workloads.push((resource.namespace().to_owned(), Address { labels, ..address(spec) }));
+/// A host with what registers it.
+#[derive(Debug, Clone)]
+struct Registered {
+    by: Registrar,
+    service: Arc<Service>,
+}
+
+/// What registers hosts.
+#[derive(Debug, Clone)]
+pub(super) enum Registrar {
+    /// A Service of the mesh, under its full name.
+    Service(Arc<Declared<CoreService>>),
+    /// A ServiceEntry.
+    Entry(Arc<Declared<ServiceEntry>>),
+}
+
+impl Registrar {
+    /// What comes first wins.
+    fn order(&self) -> (bool, (Option<&str>, &str, &str)) {
+        match self {
+            Registrar::Service(declared) => (false, declared.age()),
+            Registrar::Entry(declared) => (true, declared.age()),
         }
     }
 
-    fn selected(&self, namespace: &str, selector: &Labels) -> Vec<Address> {
-        let of_namespace = self.workloads.iter().filter(|(own, _)| own == namespace).map(|(_, address)| address);
-        of_namespace.filter(|address| has_labels(&address.labels, selector)).cloned().collect()
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Registrar::Service(own), Registrar::Service(other)) => Arc::ptr_eq(own, other),
+            (Registrar::Entry(own), Registrar::Entry(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
     }
 
-    /// Adds the hosts of a ServiceEntry.
-    pub(super) fn add_entry(&mut self, resource: &Resource, spec: &ServiceEntry) {
+    fn namespace(&self) -> &str {
+        match self {
+            Registrar::Service(declared) => declared.namespace(),
+            Registrar::Entry(declared) => declared.namespace(),
+        }
+    }
+
+    /// Whether its endpoints are WorkloadEntries.
+    fn selects(&self) -> bool {
+        match self {
+            Registrar::Service(declared) => {
+                let spec = declared.spec.spec.as_ref();
+                spec.and_then(|spec| spec.selector.as_ref()).is_some_and(|selector| !selector.is_empty())
+            }
+            Registrar::Entry(declared) => {
+                declared.spec.endpoints.is_empty() && declared.spec.workload_selector.is_some()
+            }
+        }
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        match self {
+            Registrar::Service(declared) => vec![qualify(&declared.resource.meta.name, declared.namespace())],
+            Registrar::Entry(declared) => {
+                declared.spec.hosts.iter().map(|host| qualify(host, declared.namespace())).collect()
+            }
+        }
+    }
+}
+
+impl Services {
+    /// Adds what registers hosts, and notes these.
+    pub(super) fn add(&mut self, by: Registrar, touched: &mut Touched) {
+        if by.selects() {
+            self.selecting.entry(by.namespace().to_owned()).or_default().push(by.clone());
+        }
+        let services = match &by {
+            Registrar::Service(declared) => vec![self.of_service(declared)],
+            Registrar::Entry(declared) => self.of_entry(declared),
+        };
+        for service in services {
+            let host: Arc<str> = service.host.as_str().into();
+            let at = self.by_host.get_or_default(&host);
+            let place = at.partition_point(|other| other.by.order() <= by.order());
+            at.insert(place, Registered { by: by.clone(), service: Arc::new(service) });
+            let service = &at[place].service;
+            self.endings.insert(&host);
+            if !service.addresses.is_empty() {
+                self.addressed.insert(Arc::clone(&host));
+                touched.addresses = true;
+            }
+            for address in service.addresses.iter().filter_map(Subnet::as_host) {
+                touched.names.insert(address.clone());
+                self.by_address.entry(address).or_default().insert(Arc::clone(&host));
+            }
+            touched.services.insert(host);
+        }
+    }
+
+    /// Takes out what registers hosts, and notes these.
+    pub(super) fn remove(&mut self, by: &Registrar, touched: &mut Touched) {
+        if let Some(selecting) = self.selecting.get_mut(by.namespace()) {
+            selecting.retain(|other| !other.is(by));
+        }
+        for host in by.hosts() {
+            let at = self.by_host.get_or_default(&host);
+            let (removed, left): (Vec<_>, Vec<_>) = std::mem::take(at).into_iter().partition(|other| other.by.is(by));
+            let still: HashSet<Subnet> = left.iter().flat_map(|one| &one.service.addresses).copied().collect();
+            if left.is_empty() {
+                self.by_host.remove(&host);
+                self.endings.remove(&host);
+            } else {
+                *at = left;
+            }
+            let gone: Vec<Subnet> = removed.iter().flat_map(|one| &one.service.addresses).copied().collect();
+            touched.addresses |= !gone.is_empty();
+            if still.is_empty() {
+                self.addressed.remove(host.as_str());
+            }
+            for address in gone.iter().filter(|subnet| !still.contains(subnet)).filter_map(Subnet::as_host) {
+                if let Some(hosts) = self.by_address.get_mut(&address) {
+                    hosts.remove(host.as_str());
+                    if hosts.is_empty() {
+                        self.by_address.remove(&address);
+                    }
+                }
+                touched.names.insert(address);
+            }
+            touched.services.insert(host.into());
+        }
+    }
+
+    /// Takes up a WorkloadEntry as it is instead of as it was, with all that may select it.
+    pub(super) fn renew_workload(&mut self, renewed: Renewed<WorkloadEntry>, touched: &mut Touched) {
+        let Some(namespace) = renewed.before.as_ref().or(renewed.now.as_ref()).map(|one| one.namespace().to_owned())
+        else {
+            return;
+        };
+        let selecting = self.selecting.get(&namespace).cloned().unwrap_or_default();
+        selecting.iter().for_each(|by| self.remove(by, touched));
+        let workloads = self.workloads.entry(namespace).or_default();
+        if let Some(before) = &renewed.before {
+            workloads.retain(|other| !Arc::ptr_eq(other, before));
+        }
+        // One without an address is in another network, which cannot be reached.
+        if let Some(now) = renewed.now.filter(|now| !now.spec.address.is_empty()) {
+            let place = workloads.partition_point(|other| other.age() <= now.age());
+            workloads.insert(place, now);
+        }
+        selecting.into_iter().for_each(|by| self.add(by, touched));
+    }
+
+    fn selected(&self, namespace: &str, selector: &Labels) -> Vec<Address> {
+        let of_namespace = self.workloads.get(namespace).into_iter().flatten().map(|declared| {
+            let labels = declared.spec.labels.iter().chain(&declared.resource.meta.labels);
+            let labels = labels.map(|(key, value)| (key.clone(), value.clone())).collect();
+            Address { labels, ..address(&declared.spec) }
+        });
+        of_namespace.filter(|address| has_labels(&address.labels, selector)).collect()
+    }
+
+    /// The hosts of a ServiceEntry.
+    fn of_entry(&self, declared: &Declared<ServiceEntry>) -> Vec<Service> {
+        let (resource, spec) = (&declared.resource, &declared.spec);
         let how = match (spec.resolution, &spec.workload_selector) {
             _ if !spec.endpoints.is_empty() => How::Endpoints(spec.endpoints.iter().map(address).collect()),
             (_, Some(selector)) => How::Endpoints(self.selected(resource.namespace(), &selector.labels)),
@@ -199,49 +354,108 @@ impl Services {
         let provenance = Arc::new(Provenance::of(resource));
         let reach = Arc::new(Reach { how, private, subject_alt_names: spec.subject_alt_names.clone() });
         let ports: Vec<_> = spec.ports.iter().filter_map(|port| entry_port(port, &reach)).collect();
-        self.all.extend(spec.hosts.iter().map(|host| Service {
+        let service = |host: &String| Service {
             host: qualify(host, resource.namespace()),
             namespace: resource.namespace().to_owned(),
             provenance: Arc::clone(&provenance),
             ports: ports.clone(),
             addresses: subnets(&spec.addresses),
             export_to: spec.export_to.clone(),
-        }));
+        };
+        spec.hosts.iter().map(service).collect()
     }
 
-    /// Adds a Service of the mesh under its full name.
-    pub(super) fn add_core(&mut self, resource: &Resource, service: &CoreService) {
-        let ServiceSpec { ports, selector, .. } = service.spec.clone().unwrap_or_default();
+    /// A Service of the mesh under its full name.
+    fn of_service(&self, declared: &Declared<CoreService>) -> Service {
+        let resource = &declared.resource;
+        let ServiceSpec { ports, selector, .. } = declared.spec.spec.clone().unwrap_or_default();
         let selector: Labels = selector.unwrap_or_default().into_iter().collect();
         // One without selector has its endpoints from elsewhere.
         let selected = if selector.is_empty() { Vec::new() } else { self.selected(resource.namespace(), &selector) };
         let how = How::Selected(selector, selected);
         let reach = Arc::new(Reach { how, private: Private::Any, subject_alt_names: Vec::new() });
-        self.all.push(Service {
+        Service {
             host: qualify(&resource.meta.name, resource.namespace()),
             namespace: resource.namespace().to_owned(),
             provenance: Arc::new(Provenance::of(resource)),
             ports: ports.unwrap_or_default().iter().filter_map(|port| core_port(port, &reach)).collect(),
             addresses: Vec::new(),
             export_to: Vec::new(),
-        });
+        }
     }
 
-    /// The hosts that a namespace sees.
-    pub(super) fn seen_from(&self, namespace: &str) -> HostTable<Service> {
-        let mut table: HostTable<Service> = HostTable::default();
-        for service in self.all.iter().filter(|service| service.visible_from(namespace)) {
-            let mut first = false;
-            let known = table.get_or_insert_with(&service.host, || {
-                first = true;
-                service.clone()
-            });
-            if !first {
-                known.extend(service);
-            }
-        }
-        table
+    /// The service of exactly this host that a namespace sees.
+    pub(super) fn seen(&self, host: &str, namespace: &str) -> Option<Arc<Service>> {
+        let all = self.by_host.pattern(host)?.iter().map(|one| &one.service);
+        let mut visible = all.filter(|service| service.visible_from(namespace));
+        let mut seen = Arc::clone(visible.next()?);
+        visible.for_each(|other| Arc::make_mut(&mut seen).extend(other));
+        Some(seen)
     }
+
+    /// All hosts, whoever sees them.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.endings.all()
+    }
+
+    /// The hosts that a pattern covers.
+    pub(super) fn covered_by(&self, pattern: &str) -> impl Iterator<Item = &Arc<str>> {
+        self.endings.covered_by(pattern)
+    }
+
+    /// The wildcards among the hosts that cover a pattern.
+    pub(super) fn covering(&self, pattern: &str) -> impl Iterator<Item = &str> {
+        let covering = self.by_host.all_covering(pattern).filter_map(|all| all.first());
+        covering.map(|one| one.service.host.as_str()).filter(|host| host.starts_with('*'))
+    }
+
+    /// The hosts that networks are declared for.
+    pub(super) fn addressed(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.addressed.iter()
+    }
+
+    /// The addresses that are declared for hosts, as they stand in the place of a host.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &String> {
+        self.by_address.keys()
+    }
+
+    /// The hosts that may be known by a name in a namespace, in the order in which they take it: hosts that are declared
+    /// as they are come before the short names of Services.
+    pub(super) fn named(&self, name: &str, namespace: &str) -> Vec<String> {
+        let of_mesh = [
+            name.ends_with(".svc").then(|| format!("{name}.cluster.local")),
+            Some(format!("{name}{OF_MESH}")),
+            Some(format!("{name}.{namespace}{OF_MESH}")),
+        ];
+        let mut hosts = vec![name.to_owned()];
+        hosts.extend(of_mesh.into_iter().flatten());
+        hosts.extend(self.by_address.get(name).into_iter().flatten().map(|host| host.to_string()));
+        hosts.retain(|host| self.by_host.pattern(host).is_some());
+        hosts.sort_unstable_by(|one, other| (one.ends_with(OF_MESH), one).cmp(&(other.ends_with(OF_MESH), other)));
+        hosts.dedup();
+        hosts
+    }
+
+    /// The names by which sidecars of a namespace may know a host: the host itself, its addresses, and of a Service of
+    /// the mesh the short ones.
+    pub(super) fn names_of(&self, host: &str, namespace: &str) -> Vec<String> {
+        let addresses = self.by_host.pattern(host).into_iter().flatten().flat_map(|one| &one.service.addresses);
+        names(host, addresses, namespace)
+    }
+}
+
+/// How the full names of Services of the mesh end.
+const OF_MESH: &str = ".svc.cluster.local";
+
+fn names<'s>(host: &str, addresses: impl Iterator<Item = &'s Subnet>, namespace: &str) -> Vec<String> {
+    let mut names = vec![host.to_owned()];
+    names.extend(addresses.filter_map(Subnet::as_host));
+    if let Some(short) = host.strip_suffix(OF_MESH) {
+        names.push(format!("{short}.svc"));
+        names.push(short.to_owned());
+        names.extend(short.strip_suffix(&format!(".{namespace}")).map(str::to_owned));
+    }
+    names
 }
 
 fn entry_port(port: &ServicePort, reach: &Arc<Reach>) -> Option<Port> {

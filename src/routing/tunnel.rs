@@ -1,6 +1,6 @@
 //! Routes of calls whose bytes are passed on unread: `tls` routes by server name, `tcp` routes by what was dialled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,15 +33,15 @@ pub struct Reached<'t> {
     pub host: Option<&'t str>,
 }
 
-/// What sidecars of one namespace do with tunnels.
-#[derive(Debug, Default)]
+/// What sidecars of one scope do with tunnels.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tunnels {
     /// By port, then by host.
     pub(super) ports: HashMap<u16, HostTable<Arc<Port>>>,
     /// By port: the hosts of services by their addresses.
-    pub(super) addresses: HashMap<u16, Networks>,
-    /// What anything on a port carries.
-    carried: HashSet<(u16, Carries)>,
+    pub(super) addresses: Arc<HashMap<u16, Networks>>,
+    /// How many hosts of a port carry what.
+    carried: HashMap<(u16, Carries), usize>,
 }
 
 /// What a sidecar does with tunnels to one host and port.
@@ -91,13 +91,28 @@ pub(super) struct Route {
 }
 
 impl Tunnels {
-    /// Adds a host of a port; the first of one name stays.
-    pub(super) fn add(&mut self, number: u16, host: &str, port: &Arc<Port>) {
-        let carried = &mut self.carried;
-        self.ports.entry(number).or_default().get_or_insert_with(host, || {
-            carried.insert((number, port.carries()));
-            Arc::clone(port)
-        });
+    /// Puts what is done with a host of a port in the place of what was.
+    pub(super) fn put(&mut self, number: u16, host: &str, port: Option<&Arc<Port>>) {
+        let hosts = self.ports.entry(number).or_default();
+        let before = hosts.pattern(host).map(|port| port.carries());
+        match port {
+            Some(port) => hosts.insert(host, Arc::clone(port)),
+            None => drop(hosts.remove(host)),
+        }
+        if hosts.is_empty() {
+            self.ports.remove(&number);
+        }
+        if let Some(carries) = port.map(|port| port.carries()) {
+            *self.carried.entry((number, carries)).or_default() += 1;
+        }
+        if let Some(carries) = before
+            && let Some(count) = self.carried.get_mut(&(number, carries))
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.carried.remove(&(number, carries));
+            }
+        }
     }
 
     /// What can be reached at a tunnel's target.
@@ -121,16 +136,17 @@ impl Tunnels {
 
     /// Whether anything on a port carries this.
     pub(super) fn has(&self, port: u16, carries: Carries) -> bool {
-        self.carried.contains(&(port, carries))
+        self.carried.contains_key(&(port, carries))
     }
 
     /// The host of a port, where nothing else is there and it carries plain TCP.
     pub(super) fn only_tcp_host(&self, port: u16) -> Option<&str> {
-        let mut hosts = self.ports.get(&port)?.exact();
-        let (host, only) = hosts.next()?;
-        // A service of the mesh has several names.
-        let alone = hosts.all(|(_, other)| Arc::ptr_eq(only, other));
-        (alone && only.carries() == Carries::Tcp).then_some(host)
+        let hosts = self.ports.get(&port)?;
+        let (_, only) = hosts.exact().next()?;
+        // A service has several names, of which the full one is the longest, and addresses.
+        let alone = hosts.exact().all(|(_, other)| Arc::ptr_eq(only, other)) && only.carries() == Carries::Tcp;
+        let names = hosts.exact().map(|(host, _)| host).filter(|host| !is_address(host));
+        if alone { names.max_by_key(|host| (host.len(), *host)) } else { None }
     }
 
     /// The host that an address is declared for.
@@ -202,6 +218,11 @@ impl Servers {
             (_, None) => (&self.tcp, self::name(call, false)),
         }
     }
+}
+
+/// Whether a name stands for an address.
+fn is_address(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<IpAddr>().is_ok()
 }
 
 /// What routes of TLS or TCP are told apart by.

@@ -94,8 +94,7 @@ impl Compiler {
         };
         let gateway = Workload::find(view, name, namespace)?.map(|found| found.of_domain(&self.trust_domain));
         let mut notes = Vec::new();
-        let news = memory.sources.follow(view)?;
-        memory.sources.renew(&news, &mut memory.networking);
+        let news = memory.sources.follow(view, &mut memory.networking)?;
         let Sidecars { listeners: sidecars, scopes } = self.sidecars(view, &memory.networking, &mut notes)?;
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));

@@ -59,48 +59,27 @@ impl Default for Sources {
 }
 
 impl Sources {
-    /// Takes up what is new in a view, which must be one of the registry that all before were of.
+    /// Takes up what is new in a view, which must be one of the registry that all before were of, and hands it on.
     ///
     /// # Errors
-    /// A resource that does not decode; these sources are of no use then.
-    pub(super) fn follow(&mut self, view: &dyn View) -> Result<News, LoadError> {
+    /// A resource that does not decode; these sources, and what they were handed to, are of no use then.
+    pub(super) fn follow(&mut self, view: &dyn View, networking: &mut Networking) -> Result<News, LoadError> {
         // Read first: what is read afterwards is at least as new.
         let revision = view.revision()?;
         let news = News::since(view, self.seen)?;
-        self.workload_entries.follow(view, &news)?;
-        self.services.follow(view, &news)?;
-        self.service_entries.follow(view, &news)?;
-        self.secrets.follow(view, &news)?;
-        self.destination_rules.follow(view, &news)?;
-        self.sidecars.follow(view, &news)?;
-        self.virtual_services.follow(view, &news)?;
-        self.gateways.follow(view, &news)?;
+        if matches!(news, News::Everything) {
+            *networking = Networking::default();
+        }
+        networking.workload_entries(self.workload_entries.follow(view, &news)?);
+        networking.services(self.services.follow(view, &news)?);
+        networking.service_entries(self.service_entries.follow(view, &news)?);
+        networking.destination_rules(self.destination_rules.follow(view, &news)?);
+        networking.secrets(self.secrets.follow(view, &news)?);
+        networking.sidecars(self.sidecars.follow(view, &news)?);
+        networking.virtual_services(self.virtual_services.follow(view, &news)?);
+        networking.gateways(self.gateways.follow(view, &news)?);
         self.seen = Some(revision);
         Ok(news)
-    }
-
-    /// Hands on what is new.
-    pub(super) fn renew(&self, news: &News, networking: &mut Networking) {
-        let new = |kinds: &[&Kind]| news.of(|kind| kinds.contains(&kind));
-        if new(&[&WORKLOAD_ENTRY, &SERVICE, &SERVICE_ENTRY]) {
-            let (workloads, services) = (self.workload_entries.iter(), self.services.iter());
-            networking.services(workloads, services, self.service_entries.iter());
-        }
-        if new(&[&SECRET]) {
-            networking.secrets(self.secrets.iter());
-        }
-        if new(&[&DESTINATION_RULE]) {
-            networking.destination_rules(self.destination_rules.iter());
-        }
-        if new(&[&SIDECAR]) {
-            networking.sidecars(self.sidecars.iter());
-        }
-        if new(&[&VIRTUAL_SERVICE]) {
-            networking.virtual_services(self.virtual_services.iter());
-        }
-        if new(&[&GATEWAY]) {
-            networking.gateways(self.gateways.iter());
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
@@ -28,6 +29,9 @@ const PING: Duration = Duration::from_secs(20);
 
 /// Bytes of header fields that an answer may have.
 const MAX_FIELDS: u32 = 64 * 1024;
+
+/// Stands for how many calls an origin takes as long as it has not said so; no origin says just this.
+const UNSAID: usize = 0x7fff_fffe;
 
 /// Most connections to one endpoint that are kept for further calls.
 const MAX_CONNECTIONS: usize = 32;
@@ -55,7 +59,7 @@ impl Used {
 
     fn is_full(&self, endpoint: &Endpoint) -> bool {
         let most = endpoint.calls_at_once.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
-        self.line.load.calls.get() >= most.min(self.line.load.most.get())
+        self.line.load.calls.get() >= most.min(self.line.load.most())
     }
 
     /// Its end for one more call.
@@ -66,6 +70,9 @@ impl Used {
     }
 }
 
+/// What has to be run for the calls of a connection to go on.
+type Driver = Connection<TokioIo<Stream>, RequestBody, Local>;
+
 /// A connection that has begun.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -73,11 +80,34 @@ pub(super) struct Line {
     load: Rc<Load>,
 }
 
+impl Line {
+    /// Its end for a call that nobody counts.
+    pub(super) fn sender(&self) -> SendRequest<RequestBody> {
+        self.sender.clone()
+    }
+
+    /// Whether the other side has said that it does (RFC 8441 §3).
+    pub(super) fn takes_extended_connect(&self) -> bool {
+        self.load.driver.borrow().as_ref().is_some_and(Driver::is_extended_connect_protocol_enabled)
+    }
+}
+
 /// How many calls a connection carries, and how many at most: what the other side says (RFC 9113 §5.1.2).
 #[derive(Debug)]
 struct Load {
     calls: Cell<usize>,
-    most: Cell<usize>,
+    /// None when the connection has ended: its senders are told by that.
+    driver: RefCell<Option<Driver>>,
+}
+
+impl Load {
+    fn most(&self) -> usize {
+        match self.driver.borrow().as_ref().map(Driver::current_max_send_streams) {
+            // A second call would perhaps wait for the end of the first.
+            None | Some(UNSAID) => 1,
+            Some(most) => most,
+        }
+    }
 }
 
 /// A call's place on a connection, to its end.
@@ -99,7 +129,7 @@ impl Drop for Place {
 
 /// Runs what a connection needs on the worker's own thread.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Local;
+struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
@@ -146,33 +176,22 @@ impl Multiplexed {
 /// # Errors
 /// [`Failure::UpstreamProtocol`] where the other side does not.
 pub(super) async fn begin(stream: Stream) -> Result<Line, Failure> {
-    let (sender, connection) = handshake(stream).await?;
-    let load = Rc::new(Load { calls: Cell::new(0), most: Cell::new(connection.current_max_send_streams()) });
-    let told = Rc::clone(&load);
-    // Ends with the connection, whose errors reach whoever waits for its answers.
-    tokio::task::spawn_local(async move {
-        let mut connection = pin!(connection);
-        poll_fn(|cx| {
-            let polled = connection.as_mut().poll(cx);
-            told.most.set(connection.current_max_send_streams());
-            polled.map(drop)
-        })
-        .await;
-    });
-    Ok(Line { sender, load })
-}
-
-/// What has to be run for the calls of a connection to go on.
-pub(super) type Driver = Connection<TokioIo<Stream>, RequestBody, Local>;
-
-/// [`begin`], without running it.
-///
-/// # Errors
-/// [`Failure::UpstreamProtocol`].
-pub(super) async fn handshake(stream: Stream) -> Result<(SendRequest<RequestBody>, Driver), Failure> {
     let mut builder = Builder::new(Local);
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_header_list_size(MAX_FIELDS);
-    builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)
+    builder.initial_max_send_streams(UNSAID);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)?;
+    let load = Rc::new(Load { calls: Cell::new(0), driver: RefCell::new(Some(connection)) });
+    let driven = Rc::clone(&load);
+    // Ends with the connection, whose errors reach whoever waits for its answers.
+    tokio::task::spawn_local(poll_fn(move |cx| {
+        let mut driver = driven.driver.borrow_mut();
+        let polled = driver.as_mut().map_or(Poll::Ready(()), |driver| Pin::new(driver).poll(cx).map(drop));
+        if polled.is_ready() {
+            driver.take();
+        }
+        polled
+    }));
+    Ok(Line { sender, load })
 }
 
 /// The request as it stands in HTTP/2: the Host in the target (RFC 9113 §8.3.1), nothing that speaks of a connection.

@@ -1,9 +1,6 @@
 //! What changes protocol at origins that are spoken to in HTTP/2: WebSocket by extended CONNECT (RFC 8441), on a connection
 //! of its own.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -28,6 +25,9 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// How long an origin has to say that it takes extended CONNECT; its settings are the first that it sends (RFC 9113 §3.4).
 const SETTINGS_TIME: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether they have come: hyper does not tell.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// How an origin answers a key (RFC 6455 §4.2.2).
 pub fn accept(key: &[u8]) -> String {
     STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, GUID.as_bytes()].concat()))
@@ -46,27 +46,24 @@ pub(super) fn asks(request: &Request<RequestBody>) -> bool {
 
 /// Opens a WebSocket on a new connection, without TLS; the answer is as HTTP/1.1 would have it.
 pub(super) async fn open(stream: Stream, mut request: Request<RequestBody>) -> Answered {
-    let (mut sender, mut connection) = match multiplexed::handshake(stream).await {
-        Ok(begun) => begun,
+    let line = match multiplexed::begin(stream).await {
+        Ok(line) => line,
         Err(failure) => return Err((failure, Some(request))),
     };
     // To ask an origin that has not said so would be an error of ours (RFC 8441 §3).
-    let said =
-        poll_fn(|cx| match (connection.is_extended_connect_protocol_enabled(), Pin::new(&mut connection).poll(cx)) {
-            (true, Poll::Pending) => Poll::Ready(true),
-            (_, Poll::Ready(_)) => Poll::Ready(false),
-            (false, Poll::Pending) if connection.is_extended_connect_protocol_enabled() => Poll::Ready(true),
-            (false, Poll::Pending) => Poll::Pending,
-        });
-    if !tokio::time::timeout(SETTINGS_TIME, said).await.unwrap_or(false) {
+    let said = async {
+        while !line.takes_extended_connect() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    if tokio::time::timeout(SETTINGS_TIME, said).await.is_err() {
         return Err((Failure::UpstreamProtocol, None));
     }
-    tokio::task::spawn_local(async move { drop(connection.await) });
     let key = request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
     multiplexed::target(&mut request, false);
     *request.method_mut() = Method::CONNECT;
     request.extensions_mut().insert(Protocol::from_static(WEBSOCKET));
-    Ok(opened(multiplexed::send(&mut sender, request).await?, key.as_ref()))
+    Ok(opened(multiplexed::send(&mut line.sender(), request).await?, key.as_ref()))
 }
 
 /// The answer that opens it, as HTTP/1.1 has it.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use egressctl::cli::demo::origin::{Identity, Origin, Received, Reply};
 
 use crate::proxied::{PATIENCE, Proxied};
-use crate::stage::{Stage, service_entry as entry};
+use crate::stage::{SCENARIO, Stage, service_entry as entry};
 
 fn tls_rule(host: &str) -> String {
     format!(
@@ -499,4 +499,20 @@ fn a_load_of_parallel_clients_loses_and_mixes_up_nothing() {
         .collect();
     clients.into_iter().for_each(|client| client.join().expect("no panic"));
     assert!(!failed.load(Ordering::Relaxed));
+}
+
+#[test]
+fn describe_pod_tells_who_its_calls_come_from_and_where_they_go() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    let described = || scene.ok(&["describe", "pod", "sleep"]);
+    let line = |label: &str| {
+        let described = described();
+        let line = described.lines().find(|line| line.starts_with(label)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("no {label} in {described}"))
+    };
+    assert!(line("Identity:").ends_with(" spiffe://cluster.local/ns/default/sa/sleep"));
+    assert!(line("Sidecar:").contains("none runs; start one: egressctl proxy start --listen"));
+    let proxy = Proxied::start(&scene, &[]);
+    assert!(line("Sidecar:").contains(&format!("{} (proxy ", proxy.address)));
 }

@@ -1,81 +1,123 @@
-//! What an earlier compiling has made, where nothing that it was made of has changed.
+//! What an earlier compiling has made for the proxies of one scope, as far as no change affects it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-
-use crate::call::Failure;
-use crate::resource::kinds::virtual_service::VirtualService;
+use std::sync::{Arc, Weak};
 
 use super::super::cluster::Cluster;
-use super::super::hosts::HostTable;
 use super::super::route::Routes;
-use super::super::services::Service;
-use super::{Declared, Place, Spot};
+use super::super::touched::Affected;
+use super::super::virtual_services::Virtual;
+use super::{Place, Spot};
 
-/// What was made for the proxies of one scope from all services, DestinationRules and Secrets: of no use when one of these
-/// changes. VirtualServices may change, for what was made of one is found by the very piece that it was made of.
+/// Clusters and routes, which many hosts share.
 #[derive(Debug, Default)]
 pub(in super::super) struct Made {
-    /// The services that are seen.
-    pub(super) services: Option<Arc<HostTable<Service>>>,
-    /// By host, port and subset.
-    pub(in super::super) clusters: HashMap<(String, u16, String), Result<Arc<Cluster>, Failure>>,
-    pub(super) routes: HashMap<Key, Kept>,
+    /// By host; as long as something leads there.
+    clusters: HashMap<String, Vec<Known>>,
+    /// By the name of their VirtualService.
+    routes: HashMap<Arc<str>, Vec<(Applied, Arc<Routes>)>>,
+    /// Those of which it is not known yet whether they are still asked for.
+    earlier: HashMap<Arc<str>, Vec<(Applied, Arc<Routes>)>>,
 }
 
-/// Routes with the VirtualService that they were made of, which keeps its place in memory as long as they are known by it.
-type Kept = (Arc<VirtualService>, Arc<Routes>);
+/// A cluster by port and subset.
+#[derive(Debug)]
+struct Known {
+    port: u16,
+    subset: String,
+    cluster: Weak<Cluster>,
+}
 
-/// Which VirtualService, by its place in memory, and where its routes apply.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    spec: usize,
+/// Where routes apply.
+#[derive(Debug)]
+struct Applied {
     gateway: Option<(String, String)>,
     port: u16,
     scheme: &'static str,
 }
 
-impl Key {
-    /// `None` for a VirtualService that delegates: what it leads to may change without it.
-    pub(super) fn of(declared: &Declared<VirtualService>, spot: &Spot<'_>) -> Option<Self> {
-        if declared.spec.http.iter().any(|route| route.delegate.is_some()) {
-            return None;
-        }
+impl Applied {
+    fn new(spot: &Spot<'_>) -> Self {
         let gateway = match spot.place {
             Place::Mesh => None,
             Place::Gateway(namespace, name) => Some((namespace.to_owned(), name.to_owned())),
         };
-        Some(Self { spec: Arc::as_ptr(&declared.spec).addr(), gateway, port: spot.port, scheme: spot.scheme })
+        Self { gateway, port: spot.port, scheme: spot.scheme }
+    }
+
+    fn is(&self, spot: &Spot<'_>) -> bool {
+        let gateway = self.gateway.as_ref().map(|(namespace, name)| (namespace.as_str(), name.as_str()));
+        let place = match spot.place {
+            Place::Mesh => None,
+            Place::Gateway(namespace, name) => Some((namespace, name)),
+        };
+        gateway == place && self.port == spot.port && self.scheme == spot.scheme
     }
 }
 
 impl Made {
-    /// Begins to make anew: what was made of VirtualServices before, of which only what is asked for is to stay.
-    pub(in super::super) fn begin(&mut self) -> Earlier {
-        Earlier(std::mem::take(&mut self.routes))
-    }
-
-    /// The routes under a key: made already, or earlier, or now.
-    pub(super) fn routes(
-        &mut self,
-        key: Key,
-        earlier: &mut Earlier,
-        spec: &Arc<VirtualService>,
-    ) -> Result<Arc<Routes>, Key> {
-        if let Some((_, routes)) = self.routes.get(&key) {
-            return Ok(Arc::clone(routes));
+    /// Forgets what is to be made anew.
+    pub(super) fn forget(&mut self, affected: &Affected) {
+        for host in &affected.clusters {
+            self.clusters.remove(&**host);
         }
-        let Some((_, routes)) = earlier.0.remove(&key) else { return Err(key) };
-        self.keep(key, spec, &routes);
-        Ok(routes)
+        for name in &affected.routes {
+            self.routes.remove(name);
+        }
     }
 
-    /// Keeps what was made.
-    pub(super) fn keep(&mut self, key: Key, spec: &Arc<VirtualService>, routes: &Arc<Routes>) {
-        self.routes.insert(key, (Arc::clone(spec), Arc::clone(routes)));
+    /// Begins to keep only routes that are asked for, until [`Made::keep_asked`].
+    pub(super) fn doubt_all(&mut self) {
+        self.earlier = std::mem::take(&mut self.routes);
+    }
+
+    /// Forgets the routes that were not asked for.
+    pub(super) fn keep_asked(&mut self) {
+        self.earlier.clear();
+    }
+
+    /// Forgets routes of VirtualServices that no table has.
+    pub(super) fn keep_used<'n>(&mut self, names: impl Iterator<Item = &'n Arc<str>>) {
+        for name in names {
+            if let Some(known) = self.routes.get_mut(name) {
+                known.retain(|(_, routes)| Arc::strong_count(routes) > 1);
+            }
+        }
+    }
+
+    /// A cluster, if it is there.
+    pub(in super::super) fn cluster(&self, host: &str, port: u16, subset: &str) -> Option<Arc<Cluster>> {
+        let known = self.clusters.get(host)?.iter().find(|known| known.port == port && known.subset == subset)?;
+        known.cluster.upgrade()
+    }
+
+    /// Keeps a cluster.
+    pub(in super::super) fn keep_cluster(&mut self, host: &str, port: u16, subset: &str, cluster: &Arc<Cluster>) {
+        if !self.clusters.contains_key(host) {
+            self.clusters.insert(host.to_owned(), Vec::new());
+        }
+        if let Some(known) = self.clusters.get_mut(host) {
+            known.retain(|known| known.cluster.strong_count() > 0);
+            known.push(Known { port, subset: subset.to_owned(), cluster: Arc::downgrade(cluster) });
+        }
+    }
+
+    /// The routes of a VirtualService at a place, if they are there.
+    pub(super) fn routes(&mut self, of: &Virtual, spot: &Spot<'_>) -> Option<Arc<Routes>> {
+        let find = |known: &Vec<(Applied, Arc<Routes>)>| known.iter().position(|(applied, _)| applied.is(spot));
+        if let Some(known) = self.routes.get(&of.name)
+            && let Some(place) = find(known)
+        {
+            return Some(Arc::clone(&known[place].1));
+        }
+        let earlier = self.earlier.get_mut(&of.name)?;
+        let (applied, routes) = earlier.swap_remove(find(earlier)?);
+        self.routes.entry(Arc::clone(&of.name)).or_default().push((applied, Arc::clone(&routes)));
+        Some(routes)
+    }
+
+    /// Keeps routes.
+    pub(super) fn keep_routes(&mut self, of: &Virtual, spot: &Spot<'_>, routes: &Arc<Routes>) {
+        self.routes.entry(Arc::clone(&of.name)).or_default().push((Applied::new(spot), Arc::clone(routes)));
     }
 }
-
-/// Routes of the compiling before.
-#[derive(Debug)]
-pub(in super::super) struct Earlier(HashMap<Key, Kept>);

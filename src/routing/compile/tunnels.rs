@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::resource::Labels;
-use crate::resource::kinds::gateway::{Server, ServerTlsMode};
+use crate::resource::kinds::gateway::{Server as Spec, ServerTlsMode};
 use crate::resource::kinds::virtual_service::{RouteDestination, VirtualService};
 
 use super::super::destinations::Destinations;
-use super::super::hosts::{HostTable, covers, qualify};
+use super::super::hosts::qualify;
 use super::super::route::RouteName;
 use super::super::scope::{Scope, Sight};
-use super::super::services::{self, Bytes, Protocol, Service};
+use super::super::services::{self, Bytes, Protocol, Service, exported};
 use super::super::subnet::{Subnet, subnets};
-use super::super::tunnel::{Destination, Port, Route, Servers, Tunnels};
-use super::sidecars::{in_order, names};
-use super::{Declared, Gateway, Networking, Place, exported, is_bound, names_place, serve};
+use super::super::tunnel::{Destination, Port, Route, Servers};
+use super::super::virtual_services::Virtual;
+use super::gateways::Server;
+use super::{Networking, Place, names_place};
 
 /// What `tls` and `tcp` matches have in common.
 struct Entry<'a> {
@@ -30,159 +31,93 @@ struct Entry<'a> {
     gateways: &'a [String],
 }
 
-/// The VirtualServices with routes for bytes that sidecars of a namespace see, by host.
-struct Bound<'a> {
-    all: Vec<&'a Declared<VirtualService>>,
-    by_host: HostTable<Vec<usize>>,
-    /// Their hosts read backwards, in order: those that a wildcard covers are beside each other.
-    by_end: Vec<(Vec<u8>, Ending)>,
-}
-
-/// A host of one of them.
-struct Ending {
-    pattern: String,
-    place: usize,
-}
-
-impl<'a> Bound<'a> {
-    /// The VirtualServices of which a host has calls in common with a service's, the oldest first. All of them count,
-    /// unlike those with routes of HTTP (Istio's rule).
-    fn of(&self, host: &str) -> Vec<&'a Declared<VirtualService>> {
-        let mut found: Vec<usize> = self.by_host.all_covering(host).flatten().copied().collect();
-        if let Some(suffix) = host.strip_prefix('*') {
-            let suffix = backwards(suffix);
-            let first = self.by_end.partition_point(|(end, _)| *end < suffix);
-            let ending = self.by_end[first..].iter().take_while(|(end, _)| end.starts_with(&suffix));
-            found.extend(ending.filter(|(_, one)| covers(host, &one.pattern)).map(|(_, one)| one.place));
-        }
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter().map(|place| self.all[place]).collect()
-    }
-}
-
 impl Networking {
-    /// What sidecars of a scope do with tunnels; `http` are hosts and ports that only a VirtualService knows.
-    pub(super) fn sidecar_tunnels(
+    /// What sidecars do with tunnels to a port of a service; `None` where it carries nothing that we know.
+    pub(super) fn sidecar_port(
         &self,
         sight: Sight<'_>,
-        services: &HostTable<Service>,
-        http: impl Iterator<Item = (String, u16)>,
+        service: &Service,
+        port: &services::Port,
         destinations: &mut Destinations<'_>,
-    ) -> Tunnels {
-        let namespace = &destinations.scope.namespace;
-        let bound = self.bound_tunnels(namespace);
-        let mut tunnels = Tunnels::default();
-        for service in in_order(services) {
-            let seen = |port: u16| sight.has_service(&service.host, &service.namespace, port);
-            for port in service.ports.iter().filter(|port| seen(port.number)) {
-                let compiled = match port.protocol {
-                    Protocol::Other => continue,
-                    Protocol::Http { .. } => Port::Http,
-                    Protocol::Bytes(bytes) => {
-                        let mut bound = bound.of(&service.host);
-                        bound.retain(|one| sight.has_virtual_service(&one.spec.hosts, &one.namespace, port.number));
-                        let routes = sidecar_routes(&bound, service, port.number, bytes, destinations);
-                        let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
-                        Port::Bytes { tls: bytes == Bytes::Tls, routes, service }
-                    }
-                };
-                let compiled = Arc::new(compiled);
-                for name in names(service, namespace) {
-                    tunnels.add(port.number, &name, &compiled);
-                }
-                let networks = tunnels.addresses.entry(port.number).or_default();
-                service.addresses.iter().for_each(|subnet| networks.add(*subnet, &service.host));
-            }
-        }
-        for (host, port) in http {
-            tunnels.add(port, &host, &Arc::new(Port::Http));
-        }
-        tunnels
+    ) -> Option<Arc<Port>> {
+        let bytes = match port.protocol {
+            Protocol::Other => return None,
+            Protocol::Http { .. } => return Some(Arc::new(Port::Http)),
+            Protocol::Bytes(bytes) => bytes,
+        };
+        let mut bound = self.bound_tunnels(service, &destinations.scope.namespace);
+        bound.retain(|one| sight.has_virtual_service(&one.spec().hosts, one.namespace(), port.number));
+        let routes = sidecar_routes(&bound, service, port.number, bytes, destinations);
+        let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
+        Some(Arc::new(Port::Bytes { tls: bytes == Bytes::Tls, routes, service }))
     }
 
-    fn bound_tunnels(&self, namespace: &str) -> Bound<'_> {
-        let mut bound = Bound { all: Vec::new(), by_host: HostTable::default(), by_end: Vec::new() };
-        for declared in &self.virtual_services {
-            let spec = &declared.spec;
-            let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh");
-            let of_bytes = !spec.tls.is_empty() || !spec.tcp.is_empty();
-            if in_mesh && of_bytes && exported(&spec.export_to, &declared.namespace, namespace) {
-                for host in &spec.hosts {
-                    let (pattern, place) = (qualify(host, &declared.namespace), bound.all.len());
-                    bound.by_host.get_or_default(&pattern).push(place);
-                    let end = backwards(pattern.strip_prefix('*').unwrap_or(&pattern));
-                    bound.by_end.push((end, Ending { pattern, place }));
-                }
-                bound.all.push(declared);
-            }
-        }
-        bound.by_end.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        bound
+    /// The VirtualServices with routes for bytes of which a host has calls in common with a service's, as sidecars of a
+    /// namespace see them, the oldest first. All of them count, unlike those with routes of HTTP (Istio's rule).
+    fn bound_tunnels(&self, service: &Service, namespace: &str) -> Vec<&Virtual> {
+        let wider = self.virtual_services.covering(&service.host).flatten();
+        let narrower = service.host.starts_with('*').then(|| self.virtual_services.covered_by(&service.host));
+        let found = wider.chain(narrower.into_iter().flatten()).map(|at| &*at.of).filter(|one| {
+            one.is_of_bytes() && one.is_in_mesh() && exported(&one.spec().export_to, one.namespace(), namespace)
+        });
+        let mut found: Vec<&Virtual> = found.collect();
+        found.sort_by(|one, other| one.age().cmp(&other.age()));
+        found.dedup_by(|one, other| std::ptr::eq(*one, *other));
+        found
     }
 
     /// What the gateway's servers do with tunnels, by port.
     pub(super) fn gateway_tunnels(
         &self,
-        labels: &Labels,
+        servers: &HashMap<u16, Vec<Server>>,
         destinations: &mut Destinations<'_>,
     ) -> HashMap<u16, Servers> {
-        let mut table: HashMap<u16, Servers> = HashMap::new();
-        for gateway in self.selected_gateways(labels) {
-            for server in &gateway.spec.servers {
-                let Some(port) = server.port.as_ref().and_then(|port| u16::try_from(port.number).ok()) else {
-                    continue;
-                };
-                let servers = table.entry(port).or_default();
-                let Some(inside) = inside(server) else { continue };
-                let place = Place::Gateway(&gateway.namespace, &gateway.name);
-                for declared in self.virtual_services.iter().filter(|declared| is_bound(declared, place)) {
+        let of_port = |(port, servers): (&u16, &Vec<Server>)| {
+            let mut table = Servers::default();
+            for (server, inside) in servers.iter().filter_map(|server| Some((server, server.inside?))) {
+                for of in self.virtual_services.of_bytes().filter(|of| server.binds(of)) {
                     let bytes = if inside == Inside::Tls { Bytes::Tls } else { Bytes::Tcp };
-                    let routes = gateway_routes(declared, gateway, server, port, bytes, destinations);
+                    let routes = gateway_routes(of, server, *port, bytes, destinations);
                     match inside {
-                        Inside::Tls => servers.tls.extend(routes),
-                        Inside::EndedTls => servers.ended.extend(routes),
+                        Inside::Tls => table.tls.extend(routes),
+                        Inside::EndedTls => table.ended.extend(routes),
                         Inside::Tcp => {
-                            servers.dialled.extend(routes.iter().cloned().map(|route| Route { name: None, ..route }));
-                            servers.tcp.extend(routes);
+                            table.dialled.extend(routes.iter().cloned().map(|route| Route { name: None, ..route }));
+                            table.tcp.extend(routes);
                         }
                     }
                 }
             }
-        }
-        for servers in table.values_mut() {
-            most_specific_first(&mut servers.tls);
-            most_specific_first(&mut servers.ended);
-        }
-        table
+            most_specific_first(&mut table.tls);
+            most_specific_first(&mut table.ended);
+            (*port, table)
+        };
+        servers.iter().map(of_port).collect()
     }
 }
 
-/// A host by its end.
-fn backwards(host: &str) -> Vec<u8> {
-    host.bytes().rev().collect()
-}
-
 /// What goes through a server unread.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Inside {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inside {
     Tls,
     Tcp,
     /// TCP inside TLS that the server ends.
     EndedTls,
 }
 
-/// What goes through a server unread, if anything.
-fn inside(server: &Server) -> Option<Inside> {
-    let protocol = server.port.as_ref().map(|port| port.protocol.as_str()).unwrap_or_default();
-    let Some(Protocol::Bytes(bytes)) = services::protocol(protocol) else { return None };
-    let mode = server.tls.as_ref().map(|tls| tls.mode).unwrap_or_default();
-    match (bytes, mode) {
-        (Bytes::Tcp, _) => Some(Inside::Tcp),
-        (Bytes::Tls, ServerTlsMode::Passthrough) => Some(Inside::Tls),
-        (Bytes::Tls, ServerTlsMode::AutoPassthrough) => None,
-        // Inside HTTPS there is HTTP.
-        (Bytes::Tls, _) => protocol.eq_ignore_ascii_case("TLS").then_some(Inside::EndedTls),
+impl Inside {
+    /// What goes through a server unread, if anything.
+    pub(super) fn of(server: &Spec) -> Option<Self> {
+        let protocol = server.port.as_ref().map(|port| port.protocol.as_str()).unwrap_or_default();
+        let Some(Protocol::Bytes(bytes)) = services::protocol(protocol) else { return None };
+        let mode = server.tls.as_ref().map(|tls| tls.mode).unwrap_or_default();
+        match (bytes, mode) {
+            (Bytes::Tcp, _) => Some(Inside::Tcp),
+            (Bytes::Tls, ServerTlsMode::Passthrough) => Some(Inside::Tls),
+            (Bytes::Tls, ServerTlsMode::AutoPassthrough) => None,
+            // Inside HTTPS there is HTTP.
+            (Bytes::Tls, _) => protocol.eq_ignore_ascii_case("TLS").then_some(Inside::EndedTls),
+        }
     }
 }
 
@@ -196,19 +131,19 @@ fn most_specific_first(routes: &mut [Route]) {
 }
 
 fn sidecar_routes(
-    bound: &[&Declared<VirtualService>],
+    bound: &[&Virtual],
     service: &Service,
     port: u16,
     bytes: Bytes,
     destinations: &mut Destinations<'_>,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
-    for declared in bound {
-        for (entry, targets) in entries(&declared.spec, bytes) {
-            if !applies(&entry, &declared.namespace, Place::Mesh, port, destinations.scope) {
+    for virtual_service in bound {
+        for (entry, targets) in entries(virtual_service.spec(), bytes) {
+            if !applies(&entry, virtual_service.namespace(), Place::Mesh, port, destinations.scope) {
                 continue;
             }
-            let targets = resolved(targets, &declared.namespace, port, destinations);
+            let targets = resolved(targets, virtual_service.namespace(), port, destinations);
             // Of plain TCP nothing tells the host but the service itself.
             let names = match bytes {
                 Bytes::Tls => entry.names.iter().map(|name| Some(name.to_ascii_lowercase())).collect(),
@@ -218,7 +153,7 @@ fn sidecar_routes(
                 let inside = |address: &Subnet| subnets.iter().any(|subnet| subnet.covers(address));
                 !service.addresses.is_empty() && service.addresses.iter().all(inside)
             };
-            let of = declared.route(bytes.list(), entry.index);
+            let of = virtual_service.route(bytes.list(), entry.index);
             routes.extend(names.into_iter().map(|name| route(&of, &entry, name, &targets, holds)));
         }
     }
@@ -229,26 +164,24 @@ fn sidecar_routes(
 }
 
 fn gateway_routes(
-    declared: &Declared<VirtualService>,
-    gateway: &Declared<Gateway>,
+    of: &Virtual,
     server: &Server,
     port: u16,
     bytes: Bytes,
     destinations: &mut Destinations<'_>,
 ) -> Vec<Route> {
-    let place = Place::Gateway(&gateway.namespace, &gateway.name);
     let mut routes = Vec::new();
-    for (entry, targets) in entries(&declared.spec, bytes) {
-        if !applies(&entry, &declared.namespace, place, port, destinations.scope) {
+    for (entry, targets) in entries(of.spec(), bytes) {
+        if !applies(&entry, of.namespace(), server.place(), port, destinations.scope) {
             continue;
         }
-        let targets = resolved(targets, &declared.namespace, port, destinations);
-        let of = declared.route(bytes.list(), entry.index);
-        let wanted = if bytes == Bytes::Tls { entry.names } else { &declared.spec.hosts };
-        for name in wanted.iter().map(|name| qualify(name, &declared.namespace)) {
-            let served = server.hosts.iter().filter_map(|host| serve(host, &name, declared, gateway));
+        let targets = resolved(targets, of.namespace(), port, destinations);
+        let named = of.route(bytes.list(), entry.index);
+        let wanted = if bytes == Bytes::Tls { entry.names } else { &of.spec().hosts };
+        for name in wanted.iter().map(|name| qualify(name, of.namespace())) {
+            let served = server.serves(of, &name).into_iter();
             // What a caller dialled is not seen here: a condition on it holds for nobody who named a host.
-            routes.extend(served.map(|name| route(&of, &entry, Some(name), &targets, |_| false)));
+            routes.extend(served.map(|name| route(&named, &entry, Some(name), &targets, |_| false)));
         }
     }
     routes

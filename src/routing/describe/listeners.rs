@@ -54,7 +54,7 @@ impl RouteTable {
                 found.push(Listener::to_routes(*port, &format!("http.{port}")));
             }
         }
-        for (port, servers) in &self.gateway_tunnels {
+        for (port, servers) in &*self.gateway_tunnels {
             found.extend(servers.tls.iter().map(|route| Listener::to_clusters(*port, "SNI", None, route)));
             found.extend(servers.tcp.iter().map(|route| Listener::to_clusters(*port, "Host", None, route)));
         }

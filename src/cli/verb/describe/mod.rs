@@ -1,5 +1,7 @@
 //! `describe`: resources in full.
 
+mod pod;
+
 use clap::Args;
 
 use super::get::no_kind;
@@ -61,6 +63,7 @@ impl Arguments {
             }
             let mut description = describe(resource);
             description.visible(&seen(resource, &registry));
+            pod::write(resource, &registry, context, &mut description)?;
             for (node, list) in lists_of(resource, context)? {
                 description.pair(0, "Feed", &format!("{} (proxy {node})", in_force(&list)));
             }
