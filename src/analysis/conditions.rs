@@ -163,6 +163,10 @@ fn unproven(model: &Model<'_>, rule: &Item<Rule>, program: &Program, at: &FieldP
     let Some(attribute) = asks.iter().find(|name| ["source.principal", "source.user"].contains(&name.as_str())) else {
         return;
     };
+    let here = match attribute.as_str() {
+        "source.user" => "Here a Gateway's server has to ask for it, in tls mode ISTIO_MUTUAL.",
+        _ => "Here the listener tells.",
+    };
     let gateways: Vec<String> = gateway_hosts(model);
     let leads = |host: &String| {
         let mesh = model.virtual_services.iter().filter(|one| is_mesh(&one.spec));
@@ -173,7 +177,7 @@ fn unproven(model: &Model<'_>, rule: &Item<Rule>, program: &Program, at: &FieldP
         if !rules.any(|one| qualify(&one.spec.host, one.namespace()) == *host && is_mutual(&one.spec)) {
             let message = format!(
                 "Rule {} reads {attribute}, but no DestinationRule for {host} has tls mode ISTIO_MUTUAL: Istio's gateway would \
-                 not know who calls, and the rule never match. Here the listener tells.",
+                 not know who calls, and the rule never match. {here}",
                 rule.resource.meta.name
             );
             found.add(&UNPROVEN_CALLER, &rule.resource, at.clone(), message);

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::style;
+use crate::identity::TrustDomain;
+use crate::identity::authority::Store;
 use crate::registry::SqliteRegistry;
 use crate::state::StateDir;
 
@@ -124,6 +126,15 @@ impl Context {
     pub(crate) fn existing_registry(&self) -> Result<Option<SqliteRegistry>, Failure> {
         let exists = self.state_path().is_some_and(|(path, _)| path.join("registry.db").exists());
         exists.then(|| self.registry()).transpose()
+    }
+
+    /// The trust domain of the state directory's authority, or that which it would have.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn trust_domain(&self) -> Result<TrustDomain, Failure> {
+        let authority = Store::of(&self.state_dir()?).load()?;
+        Ok(authority.map(|authority| authority.trust_domain().clone()).unwrap_or_default())
     }
 
     /// Writes a line to standard error, below what has been written to standard output before.

@@ -41,7 +41,12 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
+    let told = match hop {
+        // Between sidecar and gateway there is no balancer.
+        Hop::Mesh(_) => Some(peer.ip()),
+        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
+    };
+    let Some(peer) = told else { return };
     let client = Client::new(hop, peer);
     match hop {
         Hop::Gateway(port) => return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
