@@ -236,6 +236,40 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --prefix 'The pod and container before each line'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;logs;seal'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;prune'= {
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand --dry-run 'Only show what would go'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;verify'= {
+            cand --head 'The log must still have all that it had when this head was exported; - for standard input'
+            cand --export-head 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output'
+            cand -o 'json for programs'
+            cand --output 'json for programs'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'egressctl;trace'= {
             cand -f 'File, directory or URL with the resources; - reads standard input'
@@ -345,6 +379,10 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
+            cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
+            cand --seal-age 'Seal log entries when the oldest is so old'
+            cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
+            cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
             cand --node 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
@@ -634,6 +672,15 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;delete'= {
         }
         &'egressctl;help;logs'= {
+            cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+            cand prune 'Remove old entries from the sealed log'
+            cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+        }
+        &'egressctl;help;logs;seal'= {
+        }
+        &'egressctl;help;logs;prune'= {
+        }
+        &'egressctl;help;logs;verify'= {
         }
         &'egressctl;help;trace'= {
         }

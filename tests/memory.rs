@@ -78,6 +78,8 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let registry = SqliteRegistry::open(&state).expect("a registry");
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
+        sealing: egressctl::accesslog::Limits::default(),
+        retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
         role: Role::All,
         mesh_listen: None,

@@ -1,7 +1,7 @@
 //! Why the log cannot be written or asked.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::state;
 
@@ -11,6 +11,25 @@ pub enum Error {
     /// The store's file; the error names it.
     #[error(transparent)]
     Store(#[from] state::Error),
+    /// A file beside the store: a segment, a folder of segments, the lock.
+    #[error("cannot use {}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+    /// A sealed segment is not what it was, or cannot be read.
+    #[error("the segment {} cannot be read: {detail}", .path.display())]
+    Segment {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The file is no key that heads of the log could be signed with.
+    #[error("{} holds no Ed25519 key", .0.display())]
+    Key(PathBuf),
     /// A pattern of a query is no regular expression, or too large a one.
     #[error("invalid pattern \"{pattern}\": {source}")]
     Pattern {
@@ -27,10 +46,19 @@ impl Error {
         state::Error::sqlite(path, error).into()
     }
 
+    pub(super) fn file(path: &Path, source: std::io::Error) -> Self {
+        Error::File { path: path.to_owned(), source }
+    }
+
     /// What the user can do about it, one sentence.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Error::Store(error) => error.hint(),
+            Error::File { .. } => Some("is there room, and may this user write there?".into()),
+            Error::Segment { .. } => {
+                Some("the rest of the log was read; `egressctl logs verify` tells what happened to this part".into())
+            }
+            Error::Key(_) => Some("restore the file from a copy, or move it away to begin with a new key".into()),
             Error::Pattern { .. } => {
                 Some("quote the characters that have a meaning in regular expressions, or search for fixed text".into())
             }

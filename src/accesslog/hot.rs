@@ -1,16 +1,23 @@
 //! The hot store: the newest entries, in an SQLite file.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::chain::{self, Hash, Item};
+use super::segment::Names;
 use super::{Entry, Error, Format, Shape};
 use crate::state::open_store;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
-const MIGRATIONS: &[&str] = &[include_str!("../../state/log/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../state/log/0001_init.sql"),
+    include_str!("../../state/log/0002_segments.sql"),
+    include_str!("../../state/log/0003_pruned.sql"),
+];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
 /// entries outside it, large enough that ten million entries have 2,442 rows. Part of the schema: never changes.
@@ -39,8 +46,12 @@ const FIND_SHAPE: &str = "SELECT id FROM shape WHERE instance = ?1 AND handler =
 pub struct LogStore {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
-    /// Ids of shapes by address; the shape is kept with its id, so an address cannot come to mean another one.
-    shapes: HashMap<usize, (Arc<Shape>, i64)>,
+    /// Ids and hashes of shapes by address; the shape is kept with them, so an address cannot come to mean another one.
+    shapes: HashMap<usize, (Arc<Shape>, i64, Hash)>,
+    /// Where sealed segments are.
+    pub(super) segments: PathBuf,
+    /// Segments that could not be read.
+    damage: RefCell<Vec<Error>>,
 }
 
 impl LogStore {
@@ -56,7 +67,21 @@ impl LogStore {
         let connection = open_store(&path, MIGRATIONS, "log")?;
         let normal = connection.execute_batch("PRAGMA synchronous = NORMAL");
         normal.map_err(|error| Error::sqlite(&path, error))?;
-        Ok(Self { connection, path, shapes: HashMap::new() })
+        let segments = path.with_file_name("segments");
+        Ok(Self { connection, path, shapes: HashMap::new(), segments, damage: RefCell::default() })
+    }
+
+    /// The segments that could not be read since this was asked last. What can be read is handed out all the same.
+    pub fn take_damage(&self) -> Vec<Error> {
+        self.damage.take()
+    }
+
+    /// Remembers a segment that cannot be read.
+    pub(super) fn note_damage(&self, segment: PathBuf, detail: String) {
+        let mut known = self.damage.borrow_mut();
+        if !known.iter().any(|error| matches!(error, Error::Segment { path, .. } if *path == segment)) {
+            known.push(Error::Segment { path: segment, detail });
+        }
     }
 
     /// Its file.
@@ -82,16 +107,20 @@ impl LogStore {
     fn commit(&mut self, batch: &[Entry]) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         let first = next(&transaction)?;
+        let mut link = link(&transaction)?;
         let mut seq = first;
         {
             let mut insert = transaction.prepare_cached(INSERT_ENTRY)?;
             for entry in batch {
-                let shape = intern(&transaction, &mut self.shapes, &entry.shape)?;
-                insert.execute(params![seq, entry.time, entry.level.code(), shape, entry.line])?;
+                let (shape, digest) = intern(&transaction, &mut self.shapes, &entry.shape)?;
+                let (time, level) = (entry.time, entry.level.code());
+                insert.execute(params![seq, time, level, shape, entry.line])?;
+                link = chain::entry(&link, &Item { seq, time, level, shape: digest, line: entry.line.as_bytes() });
                 seq += 1;
             }
         }
         add_to_blocks(&transaction, first, batch)?;
+        transaction.prepare_cached("INSERT INTO link (seq, hash) VALUES (?1, ?2)")?.execute(params![seq - 1, link])?;
         transaction.prepare_cached("UPDATE sequence SET next = ?1")?.execute([seq])?;
         transaction.commit()
     }
@@ -110,15 +139,22 @@ fn next(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("SELECT next FROM sequence")?.query_row([], |row| row.get(0))
 }
 
-/// The id of a shape, which is given one where it has none.
-fn intern(
+/// The value of the chain of entries at its end.
+pub(super) fn link(connection: &Connection) -> rusqlite::Result<Hash> {
+    let newest = "SELECT hash FROM link ORDER BY seq DESC LIMIT 1";
+    connection.prepare_cached(newest)?.query_row([], |row| row.get(0))
+}
+
+/// The id of a shape, which is given one where it has none, and its hash.
+fn intern<'k>(
     connection: &Connection,
-    known: &mut HashMap<usize, (Arc<Shape>, i64)>,
+    known: &'k mut HashMap<usize, (Arc<Shape>, i64, Hash)>,
     shape: &Arc<Shape>,
-) -> rusqlite::Result<i64> {
+) -> rusqlite::Result<(i64, &'k Hash)> {
     let address = Arc::as_ptr(shape).addr();
-    if let Some((_, id)) = known.get(&address) {
-        return Ok(*id);
+    if known.contains_key(&address) {
+        let (_, id, hash) = &known[&address];
+        return Ok((*id, hash));
     }
     let row = params![shape.instance, shape.handler, shape.rule, format_code(shape.format)];
     connection.prepare_cached(INSERT_SHAPE)?.execute(row)?;
@@ -126,8 +162,19 @@ fn intern(
     if known.len() >= SHAPES {
         known.clear();
     }
-    known.insert(address, (Arc::clone(shape), id));
-    Ok(id)
+    let hash = chain::shape(&shape.instance, &shape.handler, &shape.rule, shape.format);
+    let (_, id, hash) = known.entry(address).insert_entry((Arc::clone(shape), id, hash)).into_mut();
+    Ok((*id, hash))
+}
+
+/// The names of all shapes, by id.
+pub(super) fn shapes(connection: &Connection) -> rusqlite::Result<HashMap<i64, Names>> {
+    let mut statement = connection.prepare_cached("SELECT id, instance, handler, rule, format FROM shape")?;
+    let rows = statement.query_map([], |row| {
+        let format = if row.get::<_, i64>(4)? == 0 { Format::Json } else { Format::Text };
+        Ok((row.get(0)?, Names { instance: row.get(1)?, handler: row.get(2)?, rule: row.get(3)?, format }))
+    })?;
+    rows.collect()
 }
 
 fn add_to_blocks(connection: &Connection, first: i64, batch: &[Entry]) -> rusqlite::Result<()> {
@@ -146,6 +193,11 @@ fn add_to_blocks(connection: &Connection, first: i64, batch: &[Entry]) -> rusqli
         rest = later;
     }
     Ok(())
+}
+
+/// The block that a sequence number belongs to.
+pub(super) fn block_of(seq: i64) -> i64 {
+    seq / BLOCK
 }
 
 /// The first and the last sequence number that a block covers.

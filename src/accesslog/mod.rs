@@ -2,7 +2,8 @@
 //!
 //! A rule makes an [`Entry`], whose text [`line`](mod@line) builds. A call takes a [`Permit`] from the [`Recorder`] before it is
 //! forwarded and leaves its [`Report`] there; one thread commits the reports of 50 ms at once to the [`LogStore`] and then
-//! prints them to their [`Outlet`]s. A [`Query`] asks the store, and following continues where the answer ended.
+//! prints them to their [`Outlet`]s. A [`Sealer`] moves the oldest rows into Parquet files. A [`Query`] asks the store, sealed
+//! or not, and following continues where the answer ended. A [`Verifier`] tells whether all of it is as it was recorded.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,22 +11,31 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+mod chain;
 mod error;
+mod head;
 mod health;
 mod hot;
 pub mod line;
 mod outlet;
 mod query;
 mod recorder;
+mod segment;
+mod verify;
 mod writer;
 
 pub use error::Error;
+pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub use query::{Answer, LevelFilter, Pattern, Query, Row, Sink, Syntax};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use segment::prune::{Prune, Retention};
+pub use segment::seal::{Limits, Sealed, Sealer};
+pub use segment::thread::Sealing;
+pub use verify::{Finding, Verified, Verifier};
 pub use writer::Append;
 
 /// How bad an entry is.

@@ -15,6 +15,7 @@ mod http;
 mod input;
 mod offline;
 mod output;
+mod retention;
 mod selector;
 mod style;
 mod target;

@@ -70,6 +70,7 @@ pub(super) async fn serve(running: Running) {
         metrics,
         recorder,
         writer,
+        sealing,
         phase,
         workers,
         admin,
@@ -120,6 +121,7 @@ pub(super) async fn serve(running: Running) {
         })
         .await;
     keeper.save();
+    drop(sealing);
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
 
-use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::decision::Gateway;
 use crate::identity::authority::Store;
 use crate::identity::{Mesh, TrustDomain};
@@ -67,6 +67,10 @@ pub struct NodeConfig {
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
     pub limits: Limits,
+    /// When entries are sealed.
+    pub sealing: accesslog::Limits,
+    /// How long sealed entries are kept.
+    pub retention: accesslog::Retention,
 }
 
 /// What a proxy plays.
@@ -168,6 +172,7 @@ pub struct Running {
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
     pub(super) writer: accesslog::Writer,
+    pub(super) sealing: Sealing,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) admin: Admin,
@@ -238,6 +243,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
+    let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
@@ -265,6 +271,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         metrics,
         recorder,
         writer,
+        sealing,
         phase,
         workers,
         admin,
@@ -307,6 +314,19 @@ fn tell(messages: &Messages, notice: &Notice<'_>) {
         Notice::OutletFails(outlet, error) => format!("lines cannot be written to {outlet}: {error}"),
         Notice::OutletRecovered(outlet) => format!("lines are written to {outlet} again"),
     });
+}
+
+/// Seals and prunes entries beside the proxy. One that fails to leaves them where they are.
+fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Sealing, StartError> {
+    let messages = messages.clone();
+    let tell = move |error: Option<&accesslog::Error>| {
+        messages.say(&match error {
+            Some(error) => format!("the access log cannot be sealed or pruned, and grows: {error}"),
+            None => "the access log can be sealed and pruned again".to_owned(),
+        });
+    };
+    Sealing::start(Sealer::open(state, config.sealing)?, config.retention.clone(), tell)
+        .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 
 /// All listeners, with the hop that calls come to there: sidecars, then the gateway's, then that for sidecars of others.

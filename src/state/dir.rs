@@ -79,6 +79,11 @@ impl StateDir {
         self.path.join("identity")
     }
 
+    /// The key that signs heads of the access log.
+    pub fn log_key(&self) -> PathBuf {
+        self.identity().join("log.key")
+    }
+
     /// The directory of what quotas have counted.
     pub fn quota(&self) -> PathBuf {
         self.path.join("quota")

@@ -17,6 +17,7 @@ mod grpc;
 mod identity;
 mod layering;
 mod logs;
+mod logs_sealed;
 mod mesh;
 mod multiplexed;
 mod name_servers;

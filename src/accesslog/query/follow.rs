@@ -24,9 +24,8 @@ impl LogStore {
             let newest = self.newest()?;
             if newest > seen {
                 let span = (seen + 1, newest);
-                let stopped =
-                    self.sql(|| self.forwards(&Plan::new(&self.connection, query, &matchers, span)?, sink))?;
-                if stopped {
+                let plan = self.sql(|| Plan::new(&self.connection, query, &matchers, span))?;
+                if self.forwards(&plan, sink)? {
                     return Ok(());
                 }
                 seen = newest;

@@ -5,6 +5,7 @@ mod follow;
 mod pattern;
 mod plan;
 mod scan;
+mod sealed;
 
 use std::borrow::Cow;
 

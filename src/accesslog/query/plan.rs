@@ -7,22 +7,18 @@ use rusqlite::Connection;
 
 use super::pattern::Matcher;
 use super::{LevelFilter, Query};
-use crate::accesslog::hot::covered;
+use crate::accesslog::hot::{covered, shapes};
+use crate::accesslog::segment::Names;
 use crate::accesslog::{Error, Format, Level};
-
-/// What rows of one shape have in common.
-#[derive(Debug)]
-pub(super) struct Names {
-    pub(super) instance: String,
-    pub(super) handler: String,
-    pub(super) rule: String,
-    pub(super) format: Format,
-}
 
 /// How the entries with numbers in a certain span are read for a query.
 #[derive(Debug)]
 pub(super) struct Plan<'q> {
-    /// Numbers that may hold wanted entries: ascending, disjoint, both ends included.
+    pub(super) query: &'q Query,
+    /// The span, both ends included.
+    pub(super) first: i64,
+    pub(super) last: i64,
+    /// Numbers of rows that may be wanted: ascending, disjoint, both ends included.
     pub(super) ranges: Vec<(i64, i64)>,
     /// The names of all shapes that occur.
     pub(super) shapes: HashMap<i64, Names>,
@@ -42,13 +38,13 @@ impl<'q> Plan<'q> {
     /// Plans to read the entries from `first` to `last`, both included.
     pub(super) fn new(
         connection: &Connection,
-        query: &Query,
+        query: &'q Query,
         matchers: &'q [Matcher],
         (first, last): (i64, i64),
     ) -> rusqlite::Result<Self> {
         let shapes = shapes(connection)?;
         let (conditions, severe) = level_condition(query.level);
-        let mut plan = Self { ranges: Vec::new(), shapes, matchers, conditions, severe };
+        let mut plan = Self { query, first, last, ranges: Vec::new(), shapes, matchers, conditions, severe };
         plan.ranges = ranges(connection, query, first, last)?;
         plan.add_time(query);
         plan.add_shapes(query);
@@ -112,17 +108,23 @@ impl<'q> Plan<'q> {
         }
     }
 
-    /// The ranges cut into pieces of at most `step` numbers, ascending.
-    pub(super) fn steps(&self, step: i64) -> impl DoubleEndedIterator<Item = (i64, i64)> {
-        self.ranges.iter().flat_map(move |&(first, last)| {
-            let pieces = (last - first) / step + 1;
-            (0..pieces).map(move |piece| (first + piece * step, last.min(first + (piece + 1) * step - 1)))
-        })
+    /// At most `step` numbers of one range, from `next` on.
+    pub(super) fn from(&self, next: i64, step: i64) -> Option<(i64, i64)> {
+        let (first, last) = *self.ranges.iter().find(|(_, last)| *last >= next)?;
+        let first = first.max(next);
+        Some((first, last.min(self.last).min(first + step - 1)))
+    }
+
+    /// At most `step` numbers of one range, down from `upto`.
+    pub(super) fn upto(&self, upto: i64, step: i64) -> Option<(i64, i64)> {
+        let (first, last) = *self.ranges.iter().rev().find(|(first, _)| *first <= upto)?;
+        let last = last.min(upto);
+        Some((first.max(last - step + 1), last))
     }
 }
 
 /// Whether `name` is a full name, `NAME.KIND.NAMESPACE`, or its first one or two parts. NAME may contain dots.
-fn is_called(full: &str, name: &str) -> bool {
+pub(super) fn is_called(full: &str, name: &str) -> bool {
     let without_last = |text: &'_ str| text.rfind('.').map(|at| text[..at].len());
     let Some(kind) = without_last(full) else { return full == name };
     let first = without_last(&full[..kind]).unwrap_or(kind);
@@ -158,15 +160,6 @@ fn ranges(connection: &Connection, query: &Query, first: i64, last: i64) -> rusq
         }
     }
     Ok(ranges)
-}
-
-fn shapes(connection: &Connection) -> rusqlite::Result<HashMap<i64, Names>> {
-    let mut statement = connection.prepare_cached("SELECT id, instance, handler, rule, format FROM shape")?;
-    let rows = statement.query_map([], |row| {
-        let format = if row.get::<_, i64>(4)? == 0 { Format::Json } else { Format::Text };
-        Ok((row.get(0)?, Names { instance: row.get(1)?, handler: row.get(2)?, rule: row.get(3)?, format }))
-    })?;
-    rows.collect()
 }
 
 #[cfg(test)]

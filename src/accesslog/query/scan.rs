@@ -4,6 +4,7 @@ use rusqlite::{Statement, types::ValueRef};
 
 use super::plan::{self, Plan};
 use super::{Answer, Query, Row, Sink};
+use crate::accesslog::segment::Segment;
 use crate::accesslog::{Error, Level, LogStore};
 
 /// How many sequence numbers are looked at in one go. Every go is a read transaction of its own, which ends before the
@@ -15,6 +16,14 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 const COLUMNS: &str = "seq, time, level, shape, line";
 
+/// What lies at a place of the log: each step looks in one read transaction, so that it finds an entry either in a segment
+/// or among the rows, whatever is sealed between two steps.
+enum Step {
+    Segment(Box<Segment>),
+    /// Rows, which are read already; the place behind them.
+    Rows(i64),
+}
+
 impl LogStore {
     /// Hands the entries that a query asks for to a sink, in the order in which they were stored, until all that were
     /// stored when the question was put are through, or the sink wants no more.
@@ -24,66 +33,114 @@ impl LogStore {
     pub fn query(&self, query: &Query, sink: &mut dyn Sink) -> Result<Answer, Error> {
         let matchers = plan::matchers(query)?;
         let upto = self.newest()?;
-        let stopped = self.sql(|| {
-            let mut plan = Plan::new(&self.connection, query, &matchers, (1, upto))?;
-            if let Some(tail) = query.tail {
-                plan.start_at(self.start_of_tail(&plan, tail)?.unwrap_or(upto + 1));
-            }
-            self.forwards(&plan, sink)
-        })?;
+        let mut plan = self.sql(|| Plan::new(&self.connection, query, &matchers, (1, upto)))?;
+        if let Some(tail) = query.tail {
+            plan.first = self.start_of_tail(&plan, tail)?.unwrap_or(upto + 1);
+        }
+        let stopped = self.forwards(&plan, sink)?;
         Ok(Answer { upto, stopped })
     }
 
     /// Runs SQL, naming the file in its errors.
-    pub(super) fn sql<T>(&self, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub(in crate::accesslog) fn sql<T>(&self, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
         run().map_err(|error| Error::sqlite(&self.path, error))
     }
 
     /// Hands all entries of a plan to a sink; whether the sink wanted no more.
-    pub(super) fn forwards(&self, plan: &Plan<'_>, sink: &mut dyn Sink) -> rusqlite::Result<bool> {
-        let mut statement = self.connection.prepare_cached(&plan.sql(COLUMNS, "ORDER BY seq"))?;
-        let mut chunk = Chunk::default();
-        for (mut first, last) in plan.steps(STEP) {
-            while first <= last {
-                first = chunk.fill(&mut statement, plan, first, last)?;
-                if !chunk.send(plan, sink) {
-                    return Ok(true);
+    pub(super) fn forwards(&self, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<bool, Error> {
+        let (mut chunk, mut next) = (Chunk::default(), plan.first);
+        while next <= plan.last {
+            let stopped = match self.sql(|| self.step(plan, next, &mut chunk))? {
+                Step::Segment(segment) => {
+                    next = segment.last + 1;
+                    self.send_segment(&segment, plan, sink)?
                 }
+                Step::Rows(behind) => {
+                    next = behind;
+                    !chunk.send(plan, sink)
+                }
+            };
+            if stopped {
+                return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// The number of the first of the last `tail` entries of a plan; nothing if there is none. Finding it first and then
-    /// reading forwards takes no memory, however long the tail.
-    fn start_of_tail(&self, plan: &Plan<'_>, tail: usize) -> rusqlite::Result<Option<i64>> {
-        let columns = if plan.matchers.is_empty() { "seq, shape, ''" } else { "seq, shape, line" };
-        let mut statement = self.connection.prepare_cached(&plan.sql(columns, "ORDER BY seq DESC"))?;
-        let (mut start, mut found) = (None, 0);
-        for (first, last) in plan.steps(STEP).rev() {
-            let mut rows = statement.query([first, last])?;
-            while found < tail {
-                let Some(row) = rows.next()? else { break };
-                if plan.accepts(row.get(1)?, text(row.get_ref(2)?)) {
-                    start = Some(row.get(0)?);
-                    found += 1;
-                }
-            }
-            if found >= tail {
-                break;
+    fn step(&self, plan: &Plan<'_>, next: i64, chunk: &mut Chunk) -> rusqlite::Result<Step> {
+        let transaction = self.connection.unchecked_transaction()?;
+        if let Some(segment) = Segment::from(&transaction, next)? {
+            return Ok(Step::Segment(Box::new(segment)));
+        }
+        let mut statement = transaction.prepare_cached(&plan.sql(COLUMNS, "ORDER BY seq"))?;
+        match plan.from(next, STEP) {
+            Some((first, last)) => chunk.fill(&mut statement, plan, first, last).map(Step::Rows),
+            None => {
+                chunk.clear();
+                Ok(Step::Rows(plan.last + 1))
             }
         }
-        Ok(start)
+    }
+
+    /// The number of the first of the last `tail` entries of a plan; nothing if there is none. Finding it first and then
+    /// reading forwards takes no memory, however long the tail.
+    fn start_of_tail(&self, plan: &Plan<'_>, tail: usize) -> Result<Option<i64>, Error> {
+        let mut found = Found { start: None, count: 0, wanted: tail };
+        let mut upto = plan.last;
+        while upto >= plan.first && found.count < tail {
+            match self.sql(|| self.step_back(plan, upto, &mut found))? {
+                Step::Segment(segment) => {
+                    upto = segment.first - 1;
+                    if let Some((reader, rows)) = self.selected(&segment, plan)? {
+                        let seq = self.reading(&segment, reader.seq()).unwrap_or_default();
+                        rows.iter().rev().filter_map(|row| seq.get(*row as usize)).for_each(|seq| found.add(*seq));
+                    }
+                }
+                Step::Rows(before) => upto = before,
+            }
+        }
+        Ok(found.start)
+    }
+
+    fn step_back(&self, plan: &Plan<'_>, upto: i64, found: &mut Found) -> rusqlite::Result<Step> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut floor = 0;
+        if let Some(segment) = Segment::upto(&transaction, upto)? {
+            if segment.last >= upto {
+                return Ok(Step::Segment(Box::new(segment)));
+            }
+            floor = segment.last;
+        }
+        let Some((first, last)) = plan.upto(upto, STEP) else { return Ok(Step::Rows(floor)) };
+        if last <= floor {
+            return Ok(Step::Rows(floor));
+        }
+        let columns = if plan.matchers.is_empty() { "seq, shape, ''" } else { "seq, shape, line" };
+        let mut statement = transaction.prepare_cached(&plan.sql(columns, "ORDER BY seq DESC"))?;
+        let mut rows = statement.query([first, last])?;
+        while found.count < found.wanted {
+            let Some(row) = rows.next()? else { break };
+            if plan.accepts(row.get(1)?, text(row.get_ref(2)?)) {
+                found.add(row.get(0)?);
+            }
+        }
+        Ok(Step::Rows(floor.max(first - 1)))
     }
 }
 
-impl Plan<'_> {
-    /// Leaves out what has a number below `start`.
-    fn start_at(&mut self, start: i64) {
-        self.ranges.retain_mut(|range| {
-            range.0 = range.0.max(start);
-            range.0 <= range.1
-        });
+/// What was found from the end.
+struct Found {
+    start: Option<i64>,
+    count: usize,
+    wanted: usize,
+}
+
+impl Found {
+    fn add(&mut self, seq: i64) {
+        if self.count < self.wanted {
+            self.start = Some(seq);
+            self.count += 1;
+        }
     }
 }
 
@@ -92,10 +149,10 @@ impl Plan<'_> {
 struct Chunk {
     /// Their lines, one after the other.
     text: String,
-    rows: Vec<Found>,
+    rows: Vec<ReadRow>,
 }
 
-struct Found {
+struct ReadRow {
     seq: i64,
     time: i64,
     level: Level,
@@ -105,10 +162,14 @@ struct Found {
 }
 
 impl Chunk {
-    /// Reads from `first` to `last` until there is enough; the number to go on with.
-    fn fill(&mut self, statement: &mut Statement<'_>, plan: &Plan<'_>, first: i64, last: i64) -> rusqlite::Result<i64> {
+    fn clear(&mut self) {
         self.text.clear();
         self.rows.clear();
+    }
+
+    /// Reads from `first` to `last` until there is enough; the number to go on with.
+    fn fill(&mut self, statement: &mut Statement<'_>, plan: &Plan<'_>, first: i64, last: i64) -> rusqlite::Result<i64> {
+        self.clear();
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             let (shape, line) = (row.get(3)?, text(row.get_ref(4)?));
@@ -117,7 +178,7 @@ impl Chunk {
             }
             self.text.push_str(&String::from_utf8_lossy(line));
             let (seq, level) = (row.get(0)?, Level::from_code(row.get(2)?));
-            self.rows.push(Found { seq, time: row.get(1)?, level, shape, end: self.text.len() });
+            self.rows.push(ReadRow { seq, time: row.get(1)?, level, shape, end: self.text.len() });
             if self.text.len() >= CHUNK_BYTES {
                 return Ok(seq + 1);
             }

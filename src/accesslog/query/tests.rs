@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, place, shape};
-use crate::accesslog::{Entry, Error, LogStore, Outlet, Shape};
+use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape};
+use crate::state::StateDir;
 
 fn filled(entries: &[Entry]) -> (tempfile::TempDir, LogStore) {
     let (directory, path) = place();
@@ -263,12 +264,19 @@ proptest! {
     fn every_query_answers_what_a_filter_over_all_lines_does(
         entries in entries(),
         batch in 1..40_usize,
+        seal_after in proptest::collection::vec(any::<bool>(), 80),
+        segment in 1..40_usize,
         queries in proptest::collection::vec(queries(), 8),
     ) {
-        let (_directory, mut store) = filled(&[]);
+        let (directory, mut store) = filled(&[]);
+        let state = StateDir::open(directory.path().join("state")).unwrap();
+        let mut sealer = Sealer::open(&state, Limits { rows: segment, ..Limits::default() }).unwrap();
         store.connection.execute("UPDATE sequence SET next = ?1", [NEAR_BLOCK_END]).unwrap();
-        for batch in entries.chunks(batch) {
+        for (batch, seal) in entries.chunks(batch).zip(seal_after) {
             store.append(batch).unwrap();
+            if seal {
+                sealer.seal_all(START).unwrap();
+            }
         }
         for query in queries {
             let expected = naive(&entries, &query);

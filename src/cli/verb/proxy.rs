@@ -10,10 +10,12 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use crate::accesslog;
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
+use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::authority::MAX_TTL;
 use crate::identity::{TrustDomain, Workload};
@@ -160,6 +162,15 @@ struct Start {
     /// Most client connections of one worker
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Seal log entries into a Parquet file when so many have gathered
+    #[arg(long, value_name = "N", default_value_t = accesslog::Limits::default().rows, value_parser = seal_rows)]
+    seal_rows: usize,
+    /// Seal log entries when the oldest is so old
+    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
+    seal_age: Duration,
+    /// How long sealed entries are kept [default: forever]
+    #[command(flatten)]
+    retention: Retention,
     /// Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]
     #[arg(long, value_name = "NAME", value_parser = node_name)]
     node: Option<String>,
@@ -221,6 +232,13 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
     nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
+}
+
+/// More than a segment's reader takes would never be read again.
+fn seal_rows(text: &str) -> Result<usize, String> {
+    let most = accesslog::Limits::MOST_ROWS;
+    let rows = text.parse().ok().filter(|rows| (1..=most).contains(rows));
+    rows.ok_or_else(|| format!("expected a number from 1 to {most}"))
 }
 
 /// A node's name is part of a file's.
@@ -336,6 +354,12 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             tunnel_idle_timeout: arguments.tunnel_idle_timeout,
             connections: arguments.max_connections,
             ..Limits::default()
+        },
+        retention: arguments.retention.into(),
+        sealing: accesslog::Limits {
+            rows: arguments.seal_rows,
+            age: arguments.seal_age,
+            ..accesslog::Limits::default()
         },
     }
 }

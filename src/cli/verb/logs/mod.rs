@@ -1,5 +1,6 @@
 //! `logs`: the access log, asked like a pod's log and searched like a file.
 
+mod keep;
 mod pod;
 mod print;
 
@@ -27,6 +28,9 @@ const EXAMPLES: &str = "Examples:
   # How many calls were made yesterday
   egressctl logs --count --since 2d --until 1d
 
+  # Was anything in it changed?
+  egressctl logs verify
+
   # As Istio's users ask for it
   egressctl -n istio-system logs mixer -l istio-mixer-type=telemetry
 
@@ -39,8 +43,12 @@ const TAIL_OF_SELECTOR: usize = 10;
 
 /// Show the access log: all of it, or the entries of a level, a time, or a pattern.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]\n       egressctl logs COMMAND")]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(help_template = super::HELP_WITH_SUBCOMMANDS)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    keep: Option<keep::Keep>,
     /// Pod, or deployment/NAME, and container; without them the whole log
     #[arg(value_name = "POD [CONTAINER]", num_args = 0..=2, hide = true)]
     words: Vec<String>,
@@ -103,6 +111,9 @@ enum Until {
 impl Arguments {
     /// Asks the log and prints.
     pub(crate) fn run(mut self, context: &mut Context) -> Outcome {
+        if let Some(keep) = self.keep {
+            return keep.run(context);
+        }
         self.settle_short()?;
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
@@ -117,13 +128,15 @@ impl Arguments {
         let store = LogStore::open(printed.context.state_dir()?.hot_db()).map_err(Failure::from)?;
         if self.count {
             let count = store.count(&query).map_err(Failure::from)?;
-            return printed.finish(Some(count));
+            printed.finish(Some(count))?;
+            return keep::damage(store.take_damage());
         }
         let answer = store.query(&query, &mut printed).map_err(Failure::from)?;
         if self.follow && !answer.stopped {
             store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
         }
-        printed.finish(None)
+        printed.finish(None)?;
+        keep::damage(store.take_damage())
     }
 
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod

@@ -1,0 +1,101 @@
+//! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid"), decoded.
+
+/// Appends `count` numbers of `width` bits; nothing if the bytes end before, or say nonsense.
+pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    if width > 32 {
+        return None;
+    }
+    let (mut at, wanted) = (0, out.len().checked_add(count)?);
+    while out.len() < wanted {
+        let header = varint(bytes, &mut at)?;
+        let left = wanted - out.len();
+        if header & 1 == 1 {
+            let values = usize::try_from(header >> 1).ok()?.checked_mul(8)?;
+            let length = (values / 8).checked_mul(width as usize)?;
+            let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
+            unpack(packed, width, values.min(left), out)?;
+            at += length;
+        } else {
+            let run = usize::try_from(header >> 1).ok()?;
+            let bytes_wide = width.div_ceil(8) as usize;
+            let mut value = [0; 4];
+            value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
+            at += bytes_wide;
+            if run == 0 {
+                return None;
+            }
+            out.resize(out.len() + run.min(left), u32::from_le_bytes(value));
+        }
+    }
+    Some(())
+}
+
+fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    if width == 0 {
+        out.resize(out.len() + count, 0);
+        return Some(());
+    }
+    let bits = count.checked_mul(width as usize)?;
+    if packed.len() < bits.div_ceil(8) {
+        return None;
+    }
+    let mask = (1_u64 << width) - 1;
+    let whole = packed.len().saturating_sub(7);
+    out.extend((0..count).map(|position| {
+        let bit = position * width as usize;
+        let (byte, shift) = (bit / 8, bit % 8);
+        let mut window = [0; 8];
+        if byte < whole {
+            window.copy_from_slice(&packed[byte..byte + 8]);
+        } else {
+            window[..packed.len() - byte].copy_from_slice(&packed[byte..]);
+        }
+        // At most 39 bits lie between the byte's start and the number's end.
+        ((u64::from_le_bytes(window) >> shift) & mask) as u32
+    }));
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32>> {
+        let mut out = Vec::new();
+        decode(bytes, width, count, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn runs_and_packed_numbers_follow_each_other() {
+        // The format's own example: 0 to 7 in three bits each.
+        let packed = [0b11, 0b1000_1000, 0b1100_0110, 0b1111_1010];
+        assert_eq!(decoded(&packed, 3, 8), Some((0..8).collect()));
+        let run = [10 << 1, 5];
+        let both: Vec<u8> = run.iter().chain(&packed).copied().collect();
+        let expected: Vec<u32> = [5; 10].into_iter().chain(0..8).collect();
+        assert_eq!(decoded(&both, 3, 18), Some(expected));
+        assert_eq!(decoded(&[9, 0xff], 0, 32), Some(vec![0; 32]));
+    }
+
+    #[test]
+    fn what_is_cut_short_or_nonsense_is_no_answer() {
+        for (bytes, width, count) in
+            [(&[][..], 3, 1), (&[0b11, 1][..], 3, 8), (&[4][..], 8, 2), (&[0, 1][..], 8, 1), (&[0xff; 12][..], 33, 1)]
+        {
+            assert_eq!(decoded(bytes, width, count), None, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Sealed segments: entries that are rows no more, in Parquet files that other tools open as they are.
+//!
+//! A file has one row group with the columns `seq`, `time`, `level`, `instance`, `handler`, `rule`, three whose names
+//! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines.
+
+mod columns;
+mod hybrid;
+mod interned;
+mod list;
+pub(super) mod prune;
+mod read;
+pub(super) mod seal;
+pub(super) mod thread;
+mod write;
+
+pub(super) use list::Segment;
+pub(crate) use read::{Lines, Name, Reader, Texts};
+
+use super::Format;
+
+/// Columns that every segment has, before those that make lines and the variables.
+const OWN: [&str; 6] = ["seq", "time", "level", "instance", "handler", "rule"];
+/// The form in which the line is printed.
+const FORMAT: &str = "_format";
+/// The variables of the line, in its order, by their numbers.
+const FIELDS: &str = "_fields";
+/// The line, where the other columns do not give it.
+const LINE: &str = "_line";
+
+/// Keys of the file's metadata: the variables, and the file's place in the chain.
+const VARIABLES: &str = "egressctl.variables";
+const PLACE: &str = "egressctl.segment";
+
+/// What entries of one shape have in common, as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Names {
+    pub(super) instance: String,
+    pub(super) handler: String,
+    pub(super) rule: String,
+    pub(super) format: Format,
+}
+
+impl Names {
+    /// Those of a shape that is not listed. It is stored before its first entry, so this means damage; the line is shown all
+    /// the same.
+    pub(super) fn missing() -> Self {
+        Self { instance: String::new(), handler: String::new(), rule: String::new(), format: Format::Json }
+    }
+}
+
+#[cfg(test)]
+mod tests;

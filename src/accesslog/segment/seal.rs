@@ -1,0 +1,410 @@
+//! Sealing: the oldest rows of the hot store become a segment.
+//!
+//! The file is written and synced first; then one transaction lists it and removes the rows. So each entry is in exactly
+//! one place after a crash at any point; a file that was written and not listed holds what the rows still hold, and goes
+//! when somebody seals again.
+
+use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use parquet::file::metadata::KeyValue;
+use rusqlite::{Connection, params};
+
+use super::columns::{Columns, Source};
+use super::list::Segment;
+use super::{Names, PLACE, write};
+use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk};
+use crate::accesslog::head::SigningKey;
+use crate::accesslog::hot::{self, covered};
+use crate::accesslog::{Error, Level, LogStore, line};
+use crate::state::{StateDir, begin_immediate};
+
+/// When rows are sealed, and how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Rows at which they are sealed, and the most that a segment gets.
+    pub rows: usize,
+    /// Bytes of lines, likewise.
+    pub bytes: usize,
+    /// Age of the oldest row at which all are sealed.
+    pub age: std::time::Duration,
+}
+
+impl Limits {
+    /// Most rows that a segment may have: what asking it takes of memory grows with them.
+    pub const MOST_ROWS: usize = 1 << 22;
+}
+
+impl Default for Limits {
+    /// 524,288 rows, 256 MiB, six hours. Larger segments are smaller on disk (a text is stored once in each) and quicker to
+    /// ask; what is not sealed yet takes twenty times the room, and sealing takes a fifth of a segment's lines in memory.
+    fn default() -> Self {
+        Self { rows: 1 << 19, bytes: 256 << 20, age: std::time::Duration::from_secs(6 * 3600) }
+    }
+}
+
+/// Seals rows of one log. Several may try; one at a time does.
+pub struct Sealer {
+    pub(super) store: LogStore,
+    pub(super) segments: PathBuf,
+    lock: PathBuf,
+    pub(super) key: SigningKey,
+    limits: Limits,
+}
+
+/// What sealing did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sealed {
+    /// Segments that were written.
+    pub segments: usize,
+    /// Their entries.
+    pub entries: i64,
+    /// Bytes of their files.
+    pub bytes: i64,
+    /// Somebody else was sealing, so nothing was done.
+    pub busy: bool,
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer").field("segments", &self.segments).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Sealer {
+    /// Opens the log of a state directory for sealing. Makes the key that signs where there is none.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`], and [`Error::Key`] or [`Error::File`] if there can be no key.
+    pub fn open(state: &StateDir, limits: Limits) -> Result<Self, Error> {
+        Ok(Self {
+            store: LogStore::open(state.hot_db())?,
+            segments: state.segments(),
+            lock: state.segments().join(".lock"),
+            key: SigningKey::open(&state.log_key())?,
+            limits,
+        })
+    }
+
+    /// Seals all rows as they are now.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`], and [`Error::File`] if a file cannot be written; then what was not sealed is as
+    /// it was.
+    pub fn seal_all(&mut self, now: i64) -> Result<Sealed, Error> {
+        let upto = self.store.newest()?;
+        self.seal(now, |oldest| oldest.seq <= upto)
+    }
+
+    /// Seals rows where enough have gathered, or where the oldest is old enough.
+    ///
+    /// # Errors
+    /// As [`seal_all`](Self::seal_all).
+    pub fn seal_due(&mut self, now: i64) -> Result<Sealed, Error> {
+        let limits = self.limits;
+        let age = i64::try_from(limits.age.as_micros()).unwrap_or(i64::MAX);
+        self.seal(now, |oldest| {
+            oldest.rows >= limits.rows as i64
+                || oldest.bytes >= limits.bytes as i64
+                || now.saturating_sub(oldest.time) >= age
+        })
+    }
+
+    fn seal(&mut self, now: i64, is_due: impl Fn(&Oldest) -> bool) -> Result<Sealed, Error> {
+        let mut sealed = Sealed::default();
+        if !self.oldest()?.as_ref().is_some_and(&is_due) {
+            return Ok(sealed);
+        }
+        let Some(_lock) = self.lock()? else { return Ok(Sealed { busy: true, ..sealed }) };
+        self.remove_leftovers()?;
+        while self.oldest()?.as_ref().is_some_and(&is_due) {
+            let Some(gathered) = self.gather()? else { break };
+            let segment = self.write(gathered, now)?;
+            sealed.segments += 1;
+            sealed.entries += segment.rows();
+            sealed.bytes += segment.bytes;
+        }
+        Ok(sealed)
+    }
+
+    pub(super) fn lock(&self) -> Result<Option<fs::File>, Error> {
+        let unusable = |source| Error::file(&self.lock, source);
+        let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
+        let file = options.open(&self.lock).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    /// The oldest row, and what there is in all.
+    fn oldest(&self) -> Result<Option<Oldest>, Error> {
+        self.store.sql(|| oldest(&self.store.connection))
+    }
+
+    /// Removes files that hold what is in rows or in another file: somebody was killed before it could be listed, or after
+    /// another one had been listed in its place.
+    pub(super) fn remove_leftovers(&self) -> Result<(), Error> {
+        for (path, first) in files(&self.segments) {
+            if is_left_over(&self.store, &self.segments, &path, first)? {
+                fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest rows apart: as many as a segment gets, all of one day but for late ones.
+    fn gather(&self) -> Result<Option<Gathered>, Error> {
+        let transaction = self.store.sql(|| self.store.connection.unchecked_transaction())?;
+        self.store.sql(|| gather(&transaction, &self.limits))
+    }
+
+    /// Writes the file, lists it and removes the rows.
+    fn write(&mut self, gathered: Gathered, now: i64) -> Result<Segment, Error> {
+        let newest = self.store.sql(|| Segment::newest(&self.store.connection))?;
+        let (id, previous) = newest.map_or((1, ORIGIN), |newest| (newest.id + 1, newest.hash));
+        let mut segment = gathered.segment(id, previous, now);
+        let place = segment.place();
+        let file = File { name: &segment.name, columns: &gathered.columns, shapes: &gathered.shapes, place };
+        (segment.bytes, segment.digest) = self.put(&file)?;
+        segment.sealed_digest = segment.digest;
+        segment.hash = chain::segment(&segment.previous, &segment.digest);
+        segment.signature = self.key.sign(&segment.head().text());
+        self.list(&segment)?;
+        Ok(segment)
+    }
+
+    /// Writes and syncs a file and the folder that it is in; its length and hash.
+    pub(super) fn put(&self, file: &File<'_>) -> Result<(i64, Hash), Error> {
+        let path = self.segments.join(file.name);
+        let unwritable = |source| Error::file(&path, source);
+        let folder = path.parent().unwrap_or(&self.segments);
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
+        let beside = path.with_extension("tmp");
+        let written = file.write(&beside)?;
+        fs::rename(&beside, &path).map_err(unwritable)?;
+        for folder in [folder, &self.segments] {
+            fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
+        }
+        Ok(written)
+    }
+
+    fn list(&self, segment: &Segment) -> Result<(), Error> {
+        let transaction = begin_immediate(&self.store.connection, self.store.path())?;
+        self.store.sql(|| {
+            segment.insert(&transaction)?;
+            remove_rows(&transaction, segment)?;
+            transaction.commit()
+        })
+    }
+}
+
+/// What is not sealed yet.
+struct Oldest {
+    seq: i64,
+    time: i64,
+    rows: i64,
+    bytes: i64,
+}
+
+fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
+    let mut statement = connection.prepare_cached("SELECT seq, time FROM entry ORDER BY seq LIMIT 1")?;
+    let mut rows = statement.query([])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (seq, time): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let last: i64 = connection.prepare_cached("SELECT max(seq) FROM entry")?.query_row([], |row| row.get(0))?;
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    Ok(Some(Oldest { seq, time, rows: last - seq + 1, bytes: pages * pragma("page_size")? }))
+}
+
+/// Rows that were taken apart.
+struct Gathered {
+    columns: Columns,
+    shapes: Vec<Names>,
+    levels: [i64; 3],
+    before: Hash,
+    link: Hash,
+    doubt: String,
+}
+
+fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
+    let shapes = hot::shapes(connection)?;
+    let (mut names, mut numbers) = (Vec::new(), std::collections::HashMap::new());
+    let mut columns = Columns::default();
+    let (mut levels, mut bytes, mut day) = ([0; 3], 0, None);
+    let mut statement = connection.prepare_cached("SELECT seq, time, level, shape, line FROM entry ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut walk: Option<(Walk, Hash)> = None;
+    while columns.rows() < limits.rows && bytes < limits.bytes {
+        let Some(row) = rows.next()? else { break };
+        let (seq, time, code, shape): (i64, i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        // Late entries stay with those that were stored beside them; a later day begins another segment.
+        let of = time.div_euclid(DAY);
+        if *day.get_or_insert(of) < of {
+            break;
+        }
+        let stored = row.get_ref(4)?.as_bytes().unwrap_or_default();
+        bytes += stored.len();
+        let (number, digest) = numbers.entry(shape).or_insert_with(|| {
+            let one = shapes.get(&shape).cloned().unwrap_or_else(Names::missing);
+            let digest = chain::shape(&one.instance, &one.handler, &one.rule, one.format);
+            names.push(one);
+            (names.len() - 1, digest)
+        });
+        if walk.is_none() {
+            walk = Some(begin_walk(connection, seq)?);
+        }
+        if let Some((walk, _)) = &mut walk {
+            walk.pass(&Item { seq, time, level: code, shape: digest, line: stored });
+        }
+        let (level, line) = (Level::from_code(code), String::from_utf8_lossy(stored));
+        levels[level as usize] += 1;
+        let (shape, instance) = (*number as u32, names[*number].instance.as_str());
+        columns.add(&Source { seq, time, level, shape, instance, line: &line });
+    }
+    let Some((walk, before)) = walk else { return Ok(None) };
+    let doubt = walk.breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let link = walk.here().1;
+    Ok(Some(Gathered { columns, shapes: names, levels, before, link, doubt }))
+}
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
+/// The committed values of the chain from before an entry on, and the first of them.
+pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {
+    let from =
+        "SELECT seq, hash FROM link WHERE seq >= ifnull((SELECT max(seq) FROM link WHERE seq < ?1), 0) ORDER BY seq";
+    let mut statement = connection.prepare_cached(from)?;
+    let links = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let links: Vec<(i64, Hash)> = links.collect::<rusqlite::Result<_>>()?;
+    let before = links.first().map_or(ORIGIN, |(_, hash)| *hash);
+    Ok((Walk::new(links), before))
+}
+
+impl Gathered {
+    /// The segment's record, but for what only the finished file tells.
+    fn segment(&self, id: i64, previous: Hash, now: i64) -> Segment {
+        let columns = &self.columns;
+        let ends = |values: &[i64]| (values.iter().min().copied(), values.iter().max().copied());
+        let (min_time, max_time) = ends(&columns.time);
+        let (first, last) = ends(&columns.seq);
+        let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+        let mut day = String::new();
+        line::timestamp(&mut day, columns.time.first().copied().unwrap_or_default());
+        let day = day.split('T').next().unwrap_or_default();
+        Segment {
+            id,
+            name: format!("{day}/{first:012}-{last:012}.parquet"),
+            first,
+            last,
+            min_time: min_time.unwrap_or_default(),
+            max_time: max_time.unwrap_or_default(),
+            levels: self.levels,
+            bytes: 0,
+            sealed: now,
+            before: self.before,
+            link: self.link,
+            digest: ORIGIN,
+            sealed_digest: ORIGIN,
+            previous,
+            hash: ORIGIN,
+            signature: Vec::new(),
+            doubt: self.doubt.clone(),
+            left: None,
+        }
+    }
+}
+
+/// A segment's file before it is written.
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) columns: &'a Columns,
+    pub(super) shapes: &'a [Names],
+    /// What it says of its place in the chain.
+    pub(super) place: String,
+}
+
+impl File<'_> {
+    fn write(&self, path: &Path) -> Result<(i64, Hash), Error> {
+        let unwritable = |source| Error::file(path, source);
+        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
+        let out = BufWriter::with_capacity(1 << 20, options.open(path).map_err(unwritable)?);
+        let mut out = Hashing { out, digest: chain::Digest::default(), bytes: 0 };
+        let metadata = vec![KeyValue::new(PLACE.to_owned(), Some(self.place.clone()))];
+        write::write(&mut out, self.columns, self.shapes, metadata)
+            .map_err(|error| unwritable(std::io::Error::other(error)))?;
+        let file = out.out.into_inner().map_err(|error| unwritable(error.into_error()))?;
+        file.sync_all().map_err(unwritable)?;
+        Ok((out.bytes, out.digest.finish()))
+    }
+}
+
+/// Hashes what it passes on.
+struct Hashing<W> {
+    out: W,
+    digest: chain::Digest,
+    bytes: i64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(buf)?;
+        self.digest.write_all(&buf[..written])?;
+        self.bytes += i64::try_from(written).unwrap_or_default();
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Takes away the rows that a segment holds, and counts anew what is left of the block that it ends in.
+fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<()> {
+    let Segment { first, last, link, .. } = segment;
+    let block = hot::block_of(*last);
+    connection.execute("DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2", [first, last])?;
+    connection.execute("DELETE FROM block WHERE id <= ?1", [block])?;
+    connection.execute(
+        "INSERT INTO block (id, min_time, max_time, info, warning, error)
+         SELECT ?1, min(time), max(time), sum(level <= 0), sum(level = 1), sum(level > 1)
+         FROM entry WHERE seq BETWEEN ?2 AND ?3 HAVING count(*) > 0",
+        [block, last + 1, covered(block).1],
+    )?;
+    connection.execute("DELETE FROM link WHERE seq < ?1", [last])?;
+    connection.execute("INSERT OR IGNORE INTO link (seq, hash) VALUES (?1, ?2)", params![last, link])?;
+    Ok(())
+}
+
+/// Whether a file that begins with a certain entry is not needed: the entry is in a row, or in another file.
+pub(in crate::accesslog) fn is_left_over(
+    store: &LogStore,
+    segments: &Path,
+    path: &Path,
+    first: i64,
+) -> Result<bool, Error> {
+    store.sql(|| {
+        let listed = Segment::from(&store.connection, first)?.filter(|segment| segment.first == first);
+        let mut rows = store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?;
+        Ok(listed.map_or(rows.exists([first])?, |segment| segment.rows() == 0 || segment.path(segments) != path))
+    })
+}
+
+/// All files in the folders of segments that have the name of one, finished or not, with the number of their first entry.
+pub(in crate::accesslog) fn files(segments: &Path) -> Vec<(PathBuf, i64)> {
+    let inside = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let first = |path: &Path| {
+        let (name, end) = path.file_name()?.to_str()?.split_once('.')?;
+        let (first, _) = name.split_once('-')?;
+        matches!(end, "parquet" | "tmp").then(|| first.parse().ok())?
+    };
+    let mut found: Vec<_> =
+        inside(segments).flat_map(|day| inside(&day)).filter_map(|path| Some((path.clone(), first(&path)?))).collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,303 @@
+//! Whether the log is whole: nothing cut off, changed, taken out or put in another order.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use super::chain::{self, Hash, Item, ORIGIN};
+use super::head::{Exported, Head, SigningKey, is_signed};
+use super::segment::seal::{begin_walk, files, is_left_over};
+use super::segment::{Reader, Segment};
+use super::{Error, LogStore, hot};
+use crate::state::StateDir;
+
+/// Something that is not as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Where: a segment's file below the state directory, `rows`, or `head`.
+    pub place: String,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Verified {
+    /// How many segments are listed.
+    pub segments: usize,
+    /// How many entries they hold.
+    pub sealed: i64,
+    /// How many entries are rows.
+    pub rows: i64,
+    /// The number of the newest entry.
+    pub newest: i64,
+    /// What is wrong, in the order of the log.
+    pub findings: Vec<Finding>,
+    /// What is strange, and no sign of tampering.
+    pub notes: Vec<String>,
+}
+
+/// A log that is looked at as it was at one moment.
+pub struct Verifier {
+    store: LogStore,
+    key: SigningKey,
+    segments: PathBuf,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("segments", &self.segments).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// Opens the log of a state directory.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`], and [`Error::Key`].
+    pub fn open(state: &StateDir) -> Result<Self, Error> {
+        let store = LogStore::open(state.hot_db())?;
+        Ok(Self { store, key: SigningKey::open(&state.log_key())?, segments: state.segments() })
+    }
+
+    /// Looks at every segment and row, and whether the log still has what a head says that it had.
+    ///
+    /// # Errors
+    /// Those of the store. What is wrong with the log is in the answer.
+    pub fn verify(&self, head: Option<&Exported>) -> Result<Verified, Error> {
+        let wanted = head.map(Exported::sequence);
+        // Rows and the list of one moment. Files of that moment may be pruned meanwhile, so the list is asked again.
+        let transaction = self.store.sql(|| self.store.connection.unchecked_transaction())?;
+        let list = self.store.sql(|| Segment::all(&transaction))?;
+        let newest = self.store.newest()?;
+        let rows = self.store.sql(|| rows(&transaction, newest, wanted))?;
+        drop(transaction);
+        let mut verified = Verified { segments: list.len(), rows: rows.count, newest, ..Verified::default() };
+        verified.sealed = list.iter().map(Segment::rows).sum();
+        if let Some(first) = list.first().filter(|first| first.left.as_ref().is_some_and(|left| left.prefix)) {
+            verified.notes.push(format!("entries up to {} were pruned", first.last));
+        }
+        self.verify_list(&list, &mut verified);
+        self.verify_files(&list, &mut verified);
+        self.verify_rows(&list, &rows, &mut verified);
+        self.verify_folder(&list, &mut verified)?;
+        if let Some(head) = head {
+            self.verify_head(head, &list, &rows, &mut verified)?;
+        }
+        Ok(verified)
+    }
+
+    /// The head of the log as it is now, signed, for whoever keeps it elsewhere.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn head(&self, now: i64) -> Result<Exported, Error> {
+        let transaction = self.store.sql(|| self.store.connection.unchecked_transaction())?;
+        let newest = self.store.sql(|| Segment::newest(&transaction))?;
+        let (segments, hash) = newest.map_or((0, ORIGIN), |segment| (segment.id, segment.hash));
+        let link = self.store.sql(|| hot::link(&transaction))?;
+        Ok(self.key.export(&Head { segments, hash, sequence: self.store.newest()?, link, time: now }))
+    }
+
+    /// What the list says of itself.
+    fn verify_list(&self, list: &[Segment], verified: &mut Verified) {
+        let (mut id, mut hash, mut link) = (0, ORIGIN, None);
+        for segment in list {
+            let mut wrong = |problem: String| verified.wrong(place(segment), problem);
+            if let Some(left) = &segment.left
+                && !is_signed(&left.text(segment), &self.key.public(), &left.signature)
+            {
+                wrong("what was pruned of it is not signed by this node: the list was changed".to_owned());
+            } else if id == 0 && segment.left.as_ref().is_some_and(|left| left.prefix) {
+                (id, hash) = (segment.id - 1, segment.previous);
+            }
+            if segment.id > id + 1 {
+                wrong(match segment.id - id {
+                    2 => format!("segment {} before it is missing from the list", id + 1),
+                    _ => format!("segments {} to {} before it are missing from the list", id + 1, segment.id - 1),
+                });
+            } else if segment.previous != hash || link.is_some_and(|link| link != segment.before) {
+                wrong(format!("it does not follow segment {id}: the list was changed or put in another order"));
+            }
+            if segment.hash != chain::segment(&segment.previous, &segment.sealed_digest)
+                || !is_signed(&segment.head().text(), &self.key.public(), &segment.signature)
+            {
+                wrong("its place in the list is not signed by this node: the list was changed".to_owned());
+            }
+            if !segment.doubt.is_empty() {
+                wrong(format!("rows had been tampered with before they were sealed: {}", segment.doubt));
+            }
+            (id, hash, link) = (segment.id, segment.hash, Some(segment.link));
+        }
+    }
+
+    fn verify_files(&self, list: &[Segment], verified: &mut Verified) {
+        let owner: HashMap<Hash, &Segment> = list.iter().map(|segment| (segment.digest, segment)).collect();
+        for segment in list.iter().filter(|segment| segment.rows() > 0) {
+            let path = segment.path(&self.segments);
+            let problem = match (std::fs::metadata(&path), chain::file(&path)) {
+                (_, Ok(digest)) if digest == segment.digest => continue,
+                (_, Ok(digest)) if owner.contains_key(&digest) => {
+                    format!("it holds what belongs into {}: files were put in another order", owner[&digest].name)
+                }
+                (Ok(found), Ok(_)) if (found.len() as i64) < segment.bytes => {
+                    format!("it was cut to {} of {} bytes", found.len(), segment.bytes)
+                }
+                (_, Ok(_)) => "it was changed after it had been sealed".to_owned(),
+                (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => "it is missing".to_owned(),
+                (_, Err(error)) => error.to_string(),
+            };
+            let listed = self.store.sql(|| Segment::from(&self.store.connection, segment.last));
+            if listed.is_ok_and(|now| now.as_ref() == Some(segment)) {
+                verified.wrong(place(segment), problem);
+            }
+        }
+    }
+
+    fn verify_rows(&self, list: &[Segment], rows: &Rows, verified: &mut Verified) {
+        if let (Some(segment), Some((seq, hash))) = (list.last(), rows.start)
+            && (seq, hash) != (segment.last, segment.link)
+        {
+            let problem = format!("they do not go on where segment {} ends, after entry {}", segment.id, segment.last);
+            verified.wrong("rows".to_owned(), problem);
+        }
+        for breach in &rows.breaches {
+            verified.wrong("rows".to_owned(), breach.to_string());
+        }
+    }
+
+    /// Files that are in the folder and not in the list.
+    fn verify_folder(&self, list: &[Segment], verified: &mut Verified) -> Result<(), Error> {
+        let listed: Vec<PathBuf> = list.iter().map(|segment| segment.path(&self.segments)).collect();
+        for (path, first) in files(&self.segments) {
+            if listed.contains(&path) {
+                continue;
+            }
+            let shown = path.strip_prefix(&self.segments).unwrap_or(&path).display().to_string();
+            let known = list.iter().any(|segment| segment.first == first);
+            if is_left_over(&self.store, &self.segments, &path, first)? {
+                verified.notes.push(format!("{shown} is left over, and goes when somebody seals again"));
+            } else if !known && path.extension().is_some_and(|end| end == "parquet") {
+                let problem = "it has a segment's name and is not listed: was the list cut, or a file put there?";
+                verified.wrong(format!("log/segments/{shown}"), problem.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_head(
+        &self,
+        exported: &Exported,
+        list: &[Segment],
+        rows: &Rows,
+        verified: &mut Verified,
+    ) -> Result<(), Error> {
+        let mut wrong = |problem: String| verified.wrong("head".to_owned(), problem);
+        let Some((head, key)) = exported.verified() else {
+            wrong("it is not signed by the key that it names: it was changed".to_owned());
+            return Ok(());
+        };
+        if key != self.key.public() {
+            wrong("it was signed by another key than this state directory's".to_owned());
+        }
+        let last = list.last().map_or(0, |segment| segment.id);
+        let newest = self.store.newest()?;
+        if head.segments > last {
+            wrong(format!("the log was cut: it had {} segments, and has {last}", head.segments));
+        } else if head.sequence > newest {
+            wrong(format!("the log was cut: it went to entry {}, and goes to {newest}", head.sequence));
+        }
+        let first = list.first().map_or(1, |first| first.id);
+        let segment = list.iter().find(|segment| segment.id == head.segments);
+        if segment.is_some_and(|segment| segment.hash != head.hash) {
+            wrong(format!("segment {} is another one than when the head was exported", head.segments));
+        }
+        let older = head.segments < first - 1;
+        if head.sequence <= newest && self.link_at(head.sequence, list, rows)?.is_some_and(|link| link != head.link) {
+            wrong(format!("entries up to {} are others than when the head was exported", head.sequence));
+        }
+        if older {
+            verified.notes.push("the head is older than what was pruned: nothing of it could be compared".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The chain of entries after an entry; nothing if what it takes is not there, which is a finding of its own.
+    fn link_at(&self, seq: i64, list: &[Segment], rows: &Rows) -> Result<Option<Hash>, Error> {
+        let Some(segment) = list.iter().find(|segment| segment.last >= seq) else { return Ok(rows.wanted) };
+        if segment.last == seq {
+            return Ok(Some(segment.link));
+        }
+        if segment.first > seq || segment.left.is_some() {
+            return Ok(None);
+        }
+        let path = segment.path(&self.segments);
+        let value = Reader::open(&path).and_then(|reader| {
+            let lines = reader.load_lines()?;
+            let (mut value, mut line) = (segment.before, String::new());
+            for row in (0..reader.rows()).take_while(|row| lines.seq[*row] <= seq) {
+                line.clear();
+                lines.write(row, &mut line);
+                let names = (lines.instances.of_row(row), lines.handlers.of_row(row), lines.rules.of_row(row));
+                let shape = chain::shape(names.0, names.1, names.2, lines.format(row));
+                let (time, level) = (lines.time[row], lines.level(row).code());
+                let item = Item { seq: lines.seq[row], time, level, shape: &shape, line: line.as_bytes() };
+                value = chain::entry(&value, &item);
+            }
+            Ok(value)
+        });
+        Ok(value.ok())
+    }
+}
+
+impl Verified {
+    fn wrong(&mut self, place: String, problem: String) {
+        self.findings.push(Finding { place, problem });
+    }
+}
+
+fn place(segment: &Segment) -> String {
+    format!("log/segments/{}", segment.name)
+}
+
+/// What the rows of the hot store tell.
+struct Rows {
+    count: i64,
+    /// The first value of the chain that they begin with.
+    start: Option<(i64, Hash)>,
+    breaches: Vec<chain::Breach>,
+    /// The chain after the entry that a head ends with.
+    wanted: Option<Hash>,
+}
+
+fn rows(connection: &Connection, newest: i64, wanted: Option<i64>) -> rusqlite::Result<Rows> {
+    let shapes = hot::shapes(connection)?;
+    let digest = |(id, one): (&i64, &super::segment::Names)| {
+        (*id, chain::shape(&one.instance, &one.handler, &one.rule, one.format))
+    };
+    let shapes: HashMap<i64, Hash> = shapes.iter().map(digest).collect();
+    let mut statement = connection.prepare("SELECT seq, hash FROM link ORDER BY seq LIMIT 1")?;
+    let start = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
+    let first: i64 = connection.query_row("SELECT ifnull(min(seq), ?1 + 1) FROM entry", [newest], |row| row.get(0))?;
+    let (mut walk, _) = begin_walk(connection, first)?;
+    let mut found = Rows { count: 0, start, breaches: Vec::new(), wanted: None };
+    if wanted == start.map(|(seq, _)| seq) {
+        found.wanted = start.map(|(_, hash)| hash);
+    }
+    let mut statement = connection.prepare("SELECT seq, time, level, shape, line FROM entry ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (seq, shape): (i64, i64) = (row.get(0)?, row.get(3)?);
+        let shape = shapes.get(&shape).unwrap_or(&ORIGIN);
+        let line = row.get_ref(4)?.as_bytes().unwrap_or_default();
+        walk.pass(&Item { seq, time: row.get(1)?, level: row.get(2)?, shape, line });
+        found.count += 1;
+        if wanted == Some(seq) {
+            found.wanted = Some(walk.here().1);
+        }
+    }
+    found.breaches = walk.finish(newest);
+    Ok(found)
+}
