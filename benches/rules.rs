@@ -16,6 +16,7 @@ use egressctl::diagnostic::Source;
 use egressctl::expr::{Scratch, Timestamp};
 use egressctl::manifest::parse;
 use egressctl::policy::Spend;
+use egressctl::policy::verdict::Checked;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, Transaction};
 use egressctl::snapshot::{Compiler, Hop, ListenerSpec, Snapshot};
 
@@ -195,7 +196,9 @@ fn scenario() -> f64 {
     for _ in 0..ROUNDS {
         let started = Instant::now();
         for _ in 0..CALLS {
-            black_box(snapshot.policy.check(black_box(&bag), Spend::Take, &mut scratch, &mut |_| {}));
+            let mut checked = Checked::default();
+            snapshot.policy.check(black_box(&bag), Spend::Take, &mut scratch, &mut checked, &mut |_| {});
+            black_box(&checked);
             let mut report = Report::new();
             snapshot.policy.report(black_box(&bag), Spend::Take, &mut scratch, &mut report);
             black_box(&report);

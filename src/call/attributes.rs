@@ -9,7 +9,7 @@ use http::header::HeaderValue;
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 use crate::identity::Proof;
 
-use super::{Call, Failure, Outcome};
+use super::{Call, Code, Failure, Outcome};
 
 /// Who reports a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -187,6 +187,7 @@ impl<'a> CallBag<'a> {
             slot::REQUEST_SIZE if answers => bytes(outcome.request_bytes),
             slot::CHECK_ERROR_CODE => match outcome.failure? {
                 Failure::Denied(code) => ValueRef::Int64(i64::from(code.0)),
+                Failure::AccessDenied => ValueRef::Int64(i64::from(Code::PERMISSION_DENIED.0)),
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),

@@ -70,6 +70,8 @@ pub enum Failure {
     Overload,
     /// A check or quota of the policy did not let it go.
     Denied(Code),
+    /// The AuthorizationPolicies at the gateway do not let it go.
+    AccessDenied,
     /// A route answers with this status to see what its callers do then (fault injection).
     Fault(u16),
     /// The route makes a request that cannot be sent: a path that is not in canonical form, an expression that does not
@@ -287,7 +289,7 @@ impl Failure {
         match self {
             Failure::BadRequest(_) => 400,
             Failure::Handover(HandoverFault::Refused(status)) | Failure::Fault(status) => status,
-            Failure::PrivateAddress | Failure::Upgrade => 403,
+            Failure::PrivateAddress | Failure::Upgrade | Failure::AccessDenied => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
@@ -325,6 +327,7 @@ impl Failure {
             | Failure::Upgrade
             | Failure::UnknownHost
             | Failure::PrivateAddress
+            | Failure::AccessDenied
             | Failure::Rewrite => "-",
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
             Failure::Server(fault) if fault.is_callers() => "DPE",
@@ -387,16 +390,21 @@ impl Failure {
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
+            Failure::AccessDenied => "RBAC: access denied",
             Failure::Fault(_) => "fault filter abort",
             Failure::Rewrite => "the route makes a request of this one that cannot be sent",
         }
     }
 
-    /// What the caller reads: `message`, which the policy says, or else the reason. Of an injected fault to the letter what
-    /// Envoy says, for tests of clients look for it.
+    /// Whether the caller reads to the letter what Envoy says, for clients and their tests look for it.
+    pub fn is_verbatim(self) -> bool {
+        matches!(self, Failure::Fault(_) | Failure::AccessDenied)
+    }
+
+    /// What the caller reads: `message`, which the policy says, or else the reason.
     pub fn body(self, message: &str) -> String {
         match (self, message) {
-            (Failure::Fault(_), _) => self.reason().to_owned(),
+            _ if self.is_verbatim() => self.reason().to_owned(),
             (_, "") => format!("egressctl: {}\n", self.reason()),
             (_, message) => format!("{message}\n"),
         }
@@ -422,6 +430,7 @@ impl Failure {
             | Failure::Overflow
             | Failure::Overload
             | Failure::Denied(_)
+            | Failure::AccessDenied
             | Failure::Fault(_)
             | Failure::Rewrite => Side::Us,
             Failure::NoEndpoint

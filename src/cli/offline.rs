@@ -1,21 +1,35 @@
 //! A registry of files alone: what they declare, and what that takes for granted.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json};
 
 use crate::registry::{self, MemoryRegistry, Operation, Registry as _, Transaction, View as _};
 use crate::resource::kinds::NAMESPACE;
 use crate::resource::{Key, Kind, Meta, Resource};
 
-/// Creates the namespaces that resources stand in and that nothing declares.
+/// What puts resources of files into a registry of their own. What they take for granted is there: the namespaces that they
+/// stand in, Istio's own Services; what they declare themselves takes its place.
 ///
 /// # Errors
 /// A namespace that cannot be.
-pub(crate) fn imply_namespaces(registry: &MemoryRegistry, resources: &[Resource]) -> Result<(), String> {
-    let declared = |name: &str| resources.iter().any(|one| *one.kind == NAMESPACE && one.meta.name == name);
-    for name in resources.iter().map(Resource::namespace).filter(|name| !name.is_empty() && !declared(name)) {
+pub(crate) fn declarations(registry: &MemoryRegistry, resources: &[Resource]) -> Result<Vec<Operation>, String> {
+    for name in resources.iter().map(Resource::namespace).filter(|name| !name.is_empty()) {
         ensure(registry, &NAMESPACE, None, name, Map::new())?;
     }
-    Ok(())
+    let mut declared = BTreeSet::new();
+    let operation = |resource: &Resource| {
+        let key = resource.key();
+        let is_first = declared.insert(format!("{}/{key}", key.kind.group));
+        Ok(match is_first && registry.get(&key)?.is_some() {
+            true => {
+                let meta = Meta { resource_version: None, ..resource.meta.clone() };
+                Operation::Replace(Resource { meta, ..resource.clone() })
+            }
+            false => Operation::Create(resource.clone()),
+        })
+    };
+    resources.iter().map(operation).collect::<registry::Result<_>>().map_err(|error| error.to_string())
 }
 
 /// Creates a resource unless there is one of its name.

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::Decision;
 use crate::call::{Call, Code, Failure};
+use crate::policy::authorization::{Mismatch, Policy, PolicyStep, Standing};
 use crate::policy::verdict::Verdict;
 
 use super::request::NOBODY;
@@ -29,6 +30,7 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         "destination": destination(seen, last),
         "subset": last.and_then(subset),
         "route": last.and_then(taken),
+        "authorization": explained.authorization.iter().map(policy).collect::<Vec<_>>(),
         "checks": explained.rules.iter().flat_map(|step| &step.checks).map(check).collect::<Vec<_>>(),
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
@@ -99,6 +101,7 @@ pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Fa
         "destination": null,
         "subset": null,
         "route": null,
+        "authorization": [],
         "checks": [],
         "wouldDeny": false,
         "logEntries": [],
@@ -132,6 +135,25 @@ fn destination(call: &Call, last: Option<&HopStep<'_>>) -> String {
 fn taken(hop: &HopStep<'_>) -> Option<Json> {
     let taken = hop.routes.last().filter(|route| route.passed_over.is_none())?;
     Some(json!({"virtualService": &*taken.route.virtual_service, "index": taken.route.index}))
+}
+
+fn policy(step: &PolicyStep) -> Json {
+    let matched = match step.standing() {
+        Standing::Matches(index) => Some(index),
+        Standing::NoneMatches | Standing::WithoutRules => None,
+    };
+    let places = |(index, places): &(usize, Vec<Mismatch>)| -> Vec<Json> {
+        let place = |one: &Mismatch| json!({"rule": index, "field": one.field, "asks": one.asks, "found": one.found});
+        places.iter().map(place).collect()
+    };
+    let Policy { name, action, dry_run, .. } = &*step.policy;
+    json!({
+        "policy": &**name,
+        "action": action.name(),
+        "dryRun": dry_run,
+        "matchedRule": matched,
+        "mismatches": step.rules.iter().flat_map(places).collect::<Vec<_>>(),
+    })
 }
 
 fn check(step: &CheckStep) -> Json {

@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 use crate::accesslog::Report;
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
-use crate::policy::verdict::Verdict;
+use crate::policy::authorization::{Arrived, PolicyStep};
+use crate::policy::verdict::{Refusal, Refuser, Verdict};
 use crate::policy::{Rule, Seen, Spend, refusal};
 use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
@@ -24,6 +25,8 @@ const ASSUMED_STATUS: u16 = 200;
 pub struct Explained<'s> {
     /// Our hops, in order.
     pub hops: Vec<HopStep<'s>>,
+    /// The policies of the gateway, if the call comes there, in the order in which they are asked.
+    pub authorization: Vec<PolicyStep>,
     /// Every rule that sees the call, in order.
     pub rules: Vec<RuleStep<'s>>,
     /// The decision.
@@ -108,7 +111,8 @@ pub(super) fn explain_broken<'s>(
         }
     });
     // A match that cannot be decided refuses before any check of its rule is asked.
-    checks.extend(judgement.checked.refusals.iter().filter(|refusal| refusal.instance.is_empty()).map(|refusal| {
+    let by_match = |refusal: &&Refusal| refusal.by == Refuser::Check && refusal.instance.is_empty();
+    checks.extend(judgement.checked.refusals.iter().filter(by_match).map(|refusal| {
         let (rule, handler) = (Arc::clone(&refusal.rule), refusal.handler.to_string());
         CheckStep { rule, handler, instance: String::new(), verdict: Err(refusal.message.clone()) }
     }));
@@ -126,6 +130,10 @@ pub(super) fn explain_broken<'s>(
     if !message.is_empty() {
         bag = bag.refused(&message);
     }
+    let authorization = match judgement.hop {
+        Hop::Gateway(port) | Hop::Mesh(port) => snapshot.authorization.explain(Arrived { bag: &bag, port }),
+        Hop::Sidecar(_) => Vec::new(),
+    };
     let rules = rules(snapshot, call, &judgement, &bag, checks);
     let mut report = Report::new();
     snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut report);
@@ -136,9 +144,23 @@ pub(super) fn explain_broken<'s>(
     let checked = &judgement.checked;
     let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
     let entries = refused.into_iter().chain(refusal::would_deny(call, status, checked));
+    let entries = entries.chain(refusal::audited(call, status, checked));
     let refusals = entries.filter_map(|entry| undecided(&entry.line)).collect();
     let gateway = &snapshot.gateway_name;
-    Explained { hops, rules, failure, status, flags, sent, response_headers, lines, refusals, gateway, judgement }
+    Explained {
+        hops,
+        authorization,
+        rules,
+        failure,
+        status,
+        flags,
+        sent,
+        response_headers,
+        lines,
+        refusals,
+        gateway,
+        judgement,
+    }
 }
 
 /// An entry without the name of a decision, for none was made.

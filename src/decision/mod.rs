@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::call::{Call, CallBag, Failure};
 use crate::expr::Scratch;
+use crate::policy::authorization::Arrived;
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
@@ -82,9 +83,8 @@ impl Judgement<'_> {
 }
 
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
-/// decision. Unless it has failed by then, or goes on elsewhere, the policy is asked: checks, then quotas, which are taken or
-/// only looked at.
-/// `see` is told of what it looks at.
+/// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then, or goes on elsewhere,
+/// the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what it looks at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     hop: Hop,
@@ -110,14 +110,26 @@ pub fn judge_beside<'s>(
     if judgement.is_handed_on() {
         return judgement;
     }
+    let judged = judgement.edited.as_deref().unwrap_or(call);
+    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
+    let mut checked = Checked::default();
+    // Before the routes, as in Envoy: who may not call is not told what there is.
+    if let Hop::Gateway(port) | Hop::Mesh(port) = judgement.hop {
+        snapshot.authorization.check(Arrived { bag: &bag, port }, snapshot.policy.only_reports(&bag), &mut checked);
+    }
+    if checked.refused().is_some() {
+        judgement.decision = Decision::Refuse(Failure::AccessDenied);
+        judgement.way.delay = Duration::ZERO;
+        judgement.checked = checked;
+        return judgement;
+    }
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
     {
+        judgement.checked = checked;
         return judgement;
     }
-    let judged = judgement.edited.as_deref().unwrap_or(call);
-    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
-    let mut checked = snapshot.policy.check(&bag, spend, scratch, see);
+    snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
     if checked.refused().is_none() {
         let service = match &judgement.decision {
             Decision::Forward(way) => way.cluster.service(judged).0,

@@ -7,6 +7,7 @@ use http::{HeaderMap, header};
 use crate::call::{Call, Failure};
 use crate::diagnostic::{style, visible};
 use crate::expr::Explanation;
+use crate::policy::authorization::{Policy, PolicyStep, Standing};
 use crate::policy::verdict::Verdict;
 use crate::resource::Origin;
 use crate::routing::{Answer, Cluster, Considered, Target};
@@ -34,6 +35,7 @@ pub(super) fn text(call: &Call, caller: Caller<'_>, explained: &Explained<'_>, c
     for step in &explained.hops {
         hop(&mut out, step, caller, seen, explained.gateway);
     }
+    policies(&mut out, &explained.authorization);
     rules(&mut out, &explained.rules);
     changes(&mut out, call, explained);
     verdict(&mut out, seen, explained, color);
@@ -125,6 +127,36 @@ fn destination(cluster: &Cluster, call: &Call) -> String {
     format!("{host}:{port} at {at}, {tls}")
 }
 
+/// The policies of the gateway: what matches, and of the others where the call fails their rules.
+fn policies(out: &mut String, steps: &[PolicyStep]) {
+    let matching = |step: &&PolicyStep| matches!(step.standing(), Standing::Matches(_));
+    let others = steps.iter().filter(|step| !matching(step));
+    for step in steps.iter().filter(matching).chain(others.clone().take(MAX_OTHERS)) {
+        policy(out, step);
+    }
+    let hidden = others.count().saturating_sub(MAX_OTHERS);
+    if hidden > 0 {
+        let _ = writeln!(out, "and {hidden} more policies that do not match\n");
+    }
+}
+
+fn policy(out: &mut String, step: &PolicyStep) {
+    let Policy { from, action, dry_run, .. } = &*step.policy;
+    let tried = if *dry_run { ", only tried" } else { "" };
+    let outcome = match step.standing() {
+        Standing::Matches(index) => format!("rules[{index}] matches"),
+        Standing::NoneMatches => "no rule matches".to_owned(),
+        Standing::WithoutRules => "no rules, so that it matches no call".to_owned(),
+    };
+    let _ = writeln!(out, "{from}: {}: {outcome}{tried}", action.name());
+    for (index, places) in step.rules.iter().filter(|(_, places)| !places.is_empty()).take(MAX_OTHERS) {
+        for place in places {
+            let _ = writeln!(out, "  rules[{index}]: {}", visible(&place.to_string()));
+        }
+    }
+    out.push('\n');
+}
+
 fn rules(out: &mut String, rules: &[RuleStep<'_>]) {
     let matching = |step: &&RuleStep<'_>| step.matched != Ok(false);
     let others = rules.iter().filter(|step| !matching(step));
@@ -206,8 +238,7 @@ fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool
         (true, false) => writeln!(out, "{}{text}{}", style::HEADING, style::PLAIN),
     };
     for refusal in explained.judgement.checked.refusals.iter().filter(|refusal| !refusal.enforced) {
-        let said = format!("{}:{}:{}", refusal.code, refusal.handler, refusal.message);
-        let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&said));
+        let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&refusal.told()));
     }
 }
 

@@ -131,6 +131,11 @@ impl Workload {
         self
     }
 
+    /// The trust domain of its principal.
+    pub fn trust_domain(&self) -> &str {
+        self.principal.split('/').next().unwrap_or_default()
+    }
+
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
     fn of(services: &[Resource], owner: &Resource, pod: &Resource) -> Self {
         let (namespace, name) = (pod.namespace(), &owner.meta.name);

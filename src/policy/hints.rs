@@ -1,6 +1,7 @@
 //! What a refusal tells besides its message: the values that were compared, and the smallest change that would have let the
 //! call go. Credentials among the values are masked wherever they would be recorded or shown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::call::CallBag;
@@ -27,7 +28,7 @@ const SECRET: [&str; 16] = [
 ];
 
 /// What stands in place of a credential.
-const MASKED: &str = "(masked)";
+pub(super) const MASKED: &str = "(masked)";
 
 /// What is told in place of a message that may hold a credential.
 const MASKED_TEXT: &str = "(the message is masked, because what was compared may be a credential)";
@@ -60,10 +61,8 @@ impl Hints {
             hints.last = found.last;
             for name in found.attributes {
                 if let Ok(program) = Program::compile(&name, vocabulary) {
-                    let lower = name.to_ascii_lowercase();
                     // Of a whole map nobody knows which values were compared, and among them may be credentials.
-                    let secret =
-                        program.result_type() == ValueType::StringMap || SECRET.iter().any(|part| lower.contains(part));
+                    let secret = program.result_type() == ValueType::StringMap || is_secret(&name);
                     hints.reads.push(Read { name, program, secret });
                 }
             }
@@ -82,10 +81,7 @@ impl Hints {
                 Ok(ValueRef::String(text)) if holds_query(text, bag) => {
                     ValueRef::String(&without_query(text, bag)).write_json(&mut json);
                 }
-                Ok(ValueRef::String(text)) if text.chars().nth(MAX_VALUE).is_some() => {
-                    let start: String = text.chars().take(MAX_VALUE).chain(['…']).collect();
-                    ValueRef::String(&start).write_json(&mut json);
-                }
+                Ok(ValueRef::String(text)) => ValueRef::String(&shortened(text)).write_json(&mut json),
                 Ok(value) => value.write_json(&mut json),
             }
             values.insert(name.clone(), json);
@@ -112,6 +108,20 @@ impl Hints {
             true => format!("a match of {rule} that does not hold"),
             false => format!("a match of {rule} that does not hold, as when this is false: {}", self.last),
         }
+    }
+}
+
+/// Whether the values of what has this name are credentials.
+pub(super) fn is_secret(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    SECRET.iter().any(|part| lower.contains(part))
+}
+
+/// As much of a text as is recorded.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    match text.chars().nth(MAX_VALUE) {
+        Some(_) => Cow::Owned(text.chars().take(MAX_VALUE).chain(['…']).collect()),
+        None => Cow::Borrowed(text),
     }
 }
 

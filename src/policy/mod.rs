@@ -6,6 +6,7 @@
 
 pub mod adapter;
 mod affixes;
+pub mod authorization;
 mod compile;
 mod counters;
 pub mod describe;
@@ -219,16 +220,15 @@ impl Policy {
         bag: &CallBag<'_>,
         spend: Spend,
         scratch: &mut Scratch,
+        checked: &mut Checked,
         see: &mut impl FnMut(Seen<'_>),
-    ) -> Checked {
-        let mut checked = Checked::default();
+    ) {
         let enforcement = self.enforcement_for(bag);
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.checking, bag) {
-                rule.check(bag, spend, scratch, &enforcement, &mut checked, see);
+                rule.check(bag, spend, scratch, &enforcement, checked, see);
             }
         }
-        checked
     }
 
     /// Charges a call that its checks let go to a service. The first rule that gives a quota and matches decides about it; a quota that
@@ -260,6 +260,11 @@ impl Policy {
                 rule.charge(action, &charge, bag, scratch, &enforcement, checked, see);
             }
         }
+    }
+
+    /// Whether refusals of a call are only recorded: of every call, or of this caller's.
+    pub fn only_reports(&self, bag: &CallBag<'_>) -> bool {
+        self.enforcement_for(bag).report_only
     }
 
     fn enforcement_for(&self, bag: &CallBag<'_>) -> Enforcement {

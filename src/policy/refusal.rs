@@ -34,7 +34,7 @@ pub fn entry(call: &Call, failure: Failure, outcome: &Outcome, checked: &Checked
 pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
     let first = checked.refusals.iter().find(|refusal| !refusal.enforced)?;
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
-    let reason = format!("would deny: {}:{}:{}", first.code, first.handler, first.message);
+    let reason = format!("would deny: {}", first.told());
     Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, ""))
 }
 
@@ -47,7 +47,12 @@ fn of_call<'c>(
 ) -> Entry {
     let mut text = begin(call.time(), level);
     let caller = call.caller();
-    let all = |part: fn(&Refusal) -> &str| refusals.clone().map(part).collect::<Vec<_>>().join(",");
+    let all = |part: fn(&Refusal) -> &str| {
+        let parts = refusals.clone().map(part).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(",")
+    };
+    let mut details = refusals.clone().map(|refusal| refusal.details.as_str());
+    let details = details.find(|details| !details.is_empty()).unwrap_or_default();
     let told = refusals.clone().map(|refusal| refusal.remedy.as_str()).filter(|remedy| !remedy.is_empty());
     let remedies = told.collect::<Vec<_>>().join("; and ");
     let (method, path) = match call.tunnel() {
@@ -57,6 +62,7 @@ fn of_call<'c>(
     let texts = [
         ("decision", &*call.decision_id()),
         ("destination", call.authority().as_str()),
+        ("details", details),
         ("flag", flag),
         ("handler", &all(|refusal| &refusal.handler)),
         ("instances", &all(|refusal| &refusal.instance)),
@@ -83,6 +89,12 @@ fn of_call<'c>(
         text.push_str(&refusal.values);
     }
     end(call.time(), level, text)
+}
+
+/// The entry of a call that an AuthorizationPolicy with the action AUDIT marks.
+pub fn audited(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
+    let reason = format!("audited: {}", checked.audited.as_deref()?);
+    Some(of_call(call, Level::Info, ("-", &reason, status), std::iter::empty(), ""))
 }
 
 /// What would have to be declared for a call to have a way.

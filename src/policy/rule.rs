@@ -16,8 +16,7 @@ use crate::resource::kinds::rule::Operation;
 use super::adapter::Handler;
 use super::hints::{Hints, object};
 use super::instance::{Fault, Instance, Values};
-use super::template::Variety;
-use super::verdict::{Checked, EXHAUSTED, HeaderEdit, Refusal, Verdict};
+use super::verdict::{Checked, EXHAUSTED, HeaderEdit, Refusal, Refuser, Verdict};
 use super::{Charge, Enforcement, Seen, Spend};
 
 /// A compiled rule.
@@ -227,7 +226,7 @@ impl Rule {
                 self.fault(Some(action), why, enforcement, bag)
             }
         };
-        checked.refusals.push(Refusal { variety: Variety::Quota, ..refusal });
+        checked.refusals.push(Refusal { by: Refuser::Quota, ..refusal });
         true
     }
 
@@ -249,9 +248,10 @@ impl Rule {
             rule: Arc::clone(&self.name),
             handler: action.map_or_else(|| Arc::clone(&self.name), |action| Arc::clone(&action.handler)),
             instance: action.map_or_else(nothing, |action| Arc::clone(&action.instance)),
-            variety: Variety::Check,
+            by: Refuser::Check,
             code: Code::INTERNAL,
             message,
+            details: String::new(),
             values: object(&values),
             remedy: hints.map_or_else(always, |hints| hints.remedy(&self.name)),
             enforced: enforcement.refuses_faults && !(self.report_only || enforcement.report_only),

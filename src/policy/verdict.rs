@@ -9,8 +9,6 @@ use smallvec::SmallVec;
 use crate::call::Code;
 use crate::resource::kinds::rule::Operation;
 
-use super::template::Variety;
-
 /// What one check says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -28,21 +26,34 @@ pub enum Verdict {
 /// How the message of a quota that is used up begins; the names of several are told together.
 pub(super) const EXHAUSTED: &str = "Quota is exhausted for: ";
 
-/// A check or quota that did not let a call go.
+/// What does not let a call go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refuser {
+    /// A check of a rule.
+    Check,
+    /// A quota of a rule.
+    Quota,
+    /// An AuthorizationPolicy, or that none allows the call.
+    Authorization,
+}
+
+/// A check, a quota or a policy that did not let a call go.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// Full name of the rule.
+    /// Full name of the rule, or of the AuthorizationPolicy.
     pub rule: Arc<str>,
-    /// Name of the handler, as messages have it.
+    /// Name of the handler, as messages have it; a policy has none.
     pub handler: Arc<str>,
     /// Full name of the instance; empty where the match itself could not be decided.
     pub instance: Arc<str>,
-    /// Whether a check or a quota refused.
-    pub variety: Variety,
+    /// What refused.
+    pub by: Refuser,
     /// Why, for programs.
     pub code: Code,
     /// Why, for people.
     pub message: String,
+    /// Envoy's response code details, of a policy's refusal.
+    pub details: String,
     /// The values that the rule's match read, as a JSON object.
     pub values: String,
     /// The smallest change that would have let the call go.
@@ -54,7 +65,15 @@ pub struct Refusal {
 impl Refusal {
     /// Whether a quota is used up.
     pub fn is_exhausted(&self) -> bool {
-        self.variety == Variety::Quota && self.code == Code::RESOURCE_EXHAUSTED
+        self.by == Refuser::Quota && self.code == Code::RESOURCE_EXHAUSTED
+    }
+
+    /// What is told of it alone: `PERMISSION_DENIED:HANDLER:MESSAGE`, or what a policy says.
+    pub fn told(&self) -> String {
+        match self.by {
+            Refuser::Authorization => format!("{}: {}", self.message, self.details),
+            Refuser::Check | Refuser::Quota => format!("{}:{}:{}", self.code, self.handler, self.message),
+        }
     }
 }
 
@@ -94,6 +113,8 @@ pub struct Checked {
     pub request_edits: Vec<HeaderEdit>,
     /// Changes of the answer.
     pub response_edits: Vec<HeaderEdit>,
+    /// The rule of an AuthorizationPolicy that marks it, if one does.
+    pub audited: Option<String>,
 }
 
 impl Checked {
@@ -102,8 +123,8 @@ impl Checked {
         self.refusals.iter().find(|refusal| refusal.enforced).map(|refusal| refusal.code)
     }
 
-    /// `PERMISSION_DENIED:HANDLER:MESSAGE`, the messages of all refusals that count joined by `, `: what Istio's proxy
-    /// tells the caller. Empty where the call may go.
+    /// `PERMISSION_DENIED:HANDLER:MESSAGE`, the messages of all refusals that count joined by `, `, or what a policy says:
+    /// what Istio's proxy tells the caller. Empty where the call may go.
     pub fn message(&self) -> String {
         let mut text = String::new();
         let mut exhausted = false;
@@ -113,6 +134,10 @@ impl Checked {
                 continue;
             }
             exhausted = refusal.is_exhausted();
+            if refusal.by == Refuser::Authorization {
+                // Nothing else has been asked then.
+                return refusal.message.clone();
+            }
             if text.is_empty() {
                 text.push_str(refusal.code.name());
                 text.push(':');
@@ -120,7 +145,7 @@ impl Checked {
                 text.push_str(", ");
             }
             // Istio's messages name the handlers of checks, not those of quotas.
-            if refusal.variety == Variety::Check {
+            if refusal.by == Refuser::Check {
                 let _ = write!(text, "{}:", refusal.handler);
             }
             text.push_str(&refusal.message);
@@ -139,9 +164,10 @@ mod tests {
             rule,
             handler: handler.into(),
             instance,
-            variety: Variety::Check,
+            by: Refuser::Check,
             code,
             message: message.into(),
+            details: String::new(),
             values: String::new(),
             remedy: String::new(),
             enforced,
@@ -166,7 +192,7 @@ mod tests {
     #[test]
     fn quotas_that_are_used_up_are_told_together() {
         let used_up = |name: &str, enforced| Refusal {
-            variety: Variety::Quota,
+            by: Refuser::Quota,
             ..refusal("limits.memquota.ns", Code::RESOURCE_EXHAUSTED, &format!("{EXHAUSTED}{name}"), enforced)
         };
         let refusals = vec![used_up("a", true), used_up("shadow", false), used_up("b", true)];

@@ -242,6 +242,7 @@ impl Drop for Closing {
             self.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }
+        report.extend(refusal::audited(&self.call, self.outcome.status, checked));
         self.count(report.len());
         if let Some(permit) = self.permit.take() {
             permit.record(report);

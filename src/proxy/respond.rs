@@ -35,7 +35,7 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
         id = Some(closing.call().decision_id());
     }
     let mut text = failure.body(closing.as_ref().map_or("", Closing::message));
-    if let Some(id) = id.as_ref().filter(|_| !matches!(failure, Failure::Fault(_))) {
+    if let Some(id) = id.as_ref().filter(|_| !failure.is_verbatim()) {
         text.push_str(&format!("egressctl why {id}\n"));
     }
     let flags = closing.as_ref().map_or(Cow::Borrowed(failure.flag()), Closing::flags);

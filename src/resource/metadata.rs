@@ -6,11 +6,10 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 
 use super::decode::{Spelling, decode_all};
+use super::kinds::AUTHORIZATION_POLICY;
+use super::kinds::authorization_policy::DRY_RUN;
 use super::meta::{MODE, MODES, OURS};
 use super::{Kind, Meta, name};
-
-/// The annotation of policies that are only tried.
-const DRY_RUN: &str = "istio.io/dry-run";
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
 ///
@@ -43,13 +42,13 @@ pub fn read(tree: &Json, kind: &Kind, problems: &mut Problems) -> Meta {
     name::check_labels(&meta.labels, &at.field("labels"), problems);
     name::check_annotations(&meta.annotations, &at.field("annotations"), problems);
     mode(&meta, &at.field("annotations"), problems);
-    if kind.group.ends_with("istio.io") {
+    if kind.group.ends_with("istio.io") && *kind != AUTHORIZATION_POLICY {
         dry_run(&meta, &at.field("annotations"), problems);
     }
     meta
 }
 
-/// Only AuthorizationPolicies, which are none of our kinds, can be tried without effect.
+/// Only AuthorizationPolicies can be tried without effect.
 fn dry_run(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
     if meta.annotations.contains_key(DRY_RUN) {
         let namespace = meta.namespace.as_deref().unwrap_or("default");

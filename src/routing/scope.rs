@@ -66,14 +66,14 @@ impl SidecarRule {
         Self {
             namespace: namespace.to_owned(),
             selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()),
-            egress: spec.egress.iter().map(|listener| Egress::new(listener, namespace)).collect(),
+            egress: spec.egress.iter().map(Egress::new).collect(),
             unregistered: spec.outbound_traffic_policy.clone(),
         }
     }
 }
 
-/// The Sidecar that applies to a workload, of all, the oldest first: one that selects it, else its namespace's, else the mesh's; of
-/// equals the oldest. Of an unknown workload no labels are known, so that none selects it.
+/// The Sidecar that applies to a workload, of all, the oldest first: one that selects it, else its namespace's, else the
+/// mesh's; of equals the oldest. Of an unknown workload no labels are known, so that none selects it.
 pub(super) fn applying<'r>(
     rules: impl Iterator<Item = &'r Arc<SidecarRule>> + Clone,
     namespace: &str,
@@ -101,69 +101,84 @@ pub(super) struct Egress {
 #[derive(Debug)]
 struct Import {
     excluded: bool,
-    /// Of resources in this namespace; in any, if none is given.
-    namespace: Option<String>,
+    home: Home,
     host: String,
 }
 
+/// Where what is imported must be declared.
+#[derive(Debug)]
+enum Home {
+    Anywhere,
+    /// In the namespace of the proxy: a Sidecar of the root namespace means that too.
+    Proxys,
+    Namespace(String),
+}
+
 impl Egress {
-    fn new(listener: &EgressListener, own: &str) -> Self {
+    fn new(listener: &EgressListener) -> Self {
         let port = listener.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).filter(|port| *port > 0);
-        Self { port, imports: listener.hosts.iter().filter_map(|host| Import::new(host, own)).collect() }
+        Self { port, imports: listener.hosts.iter().filter_map(|host| Import::new(host)).collect() }
     }
 
-    /// Whether a service is seen.
-    pub(super) fn has_service(&self, host: &str, namespace: &str) -> bool {
-        let covering = |excluded| self.of(namespace, excluded).any(|import| covers(&import.host, host));
+    /// Whether proxies of the namespace `own` see a service of a namespace.
+    pub(super) fn has_service(&self, host: &str, namespace: &str, own: &str) -> bool {
+        let covering = |excluded| self.of(namespace, own, excluded).any(|import| covers(&import.host, host));
         covering(false) && !covering(true)
     }
 
-    /// Whether a VirtualService is seen: one of its hosts has calls in common with one that is.
-    pub(super) fn has_virtual_service(&self, hosts: &[String], namespace: &str) -> bool {
+    /// Whether they see a VirtualService: one of its hosts has calls in common with one that is imported.
+    pub(super) fn has_virtual_service(&self, hosts: &[String], namespace: &str, own: &str) -> bool {
         hosts.iter().map(|host| qualify(host, namespace)).any(|host| {
-            let seen =
-                self.of(namespace, false).any(|import| covers(&import.host, &host) || covers(&host, &import.host));
-            seen && !self.of(namespace, true).any(|import| covers(&import.host, &host))
+            let mut imports = self.of(namespace, own, false);
+            let seen = imports.any(|import| covers(&import.host, &host) || covers(&host, &import.host));
+            seen && !self.of(namespace, own, true).any(|import| covers(&import.host, &host))
         })
     }
 
-    fn of(&self, namespace: &str, excluded: bool) -> impl Iterator<Item = &Import> {
-        let of_namespace = move |import: &&Import| import.namespace.as_ref().is_none_or(|own| own == namespace);
-        self.imports.iter().filter(move |import| import.excluded == excluded).filter(of_namespace)
+    fn of(&self, namespace: &str, own: &str, excluded: bool) -> impl Iterator<Item = &Import> {
+        let from_there = move |import: &&Import| match &import.home {
+            Home::Anywhere => true,
+            Home::Proxys => namespace == own,
+            Home::Namespace(home) => home == namespace,
+        };
+        self.imports.iter().filter(move |import| import.excluded == excluded).filter(from_there)
     }
 }
 
 impl Import {
-    /// `None` for `~/…`: nothing.
-    fn new(written: &str, own: &str) -> Option<Self> {
+    /// `~` leaves out what else is imported; alone, that of any namespace.
+    fn new(written: &str) -> Option<Self> {
         let (namespace, host) = written.split_once('/')?;
         let (excluded, namespace) = match namespace.strip_prefix('~') {
-            Some("") => return None,
             Some(namespace) => (true, namespace),
             None => (false, namespace),
         };
-        let namespace = match namespace {
-            "*" => None,
-            "." => Some(own.to_owned()),
-            namespace => Some(namespace.to_owned()),
+        let home = match namespace {
+            "*" | "" => Home::Anywhere,
+            "." => Home::Proxys,
+            namespace => Home::Namespace(namespace.to_owned()),
         };
-        Some(Self { excluded, namespace, host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase() })
+        Some(Self { excluded, home, host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase() })
     }
 }
 
 /// The listeners of a Sidecar; without one, or one that lists none, everything is seen on every port.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight<'r>(&'r [Egress]);
+pub(super) struct Sight<'r> {
+    egress: &'r [Egress],
+    /// The namespace of the proxy.
+    own: &'r str,
+}
 
 impl<'r> Sight<'r> {
-    pub(super) fn new(sidecar: Option<&'r SidecarRule>) -> Self {
-        Self(sidecar.map_or(&[], |sidecar| &sidecar.egress))
+    pub(super) fn new(sidecar: Option<&'r SidecarRule>, own: &'r str) -> Self {
+        Self { egress: sidecar.map_or(&[], |sidecar| &sidecar.egress), own }
     }
 
     /// Everything that is seen together: that of one listener, or all (`None`).
     pub(super) fn listeners(self) -> impl Iterator<Item = Option<&'r Egress>> {
-        let all = self.0.is_empty().then_some(None);
-        all.into_iter().chain(self.0.iter().map(Some))
+        let all = self.egress.is_empty().then_some(None);
+        all.into_iter().chain(self.egress.iter().map(Some))
     }
 
     /// Whether a listener, one of [`Sight::listeners`], takes calls to a port.
@@ -171,18 +186,18 @@ impl<'r> Sight<'r> {
         let Some(listener) = listener else { return true };
         match listener.port {
             Some(own) => own == port,
-            None => !self.0.iter().any(|other| other.port == Some(port)),
+            None => !self.egress.iter().any(|other| other.port == Some(port)),
         }
     }
 
     /// Whether a service is seen on a port.
     pub(super) fn has_service(self, host: &str, namespace: &str, port: u16) -> bool {
-        self.at(port, |listener| listener.has_service(host, namespace))
+        self.at(port, |listener| listener.has_service(host, namespace, self.own))
     }
 
     /// Whether a VirtualService is seen on a port.
     pub(super) fn has_virtual_service(self, hosts: &[String], namespace: &str, port: u16) -> bool {
-        self.at(port, |listener| listener.has_virtual_service(hosts, namespace))
+        self.at(port, |listener| listener.has_virtual_service(hosts, namespace, self.own))
     }
 
     fn at(self, port: u16, sees: impl Fn(&Egress) -> bool) -> bool {
@@ -227,7 +242,7 @@ mod tests {
 
     fn egress(hosts: &[&str]) -> Egress {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Egress::new(&EgressListener { hosts, ..EgressListener::default() }, "own")
+        Egress::new(&EgressListener { hosts, ..EgressListener::default() })
     }
 
     #[test]
@@ -243,16 +258,17 @@ mod tests {
             (&["*/*", "~x/a.example"], "a.example", "own", true),
             (&["*/*", "~./*.example"], "a.example", "own", false),
             (&["~/*"], "a.example", "own", false),
+            (&["*/*", "~/a.example"], "a.example", "x", false),
             (&["*/a.example"], "*.example", "x", false),
         ] {
-            assert_eq!(egress(hosts).has_service(host, namespace), seen, "{hosts:?} {namespace}/{host}");
+            assert_eq!(egress(hosts).has_service(host, namespace, "own"), seen, "{hosts:?} {namespace}/{host}");
         }
     }
 
     #[test]
     fn a_virtual_service_is_seen_where_it_has_calls_in_common() {
         let listener = egress(&["x/a.example"]);
-        let sees = |host: &str, namespace: &str| listener.has_virtual_service(&[host.to_owned()], namespace);
+        let sees = |host: &str, namespace: &str| listener.has_virtual_service(&[host.to_owned()], namespace, "own");
         assert!(sees("a.example", "x") && sees("*.example", "x"));
         assert!(!sees("b.example", "x") && !sees("a.example", "own"));
     }
@@ -262,11 +278,14 @@ mod tests {
         let mut with_port = egress(&["*/a.example"]);
         with_port.port = Some(8080);
         let both = [with_port, egress(&["*/b.example"])];
-        let sight = Sight(&both);
+        let sight = Sight { egress: &both, own: "own" };
         let sees = |host: &str, port| sight.has_service(host, "x", port);
         assert!(sees("a.example", 8080) && !sees("b.example", 8080));
         assert!(!sees("a.example", 80) && sees("b.example", 80));
-        assert!(!Sight(&both[..1]).has_service("a.example", "x", 80), "no listener is there for the port");
-        assert!(Sight(&[]).has_service("a.example", "x", 80));
+        assert!(
+            !Sight { egress: &both[..1], ..sight }.has_service("a.example", "x", 80),
+            "no listener is there for the port"
+        );
+        assert!(Sight { egress: &[], ..sight }.has_service("a.example", "x", 80));
     }
 }

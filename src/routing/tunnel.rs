@@ -149,9 +149,13 @@ impl Tunnels {
         if alone { names.max_by_key(|host| (host.len(), *host)) } else { None }
     }
 
-    /// The host that an address is declared for.
+    /// The host that an address stands for: the one that it is declared for. Where no host of a port declares any, the only
+    /// one of plain TCP has the port whole (Istio's rule).
     pub(super) fn declared_for(&self, address: IpAddr, port: u16) -> Option<&str> {
-        self.addresses.get(&port)?.find(address)
+        match self.addresses.get(&port) {
+            Some(networks) => networks.find(address),
+            None => self.only_tcp_host(port),
+        }
     }
 
     fn port(&self, call: &Call) -> Result<&Port, Failure> {
@@ -181,16 +185,13 @@ impl Tunnels {
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         match self.port(call)? {
             Port::Http => Err(Failure::Tunnel(TunnelFault::TlsToHttp)),
-            Port::Bytes { tls, routes, service } => {
-                if routes.is_empty() {
-                    service.as_ref().map_err(|failure| *failure)
-                } else {
-                    find(routes, name(call, *tls), call).map_err(|failure| match failure {
-                        Failure::NoRoute => Failure::NoTunnelRoute,
-                        other => other,
-                    })
-                }
-            }
+            Port::Bytes { tls, routes, service } => match find(routes, name(call, *tls), call) {
+                // One route of TLS claims its port's names for all of them. Plain TCP that no route is for goes to the
+                // service (Istio's rule).
+                Err(Failure::NoRoute) if *tls && !routes.is_empty() => Err(Failure::NoTunnelRoute),
+                Err(Failure::NoRoute) => service.as_ref().map_err(|failure| *failure),
+                found => found,
+            },
         }
     }
 }
@@ -314,10 +315,12 @@ pub struct Original {
 }
 
 impl Cluster {
-    /// Host and port of the service; of what is passed through, those of the call.
+    /// Host and port of the service; of a wildcard the host that is called, and of what is passed through both.
     pub fn service<'c>(&'c self, call: &'c Call) -> (&'c str, u16) {
+        let called = call.authority();
         match self.port {
-            0 => (call.authority().host(), call.authority().port()),
+            0 => (called.host(), called.port()),
+            port if self.host.starts_with('*') && covers(&self.host, called.host()) => (called.host(), port),
             port => (&self.host, port),
         }
     }

@@ -9,6 +9,7 @@ use crate::resource::kinds::virtual_service::{Destination, RouteDestination, Vir
 use super::endings::Endings;
 use super::hosts::{HostTable, qualify};
 use super::route::RouteName;
+use super::services::exported;
 
 /// All VirtualServices.
 #[derive(Debug, Default)]
@@ -85,6 +86,17 @@ impl Virtual {
     /// What the older of two is told by.
     pub(super) fn age(&self) -> Age<'_> {
         self.declared.age()
+    }
+
+    /// How public it is, where proxies of a namespace see it at all: first come those that only the namespace itself sees,
+    /// then those that are exported to it by name, then those that all see.
+    pub(super) fn publicity(&self, namespace: &str) -> Option<u8> {
+        let to = &self.spec().export_to;
+        let publicity = match to.is_empty() || to.iter().any(|name| name == "*") {
+            true => 2,
+            false => u8::from(self.namespace() != namespace),
+        };
+        exported(to, self.namespace(), namespace).then_some(publicity)
     }
 
     /// Whether sidecars follow it.

@@ -21,6 +21,7 @@ use crate::resource::{Key, Resource, Role};
 use crate::routing::{covers, impossible, qualify};
 
 use super::effects::without_effect;
+use super::enforcement::unenforced;
 
 /// Looks at the resources of one change. What several of them need of the registry is read once.
 pub struct Reviewer<'v> {
@@ -59,6 +60,7 @@ impl<'v> Reviewer<'v> {
         } else if resource.kind.part.is_some() || [&HANDLER, &INSTANCE].contains(&resource.kind) {
             self.part(resource, &mut problems)?;
         }
+        unenforced(self.view, resource, &mut problems)?;
         without_effect(resource, &mut problems);
         Ok(problems)
     }

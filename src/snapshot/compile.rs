@@ -4,17 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Peers, Reporter};
 use crate::identity::{Caller, Holders, TrustDomain, Workload};
+use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
 use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
-use super::sources::{Sources, concerns_others, concerns_routes};
+use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
+use super::sources::{Sources, concerns_authorization, concerns_others, concerns_routes};
 use super::{SidecarListener, Snapshot};
-
-/// The workload that plays the gateway.
-const GATEWAY_WORKLOAD: &str = "istio-egressgateway";
 
 /// The namespace of a listener without workload.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -68,6 +67,8 @@ pub struct Memory {
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
     holders: Option<Arc<Holders>>,
+    /// With what it was made for, and what it notes.
+    authorization: Option<(Enforcer, Arc<Authorization>, Vec<String>)>,
 }
 
 impl Compiler {
@@ -101,6 +102,8 @@ impl Compiler {
         let policy = self.policy(memory, &news, view, &mut notes)?;
         let holders = self.holders(memory, &news, view)?;
         let gateway_identity = gateway.as_ref().and_then(Workload::identity);
+        let enforcer = enforcer(namespace, gateway.as_ref());
+        let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
@@ -109,6 +112,7 @@ impl Compiler {
             revision,
             routes,
             policy,
+            authorization,
             notes,
             gateway_name,
             gateway_identity,
@@ -176,6 +180,29 @@ impl Compiler {
         memory.holders = Some(Arc::clone(&holders));
         Ok(holders)
     }
+}
+
+/// The policies of the gateway: those of before where nothing of them has changed.
+fn authorization(
+    memory: &mut Memory,
+    news: &News,
+    view: &dyn View,
+    enforcer: Enforcer,
+    notes: &mut Vec<String>,
+) -> Result<Arc<Authorization>, LoadError> {
+    let known =
+        memory.authorization.take().filter(|(made_for, ..)| *made_for == enforcer && !concerns_authorization(news));
+    let (enforcer, authorization, noted) = match known {
+        Some(known) => known,
+        None => {
+            let mut noted = Vec::new();
+            let made = Authorization::compile(view, &enforcer, &mut noted)?;
+            (enforcer, Arc::new(made), noted)
+        }
+    };
+    notes.extend(noted.iter().cloned());
+    memory.authorization = Some((enforcer, Arc::clone(&authorization), noted));
+    Ok(authorization)
 }
 
 struct Sidecars {

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR, WORKLOAD_GROUP};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, PEER_AUTHENTICATION, SIDECAR, WORKLOAD_GROUP};
 use crate::resource::{Kind, Resource};
 use crate::routing::GATEWAY_NAMESPACE;
 
@@ -12,6 +12,8 @@ use crate::routing::GATEWAY_NAMESPACE;
 const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&SIDECAR, "spec.ingress", "calls to workloads do not come here"),
     (&SIDECAR, "spec.inboundConnectionPool", "calls to workloads do not come here"),
+    (&PEER_AUTHENTICATION, "spec.mtls", "servers of the gateway say by their tls what they take"),
+    (&PEER_AUTHENTICATION, "spec.portLevelMtls", "servers of the gateway say by their tls what they take"),
     (&WORKLOAD_GROUP, "spec.probe", "nobody looks whether workloads are ready"),
     (&SIDECAR, "spec.egress.*.bind", "workloads call by the listener of the proxy"),
     (&SIDECAR, "spec.egress.*.captureMode", "workloads call by the listener of the proxy"),

@@ -3,6 +3,7 @@
 pub mod admission;
 mod compile;
 mod effects;
+mod enforcement;
 mod published;
 mod sources;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use crate::call::Reporter;
 use crate::identity::{Caller, Holders, SpiffeId};
 use crate::policy::Policy;
+use crate::policy::authorization::Authorization;
 use crate::registry::Revision;
 use crate::routing::RouteTable;
 
@@ -26,6 +28,8 @@ pub struct Snapshot {
     pub routes: Arc<RouteTable>,
     /// What is recorded of them.
     pub policy: Arc<Policy>,
+    /// Which calls the gateway takes.
+    pub authorization: Arc<Authorization>,
     /// What in the configuration has no effect as it stands, a sentence each.
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.

@@ -14,7 +14,8 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    DESTINATION_RULE, GATEWAY, SECRET, SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, DESTINATION_RULE, GATEWAY, RBAC_CONFIG, SECRET, SERVICE, SERVICE_ENTRY,
+    SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -88,7 +89,16 @@ pub(super) fn concerns_routes(news: &News) -> bool {
     news.of(|kind| *kind == SERVICE || OF_ROUTES_ALONE.contains(&kind))
 }
 
+/// Kinds of which only the policies of the gateway are made.
+const OF_AUTHORIZATION: [&Kind; 5] =
+    [&AUTHORIZATION_POLICY, &CLUSTER_RBAC_CONFIG, &RBAC_CONFIG, &SERVICE_ROLE, &SERVICE_ROLE_BINDING];
+
+/// Whether news are of interest to the policies of the gateway.
+pub(super) fn concerns_authorization(news: &News) -> bool {
+    news.of(|kind| OF_AUTHORIZATION.contains(&kind))
+}
+
 /// Whether news are of interest to anything else.
 pub(super) fn concerns_others(news: &News) -> bool {
-    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind))
+    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && !OF_AUTHORIZATION.contains(&kind))
 }

@@ -9,6 +9,7 @@ mod stage;
 
 mod actions;
 mod analyze;
+mod authorization;
 mod balance;
 mod cli;
 mod credentials;

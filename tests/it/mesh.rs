@@ -43,6 +43,11 @@ apiVersion: config.istio.io/v1alpha2
 kind: rule
 metadata: {name: who, namespace: istio-system}
 spec: {actions: [{handler: egress-access-handler.stdio, instances: [who.logentry]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: no-secrets, namespace: istio-system}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [/secret]}}], from: [{source: {principals: ["*/sa/sleep"]}}]}]}
 "#;
 
 /// A gateway, and a sidecar of sleep that finds it in the state directory.
@@ -70,6 +75,7 @@ fn entries(scene: &Stage) -> Vec<Json> {
 fn two_processes_record_what_one_does() {
     let urls = [
         "http://edition.cnn.com/politics",
+        "http://edition.cnn.com/secret",
         "http://edition.cnn.com/sport",
         "http://edition.cnn.com:443/health",
         "http://unknown.example/",
@@ -104,7 +110,8 @@ fn two_processes_record_what_one_does() {
         (statuses, entries)
     };
     let (one, two) = (recorded(true), recorded(false));
-    assert_eq!(one.0, [403, 200, 200, 502, 403]);
+    assert_eq!(one.0, [403, 403, 200, 200, 502, 403]);
+    assert!(one.1.iter().any(|entry| entry["reason"] == "RBAC: access denied"), "{:?}", one.1);
     let known = one.1.iter().find(|entry| entry["reporter"] == "kubernetes://istio").expect("a line");
     assert_eq!((&known["mtls"], &known["user"]), (&true.into(), &"-".into()));
     assert_eq!(known["principal"], "cluster.local/ns/default/sa/sleep");

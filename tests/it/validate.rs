@@ -146,3 +146,19 @@ fn what_another_file_may_have_is_not_missed() {
                 gateways: [gw]\n  http: [{route: [{destination: {host: reviews}}]}]\n";
     assert_eq!(of(text).0["problems"], serde_json::json!([]));
 }
+
+#[test]
+fn what_stands_for_istios_installation_may_be_declared_like_anything_else() {
+    let text = "apiVersion: v1\nkind: Service\nmetadata: {name: istio-egressgateway, namespace: istio-system, \
+                resourceVersion: '7'}\nspec: {ports: [{name: http2, port: 80}]}\n---\napiVersion: v1\nkind: Namespace\n\
+                metadata: {name: istio-system}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: \
+                new}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: new}\n";
+    assert_eq!(of(text), (serde_json::json!({"valid": true, "problems": []}), Some(0)));
+    let question =
+        serde_json::json!({"manifest": text, "request": {"url": "http://istio-egressgateway.istio-system:443/"}});
+    let answer = Stage::new().ok_with(&["trace", "--batch"], &format!("{question}\n"));
+    let answer: Json = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["status"], 502, "the port is not among those that are declared: {answer}");
+    let twice = format!("{text}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: new}}\n");
+    assert_eq!(of(&twice).0["valid"], false);
+}

@@ -10,10 +10,10 @@ use crate::cli::context::Context;
 use crate::cli::declare::{read, settle_namespace};
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::input::Files;
-use crate::cli::offline::imply_namespaces;
+use crate::cli::offline::declarations;
 use crate::diagnostic::{Code, FieldPath, Problem, STDIN, Severity, Source, visible};
 use crate::manifest::{Finding, Locator, Place};
-use crate::registry::{self, MemoryRegistry, Operation, Registry as _, Transaction};
+use crate::registry::{self, MemoryRegistry, Registry as _, Transaction};
 use crate::resource::Resource;
 use crate::snapshot::Compiler;
 use crate::snapshot::admission::Reviewer;
@@ -104,12 +104,11 @@ impl File {
 fn review(files: &mut [File]) -> Result<(), String> {
     let registry = MemoryRegistry::new();
     let all: Vec<Resource> = files.iter().flat_map(|file| &file.declared).map(|(one, _)| one.clone()).collect();
-    imply_namespaces(&registry, &all)?;
+    let mut operations = declarations(&registry, &all)?.into_iter();
     let mut first = HashMap::new();
     for file in files.iter_mut() {
-        for (resource, place) in &file.declared {
-            let created = registry.commit(Transaction { operations: vec![Operation::Create(resource.clone())] });
-            let Err(error) = created else {
+        for ((resource, place), operation) in file.declared.iter().zip(operations.by_ref()) {
+            let Err(error) = registry.commit(Transaction { operations: vec![operation] }) else {
                 first.insert(resource.key().to_string(), visible(&file.source.name).into_owned());
                 continue;
             };

@@ -55,6 +55,7 @@ const ROWS: &[(&str, &str)] = &[
     ("serverName", "SNI:"),
     ("flag", "Flag:"),
     ("reason", "Reason:"),
+    ("details", "Details:"),
     ("rule", "Rule:"),
     ("handler", "Handler:"),
     ("instances", "Instance:"),

@@ -258,3 +258,31 @@ fn a_destination_without_port_is_at_a_gateway_the_only_one_or_else_the_servers()
         table(&to(host), &[("GET http://a.site.example/", expected)]);
     }
 }
+
+#[test]
+fn a_gateway_follows_what_is_exported_to_its_namespace_what_is_its_own_first() {
+    let routed = |name: &str, namespace: &str, export_to: &str, path: &str, status: u16| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: \
+             {namespace}}}\nspec:\n  hosts: [a.site.example]\n  gateways: [default/out]\n  exportTo: [{export_to}]\n  http: \
+             [{{match: [{{uri: {{prefix: {path}}}}}], directResponse: {{status: {status}}}}}]\n"
+        )
+    };
+    for (virtual_services, expected) in [
+        (routed("a", "default", "'*'", "/", 201), "answer 201"),
+        (routed("a", "default", ".", "/", 201), "NoRoute"),
+        (routed("a", "default", "other", "/", 201), "NoRoute"),
+        (routed("a", "default", "istio-system", "/", 201), "answer 201"),
+        (routed("a", "istio-system", ".", "/", 201), "answer 201"),
+        (
+            routed("a", "default", "'*'", "/x", 201)
+                + &routed("b", "default", "istio-system", "/x", 202)
+                + &routed("c", "istio-system", ".", "/x", 203),
+            "answer 203",
+        ),
+        (routed("a", "default", "'*'", "/x", 201) + &routed("b", "default", "istio-system", "/x", 202), "answer 202"),
+    ] {
+        let manifests = gateways("a.site.example", &[("out", "hosts: ['*']")]) + &virtual_services;
+        table(&manifests, &[("GET http://a.site.example/x", expected)]);
+    }
+}

@@ -125,12 +125,15 @@ fn the_sidecar_that_selects_the_workload_applies_and_one_of_the_root_namespace_w
         )
     };
     let root = of("root", "istio-system", "", "~/*");
+    let own = of("root", "istio-system", "", "./*");
     let general = of("general", "default", "", "./*");
     let selecting = of("selecting", "default", "workloadSelector: {labels: {app: sleep}}, ", "other/*");
     let others = of("others", "default", "workloadSelector: {labels: {app: nobody}}, ", "*/*");
     for (sidecars, a, b) in [
         (vec![], "a.example:80", "answer 201"),
         (vec![&root], "UnknownHost", "UnknownHost"),
+        // Of the proxy's namespace, not of the Sidecar's.
+        (vec![&own], "a.example:80", "UnknownHost"),
         (vec![&root, &others], "UnknownHost", "UnknownHost"),
         (vec![&root, &others, &general], "a.example:80", "UnknownHost"),
         (vec![&root, &others, &general, &selecting], "UnknownHost", "answer 201"),

@@ -13,10 +13,11 @@ use regex::RegexSet;
 use crate::expr::pattern;
 use crate::resource::kinds::listchecker::{EntryType, parse_range};
 
-use ranges::Ranges;
+pub(super) use ranges::Ranges;
 use texts::Texts;
 
 pub use provided::read;
+pub(super) use sought::Made;
 pub use sought::Sought;
 
 /// A list.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Ranges of both families, sorted and joined where they overlap, so that a look-up is one binary search over numbers.
 #[derive(Debug)]
-pub(super) struct Ranges {
+pub(in crate::policy) struct Ranges {
     v4: Spans<u32>,
     v6: Spans<u128>,
 }
@@ -44,7 +44,7 @@ impl<N: Ord + Copy> Spans<N> {
 impl Ranges {
     /// Ranges given by an address and the length of its prefix; bits after the prefix do not count. A range within the
     /// IPv4-mapped addresses is one of IPv4.
-    pub(super) fn of(ranges: &[(IpAddr, u8)]) -> Self {
+    pub(in crate::policy) fn of(ranges: &[(IpAddr, u8)]) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (address, length) in ranges {
             match address {
@@ -59,7 +59,7 @@ impl Ranges {
     }
 
     /// Whether an address is in one of the ranges; an IPv4-mapped one is an address of IPv4.
-    pub(super) fn have(&self, address: IpAddr) -> bool {
+    pub(in crate::policy) fn have(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => self.v4.have(address.to_bits()),
             IpAddr::V6(address) => self.v6.have(address.to_bits()),

@@ -71,12 +71,18 @@ impl Made {
     }
 
     fn spelled(address: IpAddr) -> Self {
+        Self::written(format_args!("{}", address.to_canonical()))
+    }
+
+    /// The text that something is written as.
+    pub fn written(arguments: fmt::Arguments<'_>) -> Self {
         let mut made = Self::default();
-        write!(made, "{}", address.to_canonical()).expect("writing to memory does not fail");
+        made.write_fmt(arguments).expect("writing to memory does not fail");
         made
     }
 
-    fn text(&self) -> &str {
+    /// The text.
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.0).expect("only whole characters are written to it")
     }
 }

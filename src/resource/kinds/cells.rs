@@ -8,6 +8,12 @@ use crate::resource::{Kind, Part, Resource};
 pub(super) const NETWORKING: &[&str] = &["istio-io", "networking-istio-io"];
 /// Categories of Mixer's kinds.
 pub(super) const POLICY: &[&str] = &["istio-io", "policy-istio-io"];
+/// Categories of Istio's security kinds.
+pub(super) const SECURITY: &[&str] = &["istio-io", "security-istio-io"];
+/// Categories of the kinds of Istio's first authorization.
+pub(super) const RBAC: &[&str] = &["istio-io", "rbac-istio-io"];
+/// Versions of Istio's security kinds.
+pub(super) const SECURITY_VERSIONS: &[&str] = &["v1", "v1beta1"];
 /// Versions of Istio's networking kinds.
 pub(super) const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
 

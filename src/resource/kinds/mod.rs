@@ -9,6 +9,7 @@ mod workload;
 
 pub mod apikey;
 pub mod authorization;
+pub mod authorization_policy;
 pub mod checknothing;
 pub mod denier;
 pub mod attributemanifest;
@@ -26,11 +27,13 @@ pub mod metric;
 pub mod namespace;
 pub mod noop;
 pub mod opa;
+pub mod peer_authentication;
 pub mod pod;
 pub mod prometheus;
 pub mod quota;
 pub mod quota_spec;
 pub mod quota_spec_binding;
+pub mod rbac_config;
 pub mod redisquota;
 pub mod reportnothing;
 pub mod rule;
@@ -38,6 +41,8 @@ pub mod secret;
 pub mod service;
 pub mod service_account;
 pub mod service_entry;
+pub mod service_role;
+pub mod service_role_binding;
 pub mod sidecar;
 pub mod stdio;
 pub mod virtual_service;
@@ -51,6 +56,7 @@ use super::{Kind, Part, Role};
 pub use apikey::APIKEY;
 pub use attributemanifest::ATTRIBUTEMANIFEST;
 pub use authorization::AUTHORIZATION;
+pub use authorization_policy::AUTHORIZATION_POLICY;
 pub use checknothing::CHECKNOTHING;
 pub use denier::DENIER;
 pub use deployment::DEPLOYMENT;
@@ -67,11 +73,13 @@ pub use metric::METRIC;
 pub use namespace::NAMESPACE;
 pub use noop::NOOP;
 pub use opa::OPA;
+pub use peer_authentication::PEER_AUTHENTICATION;
 pub use pod::POD;
 pub use prometheus::PROMETHEUS;
 pub use quota::QUOTA;
 pub use quota_spec::QUOTA_SPEC;
 pub use quota_spec_binding::QUOTA_SPEC_BINDING;
+pub use rbac_config::{CLUSTER_RBAC_CONFIG, RBAC_CONFIG};
 pub use redisquota::REDISQUOTA;
 pub use reportnothing::REPORTNOTHING;
 pub use rule::RULE;
@@ -79,6 +87,8 @@ pub use secret::SECRET;
 pub use service::SERVICE;
 pub use service_account::SERVICE_ACCOUNT;
 pub use service_entry::SERVICE_ENTRY;
+pub use service_role::SERVICE_ROLE;
+pub use service_role_binding::SERVICE_ROLE_BINDING;
 pub use sidecar::SIDECAR;
 pub use stdio::STDIO;
 pub use virtual_service::VIRTUAL_SERVICE;
@@ -100,6 +110,12 @@ pub static KINDS: &[&Kind] = &[
     &SIDECAR,
     &WORKLOAD_ENTRY,
     &WORKLOAD_GROUP,
+    &AUTHORIZATION_POLICY,
+    &PEER_AUTHENTICATION,
+    &CLUSTER_RBAC_CONFIG,
+    &RBAC_CONFIG,
+    &SERVICE_ROLE,
+    &SERVICE_ROLE_BINDING,
     &RULE,
     &HANDLER,
     &INSTANCE,

@@ -174,12 +174,14 @@ impl Networking {
         name: &str,
         destinations: &mut Destinations<'_>,
     ) -> Option<Arc<Routes>> {
-        let mut covering: Vec<&At> = self.virtual_services.covering(name).flatten().collect();
-        covering.sort_by(|one, other| one.order().cmp(&other.order()));
+        let publicity = |at: &At| at.of.publicity(&destinations.scope.namespace);
+        let covering = self.virtual_services.covering(name).flatten();
+        let mut covering: Vec<_> = covering.filter_map(|at| Some((publicity(at)?, at))).collect();
+        covering.sort_by(|(one, at), (other, other_at)| (one, at.order()).cmp(&(other, other_at.order())));
         let mut parts: Option<Parts> = None;
         for server in servers {
             let spot = Spot { place: server.place(), port, scheme: server.scheme, source: destinations.scope };
-            for at in &covering {
+            for (_, at) in &covering {
                 if server.binds(&at.of) && server.has(name, at.host(), &at.of) {
                     let routes = self.routes(&at.of, spot, destinations);
                     parts.get_or_insert_with(|| Parts::new(server.scheme)).of.push(routes);
@@ -209,7 +211,7 @@ fn names(servers: &[Server], affected: &Affected) -> HashSet<String> {
 struct Parts {
     scheme: &'static str,
     redirects: bool,
-    /// The routes of each VirtualService, the oldest first.
+    /// The routes of each VirtualService, those of the least public first.
     of: Vec<Arc<Routes>>,
 }
 

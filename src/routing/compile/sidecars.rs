@@ -9,7 +9,7 @@ use super::super::destinations::Destinations;
 use super::super::hosts::qualify;
 use super::super::outbound::{OutboundPolicy, Unregistered};
 use super::super::scope::{Egress, Scope, SidecarRule, Sight};
-use super::super::services::{Service, exported};
+use super::super::services::Service;
 use super::super::subnet::Networks;
 use super::super::touched::Affected;
 use super::super::tunnel::Port;
@@ -84,7 +84,7 @@ impl Networking {
         known.made.forget(affected);
         affected.services.iter().for_each(|host| drop(known.units.remove(host)));
         let rule = scope.sidecar.as_ref().map(|applying| &*applying.0);
-        let sight = Sight::new(rule);
+        let sight = Sight::new(rule, &scope.namespace);
         let mut maker = Maker {
             networking: self,
             sight,
@@ -202,7 +202,8 @@ impl<'a> Maker<'a> {
 
     fn at(&mut self, service: &Service, listener: usize) -> AtListener {
         let egress = self.listeners[listener];
-        let visible = egress.is_none_or(|egress| egress.has_service(&service.host, &service.namespace));
+        let own = &self.destinations.scope.namespace;
+        let visible = egress.is_none_or(|egress| egress.has_service(&service.host, &service.namespace, own));
         let seen = service.ports.iter().filter(|port| visible && self.sight.takes(egress, port.number));
         let seen: Vec<_> = seen.collect();
         let routed = self.routed(&service.host, listener);
@@ -227,8 +228,7 @@ impl<'a> Maker<'a> {
         self.networking.virtual_services.covering(host).find_map(|with_host| self.followed(with_host, listener))
     }
 
-    /// Which of the VirtualServices with one host is followed at a listener: one that only the namespace itself sees, else
-    /// one that is exported to it by name, else a public one, and of equals the oldest.
+    /// Which of the VirtualServices with one host is followed at a listener: the least public, and of equals the oldest.
     fn followed(&mut self, with_host: &'a [At], listener: usize) -> Option<Arc<Virtual>> {
         let key = (listener, with_host.as_ptr());
         if let Some(followed) = self.followed.get(&key) {
@@ -237,13 +237,9 @@ impl<'a> Maker<'a> {
         let namespace = &self.destinations.scope.namespace;
         let mut best: Option<(u8, &Arc<Virtual>)> = None;
         for of in with_host.iter().map(|at| &at.of) {
-            let to = &of.spec().export_to;
-            let publicity = match to.is_empty() || to.iter().any(|name| name == "*") {
-                true => 2,
-                false => u8::from(of.namespace() != namespace),
-            };
+            let Some(publicity) = of.publicity(namespace) else { continue };
             let better = best.is_none_or(|(known, _)| publicity < known);
-            if better && of.is_in_mesh() && exported(to, of.namespace(), namespace) && self.sees(of, listener) {
+            if better && of.is_in_mesh() && self.sees(of, listener) {
                 best = Some((publicity, of));
             }
         }
@@ -254,7 +250,8 @@ impl<'a> Maker<'a> {
 
     fn sees(&mut self, of: &Arc<Virtual>, listener: usize) -> bool {
         let Some(egress) = self.listeners[listener] else { return true };
-        let sees = || egress.has_virtual_service(&of.spec().hosts, of.namespace());
+        let own = &self.destinations.scope.namespace;
+        let sees = || egress.has_virtual_service(&of.spec().hosts, of.namespace(), own);
         *self.sees.entry((listener, Arc::as_ptr(of))).or_insert_with(sees)
     }
 

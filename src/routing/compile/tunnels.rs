@@ -11,7 +11,7 @@ use super::super::destinations::Destinations;
 use super::super::hosts::qualify;
 use super::super::route::RouteName;
 use super::super::scope::{Scope, Sight};
-use super::super::services::{self, Bytes, Protocol, Service, exported};
+use super::super::services::{self, Bytes, Protocol, Service};
 use super::super::subnet::{Subnet, subnets};
 use super::super::tunnel::{Destination, Port, Route, Servers};
 use super::super::virtual_services::Virtual;
@@ -53,17 +53,16 @@ impl Networking {
     }
 
     /// The VirtualServices with routes for bytes of which a host has calls in common with a service's, as sidecars of a
-    /// namespace see them, the oldest first. All of them count, unlike those with routes of HTTP (Istio's rule).
+    /// namespace see them, the least public first. All of them count, unlike those with routes of HTTP (Istio's rule).
     fn bound_tunnels(&self, service: &Service, namespace: &str) -> Vec<&Virtual> {
         let wider = self.virtual_services.covering(&service.host).flatten();
         let narrower = service.host.starts_with('*').then(|| self.virtual_services.covered_by(&service.host));
-        let found = wider.chain(narrower.into_iter().flatten()).map(|at| &*at.of).filter(|one| {
-            one.is_of_bytes() && one.is_in_mesh() && exported(&one.spec().export_to, one.namespace(), namespace)
-        });
-        let mut found: Vec<&Virtual> = found.collect();
-        found.sort_by(|one, other| one.age().cmp(&other.age()));
-        found.dedup_by(|one, other| std::ptr::eq(*one, *other));
-        found
+        let found = wider.chain(narrower.into_iter().flatten()).map(|at| &*at.of);
+        let found = found.filter(|one| one.is_of_bytes() && one.is_in_mesh());
+        let mut found: Vec<_> = found.filter_map(|one| Some((one.publicity(namespace)?, one.age(), one))).collect();
+        found.sort_by(|(publicity, age, _), other| (publicity, age).cmp(&(&other.0, &other.1)));
+        found.dedup_by(|(.., one), (.., other)| std::ptr::eq(*one, *other));
+        found.into_iter().map(|(.., one)| one).collect()
     }
 
     /// What the gateway's servers do with tunnels, by port.
@@ -75,7 +74,11 @@ impl Networking {
         let of_port = |(port, servers): (&u16, &Vec<Server>)| {
             let mut table = Servers::default();
             for (server, inside) in servers.iter().filter_map(|server| Some((server, server.inside?))) {
-                for of in self.virtual_services.of_bytes().filter(|of| server.binds(of)) {
+                let bound = self.virtual_services.of_bytes().filter(|of| server.binds(of));
+                let namespace = &destinations.scope.namespace;
+                let mut bound: Vec<_> = bound.filter_map(|of| Some((of.publicity(namespace)?, of))).collect();
+                bound.sort_by_key(|(publicity, _)| *publicity);
+                for (_, of) in bound {
                     let bytes = if inside == Inside::Tls { Bytes::Tls } else { Bytes::Tcp };
                     let routes = gateway_routes(of, server, *port, bytes, destinations);
                     match inside {

@@ -5,7 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::declare::{Declared, declared};
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::input::Files;
-use crate::cli::offline::imply_namespaces;
+use crate::cli::offline::declarations;
 use crate::diagnostic::Source;
 use crate::identity::TrustDomain;
 use crate::manifest::parse;
@@ -34,10 +34,9 @@ impl World {
         let registry = MemoryRegistry::new();
         let declared = declared(files, "trace", context)?;
         let resources: Vec<_> = declared.iter().map(|declared| declared.resource.clone()).collect();
-        imply_namespaces(&registry, &resources).map_err(Failure::client)?;
-        let steps: Vec<Step> = declared.into_iter().map(step).collect();
+        let operations = declarations(&registry, &resources).map_err(Failure::client)?;
+        let steps: Vec<Step> = declared.into_iter().zip(&operations).map(step).collect();
         review(&steps, &registry, context)?;
-        let operations = resources.into_iter().map(Operation::Create).collect();
         registry.commit(Transaction { operations }).map_err(Failure::from)?;
         Ok(Self::compile(Cast::new(&registry, Missing::MadeUp), roles, TrustDomain::default())
             .map_err(Failure::client)?)
@@ -60,8 +59,7 @@ impl World {
             resource.meta.namespace.get_or_insert_with(|| "default".to_owned());
         }
         let registry = MemoryRegistry::new();
-        imply_namespaces(&registry, &resources)?;
-        let operations = resources.iter().cloned().map(Operation::Create).collect();
+        let operations = declarations(&registry, &resources)?;
         registry.commit(Transaction { operations }).map_err(|error| error.to_string())?;
         let reviewer = Reviewer::new(&registry);
         for resource in &resources {
@@ -84,8 +82,7 @@ impl World {
     }
 }
 
-fn step(declared: Declared) -> Step {
+fn step((declared, operation): (Declared, &Operation)) -> Step {
     let Declared { resource, text } = declared;
-    let operation = Some(Operation::Create(resource.clone()));
-    Step { operation, resource, done: "read", doing: "tracing", text: Some(text) }
+    Step { operation: Some(operation.clone()), resource, done: "read", doing: "tracing", text: Some(text) }
 }
