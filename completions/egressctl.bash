@@ -16,6 +16,9 @@ _egressctl() {
             ",$1")
                 cmd="egressctl"
                 ;;
+            egressctl,allow)
+                cmd="egressctl__subcmd__allow"
+                ;;
             egressctl,analyze)
                 cmd="egressctl__subcmd__analyze"
                 ;;
@@ -97,6 +100,12 @@ _egressctl() {
             egressctl__subcmd__create,serviceaccount)
                 cmd="egressctl__subcmd__create__subcmd__serviceaccount"
                 ;;
+            egressctl__subcmd__create,token)
+                cmd="egressctl__subcmd__create__subcmd__token"
+                ;;
+            egressctl__subcmd__help,allow)
+                cmd="egressctl__subcmd__help__subcmd__allow"
+                ;;
             egressctl__subcmd__help,analyze)
                 cmd="egressctl__subcmd__help__subcmd__analyze"
                 ;;
@@ -165,6 +174,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help__subcmd__create,serviceaccount)
                 cmd="egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount"
+                ;;
+            egressctl__subcmd__help__subcmd__create,token)
+                cmd="egressctl__subcmd__help__subcmd__create__subcmd__token"
                 ;;
             egressctl__subcmd__help__subcmd__identity,export)
                 cmd="egressctl__subcmd__help__subcmd__identity__subcmd__export"
@@ -275,12 +287,70 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete logs trace why validate analyze proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__allow)
+            opts="-o -n -h --from --for --uses --reason --dry-run --output --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uses)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dry-run)
+                    COMPREPLY=($(compgen -W "none client server" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -509,7 +579,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__create)
-            opts="-f -R -o -n -h --filename --recursive --dry-run --output --save-config --namespace --state-dir --color --help namespace ns serviceaccount sa"
+            opts="-f -R -o -n -h --filename --recursive --dry-run --output --save-config --namespace --state-dir --color --help namespace ns serviceaccount sa token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,6 +687,44 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__create__subcmd__token)
+            opts="-n -h --duration --audience --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audience)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -885,8 +993,22 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help"
+            opts="create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__allow)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -955,7 +1077,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__create)
-            opts="namespace serviceaccount"
+            opts="namespace serviceaccount token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -983,6 +1105,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__create__subcmd__serviceaccount)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__create__subcmd__token)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2121,33 +2257,13 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --certificate-ttl --gateway-listen --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --listen --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --report-only --on-check-failure --drain-timeout --response-timeout --tunnel-idle-timeout --proxy-protocol --max-connections --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --role)
-                    COMPREPLY=($(compgen -W "all sidecar gateway" -- "${cur}"))
-                    return 0
-                    ;;
                 --listen)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mesh-listen)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --gateway)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-domain)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --certificate-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

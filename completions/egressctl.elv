@@ -32,6 +32,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -69,6 +70,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand ns 'Create a namespace'
             cand serviceaccount 'Create a service account'
             cand sa 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;create;namespace'= {
             cand --dry-run 'Check everything, but change nothing: none, client or server'
@@ -107,6 +109,16 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dry-run 'Check everything, but change nothing: none, client or server'
             cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;create;token'= {
+            cand --duration 'How long it is good, from 1s to 8760h; 0 stands for 1h'
+            cand --audience 'Whom it is for; the proxy takes only those for egressctl; repeatable'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -201,6 +213,21 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --force 'Say that deletion was forced; deletion is always immediate here'
             cand --wait 'wait'
             cand --now 'now'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;allow'= {
+            cand --from 'The workload (Deployment or Pod) whose calls go'
+            cand --for 'How long, at most 7d'
+            cand --uses 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]'
+            cand --reason 'Why; it stands in the log'
+            cand --dry-run 'Check everything, but change nothing: none, client or server'
+            cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -354,19 +381,14 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;proxy;start'= {
-            cand --role 'What to play: sidecars and the egress gateway, or one of them, with the other in another process'
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable [default: 127.0.0.1:15001]'
-            cand --mesh-listen 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]'
-            cand --gateway 'Where the egress gateway of another process is [default: where it says itself in the state directory]'
-            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
-            cand --certificate-ttl 'How long certificates of workloads are valid; they are renewed at half their life'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
@@ -383,11 +405,13 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --seal-age 'Seal log entries when the oldest is so old'
             cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
             cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
-            cand --node 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]'
+            cand --node 'Name of this proxy, one of each in a state directory'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
+            cand --require-identity 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
+            cand --identify-users 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
             cand -h 'Print help'
@@ -423,7 +447,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;proxy;help'= {
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
@@ -637,6 +661,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand get 'Show resources as a table, or as YAML, JSON or what a template finds in them'
             cand describe 'Show all fields of resources, by name, by the start of a name, or by labels'
             cand delete 'Delete resources by name, by labels, or those that files declare'
+            cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
             cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -656,10 +681,13 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;create'= {
             cand namespace 'Create a namespace'
             cand serviceaccount 'Create a service account'
+            cand token 'Print a token for a service account'
         }
         &'egressctl;help;create;namespace'= {
         }
         &'egressctl;help;create;serviceaccount'= {
+        }
+        &'egressctl;help;create;token'= {
         }
         &'egressctl;help;apply'= {
         }
@@ -670,6 +698,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;describe'= {
         }
         &'egressctl;help;delete'= {
+        }
+        &'egressctl;help;allow'= {
         }
         &'egressctl;help;logs'= {
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
@@ -691,7 +721,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;analyze'= {
         }
         &'egressctl;help;proxy'= {
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'

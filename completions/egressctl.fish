@@ -37,6 +37,7 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "replace" -d 'Re
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "allow" -d 'Let calls of a workload to a host go for a while, whatever policies and routes say'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
@@ -54,28 +55,29 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "api-resources" 
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "version" -d 'Print the version of this program'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
 json\t''
 jsonpath=\t''
 name\t''
 wide\t''
 yaml\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -l save-config -d 'Keep what was declared in an annotation, so that apply can be used later'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "namespace" -d 'Create a namespace'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "ns" -d 'Create a namespace'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "serviceaccount" -d 'Create a service account'
-complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa" -f -a "sa" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s R -l recursive -d 'Read the directories below those named by -f, too'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -l save-config -d 'Keep what was declared in an annotation, so that apply can be used later'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "namespace" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "ns" -d 'Create a namespace'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "sa" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and not __fish_seen_subcommand_from namespace ns serviceaccount sa token" -f -a "token" -d 'Print a token for a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from namespace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
 server\t'Not made'"
@@ -136,6 +138,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_s
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from sa" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l duration -d 'How long it is good, from 1s to 8760h; 0 stands for 1h' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l audience -d 'Whom it is for; the proxy takes only those for egressctl; repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand create; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
 client\t'Not made'
@@ -225,6 +235,25 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l force -d 
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l wait
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -l now
 complete -c egressctl -n "__fish_egressctl_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l from -d 'The workload (Deployment or Pod) whose calls go' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l for -d 'How long, at most 7d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l uses -d 'How many calls, tunnels or WebSockets may go that would have been refused [default: any number]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l reason -d 'Why; it stands in the log' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
+client\t'Not made'
+server\t'Not made'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s o -l output -d 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE' -r -f -a "custom-columns=\t''
+json\t''
+jsonpath=\t''
+name\t''
+wide\t''
+yaml\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l container -d 'Container of the pod; also -c NAME' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s l -l selector -d 'The log of the pods with these labels' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
@@ -350,19 +379,12 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fis
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "stop" -d 'Let a proxy finish its calls and end'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l role -d 'What to play: sidecars and the egress gateway, or one of them, with the other in another process' -r -f -a "all\t''
-sidecar\t''
-gateway\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable [default: 127.0.0.1:15001]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l mesh-listen -d 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway -d 'Where the egress gateway of another process is [default: where it says itself in the state directory]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l trust-domain -d 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l certificate-ttl -d 'How long certificates of workloads are valid; they are renewed at half their life' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway-listen -d 'Listener for callers without sidecar, who come to the egress gateway\'s servers on PORT; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l dns-server -d 'Ask this name server instead of the system\'s; repeatable' -r
@@ -381,12 +403,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep-size -d 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l require-identity -d 'Refuse calls to sidecar listeners that prove no caller, by the listener or by a token'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l identify-users -d 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l report-only -d 'Record what rules would refuse, and let every call go'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l proxy-protocol -d 'Take the caller\'s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
@@ -413,7 +437,7 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l no-wait -d 'Return at once, while running calls are finished'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Let a proxy finish its calls and end'
@@ -572,33 +596,35 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "identity" -d 'Show, rotate and use the certificate authority that vouches for workloads'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "allow" -d 'Let calls of a workload to a host go for a while, whatever policies and routes say'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "identity" -d 'Show, rotate and use the certificate authority that vouches for workloads'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "token" -d 'Print a token for a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "stop" -d 'Let a proxy finish its calls and end'

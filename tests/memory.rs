@@ -99,6 +99,8 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         outbound: OutboundPolicy::default(),
         enforcement: Enforcement::default(),
         proxy_protocol: false,
+        require_identity: false,
+        identify_users: false,
         drain_timeout: Duration::ZERO,
         limits: Limits { ready_time: Duration::from_millis(100), ..Limits::default() },
     };

@@ -9,7 +9,7 @@ use http::header::HeaderValue;
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 use crate::identity::Proof;
 
-use super::{Call, Code, Failure, Outcome};
+use super::{Call, Code, Failure, Granted, Outcome};
 
 /// Who reports a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct CallBag<'a> {
     reporter: &'a Reporter,
     /// What the caller of a refused call was told.
     refusal: Option<&'a str>,
+    /// The grant by which it went.
+    granted: Option<&'a Granted>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
     /// Made only where there are several.
@@ -57,6 +59,7 @@ impl<'a> CallBag<'a> {
             outcome,
             reporter,
             refusal: None,
+            granted: None,
             headers: RequestHeaders { call, joined: OnceCell::new() },
             query,
             flags: OnceCell::new(),
@@ -67,6 +70,12 @@ impl<'a> CallBag<'a> {
     #[must_use]
     pub fn refused(self, message: &'a str) -> Self {
         Self { refusal: Some(message), ..self }
+    }
+
+    /// With the grant by which it went, if one had to let it go.
+    #[must_use]
+    pub fn granted(self, granted: Option<&'a Granted>) -> Self {
+        Self { granted, ..self }
     }
 
     /// The call.
@@ -191,6 +200,8 @@ impl<'a> CallBag<'a> {
                 _ => return None,
             },
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
+            slot::GRANT_NAME => ValueRef::String(&self.granted?.name),
+            slot::GRANT_REASON => ValueRef::String(&self.granted?.reason),
             slot::RESPONSE_FLAGS | slot::CONTEXT_PROXY_ERROR_CODE => ValueRef::String(match outcome.flags(self.call) {
                 Cow::Borrowed(flag) => flag,
                 Cow::Owned(flags) => self.flags.get_or_init(|| flags.into()),
@@ -247,7 +258,8 @@ pub fn known_only_afterwards(attribute: &str) -> bool {
         "connection.sent.bytes",
         "connection.sent.bytes_total",
     ];
-    ["response.", "check."].iter().any(|prefix| attribute.starts_with(prefix)) || AFTERWARDS.contains(&attribute)
+    ["response.", "check.", "grant."].iter().any(|prefix| attribute.starts_with(prefix))
+        || AFTERWARDS.contains(&attribute)
 }
 
 /// A header's value; without value where it is no UTF-8, since nothing could be compared with it.

@@ -1,5 +1,7 @@
 //! Every reason why a call did not get its origin's answer.
 
+use crate::identity::Unproven;
+
 use super::Code;
 
 /// Who was at fault.
@@ -20,6 +22,8 @@ pub enum Failure {
     BadRequest(&'static str),
     /// The request's head is larger than [`MAX_HEAD`](super::MAX_HEAD) (RFC 6585 §5).
     HeadTooLarge,
+    /// Who calls is not proven, where it has to be.
+    Unproven(Unproven),
     /// A CONNECT request inside a tunnel.
     NestedConnect,
     /// Extended CONNECT for another protocol than WebSocket.
@@ -295,6 +299,7 @@ impl Failure {
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
+            Failure::Unproven(_) => 407,
             Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
@@ -324,6 +329,7 @@ impl Failure {
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
             Failure::NestedConnect
+            | Failure::Unproven(_)
             | Failure::Upgrade
             | Failure::UnknownHost
             | Failure::PrivateAddress
@@ -365,6 +371,7 @@ impl Failure {
         match self {
             Failure::BadRequest(reason) => reason,
             Failure::HeadTooLarge => "the request's head is larger than 64 KiB",
+            Failure::Unproven(why) => why.reason(),
             Failure::Upgrade => "of protocols to go on with only WebSocket can be asked for",
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
@@ -415,6 +422,7 @@ impl Failure {
         match self {
             Failure::BadRequest(_)
             | Failure::HeadTooLarge
+            | Failure::Unproven(_)
             | Failure::NestedConnect
             | Failure::Upgrade
             | Failure::Tunnel(_)

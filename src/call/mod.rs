@@ -8,6 +8,7 @@ mod client_hello;
 mod code;
 mod failure;
 mod framing;
+mod granted;
 mod handed;
 mod normalize;
 mod outcome;
@@ -27,6 +28,7 @@ pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE,
 pub use code::Code;
 pub use failure::{Failure, HandoverFault, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Framing, Landmark};
+pub use granted::Granted;
 pub use handed::Handed;
 use normalize::HTTP_PORT;
 pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, server_name, strip_trailers};

@@ -3,8 +3,8 @@
 use http::{HeaderMap, header};
 use serde_json::{Value as Json, json};
 
-use super::Decision;
-use crate::call::{Call, Code, Failure};
+use super::{Decision, Passed};
+use crate::call::{Call, Code, Failure, Granted};
 use crate::policy::authorization::{Mismatch, Policy, PolicyStep, Standing};
 use crate::policy::verdict::Verdict;
 
@@ -35,6 +35,7 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
     });
+    answer["grant"] = explained.judgement.passed.as_ref().map_or(Json::Null, grant);
     answer["remedy"] = explained.refusals.first().map_or(Json::Null, |entry| entry["remedy"].clone());
     if answers {
         add_messages(&mut answer, seen, explained);
@@ -105,6 +106,7 @@ pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Fa
         "checks": [],
         "wouldDeny": false,
         "logEntries": [],
+        "grant": null,
     });
     add_nothing(&mut answer);
     if answers {
@@ -112,6 +114,14 @@ pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Fa
         answer["body"] = json!(failure.body(""));
     }
     answer
+}
+
+/// The grant by which a call goes.
+fn grant(passed: &Passed<'_>) -> Json {
+    let Granted { name, reason, expires } = &passed.grant.granted;
+    let mut until = String::new();
+    expires.write_rfc3339(&mut until);
+    json!({"name": name, "reason": reason, "until": until, "usesLeft": passed.grant.uses_left()})
 }
 
 /// The subset of the cluster that a call is sent to, if it has one.

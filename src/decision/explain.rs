@@ -126,7 +126,9 @@ pub(super) fn explain_broken<'s>(
     };
     let outcome = outcome(&judgement, failure, call);
     let message = judgement.checked.message();
-    let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop));
+    let passed = judgement.passed.as_ref();
+    let granted = passed.map(|passed| &passed.grant.granted);
+    let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop)).granted(granted);
     if !message.is_empty() {
         bag = bag.refused(&message);
     }
@@ -143,7 +145,11 @@ pub(super) fn explain_broken<'s>(
     let response_headers = response_headers(&judgement, call);
     let checked = &judgement.checked;
     let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
-    let entries = refused.into_iter().chain(refusal::would_deny(call, status, checked));
+    let aside = match passed {
+        Some(passed) => Some(refusal::granted(call, status, checked, &passed.grant.granted, passed.over)),
+        None => refusal::would_deny(call, status, checked),
+    };
+    let entries = refused.into_iter().chain(aside);
     let entries = entries.chain(refusal::audited(call, status, checked));
     let refusals = entries.filter_map(|entry| undecided(&entry.line)).collect();
     let gateway = &snapshot.gateway_name;

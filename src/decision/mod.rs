@@ -5,6 +5,7 @@
 mod answer;
 mod asked;
 mod explain;
+mod grant;
 mod request;
 mod tree;
 mod tunnel;
@@ -21,10 +22,12 @@ use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
 use crate::snapshot::{Hop, Snapshot};
 
+use grant::Granting;
 use way::handed_on;
 
 pub use asked::{Asked, Place, Protocol, Scheme, Source, Told, tell};
 pub use explain::{CheckStep, Explained, HopStep, RuleStep, explain, hops};
+pub use grant::Passed;
 pub use way::{Outgoing, Way};
 
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
@@ -73,6 +76,8 @@ pub struct Judgement<'s> {
     pub edited: Option<Box<Call>>,
     /// The routes that led there.
     pub way: Way<'s>,
+    /// The grant by which the call goes, if it would have been refused without.
+    pub passed: Option<Passed<'s>>,
 }
 
 impl Judgement<'_> {
@@ -84,7 +89,8 @@ impl Judgement<'_> {
 
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
 /// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then, or goes on elsewhere,
-/// the policy is asked: checks, then quotas, which are taken or only looked at. `see` is told of what it looks at.
+/// the policy is asked: checks, then quotas, which are taken or only looked at. Where a call would be refused a grant may let
+/// it go. `see` is told of what is looked at.
 pub fn judge<'s>(
     snapshot: &'s Snapshot,
     hop: Hop,
@@ -106,18 +112,19 @@ pub fn judge_beside<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Judgement<'s> {
+    let granting = Granting { snapshot, call, spend };
     let mut judgement = follow(snapshot, (hop, gateway), call, &mut |_| {});
     if judgement.is_handed_on() {
         return judgement;
     }
-    let judged = judgement.edited.as_deref().unwrap_or(call);
-    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
     let mut checked = Checked::default();
     // Before the routes, as in Envoy: who may not call is not told what there is.
     if let Hop::Gateway(port) | Hop::Mesh(port) = judgement.hop {
+        let judged = judgement.edited.as_deref().unwrap_or(call);
+        let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
         snapshot.authorization.check(Arrived { bag: &bag, port }, snapshot.policy.only_reports(&bag), &mut checked);
     }
-    if checked.refused().is_some() {
+    if checked.refused().is_some() && !granting.lifts(Failure::AccessDenied, &mut checked, &mut judgement.passed) {
         judgement.decision = Decision::Refuse(Failure::AccessDenied);
         judgement.way.delay = Duration::ZERO;
         judgement.checked = checked;
@@ -125,12 +132,19 @@ pub fn judge_beside<'s>(
     }
     if let Decision::Refuse(failure) = judgement.decision
         && !matches!(failure, Failure::Fault(_))
+        && !granting.leads(hop, &mut judgement)
     {
         judgement.checked = checked;
         return judgement;
     }
+    let judged = judgement.edited.as_deref().unwrap_or(call);
+    let bag = CallBag::new(judged, None, snapshot.reporter(judgement.hop));
     snapshot.policy.check(&bag, spend, scratch, &mut checked, see);
-    if checked.refused().is_none() {
+    let lifted = match (checked.refused(), &mut judgement.passed) {
+        (None, _) => true,
+        (Some(code), passed) => granting.lifts(Failure::Denied(code), &mut checked, passed),
+    };
+    if lifted {
         let service = match &judgement.decision {
             Decision::Forward(way) => way.cluster.service(judged).0,
             Decision::Answer(_) | Decision::Refuse(_) => judged.authority().host(),
@@ -222,7 +236,7 @@ fn ended<'s>(
         Ok(End::Answer(answer)) => Decision::Answer(answer),
         Err(failure) => Decision::Refuse(failure),
     };
-    Judgement { hop, decision, checked: Checked::default(), edited, way }
+    Judgement { hop, decision, checked: Checked::default(), edited, way, passed: None }
 }
 
 #[cfg(test)]

@@ -314,7 +314,10 @@ impl Question<'_> {
             if let Some(host) = reached.and_then(|reached| reached.host) {
                 call.means(host);
             }
-            Ok((call, reached.map(|reached| reached.carries)))
+            let carries = reached.map(|reached| reached.carries);
+            let granted = || self.snapshot.granted(Hop::Sidecar(self.listener.unwrap_or_default()), &call);
+            let carries = carries.or_else(granted);
+            Ok((call, carries))
         };
         let (mut call, carries) = opened()?;
         match (carries, protocol) {

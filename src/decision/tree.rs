@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use http::{HeaderMap, header};
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, Granted};
 use crate::diagnostic::{style, visible};
 use crate::expr::Explanation;
 use crate::policy::authorization::{Policy, PolicyStep, Standing};
@@ -13,7 +13,7 @@ use crate::resource::Origin;
 use crate::routing::{Answer, Cluster, Considered, Target};
 use crate::snapshot::Hop;
 
-use super::{CheckStep, Decision, Explained, HopStep, Protocol, RuleStep};
+use super::{CheckStep, Decision, Explained, HopStep, Passed, Protocol, RuleStep};
 
 /// Rules that do not match and are shown; the others are counted.
 const MAX_OTHERS: usize = 20;
@@ -237,9 +237,22 @@ fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool
         (true, true) => writeln!(out, "{}{text}{}", style::ERROR, style::PLAIN),
         (true, false) => writeln!(out, "{}{text}{}", style::HEADING, style::PLAIN),
     };
+    if let Some(passed) = &explained.judgement.passed {
+        granted(out, passed);
+    }
     for refusal in explained.judgement.checked.refusals.iter().filter(|refusal| !refusal.enforced) {
         let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&refusal.told()));
     }
+}
+
+/// The grant by which a call goes.
+fn granted(out: &mut String, passed: &Passed<'_>) {
+    let Granted { name, reason, expires } = &passed.grant.granted;
+    let mut until = String::new();
+    expires.write_rfc3339(&mut until);
+    let uses = passed.grant.uses_left().map(|left| format!(", {left} uses left")).unwrap_or_default();
+    let _ = writeln!(out, "  allowed by grant {name} until {until}{uses}: {}", visible(reason));
+    let _ = writeln!(out, "  would be refused without: {}", passed.over.reason());
 }
 
 /// What routes make of the call on its way, and of the answer.

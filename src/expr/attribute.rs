@@ -69,7 +69,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Istio's own attributes: all that releases 0.8, 1.0 and 1.1 declare, under the slots of [`slot`].
+    /// Istio's own attributes: all that releases 0.8, 1.0 and 1.1 declare, under the slots of [`slot`]; and ours, of grants.
     pub fn standard() -> &'static Vocabulary {
         static STANDARD_VOCABULARY: OnceLock<Vocabulary> = OnceLock::new();
         STANDARD_VOCABULARY.get_or_init(|| STANDARD.iter().map(|&(name, of)| (Cow::Borrowed(name), of)).collect())
@@ -254,6 +254,8 @@ attributes! {
     QUOTA_CACHE_HIT "quota.cache_hit" Bool
     RBAC_PERMISSIVE_RESPONSE_CODE "rbac.permissive.response_code" String
     RBAC_PERMISSIVE_EFFECTIVE_POLICY_ID "rbac.permissive.effective_policy_id" String
+    GRANT_NAME "grant.name" String
+    GRANT_REASON "grant.reason" String
 }
 
 #[cfg(test)]

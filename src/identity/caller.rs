@@ -47,6 +47,16 @@ impl Caller {
         Self { workload: Arc::new(workload), proof: Proof::Certificate }
     }
 
+    /// Who showed a token of a service account: what all workloads of that account have in common.
+    pub fn by_token(workload: Workload) -> Self {
+        Self { workload: Arc::new(workload), proof: Proof::Token }
+    }
+
+    /// Who runs as the user that the Pods of a workload run as, on this machine.
+    pub fn by_socket_owner(workload: Workload) -> Self {
+        Self { workload: Arc::new(workload), proof: Proof::SocketOwner }
+    }
+
     /// The same, without memory in common: a count of references that only one thread writes to.
     #[must_use]
     pub fn apart(&self) -> Self {

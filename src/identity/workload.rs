@@ -136,18 +136,75 @@ impl Workload {
         self.principal.split('/').next().unwrap_or_default()
     }
 
+    /// The workloads whose Pods say as which user they run (`securityContext.runAsUser`), with that user, by namespace and
+    /// name. Root is none: it can be anybody.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn by_user(view: &dyn View) -> Result<Vec<(u32, Self)>> {
+        let kinds = view.kinds();
+        let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
+        let (Some(deployment), Some(pod)) = (deployment, pod) else { return Ok(Vec::new()) };
+        let services = match find_kind(kinds, "", "Service") {
+            Some(kind) => view.list(&ListQuery::all(kind))?,
+            None => Vec::new(),
+        };
+        let mut found = Vec::new();
+        for owner in view.list(&ListQuery::all(deployment))? {
+            let pod = first_pod(&owner, pod);
+            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &owner, &pod))));
+        }
+        for pod in view.list(&ListQuery::all(pod))? {
+            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &pod, &pod))));
+        }
+        Ok(found)
+    }
+
+    /// What is known of whoever is a service account's: of its only workload everything, of several what they have in
+    /// common, and without any the account alone.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn of_account(view: &dyn View, namespace: &str, account: &str) -> Result<Self> {
+        let kinds = view.kinds();
+        let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
+        let (mut all, services) = (Vec::new(), services(view, namespace)?);
+        if let (Some(deployment), Some(pod)) = (deployment, pod) {
+            for owner in view.list(&ListQuery::within(deployment, namespace))? {
+                all.push(Self::of(&services, &owner, &first_pod(&owner, pod)));
+            }
+            for pod in view.list(&ListQuery::within(pod, namespace))? {
+                all.push(Self::of(&services, &pod, &pod));
+            }
+        }
+        all.retain(|workload| workload.service_account == account);
+        if all.len() == 1 {
+            return Ok(all.remove(0));
+        }
+        let shared = |key: &String, value: &String| all.iter().all(|workload| workload.labels.get(key) == Some(value));
+        let labels = all.first().map(|workload| workload.labels.clone()).unwrap_or_default();
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            labels: labels.into_iter().filter(|(key, value)| shared(key, value)).collect(),
+            service_account: account.to_owned(),
+            principal: principal(namespace, account),
+            report_only: !all.is_empty() && all.iter().all(|workload| workload.report_only),
+            ..Self::default()
+        })
+    }
+
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
     fn of(services: &[Resource], owner: &Resource, pod: &Resource) -> Self {
         let (namespace, name) = (pod.namespace(), &owner.meta.name);
-        let account = pod.spec().get("serviceAccountName").and_then(Json::as_str);
+        let account = pod.spec().get("serviceAccountName").and_then(Json::as_str).unwrap_or(DEFAULT_ACCOUNT);
         let (api, plural) = (owner.kind.api_version(&owner.version), owner.kind.plural);
         Self {
             name: name.clone(),
             namespace: namespace.to_owned(),
             workload_uid: format!("istio://{namespace}/workloads/{name}"),
             labels: pod.meta.labels.clone(),
-            service_account: account.unwrap_or(DEFAULT_ACCOUNT).to_owned(),
-            principal: format!("{CLUSTER_DOMAIN}/ns/{namespace}/sa/{}", account.unwrap_or(DEFAULT_ACCOUNT)),
+            service_account: account.to_owned(),
+            principal: principal(namespace, account),
             services: services_of(services, pod),
             pod: pod.meta.name.clone(),
             uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
@@ -155,6 +212,20 @@ impl Workload {
             report_only: owner.meta.only_reports() || pod.meta.only_reports(),
         }
     }
+}
+
+/// The user that all containers of a Pod run as, if it says so: each as it says itself, else as the Pod does.
+fn user_of(pod: &Resource) -> Option<u32> {
+    let user = |of: &Json| of.pointer("/securityContext/runAsUser").and_then(Json::as_u64);
+    let (spec, common) = (pod.spec(), user(pod.spec()));
+    let mut users = spec.get("containers")?.as_array()?.iter().map(|container| user(container).or(common));
+    let first = users.next()??;
+    let same = users.all(|user| user == Some(first));
+    u32::try_from(first).ok().filter(|user| same && *user != 0)
+}
+
+fn principal(namespace: &str, account: &str) -> String {
+    format!("{CLUSTER_DOMAIN}/ns/{namespace}/sa/{account}")
 }
 
 /// The Services of a namespace.
@@ -258,6 +329,26 @@ pub(super) mod tests {
         ]);
         let workload = Workload::find(&registry, "sleep", "default").unwrap().unwrap();
         assert_eq!(workload.services, ["a.default.svc.cluster.local", "b.default.svc.cluster.local"]);
+    }
+
+    #[test]
+    fn of_an_account_is_known_what_its_workloads_have_in_common() {
+        let with = |name: &str, account: &str, labels: &[(&str, &str)]| {
+            let pod = resource(&POD, "default", name, json!({"spec": {"serviceAccountName": account}}));
+            labelled(pod, labels)
+        };
+        let registry = registry([
+            deployment("sleep"),
+            with("a", "shared", &[("app", "a"), ("team", "x")]),
+            with("b", "shared", &[("app", "b"), ("team", "x")]),
+        ]);
+        let of = |account| Workload::of_account(&registry, "default", account).unwrap();
+        assert_eq!(Some(of("sleep")), Workload::find(&registry, "sleep", "default").unwrap());
+        let shared = of("shared");
+        assert_eq!((shared.name.as_str(), shared.labels), ("", labels(&[("team", "x")])));
+        assert_eq!(shared.principal, "cluster.local/ns/default/sa/shared");
+        let alone = of("alone");
+        assert_eq!((alone.service_account.as_str(), alone.labels.len()), ("alone", 0));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Sectio
 use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::feeds::{self, Feeds};
+use super::grants;
 use super::messages::Messages;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
 
@@ -55,6 +56,10 @@ struct Control {
     mesh: Arc<Mesh>,
     gateway_addresses: Vec<std::net::SocketAddr>,
     mesh_address: Option<std::net::SocketAddr>,
+    /// Tells connections that last that what they hang on may have ended.
+    endings: watch::Sender<()>,
+    /// Wakes who watches over grants.
+    news: Arc<Notify>,
 }
 
 /// Runs a proxy to its end.
@@ -79,6 +84,8 @@ pub(super) async fn serve(running: Running) {
         compiler,
         feeds,
         scrapes,
+        endings,
+        news,
         mut signals,
         ..
     } = running;
@@ -99,13 +106,23 @@ pub(super) async fn serve(running: Running) {
         mesh,
         gateway_addresses,
         mesh_address,
+        endings: endings.clone(),
+        news: Arc::clone(&news),
     });
+    let watcher = grants::Watcher {
+        state: state.clone(),
+        published: Arc::clone(&published),
+        news,
+        endings,
+        messages: messages.clone(),
+    };
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
     local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
             tokio::task::spawn_local(Arc::clone(&keeper).keep());
+            tokio::task::spawn_local(watcher.watch());
             let compiled = watch(state, compiler, published.load().1.revision, Arc::clone(&watching), &messages);
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(rotate(Rc::clone(&control)));
@@ -268,6 +285,8 @@ async fn follow(control: Rc<Control>, mut compiled: mpsc::UnboundedReceiver<Resu
                 control.rejected.replace(None);
                 control.certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
                 control.published.store(snapshot);
+                control.endings.send_replace(());
+                control.news.notify_one();
             }
             Err(why) => {
                 control

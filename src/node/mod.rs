@@ -6,6 +6,7 @@ mod compiled;
 mod control;
 mod counted;
 mod feeds;
+mod grants;
 mod messages;
 mod start;
 

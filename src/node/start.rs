@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::decision::Gateway;
 use crate::identity::authority::Store;
-use crate::identity::{Mesh, TrustDomain};
+use crate::identity::{Mesh, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -63,6 +63,10 @@ pub struct NodeConfig {
     pub enforcement: Enforcement,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Whether sidecar listeners take only callers who prove who they are.
+    pub require_identity: bool,
+    /// Whether callers of this machine are known by the user that they run as.
+    pub identify_users: bool,
     /// How long running calls have when the proxy is told to stop.
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
@@ -181,6 +185,8 @@ pub struct Running {
     pub(super) messages: Messages,
     pub(super) compiler: Arc<Compiler>,
     pub(super) feeds: Feeds,
+    pub(super) endings: watch::Sender<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) signals: StopSignals,
 }
 
@@ -204,12 +210,14 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     };
     let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls, gateway));
     let registry = SqliteRegistry::open(&state)?;
+    let verifier = TokenKey::open(&state)?.verifier().clone();
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
     let (outbound, enforcement) = (config.outbound, config.enforcement);
     let compiler = Arc::new(Compiler {
         listeners,
+        identify_users: config.identify_users,
         trust_domain: mesh.trust_domain(),
         takes_certificates: config.mesh_listen.is_some() || !config.gateway_listeners.is_empty(),
         outbound,
@@ -245,6 +253,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
+    let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
     let room_for_tunnels = accesslog::Config::default().capacity / 2;
@@ -257,6 +266,11 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         gateway: if config.role == Role::Sidecar { Gateway::Elsewhere } else { Gateway::Here },
         drain,
         proxy_protocol: config.proxy_protocol,
+        verifier,
+        require_identity: config.require_identity,
+        identify_users: config.identify_users,
+        endings: ending,
+        news: Arc::clone(&news),
     };
     let workers = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
@@ -280,6 +294,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         messages,
         compiler,
         feeds,
+        endings,
+        news,
         signals,
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure, Outcome, ServerFault, Tunnel, TunnelFault};
+use crate::call::{Call, Failure, Granted, Outcome, ServerFault, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -38,12 +38,33 @@ pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> 
     Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, ""))
 }
 
+/// The entry of a call that only went by a grant; `over` is why it would have been refused.
+pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, over: Failure) -> Entry {
+    let lifted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
+    let first = lifted.clone().next().map(Refusal::told);
+    let over = first.unwrap_or_else(|| over.reason().to_owned());
+    let reason = format!("allowed by grant {}: {over}", granted.name);
+    let said = ("-", &*reason, status);
+    of_entry(call, Level::Warning, said, lifted, "", Some(granted))
+}
+
 fn of_call<'c>(
+    call: &Call,
+    level: Level,
+    said: (&str, &str, u16),
+    refusals: impl Iterator<Item = &'c Refusal> + Clone,
+    way: &str,
+) -> Entry {
+    of_entry(call, level, said, refusals, way, None)
+}
+
+fn of_entry<'c>(
     call: &Call,
     level: Level,
     (flag, reason, status): (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
     way: &str,
+    granted: Option<&Granted>,
 ) -> Entry {
     let mut text = begin(call.time(), level);
     let caller = call.caller();
@@ -64,6 +85,8 @@ fn of_call<'c>(
         ("destination", call.authority().as_str()),
         ("details", details),
         ("flag", flag),
+        ("grant", granted.map_or("", |granted| &granted.name)),
+        ("grantReason", granted.map_or("", |granted| &granted.reason)),
         ("handler", &all(|refusal| &refusal.handler)),
         ("instances", &all(|refusal| &refusal.instance)),
         ("method", method),
@@ -110,6 +133,7 @@ fn remedy(call: &Call, failure: Failure) -> String {
         Failure::Server(ServerFault::NoServer) => {
             format!("a server for {host} on the port, in a Gateway that selects the egress gateway")
         }
+        Failure::Unproven(_) => "a token of `egressctl create token SERVICEACCOUNT` as proxy credential".to_owned(),
         Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
         Failure::PrivateAddress => format!(
             "the address among the addresses of the ServiceEntry of what {host} is routed to, or its location MESH_INTERNAL"

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure, Handed, TlsSession};
-use crate::identity::SpiffeId;
+use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
@@ -27,6 +27,10 @@ pub(super) struct Client {
     pub(super) tls: Option<Arc<TlsSession>>,
     /// Who is at its other end, by a certificate of the mesh.
     pub(super) identity: Option<SpiffeId>,
+    /// The user who owns the connecting socket, where users are told apart.
+    pub(super) owner: Option<u32>,
+    /// Inside a tunnel: the token that it was opened with.
+    pub(super) bearer: Option<Rc<Claims>>,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
@@ -55,6 +59,8 @@ impl Client {
             peer,
             tls: None,
             identity: None,
+            owner: None,
+            bearer: None,
             within: None,
             next: RefCell::default(),
             turns: Arc::default(),
@@ -101,8 +107,8 @@ impl Client {
     }
 
     /// The inside of a tunnel.
-    pub(super) fn within(&self, authority: Authority) -> Self {
-        Self { within: Some(authority), ..Self::new(self.hop, self.peer) }
+    pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
+        Self { within: Some(authority), bearer, owner: self.owner, ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

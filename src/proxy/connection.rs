@@ -47,7 +47,11 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
         Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
     };
     let Some(peer) = told else { return };
-    let client = Client::new(hop, peer);
+    let mut client = Client::new(hop, peer);
+    // What a balancer says of where a connection comes from is not what the kernel can say of it.
+    if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
+        client.owner = worker.owners.of(&stream);
+    }
     match hop {
         Hop::Gateway(port) => return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
         Hop::Mesh(_) => return Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,

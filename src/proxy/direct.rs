@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::call::{Failure, TunnelFault};
 
 use super::client::Client;
+use super::identify::Shown;
 use super::sniff::{NoHello, server_name};
 use super::stream::ClientStream;
 use super::tunnel::{open, refuse_tls, report_head, run};
@@ -28,7 +29,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: Clie
         }
         Err(NoHello::Left) => return,
     };
-    match open(worker, client, &format!("{name}:{PORT}")).await {
+    match open(worker, client, &format!("{name}:{PORT}"), Shown::Nothing).await {
         // What begins with TLS never goes to a port of HTTP.
         Ok(opened) => {
             if let Some((inside, ..)) = run(worker, client, opened, early, stream).await {

@@ -10,12 +10,14 @@ use crate::call::{Arrival, Call, Failure, normalize};
 use crate::decision::{Decision, Judgement, Way, judge_beside};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
+use crate::policy::verdict::Checked;
 use crate::upstream::ResponseBody;
 
 use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
 use super::forward::{Forwarded, forward};
+use super::identify::{Identified, Shown, identify};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip};
 use super::tunnel;
@@ -44,10 +46,15 @@ pub(super) async fn exchange(
     // Before anything is done: a call that could not be recorded is not made.
     let Ok(permit) = worker.recorder.permit().await else { return overloaded(&worker) };
     let held = worker.held();
+    let identified = identify(&worker, &held, &client, Shown::Head(request.headers()), time);
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let version = head.version;
-    let (caller, peer, tls) = (held.caller(&client), client.peer, client.tls.clone());
+    let (hop, caller, bearer, unproven) = match identified {
+        Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
+        Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
+    };
+    let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
     let call = refused.map_or_else(|| client.handed(&head.headers), Err);
     let call = call.and_then(|handed| Ok(handed.complete(normalize(head, arrival)?)));
@@ -59,22 +66,33 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
+    if let Some(failure) = unproven {
+        let judged = Judged::new(hop, Checked::default());
+        let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        return failed(failure, Way::default(), closing);
+    }
     let judged = judge_beside(
         worker.gateway,
         &held.snapshot,
-        client.hop,
+        hop,
         &call,
         Spend::Take,
         &mut worker.scratch.borrow_mut(),
         &mut |_| {},
     );
     let handed_on = judged.is_handed_on();
-    let Judgement { hop, decision, checked, edited, way } = judged;
+    let Judgement { hop, decision, checked, edited, way, passed } = judged;
     // From here on it is what the last hop saw.
     let call = edited.map_or(call, |edited| *edited);
     let upload = client.upload();
-    let mut closing =
-        Closing::new(&worker, &held, permit, call, Judged::new(hop, checked, handed_on), Rc::clone(&upload));
+    let mut closing = Closing::new(
+        &worker,
+        &held,
+        permit,
+        call,
+        Judged::new(hop, checked).by(passed).handed_on(handed_on),
+        Rc::clone(&upload),
+    );
     if !way.delay.is_zero() {
         closing.delayed();
         tokio::time::sleep(way.delay).await;
@@ -89,7 +107,8 @@ pub(super) async fn exchange(
             match answer.and_then(|response| well_framed(response, closing.call(), handshake.as_ref())) {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let response = switched(response, way, &closing);
-                    match tunnel::switch(&worker, &client, response, closing, upgrade, handshake.as_ref()) {
+                    let ends = (closing, upgrade, bearer);
+                    match tunnel::switch(&worker, &client, response, ends, handshake.as_ref()) {
                         Ok(response) => response,
                         Err(refused) => failed(refused.0, way, refused.1),
                     }

@@ -19,7 +19,7 @@ pub(super) fn status(call: &Call, failure: Failure) -> Option<u8> {
 fn of_http(status: u16) -> u8 {
     match status {
         400 => 13,
-        401 => 16,
+        401 | 407 => 16,
         403 => 7,
         404 => 12,
         429 | 502..=504 => 14,

@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome};
+use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
+use crate::decision::Passed;
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::routing::Busy;
-use crate::snapshot::Hop;
+use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
 use super::exchange::now;
@@ -25,14 +27,26 @@ pub(super) struct Judged {
     checked: Checked,
     /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
     message: String,
+    /// The grant by which it goes, and why it would have been refused without.
+    passed: Option<(Arc<Grant>, Failure)>,
     /// Whether the gateway of another process goes on with the call, and reports it.
     handed_on: bool,
 }
 
 impl Judged {
-    /// A hop's decision, and whether the gateway of another process is to go on with the call.
-    pub(super) fn new(hop: Hop, checked: Checked, handed_on: bool) -> Self {
-        Self { hop, message: checked.message(), checked, handed_on }
+    /// A hop's decision.
+    pub(super) fn new(hop: Hop, checked: Checked) -> Self {
+        Self { hop, message: checked.message(), checked, passed: None, handed_on: false }
+    }
+
+    /// By a grant, if there is one.
+    pub(super) fn by(self, passed: Option<Passed<'_>>) -> Self {
+        Self { passed: passed.map(|passed| (Arc::clone(passed.grant), passed.over)), ..self }
+    }
+
+    /// Whether the gateway of another process is to go on with the call.
+    pub(super) fn handed_on(self, handed_on: bool) -> Self {
+        Self { handed_on, ..self }
     }
 }
 
@@ -43,8 +57,9 @@ pub(super) type Load = (Option<Room>, Option<Busy>);
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
 pub(super) struct Closing {
     worker: Rc<Worker>,
-    /// Without one the configuration that is in force at the end makes the report.
-    held: Option<Rc<Held>>,
+    /// The one it was judged by, or of a call that has let go of it who reports it: then the configuration that is in force
+    /// at the end makes the report.
+    held: Result<Rc<Held>, Reporter>,
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
@@ -76,7 +91,11 @@ impl Closing {
             marks: Marks::default(),
             closed_by: None,
         };
-        let (worker, held) = (Rc::clone(worker), Some(Rc::clone(held)));
+        let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
+        if judged.passed.is_some() {
+            // What is used up is written down at once.
+            worker.news.notify_one();
+        }
         Self {
             worker,
             held,
@@ -102,7 +121,7 @@ impl Closing {
 
     /// The configuration that it was judged by, unless that was let go of.
     pub(super) fn held(&self) -> Option<&Rc<Held>> {
-        self.held.as_ref()
+        self.held.as_ref().ok()
     }
 
     /// Whether the gateway of another process goes on with the call.
@@ -114,13 +133,20 @@ impl Closing {
     pub(super) fn shown_identity(&self) -> Option<SpiffeId> {
         match self.judged.hop {
             Hop::Sidecar(_) => self.call.caller()?.identity(),
-            Hop::Gateway(_) | Hop::Mesh(_) => self.held.as_ref()?.snapshot.gateway_identity.clone(),
+            Hop::Gateway(_) | Hop::Mesh(_) => self.held()?.snapshot.gateway_identity.clone(),
         }
     }
 
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
-        self.held = None;
+        if let Ok(held) = &self.held {
+            self.held = Err(held.snapshot.reporter(self.judged.hop).clone());
+        }
+    }
+
+    /// The grant by which it goes.
+    pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
+        self.judged.passed.as_ref().map(|(grant, _)| grant)
     }
 
     /// What the policy said of it.
@@ -221,9 +247,11 @@ impl Drop for Closing {
             return self.count(0);
         }
         let mut report = Report::new();
-        let held = self.held.take().unwrap_or_else(|| self.worker.held());
-        let (snapshot, Judged { checked, message, .. }) = (&held.snapshot, &self.judged);
-        let mut bag = CallBag::new(&self.call, Some(&self.outcome), snapshot.reporter(self.judged.hop));
+        let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
+        let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.judged);
+        let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
+        let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
+        let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);
         if !message.is_empty() {
             bag = bag.refused(message);
         }
@@ -238,7 +266,9 @@ impl Drop for Closing {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
         }
-        if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
+        if let Some((grant, over)) = passed {
+            report.push(refusal::granted(&self.call, self.outcome.status, checked, &grant.granted, *over));
+        } else if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
             self.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }

@@ -14,6 +14,7 @@ use crate::routing::Answer;
 use super::body::AnswerBody;
 use super::debug;
 use super::grpc;
+use super::identify::challenges;
 use super::report::Closing;
 use super::worker::Worker;
 
@@ -57,6 +58,9 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     if let Some(id) = id.and_then(|id| HeaderValue::try_from(id).ok()) {
         headers.insert(DECISION_ID, id);
+    }
+    if let Failure::Unproven(why) = failure {
+        headers.extend(challenges(why).map(|challenge| (header::PROXY_AUTHENTICATE, challenge)));
     }
     if failure == Failure::Overflow {
         headers.insert(OVERLOADED, HeaderValue::from_static("true"));

@@ -18,6 +18,7 @@ use tokio::task::spawn_local;
 use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault};
 use crate::decision::{Decision, Forward, Judgement, judge_beside};
+use crate::identity::Claims;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
@@ -31,6 +32,8 @@ use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::endpoint;
 use super::handover;
+use super::identify::{Identified, Shown, identify};
+use super::lease::Lease;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
@@ -40,8 +43,8 @@ use super::worker::{Held, Slot, Worker};
 
 /// A tunnel that may be used.
 pub(super) enum Opened {
-    /// HTTP is spoken in it, with requests for this authority.
-    Http(Authority),
+    /// HTTP is spoken in it, with requests for this authority, by who showed this token.
+    Http(Authority, Option<Rc<Claims>>),
     /// To a named host, or to an address that is declared for plain TCP.
     Ready(Box<Ready>),
     /// To an address: the server name will tell who is meant.
@@ -54,6 +57,7 @@ pub(super) struct Ready {
     origin: Stream,
     /// How long it may last, where the rule of its destination says.
     lasting: Option<Arc<Lasting>>,
+    bearer: Option<Rc<Claims>>,
     tls: bool,
     slot: Slot,
 }
@@ -63,6 +67,9 @@ pub(super) struct Asked {
     held: Rc<Held>,
     permit: Permit,
     call: Call,
+    /// Where it is judged first.
+    hop: Hop,
+    bearer: Option<Rc<Claims>>,
     slot: Slot,
 }
 
@@ -106,7 +113,7 @@ pub(super) async fn connect(
     let target = request.uri().authority().map(|authority| authority.as_str()).unwrap_or_default();
     let opened = match client.hop {
         Hop::Mesh(_) => take_over(worker, client, target, request.headers()).await,
-        Hop::Sidecar(_) | Hop::Gateway(_) => open(worker, client, target).await,
+        Hop::Sidecar(_) | Hop::Gateway(_) => open(worker, client, target, Shown::Head(request.headers())).await,
     };
     match opened {
         Ok(opened) => {
@@ -130,43 +137,49 @@ async fn run_beside(worker: Rc<Worker>, client: Rc<Client>, opened: Opened, upgr
 }
 
 /// Opens a tunnel to `HOST:PORT`, as far as can be told before its first bytes.
-pub(super) async fn open(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Opened, Refused> {
-    let mut asked = ask(worker, client, target).await?;
+pub(super) async fn open(
+    worker: &Rc<Worker>,
+    client: &Client,
+    target: &str,
+    shown: Shown<'_>,
+) -> Result<Opened, Refused> {
+    let mut asked = ask(worker, client, target, shown).await?;
     let held = Rc::clone(&asked.held);
-    let reached = match client.hop {
-        Hop::Sidecar(listener) => held.snapshot.routes.reached(held.snapshot.scope(listener), &asked.call),
+    let reached = match asked.hop {
+        Hop::Sidecar(place) => held.snapshot.routes.reached(held.snapshot.scope(place), &asked.call),
         // No route of a gateway matches CONNECT.
-        Hop::Gateway(_) | Hop::Mesh(_) => return Err(asked.refused(worker, client, Failure::NoRoute)),
+        Hop::Gateway(_) | Hop::Mesh(_) => return Err(asked.refused(worker, Failure::NoRoute)),
     };
     if let Some(host) = reached.and_then(|reached| reached.host) {
         asked.call.means(host);
     }
-    match reached.map(|reached| reached.carries) {
-        None => Err(asked.refused(worker, client, Failure::UnknownHost)),
-        Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone())),
-        Some(Carries::Tcp) => asked.decide(worker, client, false).await.map(Opened::Ready),
+    let carries = reached.map(|reached| reached.carries);
+    match carries.or_else(|| held.snapshot.granted(asked.hop, &asked.call)) {
+        None => Err(asked.refused(worker, Failure::UnknownHost)),
+        Some(Carries::Http) => Ok(Opened::Http(asked.call.authority().clone(), asked.bearer)),
+        Some(Carries::Tcp) => asked.decide(worker, false).await.map(Opened::Ready),
         Some(Carries::Tls) if asked.call.is_to_address() => Ok(Opened::Unnamed(Box::new(asked))),
         Some(Carries::Tls) => {
             asked.call.expect_tls();
-            asked.decide(worker, client, true).await.map(Opened::Ready)
+            asked.decide(worker, true).await.map(Opened::Ready)
         }
     }
 }
 
 /// Opens a tunnel to `HOST:PORT` that a sidecar hands on.
 async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: &HeaderMap) -> Result<Opened, Refused> {
-    let mut asked = ask(worker, client, target).await?;
+    let mut asked = ask(worker, client, target, Shown::Nothing).await?;
     match client.handed(headers) {
         Ok(handed) => {
             let tls = handed.complete_tunnel(&mut asked.call);
-            asked.decide(worker, client, tls).await.map(Opened::Ready)
+            asked.decide(worker, tls).await.map(Opened::Ready)
         }
-        Err(failure) => Err(asked.refused(worker, client, failure)),
+        Err(failure) => Err(asked.refused(worker, failure)),
     }
 }
 
 /// Takes up a tunnel to `HOST:PORT`.
-async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked, Refused> {
+async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };
     let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, Slot::take(worker)) else {
         worker.count_overload();
@@ -174,11 +187,16 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str) -> Result<Asked
     };
     let held = worker.held();
     let time = now();
-    let (caller, peer, tls) = (held.caller(client), client.peer, client.tls.clone());
+    let (hop, caller, bearer, unproven) = match identify(worker, &held, client, shown, time) {
+        Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
+        Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
+    };
+    let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    match Call::tunnel_to(target, arrival) {
-        Ok(call) => Ok(Asked { held, permit, call, slot }),
-        Err(failure) => {
+    match (Call::tunnel_to(target, arrival), unproven) {
+        (Ok(call), None) => Ok(Asked { held, permit, call, hop, bearer, slot }),
+        (Ok(call), Some(failure)) => Err(Asked { held, permit, call, hop, bearer, slot }.refused(worker, failure)),
+        (Err(failure), _) => {
             refused_head(worker, permit, time, failure);
             Err(failed(failure))
         }
@@ -195,12 +213,12 @@ pub(super) async fn carry(
     early: Vec<u8>,
     stream: ClientStream,
 ) {
-    let decided = match ask(worker, client, target).await {
+    let decided = match ask(worker, client, target, Shown::Nothing).await {
         Err(refused) => Err(refused),
         Ok(mut asked) => {
             // The target was made of it.
             let _ = name.map(|name| asked.call.confirm(Some(name)));
-            asked.decide(worker, client, false).await
+            asked.decide(worker, false).await
         }
     };
     match decided {
@@ -211,11 +229,11 @@ pub(super) async fn carry(
 
 /// Reports a connection that is not carried to its target.
 pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, failure: Failure) {
-    match ask(worker, client, target).await {
+    match ask(worker, client, target, Shown::Nothing).await {
         Err(refused) => refused.report(),
         Ok(mut asked) => {
             asked.call.expect_tls();
-            asked.refused(worker, client, failure).report();
+            asked.refused(worker, failure).report();
         }
     }
 }
@@ -226,26 +244,26 @@ impl Asked {
         (closing, self.slot)
     }
 
-    fn refused(self, worker: &Rc<Worker>, client: &Client, failure: Failure) -> Refused {
-        let judged = Judged::new(client.hop, Checked::default(), false);
+    fn refused(self, worker: &Rc<Worker>, failure: Failure) -> Refused {
+        let judged = Judged::new(self.hop, Checked::default());
         Refused::of(self.closing(worker, judged).0, failure)
     }
 
     /// Judges the tunnel and connects its origin.
-    async fn decide(self, worker: &Rc<Worker>, client: &Client, tls: bool) -> Result<Box<Ready>, Refused> {
-        let held = Rc::clone(&self.held);
+    async fn decide(mut self, worker: &Rc<Worker>, tls: bool) -> Result<Box<Ready>, Refused> {
+        let (held, bearer) = (Rc::clone(&self.held), self.bearer.take());
         let judged = judge_beside(
             worker.gateway,
             &held.snapshot,
-            client.hop,
+            self.hop,
             &self.call,
             Spend::Take,
             &mut worker.scratch.borrow_mut(),
             &mut |_| {},
         );
         let handed_on = judged.is_handed_on();
-        let Judgement { hop, decision, checked, .. } = judged;
-        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked, handed_on));
+        let Judgement { hop, decision, checked, passed, .. } = judged;
+        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked).by(passed).handed_on(handed_on));
         // Whoever goes on with it sees what its TLS asks for, and reports that.
         let tls = tls && !handed_on;
         let connected = match decision {
@@ -259,7 +277,7 @@ impl Asked {
         match connected {
             Ok((origin, lasting)) => {
                 closing.answered(200);
-                Ok(Box::new(Ready { closing, origin, lasting, tls, slot }))
+                Ok(Box::new(Ready { closing, origin, lasting, bearer, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
         }
@@ -291,7 +309,7 @@ pub(super) async fn run(
     mut stream: ClientStream,
 ) -> Option<Inside> {
     let (asked, ready) = match opened {
-        Opened::Http(authority) => return Some((client.within(authority), early, stream)),
+        Opened::Http(authority, bearer) => return Some((client.within(authority, bearer), early, stream)),
         Opened::Ready(ready) if !ready.tls => {
             ready.carry(worker, early, stream).await;
             return None;
@@ -302,7 +320,7 @@ pub(super) async fn run(
     let name = server_name(&mut early, &mut stream, worker.limits.hello_timeout).await;
     let ready = match (asked, ready) {
         (_, Some(ready)) => ready.confirmed(name),
-        (Some(asked), None) => asked.named(worker, client, name).await,
+        (Some(asked), None) => asked.named(worker, name).await,
         (None, None) => return None,
     };
     if let Some(ready) = ready {
@@ -315,7 +333,7 @@ type Name = Result<Option<Box<str>>, NoHello>;
 
 impl Asked {
     /// Judges a tunnel to an address by the name that its TLS asks for.
-    async fn named(mut self, worker: &Rc<Worker>, client: &Client, name: Name) -> Option<Box<Ready>> {
+    async fn named(mut self, worker: &Rc<Worker>, name: Name) -> Option<Box<Ready>> {
         let confirmed = match name {
             Ok(name) => self.call.confirm(name),
             Err(NoHello::Refused(failure)) => Err(failure),
@@ -323,8 +341,8 @@ impl Asked {
             Err(NoHello::Left) => return None,
         };
         let decided = match confirmed {
-            Ok(()) => self.decide(worker, client, true).await,
-            Err(failure) => Err(self.refused(worker, client, failure)),
+            Ok(()) => self.decide(worker, true).await,
+            Err(failure) => Err(self.refused(worker, failure)),
         };
         decided.map_err(Refused::report).ok()
     }
@@ -349,29 +367,41 @@ impl Ready {
     }
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
-        let Self { closing, origin, lasting, slot, .. } = self;
-        pass(worker, closing, slot, lasting, Pair { client: stream, origin, early }).await;
+        let Self { closing, origin, lasting, bearer, slot, .. } = self;
+        pass(worker, closing, slot, (lasting, bearer), Pair { client: stream, origin, early }).await;
     }
 }
 
-/// Passes bytes to the end of a call.
+/// Passes bytes to the end of a call, or of what it hangs on: how long its destination lets it last, its grant, its token.
 async fn pass(
     worker: &Worker,
     mut closing: Closing,
     _slot: Slot,
-    lasting: Option<Arc<Lasting>>,
+    (lasting, bearer): (Option<Arc<Lasting>>, Option<Rc<Claims>>),
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
     closing.closed_by(Closer::Proxy);
     let lasting = lasting.as_deref();
     let idle = lasting.and_then(|lasting| lasting.without_byte).unwrap_or(worker.limits.tunnel_idle_timeout);
+    let lease = Lease { grant: closing.grant().cloned(), bearer };
     let passed = pair.pass(idle, &worker.copied, |way, bytes| match way {
         Way::Up => closing.received(bytes),
         Way::Down => closing.passed(bytes),
     });
-    let (ended, closer) = match lasting.and_then(|lasting| lasting.whole) {
-        None => passed.await,
-        Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+    let passed = async {
+        match lasting.and_then(|lasting| lasting.whole) {
+            None => passed.await,
+            Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+        }
+    };
+    let (ended, closer) = if lease.is_none() {
+        passed.await
+    } else {
+        tokio::select! {
+            ended = passed => ended,
+            // Boxed, so that other connections, which are most, do not carry its room around.
+            () = Box::pin(lease.ended(worker)) => (Ended::Idle, Closer::Proxy),
+        }
     };
     closing.closed_by(closer);
     // One whose client broke is reported as abandoned, by being dropped.
@@ -400,6 +430,7 @@ pub(super) struct Switched {
     closing: Closing,
     client: OnUpgrade,
     origin: OnUpgrade,
+    bearer: Option<Rc<Claims>>,
     slot: Slot,
 }
 
@@ -408,8 +439,7 @@ pub(super) fn switch(
     worker: &Rc<Worker>,
     client: &Client,
     mut response: Response<ResponseBody>,
-    mut closing: Closing,
-    upgrade: OnUpgrade,
+    (mut closing, upgrade, bearer): (Closing, OnUpgrade, Option<Rc<Claims>>),
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
@@ -419,7 +449,7 @@ pub(super) fn switch(
     }
     closing.answered(response.status().as_u16());
     closing.release();
-    let switched = Switched { closing, client: upgrade, origin, slot };
+    let switched = Switched { closing, client: upgrade, origin, bearer, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
         spawn_local(async move { switched.run(&worker).await });
@@ -432,10 +462,10 @@ pub(super) fn switch(
 impl Switched {
     /// Passes the bytes of both on, to the end.
     pub(super) async fn run(self, worker: &Worker) {
-        let Self { closing, client, origin, slot } = self;
+        let Self { closing, client, origin, bearer, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
             let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
-            pass(worker, closing, slot, None, pair).await;
+            pass(worker, closing, slot, (None, bearer), pair).await;
         }
     }
 }

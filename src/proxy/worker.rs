@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
 use crate::decision::Gateway;
 use crate::expr::Scratch;
-use crate::identity::{Caller, SpiffeId};
+use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -23,7 +24,9 @@ use super::client::Client;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
+use super::identify::Tokens;
 use super::limits::Limits;
+use super::owner::Owners;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -50,6 +53,16 @@ pub struct Shared {
     pub drain: Drain,
     /// Whether every connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
+    /// What tells the tokens of callers from others.
+    pub verifier: Verifier,
+    /// Whether sidecars take only callers who prove who they are.
+    pub require_identity: bool,
+    /// Whether the owners of connecting sockets are told apart.
+    pub identify_users: bool,
+    /// Tells that tokens or grants may have ended.
+    pub endings: watch::Receiver<()>,
+    /// Is told when a grant was used.
+    pub news: Arc<Notify>,
 }
 
 /// One worker: a thread's own pool, counters and view of the configuration.
@@ -59,6 +72,11 @@ pub struct Worker {
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
     pub(super) proxy_protocol: bool,
+    pub(super) tokens: Tokens,
+    pub(super) require_identity: bool,
+    pub(super) owners: Owners,
+    pub(super) endings: watch::Receiver<()>,
+    pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
@@ -124,7 +142,7 @@ impl Counted {
 pub(super) struct Held {
     version: u64,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Who calls by each listener: copies, for the same reason.
+    /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
     /// Who calls by certificates, as far as has been asked.
     holders: RefCell<HashMap<SpiffeId, Caller>>,
@@ -139,10 +157,10 @@ impl Held {
         Rc::new(Self { version, snapshot, callers, holders: RefCell::default(), gateways: Gateways::default() })
     }
 
-    /// Who calls on a connection, where the listener or a certificate says so.
-    pub(super) fn caller(&self, client: &Client) -> Option<Caller> {
-        match client.hop {
-            Hop::Sidecar(listener) => self.callers.get(listener).cloned().flatten(),
+    /// Who calls at a hop: where the sidecar is one caller's own, or a certificate says so.
+    pub(super) fn caller(&self, hop: Hop, client: &Client) -> Option<Caller> {
+        match hop {
+            Hop::Sidecar(place) => self.callers.get(place).cloned().flatten(),
             Hop::Gateway(_) | Hop::Mesh(_) => client.identity.as_ref().map(|identity| self.holder(identity)),
         }
     }
@@ -166,6 +184,11 @@ impl Worker {
             limits: shared.limits.clone(),
             shard,
             proxy_protocol: shared.proxy_protocol,
+            tokens: Tokens::new(shared.verifier.clone()),
+            require_identity: shared.require_identity,
+            owners: Owners::new(shared.identify_users),
+            endings: shared.endings.clone(),
+            news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
             budget: Rc::default(),
             mirrors: Counted::default(),

@@ -28,7 +28,7 @@ pub use load::{Declared, LoadError, Loaded, News, Renewed, load};
 pub use memory::MemoryRegistry;
 pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};
-pub(crate) use server_fields::safe_text;
+pub(crate) use server_fields::{generate_name, safe_text};
 pub use sqlite::SqliteRegistry;
 pub use watch::Wakeups;
 

@@ -86,7 +86,7 @@ fn same_but_for_status(old: &Map<String, Json>, new: &Map<String, Json>) -> bool
 }
 
 /// A name that begins with a prefix and ends in five random characters.
-pub(super) fn generate_name(prefix: &str) -> String {
+pub(crate) fn generate_name(prefix: &str) -> String {
     let prefix: String = prefix.chars().take(PREFIX_CHARACTERS).collect();
     prefix + &safe_text(Uuid::new_v4().as_u128(), RANDOM_CHARACTERS)
 }

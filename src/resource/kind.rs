@@ -21,6 +21,10 @@ pub struct Column {
 impl Column {
     /// The place of AGE, where it is not the last column.
     pub const AGE: Self = Self { name: "AGE", wide: false, cell: |_| String::new() };
+    /// The name of a column whose cell is an RFC 3339 time; shown is how long it is till then.
+    pub const EXPIRES: &'static str = "EXPIRES";
+    /// What such a cell holds instead where it is over.
+    pub const OVER: &'static str = "Expired";
 }
 
 /// Another group or version under which a kind may be declared; what is stored and shown is the kind's own.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service as CoreService;
 
+use crate::call::Failure;
 use crate::policy::Kept;
 use crate::registry::{Declared, Renewed};
 use crate::resource::Labels;
@@ -28,8 +29,10 @@ use crate::resource::kinds::workload_entry::WorkloadEntry;
 
 use super::RouteTable;
 use super::balance::Live;
+use super::cluster::Cluster;
 use super::credential::{Secrets, credentials_of};
-use super::outbound::OutboundPolicy;
+use super::destinations::Destinations;
+use super::outbound::{OutboundPolicy, Unregistered};
 use super::rules::{HostRules, host_of};
 use super::scope::{self, Scope, SidecarRule};
 use super::services::{Registrar, Services};
@@ -230,7 +233,28 @@ impl Networking {
         let GatewayMade { hosts, tunnels, chains, .. } = &made;
         let (gateways, gateway_tunnels, chains) = (hosts.clone(), Arc::clone(tunnels), Arc::clone(chains));
         self.of_gateway = Some((scope, gateway_labels.clone(), made));
-        RouteTable { sidecars, gateways, gateway_tunnels, chains }
+        let around = Unregistered::new(OutboundPolicy::AllowAny);
+        RouteTable { sidecars, gateways, gateway_tunnels, chains, around }
+    }
+
+    /// The clusters of a service as sidecars of a scope see it, port by port, without any route: none where the host is no
+    /// service, or is the gateway's own.
+    pub fn direct(
+        &self,
+        scope: &Scope,
+        host: &str,
+        gateway_labels: &Labels,
+        live: &Kept<Live>,
+    ) -> Vec<(u16, Result<Arc<Cluster>, Failure>)> {
+        let Some(service) = self.services.seen(host, &scope.namespace) else { return Vec::new() };
+        let mut made = Made::default();
+        let mut destinations = Destinations::new(self, scope, false, Around { gateway_labels, live }, &mut made);
+        let ports = service.ports.iter().map(|port| port.number);
+        let clusters = ports.map(|port| (port, destinations.cluster(host, Some(port), port, "")));
+        let is_gateway = |cluster: &Result<Arc<Cluster>, Failure>| {
+            cluster.as_ref().is_ok_and(|cluster| cluster.target.gateway().is_some())
+        };
+        clusters.filter(|(_, cluster)| !is_gateway(cluster)).collect()
     }
 
     /// Everything there is, for proxies that nothing has been made for.

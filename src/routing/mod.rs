@@ -54,7 +54,7 @@ pub use connections::{Keepalive, Lasting, RetryLimits};
 pub use credential::Pem;
 pub use hosts::{covers, qualify};
 pub use outbound::OutboundPolicy;
-pub use private::Private;
+pub use private::{Private, is_private};
 pub use route::{Considered, RouteName};
 pub use scope::Scope;
 pub use services::exported;
@@ -72,6 +72,8 @@ pub struct RouteTable {
     gateway_tunnels: Arc<HashMap<u16, Servers>>,
     /// The same, of connections from outside.
     chains: Arc<HashMap<u16, Chains>>,
+    /// Where calls go that no route leads anywhere, and that go all the same.
+    around: Unregistered,
 }
 
 /// What sidecars that see the same do with calls.
@@ -204,6 +206,19 @@ impl RouteTable {
             }
             _ => Err(failure),
         })
+    }
+
+    /// Where a call of a sidecar's workload goes that has no route, and goes all the same: to where its caller wants to go.
+    ///
+    /// # Errors
+    /// [`Failure::PrivateAddress`], or [`Failure::UnknownHost`] for an address that a service has.
+    pub fn around(&self, scope: usize, call: &Call) -> Result<&Arc<Cluster>, Failure> {
+        self.around.find(call, &self.sidecars.get(scope).ok_or(Failure::UnknownHost)?.tunnels)
+    }
+
+    /// What such a tunnel carries.
+    pub fn carries_around(&self, scope: usize, call: &Call) -> Option<Carries> {
+        self.around.carries(call, &self.sidecars.get(scope)?.tunnels)
     }
 
     /// Where the gateway's servers on a port send a tunnel.

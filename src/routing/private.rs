@@ -39,7 +39,7 @@ pub(super) fn is_public(name: &str) -> bool {
 }
 
 /// Whether an address is not one of the internet's: the machine's own, a private network's, a multicast group.
-pub(super) fn is_private(address: IpAddr) -> bool {
+pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
         IpAddr::V6(address) => is_private_v6(address),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{Peers, Reporter};
-use crate::identity::{Caller, Holders, TrustDomain, Workload};
+use crate::identity::{Holders, TrustDomain, Workload};
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
@@ -11,12 +11,11 @@ use crate::resource::Labels;
 use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
+use super::Snapshot;
 use super::enforcement::{GATEWAY_WORKLOAD, enforcer};
-use super::sources::{Sources, concerns_authorization, concerns_others, concerns_routes};
-use super::{SidecarListener, Snapshot};
-
-/// The namespace of a listener without workload.
-const DEFAULT_NAMESPACE: &str = "default";
+use super::grants::{Compiling, GrantState, Grants};
+use super::sidecars::Sidecars;
+use super::sources::{Sources, concerns_authorization, concerns_policy, concerns_routes};
 
 /// What a sidecar listener was told to stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +43,10 @@ pub struct Compiler {
     pub live: Live,
     /// What is known of endpoints.
     pub endpoints: Kept<Endpoints>,
+    /// Whether callers are known by the user that they run as.
+    pub identify_users: bool,
+    /// What has become of grants, by their uids.
+    pub grants: Kept<GrantState>,
     /// The latest snapshot's parts: what no change touches is taken over.
     pub memory: Mutex<Memory>,
 }
@@ -96,7 +99,10 @@ impl Compiler {
         let gateway = Workload::find(view, name, namespace)?.map(|found| found.of_domain(&self.trust_domain));
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
-        let Sidecars { listeners: sidecars, scopes } = self.sidecars(view, &memory.networking, &mut notes)?;
+        let listeners = (self.listeners.as_slice(), self.identify_users);
+        let Sidecars { all: mut sidecars, scopes, tokens, users } =
+            Sidecars::compile(view, listeners, &memory.networking, &mut notes)?;
+        sidecars.iter_mut().for_each(|sidecar| sidecar.of_domain(&self.trust_domain));
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
         let routes = self.routes(memory, &news, scopes, (namespace, &labels));
         let policy = self.policy(memory, &news, view, &mut notes)?;
@@ -104,6 +110,9 @@ impl Compiler {
         let gateway_identity = gateway.as_ref().and_then(Workload::identity);
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
+        let (networking, endpoints) = (&memory.networking, &self.endpoints);
+        let grants =
+            Grants::compile(view, Compiling { networking, gateway: &labels, endpoints, states: &self.grants })?;
         let gateway_name = format!("{name}.{namespace}");
         let uid = gateway.map(|workload| workload.uid).unwrap_or_default();
         let [gateway, certified_gateway] = [false, true]
@@ -113,11 +122,14 @@ impl Compiler {
             routes,
             policy,
             authorization,
+            grants,
             notes,
             gateway_name,
             gateway_identity,
             holders,
             sidecars,
+            tokens,
+            users,
             gateway,
             certified_gateway,
         })
@@ -150,7 +162,7 @@ impl Compiler {
         view: &dyn View,
         notes: &mut Vec<String>,
     ) -> Result<Arc<Policy>, LoadError> {
-        if concerns_others(news) {
+        if concerns_policy(news) {
             memory.policy = None;
         }
         let (policy, noted) = match memory.policy.take() {
@@ -203,55 +215,4 @@ fn authorization(
     notes.extend(noted.iter().cloned());
     memory.authorization = Some((enforcer, Arc::clone(&authorization), noted));
     Ok(authorization)
-}
-
-struct Sidecars {
-    listeners: Vec<SidecarListener>,
-    /// What listeners see, each scope once.
-    scopes: Vec<Scope>,
-}
-
-impl Compiler {
-    fn sidecars(
-        &self,
-        view: &dyn View,
-        networking: &Networking,
-        notes: &mut Vec<String>,
-    ) -> Result<Sidecars, LoadError> {
-        let mut sidecars = Sidecars { listeners: Vec::with_capacity(self.listeners.len()), scopes: Vec::new() };
-        for listener in &self.listeners {
-            let caller = match &listener.workload {
-                None => None,
-                Some((name, namespace)) => {
-                    let found = Workload::find(view, name, namespace)?;
-                    if found.is_none() {
-                        notes.push(format!(
-                            "no {} or Pod {name} in namespace {namespace}: its listener's callers are unknown",
-                            DEPLOYMENT.name
-                        ));
-                    }
-                    found
-                }
-            };
-            let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
-            let labels = caller.as_ref().map(|workload| &workload.labels);
-            let scope = place_of(&mut sidecars.scopes, networking.scope(namespace, labels));
-            let uid = caller.as_ref().map(|workload: &Workload| workload.uid.clone()).unwrap_or_default();
-            let caller = caller.map(|workload| Caller::by_listener(workload.of_domain(&self.trust_domain)));
-            sidecars.listeners.push(SidecarListener {
-                caller,
-                scope,
-                reporter: Reporter { uid, peers: Peers::Workload },
-            });
-        }
-        Ok(sidecars)
-    }
-}
-
-/// The place of a scope among those known.
-fn place_of(scopes: &mut Vec<Scope>, scope: Scope) -> usize {
-    scopes.iter().position(|known| *known == scope).unwrap_or_else(|| {
-        scopes.push(scope);
-        scopes.len() - 1
-    })
 }

@@ -4,20 +4,25 @@ pub mod admission;
 mod compile;
 mod effects;
 mod enforcement;
+mod grants;
 mod published;
+mod sidecars;
 mod sources;
 
 use std::sync::Arc;
 
-use crate::call::Reporter;
-use crate::identity::{Caller, Holders, SpiffeId};
+use crate::call::{Call, Reporter};
+use crate::expr::Timestamp;
+use crate::identity::{Caller, Claims, Holders, SpiffeId, Unproven};
 use crate::policy::Policy;
 use crate::policy::authorization::Authorization;
 use crate::registry::Revision;
-use crate::routing::RouteTable;
+use crate::routing::{Carries, RouteTable};
 
 pub use compile::{Compiler, ListenerSpec};
+pub use grants::{Grant, GrantState, Grants};
 pub use published::Published;
+use sidecars::{Sidecar, Tokens, Users};
 
 /// The configuration as of one revision of the registry; never changed, only replaced.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub struct Snapshot {
     pub policy: Arc<Policy>,
     /// Which calls the gateway takes.
     pub authorization: Arc<Authorization>,
+    /// What calls go by that would be refused.
+    pub grants: Grants,
     /// What in the configuration has no effect as it stands, a sentence each.
     pub notes: Vec<String>,
     /// `NAME.NAMESPACE` of the workload that plays the egress gateway.
@@ -38,7 +45,9 @@ pub struct Snapshot {
     pub gateway_identity: Option<SpiffeId>,
     /// The workloads that certificates can be of.
     holders: Arc<Holders>,
-    sidecars: Vec<SidecarListener>,
+    sidecars: Vec<Sidecar>,
+    tokens: Tokens,
+    users: Users,
     gateway: Reporter,
     /// The same, on ports whose servers ask for certificates.
     certified_gateway: Reporter,
@@ -47,7 +56,8 @@ pub struct Snapshot {
 /// Where a call is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hop {
-    /// The sidecar of the workload behind this listener, numbered as in the snapshot.
+    /// The sidecar at this place of the snapshot: behind the listener of this number, or further on that of a caller who is
+    /// known otherwise.
     Sidecar(usize),
     /// The egress gateway's server on this port.
     Gateway(u16),
@@ -55,17 +65,8 @@ pub enum Hop {
     Mesh(u16),
 }
 
-/// What stands behind a sidecar listener.
-#[derive(Debug)]
-struct SidecarListener {
-    caller: Option<Caller>,
-    /// Which of the route table's scopes it sees.
-    scope: usize,
-    reporter: Reporter,
-}
-
 impl Snapshot {
-    /// Who calls by the listeners, in their order.
+    /// Who calls by the sidecars: first those behind the listeners, in their order.
     pub fn callers(&self) -> impl Iterator<Item = Option<&Caller>> {
         self.sidecars.iter().map(|listener| listener.caller.as_ref())
     }
@@ -75,15 +76,41 @@ impl Snapshot {
         Caller::by_certificate(identity, self.holders.of(identity).cloned())
     }
 
-    /// The scope of the route table that a listener sees.
-    pub fn scope(&self, listener: usize) -> usize {
-        self.sidecars.get(listener).map_or(0, |listener| listener.scope)
+    /// Whether the callers of a hop are told apart by what they show.
+    pub fn is_shared(&self, hop: Hop) -> bool {
+        matches!(hop, Hop::Sidecar(place) if self.sidecars.get(place).is_some_and(|sidecar| sidecar.is_shared))
+    }
+
+    /// The sidecar where the calls of who shows a token are judged.
+    ///
+    /// # Errors
+    /// The token is good no longer.
+    pub fn bearer(&self, claims: &Claims, now: Timestamp) -> Result<Hop, Unproven> {
+        self.tokens.bearer(claims, now)
+    }
+
+    /// The sidecar of the workload whose Pods run as a user of this machine, if it is the only one.
+    pub fn user(&self, user: u32) -> Option<Hop> {
+        self.users.workload(user)
+    }
+
+    /// What goes through a tunnel from a sidecar to where no route leads, if a grant is for it.
+    pub fn granted(&self, hop: Hop, call: &Call) -> Option<Carries> {
+        match hop {
+            Hop::Sidecar(place) => self.grants.carries(&self.routes, self.scope(place), call),
+            Hop::Gateway(_) | Hop::Mesh(_) => None,
+        }
+    }
+
+    /// The scope of the route table that a sidecar sees.
+    pub fn scope(&self, place: usize) -> usize {
+        self.sidecars.get(place).map_or(0, |sidecar| sidecar.scope)
     }
 
     /// Who reports the calls of a hop.
     pub fn reporter(&self, hop: Hop) -> &Reporter {
         match hop {
-            Hop::Sidecar(listener) => self.sidecars.get(listener).map_or(&self.gateway, |listener| &listener.reporter),
+            Hop::Sidecar(place) => self.sidecars.get(place).map_or(&self.gateway, |sidecar| &sidecar.reporter),
             Hop::Gateway(port) | Hop::Mesh(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
             Hop::Gateway(_) | Hop::Mesh(_) => &self.gateway,
         }

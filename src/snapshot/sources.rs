@@ -14,8 +14,8 @@ use crate::resource::kinds::sidecar::Sidecar;
 use crate::resource::kinds::virtual_service::VirtualService;
 use crate::resource::kinds::workload_entry::WorkloadEntry;
 use crate::resource::kinds::{
-    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, DESTINATION_RULE, GATEWAY, RBAC_CONFIG, SECRET, SERVICE, SERVICE_ENTRY,
-    SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
+    AUTHORIZATION_POLICY, CLUSTER_RBAC_CONFIG, DESTINATION_RULE, GATEWAY, GRANT, RBAC_CONFIG, SECRET, SERVICE,
+    SERVICE_ENTRY, SERVICE_ROLE, SERVICE_ROLE_BINDING, SIDECAR, TOKEN, VIRTUAL_SERVICE, WORKLOAD_ENTRY,
 };
 use crate::routing::Networking;
 
@@ -98,7 +98,11 @@ pub(super) fn concerns_authorization(news: &News) -> bool {
     news.of(|kind| OF_AUTHORIZATION.contains(&kind))
 }
 
-/// Whether news are of interest to anything else.
-pub(super) fn concerns_others(news: &News) -> bool {
-    news.of(|kind| !OF_ROUTES_ALONE.contains(&kind) && !OF_AUTHORIZATION.contains(&kind))
+/// Kinds that say who may call as whom, and by way of exception what: neither routes nor policy are made of them.
+const OF_CALLERS_ALONE: [&Kind; 2] = [&TOKEN, &GRANT];
+
+/// Whether news are of interest to the rules of policy.
+pub(super) fn concerns_policy(news: &News) -> bool {
+    let others = [&OF_ROUTES_ALONE[..], &OF_AUTHORIZATION, &OF_CALLERS_ALONE];
+    news.of(|kind| !others.iter().any(|kinds| kinds.contains(&kind)))
 }

@@ -79,6 +79,11 @@ impl StateDir {
         self.path.join("identity")
     }
 
+    /// The key that bearer tokens are signed with.
+    pub fn token_key(&self) -> PathBuf {
+        self.identity().join("tokens.key")
+    }
+
     /// The key that signs heads of the access log.
     pub fn log_key(&self) -> PathBuf {
         self.identity().join("log.key")

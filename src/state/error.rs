@@ -75,7 +75,7 @@ pub enum Error {
 
 impl Error {
     /// An operating system error on a path.
-    pub(super) fn unwritable(path: &Path, source: io::Error) -> Self {
+    pub fn unwritable(path: &Path, source: io::Error) -> Self {
         Error::Unwritable { path: path.to_owned(), source }
     }
 

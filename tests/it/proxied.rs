@@ -32,6 +32,13 @@ impl Proxied {
         Self::launch(scene.command(&all))
     }
 
+    /// [`Proxied::start`] with a listener that is no workload's.
+    pub(crate) fn shared(scene: &Stage, arguments: &[&str]) -> Self {
+        let mut all = vec!["proxy", "start", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        Self::launch(scene.command(&all))
+    }
+
     /// [`Proxied::start`] with a standard output that nobody reads.
     pub(crate) fn unread(scene: &Stage) -> (Self, std::process::ChildStdout) {
         let mut command = scene.command(&["proxy", "start", "--listen", "127.0.0.1:0=sleep"]);

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::resource::Column;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -14,6 +16,18 @@ pub(crate) fn age(created: Option<&str>, now: Timestamp) -> String {
         // A clock that lags by a second is no reason to alarm anybody.
         ..-1 => "<invalid>".into(),
         seconds => in_words(seconds.max(0)),
+    }
+}
+
+/// How long it is till a time (RFC 3339), in the same words; `Expired` where it is over.
+pub(crate) fn left(end: &str, now: Timestamp) -> String {
+    if end == Column::OVER {
+        return end.to_owned();
+    }
+    let Ok(end) = end.parse::<Timestamp>() else { return "<unknown>".into() };
+    match end.duration_since(now).as_secs() {
+        _ if end <= now => Column::OVER.to_owned(),
+        seconds => in_words(seconds),
     }
 }
 
@@ -79,6 +93,16 @@ mod tests {
         assert_eq!(age(Some("2026-11-23T07:08:16Z"), now), "0s");
         assert_eq!(age(Some("2026-11-23T07:08:17Z"), now), "<invalid>");
         assert_eq!(age(Some("2026-11-23T07:03:05Z"), now), "5m10s");
+    }
+
+    #[test]
+    fn what_is_left_is_told_until_it_is_over() {
+        let now: Timestamp = "2026-11-23T07:08:15Z".parse().expect("a valid time");
+        assert_eq!(left("2026-11-23T07:18:15Z", now), "10m");
+        assert_eq!(left("2026-11-23T07:08:15Z", now), "Expired");
+        assert_eq!(left("2026-11-23T07:00:00Z", now), "Expired");
+        assert_eq!(left("Expired", now), "Expired");
+        assert_eq!(left("soon", now), "<unknown>");
     }
 
     #[test]

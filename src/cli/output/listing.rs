@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::age::age;
+use super::age::{age, left};
 use super::name::full_name;
 use super::table::{Headings, Table};
 use crate::cli::failure::Failure;
@@ -74,7 +74,11 @@ impl Look<'_> {
         row.extend((self.namespaces && kind.namespaced).then(|| resource.namespace().to_owned()));
         row.push(if self.kinds { full_name(resource) } else { resource.meta.name.clone() });
         let age = || age(resource.meta.creation_timestamp.as_deref(), self.now);
-        row.extend(columns(kind).iter().map(|column| if is_age(column) { age() } else { (column.cell)(resource) }));
+        row.extend(columns(kind).iter().map(|column| match column.name {
+            name if name == Column::AGE.name => age(),
+            Column::EXPIRES => left(&(column.cell)(resource), self.now),
+            _ => (column.cell)(resource),
+        }));
         row.extend(self.wide_columns(kind).map(|column| (column.cell)(resource)));
         let labels = &resource.meta.labels;
         row.extend(self.label_columns.iter().map(|key| labels.get(key).map_or(NONE, String::as_str).to_owned()));

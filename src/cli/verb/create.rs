@@ -22,7 +22,10 @@ const EXAMPLES: &str = "Examples:
   egressctl create -f access.yaml --dry-run=server -o yaml
 
   # A namespace
-  egressctl create namespace politics";
+  egressctl create namespace politics
+
+  # A token by which a program proves that it is the service account's
+  egressctl create token sleep --duration 10m";
 
 /// Create resources from files, directories, URLs or standard input.
 #[derive(Debug, Args)]
@@ -49,6 +52,8 @@ enum ByName {
     /// Create a service account
     #[command(visible_alias = "sa")]
     Serviceaccount(Named),
+    /// Print a token for a service account
+    Token(super::create_token::Arguments),
 }
 
 /// A name.
@@ -72,6 +77,7 @@ impl Arguments {
             }
             Some(ByName::Namespace(named)) => (named, &NAMESPACE),
             Some(ByName::Serviceaccount(named)) => (named, &SERVICE_ACCOUNT),
+            Some(ByName::Token(token)) => return token.run(context),
         };
         let resource = bare(kind, &named.name, context.namespace())?;
         named.writing.carry_out(vec![step(resource, None, false)], &context.registry()?, context)

@@ -9,7 +9,7 @@ use crate::node::GatewayListenerConfig;
 #[derive(Debug, Clone)]
 pub(super) struct Listen {
     pub(super) address: SocketAddr,
-    pub(super) workload: Option<(String, Option<String>)>,
+    pub(super) workload: Option<Workload>,
 }
 
 impl FromStr for Listen {
@@ -23,14 +23,30 @@ impl FromStr for Listen {
         let address = address
             .parse()
             .map_err(|_| String::from("expected ADDRESS:PORT[=WORKLOAD[.NAMESPACE]], as in 127.0.0.1:15001=sleep"))?;
-        let workload = workload.map(|workload| match workload.split_once('.') {
-            None => (workload.to_owned(), None),
-            Some((name, namespace)) => (name.to_owned(), Some(namespace.to_owned())),
-        });
-        if workload.as_ref().is_some_and(|(name, namespace)| name.is_empty() || namespace.as_deref() == Some("")) {
+        let workload = workload.map(str::parse).transpose()?;
+        Ok(Self { address, workload })
+    }
+}
+
+/// A workload that a flag names.
+#[derive(Debug, Clone)]
+pub(super) struct Workload {
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+}
+
+impl FromStr for Workload {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, namespace) = match text.split_once('.') {
+            None => (text, None),
+            Some((name, namespace)) => (name, Some(namespace)),
+        };
+        if name.is_empty() || namespace == Some("") {
             return Err("the workload's name is missing".into());
         }
-        Ok(Self { address, workload })
+        Ok(Self { name: name.to_owned(), namespace: namespace.map(str::to_owned) })
     }
 }
 
@@ -58,9 +74,9 @@ mod tests {
     #[test]
     fn listen_takes_an_address_and_a_workload() {
         let full: Listen = "127.0.0.1:15001=sleep.default".parse().expect("valid");
-        assert_eq!(full.workload, Some(("sleep".into(), Some("default".into()))));
-        let short: Listen = "[::1]:0=sleep".parse().expect("valid");
-        assert_eq!(short.workload, Some(("sleep".into(), None)));
+        let named = |listen: Listen| listen.workload.map(|workload| (workload.name, workload.namespace));
+        assert_eq!(named(full), Some(("sleep".into(), Some("default".into()))));
+        assert_eq!(named("[::1]:0=sleep".parse().expect("valid")), Some(("sleep".into(), None)));
         for bad in ["", "15001", "localhost:15001", "127.0.0.1:15001=", "127.0.0.1:1=a.", "127.0.0.1:99999"] {
             assert!(bad.parse::<Listen>().is_err(), "{bad}");
         }

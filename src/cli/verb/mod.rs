@@ -2,11 +2,13 @@
 
 mod table;
 
+mod allow;
 mod analyze;
 mod api_resources;
 mod apply;
 mod completion;
 mod create;
+mod create_token;
 mod delete;
 mod demo;
 mod describe;

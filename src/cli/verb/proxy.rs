@@ -67,6 +67,9 @@ Examples:
   # Take the calls of the workload sleep in namespace default, and play the egress gateway
   egressctl proxy start --listen 127.0.0.1:15001=sleep
 
+  # One listener for all who show a token of their service account
+  egressctl proxy start --listen 127.0.0.1:15001 --require-identity
+
   # One listener for each of two workloads
   egressctl proxy start --listen 127.0.0.1:15001=sleep --listen 127.0.0.1:15002=billing.finance
 
@@ -104,7 +107,8 @@ struct Start {
     /// What to play: sidecars and the egress gateway, or one of them, with the other in another process
     #[arg(long, value_name = "all|sidecar|gateway", default_value = "all", value_parser = role())]
     role: Role,
-    /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; repeatable [default: 127.0.0.1:15001]
+    /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens
+    /// (see create token); repeatable [default: 127.0.0.1:15001]
     #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]")]
     listen: Vec<Listen>,
     /// Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway:
@@ -123,6 +127,13 @@ struct Start {
     /// Listener for callers without sidecar, who come to the egress gateway's servers on PORT; repeatable
     #[arg(long, value_name = "ADDR=PORT")]
     gateway_listen: Vec<GatewayListen>,
+    /// Refuse calls to sidecar listeners that prove no caller, by the listener or by a token
+    #[arg(long)]
+    require_identity: bool,
+    /// At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they
+    /// are the workload whose Pods run as that user (securityContext.runAsUser)
+    #[arg(long)]
+    identify_users: bool,
     /// Connect to ADDR when HOST and PORT are called, as curl does; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR[:PORT]")]
     resolve: Vec<Override>,
@@ -320,7 +331,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let listener = |listen: Listen| ListenerConfig {
         address: listen.address,
-        workload: listen.workload.map(|(name, of)| (name, of.unwrap_or_else(|| namespace.to_owned()))),
+        workload: listen.workload.map(|of| (of.name, of.namespace.unwrap_or_else(|| namespace.to_owned()))),
     };
     let role = arguments.role;
     let default_name = if role == Role::Sidecar { SIDECAR_NODE } else { DEFAULT_NODE };
@@ -348,6 +359,8 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             refuses_faults: arguments.on_check_failure == "deny",
         },
         proxy_protocol: arguments.proxy_protocol,
+        require_identity: arguments.require_identity,
+        identify_users: arguments.identify_users,
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
@@ -370,6 +383,9 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
     for (address, listener) in running.addresses.iter().zip(&config.listeners) {
         match &listener.workload {
             Some((name, namespace)) => text.push_str(&format!("  sidecar of {name}.{namespace} on {address}\n")),
+            None if config.require_identity => {
+                text.push_str(&format!("  sidecar of callers who show a token on {address}\n"));
+            }
             None => text.push_str(&format!("  sidecar of unknown callers on {address}\n")),
         }
     }

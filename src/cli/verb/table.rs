@@ -37,6 +37,7 @@ verbs! {
     get Get
     describe Describe
     delete Delete
+    allow Allow
     logs Logs
     trace Trace
     why Why

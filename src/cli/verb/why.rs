@@ -55,6 +55,8 @@ const ROWS: &[(&str, &str)] = &[
     ("serverName", "SNI:"),
     ("flag", "Flag:"),
     ("reason", "Reason:"),
+    ("grant", "Grant:"),
+    ("grantReason", "Because:"),
     ("details", "Details:"),
     ("rule", "Rule:"),
     ("handler", "Handler:"),

@@ -8,6 +8,8 @@ use crate::resource::{Kind, Part, Resource};
 pub(super) const NETWORKING: &[&str] = &["istio-io", "networking-istio-io"];
 /// Categories of Mixer's kinds.
 pub(super) const POLICY: &[&str] = &["istio-io", "policy-istio-io"];
+/// The API group of the kinds that are nobody's but ours.
+pub(super) const OURS: &str = "egressctl.io";
 /// Categories of Istio's security kinds.
 pub(super) const SECURITY: &[&str] = &["istio-io", "security-istio-io"];
 /// Categories of the kinds of Istio's first authorization.

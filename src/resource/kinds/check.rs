@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::expr::Timestamp;
 use crate::resource::decode::{Spelling, decode_all};
 use crate::resource::{Duration, Labels, Resource, Typed, name};
 
@@ -104,6 +105,15 @@ pub(super) fn spec<T: Typed>(resource: &Resource, problems: &mut Problems, rules
     }
     let tree = resource.body.get(root).unwrap_or(&Json::Null);
     decoded(decode_all(tree, &FieldPath::of(root), Spelling::Protobuf), problems, FieldPath::of(root), rules);
+}
+
+/// A point in time.
+pub(super) fn time(at: &mut At<'_>, text: &str) {
+    if text.is_empty() {
+        at.required();
+    } else if Timestamp::parse_rfc3339(text).is_none() {
+        at.invalid("must be an RFC 3339 time, such as 2018-06-18T13:22:58Z");
+    }
 }
 
 /// The check of a kind with a [`Part`](crate::resource::Part): that of the params which its `spec` is.

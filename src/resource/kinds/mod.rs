@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod destination_rule;
 pub mod fluentd;
 pub mod gateway;
+pub mod grant;
 pub mod handler;
 pub mod instance;
 pub mod listchecker;
@@ -45,6 +46,7 @@ pub mod service_role;
 pub mod service_role_binding;
 pub mod sidecar;
 pub mod stdio;
+pub mod token;
 pub mod virtual_service;
 pub mod workload_entry;
 pub mod workload_group;
@@ -63,6 +65,7 @@ pub use deployment::DEPLOYMENT;
 pub use destination_rule::DESTINATION_RULE;
 pub use fluentd::FLUENTD;
 pub use gateway::GATEWAY;
+pub use grant::GRANT;
 pub use handler::HANDLER;
 pub use instance::INSTANCE;
 pub use listchecker::LISTCHECKER;
@@ -91,6 +94,7 @@ pub use service_role::SERVICE_ROLE;
 pub use service_role_binding::SERVICE_ROLE_BINDING;
 pub use sidecar::SIDECAR;
 pub use stdio::STDIO;
+pub use token::TOKEN;
 pub use virtual_service::VIRTUAL_SERVICE;
 pub use workload_entry::WORKLOAD_ENTRY;
 pub use workload_group::WORKLOAD_GROUP;
@@ -139,6 +143,8 @@ pub static KINDS: &[&Kind] = &[
     &QUOTA_SPEC_BINDING,
     &ATTRIBUTEMANIFEST,
     &OPA,
+    &TOKEN,
+    &GRANT,
 ];
 
 /// The kind and part that a `compiledTemplate` or `compiledAdapter` names.
