@@ -435,7 +435,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
             [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form')
             [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')
@@ -443,7 +443,12 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;proxy;start' {
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable')
+            [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'What to play: sidecars and the egress gateway, or one of them, with the other in another process')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]')
+            [CompletionResult]::new('--mesh-listen', '--mesh-listen', [CompletionResultType]::ParameterName, 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Where the egress gateway of another process is [default: where it says itself in the state directory]')
+            [CompletionResult]::new('--trust-domain', '--trust-domain', [CompletionResultType]::ParameterName, 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]')
+            [CompletionResult]::new('--certificate-ttl', '--certificate-ttl', [CompletionResultType]::ParameterName, 'How long certificates of workloads are valid; they are renewed at half their life')
             [CompletionResult]::new('--gateway-listen', '--gateway-listen', [CompletionResultType]::ParameterName, 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')
             [CompletionResult]::new('--dns-server', '--dns-server', [CompletionResultType]::ParameterName, 'Ask this name server instead of the system''s; repeatable')
@@ -461,7 +466,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
             [CompletionResult]::new('--keep-size', '--keep-size', [CompletionResultType]::ParameterName, 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]')
-            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of this proxy, one of each in a state directory')
+            [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -508,7 +513,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;proxy;help' {
-            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
             [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form')
             [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')
@@ -835,7 +840,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;proxy' {
-            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process')
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the proxies that run on this state directory')
             [CompletionResult]::new('metrics', 'metrics', [CompletionResultType]::ParameterValue, 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form')
             [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Let a proxy finish its calls and end')

@@ -409,14 +409,19 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --color 'When to colour: a terminal alone, always or never'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'egressctl;proxy;start'= {
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable'
+            cand --role 'What to play: sidecars and the egress gateway, or one of them, with the other in another process'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]'
+            cand --mesh-listen 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]'
+            cand --gateway 'Where the egress gateway of another process is [default: where it says itself in the state directory]'
+            cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand --certificate-ttl 'How long certificates of workloads are valid; they are renewed at half their life'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
@@ -434,7 +439,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --seal-age 'Seal log entries when the oldest is so old'
             cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
             cand --keep-size 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]'
-            cand --node 'Name of this proxy, one of each in a state directory'
+            cand --node 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -477,7 +482,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;proxy;help'= {
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'
@@ -757,7 +762,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;run'= {
         }
         &'egressctl;help;proxy'= {
-            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+            cand start 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
             cand status 'Show the proxies that run on this state directory'
             cand metrics 'Print a proxy''s counters, and the metrics of its prometheus handlers, in Prometheus'' text form'
             cand stop 'Let a proxy finish its calls and end'

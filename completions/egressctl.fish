@@ -400,12 +400,19 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fis
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "stop" -d 'Let a proxy finish its calls and end'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l role -d 'What to play: sidecars and the egress gateway, or one of them, with the other in another process' -r -f -a "all\t''
+sidecar\t''
+gateway\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l mesh-listen -d 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway -d 'Where the egress gateway of another process is [default: where it says itself in the state directory]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l trust-domain -d 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l certificate-ttl -d 'How long certificates of workloads are valid; they are renewed at half their life' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway-listen -d 'Listener for callers without sidecar, who come to the egress gateway\'s servers on PORT; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l resolve -d 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l dns-server -d 'Ask this name server instead of the system\'s; repeatable' -r
@@ -429,7 +436,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep-size -d 'Bytes of all sealed entries above which the oldest go, whatever their age: 500MiB, 10GiB [default: no limit]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l node -d 'Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -464,7 +471,7 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -l no-wait -d 'Return at once, while running calls are finished'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Let a proxy finish its calls and end'
@@ -653,7 +660,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "stop" -d 'Let a proxy finish its calls and end'

@@ -11,7 +11,7 @@ use std::{env, thread};
 use egressctl::call::PathNormalization;
 use egressctl::diagnostic::Source;
 use egressctl::manifest::parse;
-use egressctl::node::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, start};
+use egressctl::node::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, start};
 use egressctl::policy::Enforcement;
 use egressctl::proxy::Limits;
 use egressctl::registry::{Operation, Registry, SqliteRegistry, Transaction};
@@ -83,6 +83,11 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
+        role: Role::All,
+        mesh_listen: None,
+        gateway: None,
+        trust_domain: None,
+        certificate_ttl: Duration::from_secs(3600),
         listeners: vec![ListenerConfig { address: "127.0.0.1:0".parse().expect("an address"), workload: None }],
         gateway_listeners: vec![GatewayListenerConfig {
             address: "127.0.0.1:0".parse().expect("an address"),

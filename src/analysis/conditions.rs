@@ -163,10 +163,14 @@ fn unproven(model: &Model<'_>, rule: &Item<Rule>, program: &Program, at: &FieldP
     let Some(attribute) = asks.iter().find(|name| ["source.principal", "source.user"].contains(&name.as_str())) else {
         return;
     };
+    let here = match attribute.as_str() {
+        "source.user" => "Here a Gateway's server has to ask for it, in tls mode ISTIO_MUTUAL.",
+        _ => "Here the listener tells.",
+    };
     for host in unproven_gateways(model) {
         let message = format!(
             "Rule {} reads {attribute}, but no DestinationRule for {host} has tls mode ISTIO_MUTUAL: Istio's gateway would \
-             not know who calls, and the rule never match. Here the listener tells.",
+             not know who calls, and the rule never match. {here}",
             rule.resource.meta.name
         );
         found.add(&UNPROVEN_CALLER, &rule.resource, at.clone(), message);

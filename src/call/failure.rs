@@ -32,6 +32,8 @@ pub enum Failure {
     Tunnel(TunnelFault),
     /// A gateway's server did not take the connection.
     Server(ServerFault),
+    /// The egress gateway of another process could not be handed the call.
+    Handover(HandoverFault),
     /// No ServiceEntry or VirtualService knows the host and port.
     UnknownHost,
     /// The host is known, but none of its routes matches; or a gateway without routes for it.
@@ -92,6 +94,40 @@ pub enum Abort {
     Grpc(Code),
 }
 
+/// Why a sidecar could not hand a call to the egress gateway of another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandoverFault {
+    /// The caller is unknown, so that there is no certificate to show for it.
+    NoIdentity,
+    /// It is not there, or not reached.
+    Unreachable,
+    /// Who answers there is not the gateway.
+    NotTheGateway,
+    /// Mutual TLS with it failed.
+    Tls,
+    /// It broke off before it answered, as it does where it does not believe the certificate.
+    Broken,
+    /// It does not open the tunnel and answers with this status; why is told in its own entry.
+    Refused(u16),
+}
+
+impl HandoverFault {
+    fn reason(self) -> &'static str {
+        match self {
+            HandoverFault::NoIdentity => {
+                "the caller has no identity, so its sidecar has no certificate to show to the egress gateway"
+            }
+            HandoverFault::Unreachable => "the egress gateway is not there or could not be reached",
+            HandoverFault::NotTheGateway => "who answers in the egress gateway's place has another identity",
+            HandoverFault::Tls => "mutual TLS with the egress gateway failed: its certificate cannot be believed",
+            HandoverFault::Refused(_) => "the egress gateway does not open the tunnel",
+            HandoverFault::Broken => {
+                "the egress gateway broke off before it answered, as it does where it does not believe a certificate"
+            }
+        }
+    }
+}
+
 /// What was wrong with the origin's TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsFault {
@@ -109,6 +145,8 @@ pub enum TlsFault {
     NoCredential,
     /// A Secret is named where none is read: at a sidecar, by a rule that selects no workload.
     Unselected,
+    /// The mesh's TLS is asked for, and whoever calls has no identity in it.
+    NoIdentity,
     /// No TLS, or none that both sides speak.
     Handshake,
 }
@@ -127,6 +165,8 @@ pub enum ServerFault {
     Expired,
     /// It is to show the mesh's certificate, and there is none.
     Mesh,
+    /// The caller did not begin with TLS.
+    PlainText,
     /// The caller showed no certificate.
     NoCallerCertificate,
     /// The caller did not come over mutual TLS, as a PeerAuthentication asks.
@@ -192,7 +232,10 @@ impl ServerFault {
             ServerFault::Unusable => "the server's certificate, key or authorities are not there or cannot be read",
             ServerFault::OtherKey => "the server's certificate and key do not belong together",
             ServerFault::Expired => "the server's certificate has expired or is not valid yet",
-            ServerFault::Mesh => "the server is to show the mesh's certificate (ISTIO_MUTUAL), and there is none",
+            ServerFault::Mesh => {
+                "the server is to show the gateway's certificate (ISTIO_MUTUAL), and it has no identity"
+            }
+            ServerFault::PlainText => "the caller spoke plain text, and the mesh's mutual TLS alone is taken here",
             ServerFault::NoCallerCertificate => "the caller showed no certificate, and the server asks for one",
             ServerFault::NotMutual => {
                 "the caller did not come over mutual TLS, and a PeerAuthentication (STRICT) asks for it"
@@ -209,7 +252,8 @@ impl ServerFault {
     fn is_callers(self) -> bool {
         matches!(
             self,
-            ServerFault::NoCallerCertificate
+            ServerFault::PlainText
+                | ServerFault::NoCallerCertificate
                 | ServerFault::NotMutual
                 | ServerFault::CallerExpired
                 | ServerFault::CallerUnknown
@@ -234,16 +278,38 @@ impl TlsFault {
                 "TLS to the origin failed: a sidecar reads the Secret of a credentialName only for a DestinationRule with a \
                  workloadSelector"
             }
+            TlsFault::NoIdentity => {
+                "TLS to the origin failed: the caller has no identity, so there is no certificate of the mesh to show"
+            }
             TlsFault::Handshake => "TLS to the origin failed: no TLS that both sides speak",
         }
     }
 }
 
 impl Failure {
+    /// What failed on the way to an origin, as it is where the egress gateway was to be handed the call.
+    #[must_use]
+    pub fn of_handover(self) -> Self {
+        Failure::Handover(match self {
+            Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::NameNotResolved
+            | Failure::PrivateAddress
+            | Failure::NoEndpoint => HandoverFault::Unreachable,
+            Failure::Tls(TlsFault::WrongName) => HandoverFault::NotTheGateway,
+            Failure::Tls(_) => HandoverFault::Tls,
+            Failure::UpstreamClosed | Failure::UpstreamReset | Failure::UpstreamRefused | Failure::UpstreamProtocol => {
+                HandoverFault::Broken
+            }
+            other => return other,
+        })
+    }
+
     /// The HTTP status of the answer.
     pub fn status(self) -> u16 {
         match self {
             Failure::BadRequest(_) => 400,
+            Failure::Handover(HandoverFault::Refused(status)) => status,
             Failure::PrivateAddress | Failure::Upgrade | Failure::AccessDenied => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
@@ -255,6 +321,7 @@ impl Failure {
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::Server(_)
+            | Failure::Handover(_)
             | Failure::NoCluster
             | Failure::NoEndpoint
             | Failure::NameNotResolved
@@ -294,7 +361,8 @@ impl Failure {
             Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
             Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
-            Failure::UpstreamClosed => "UC",
+            Failure::Handover(HandoverFault::Broken) | Failure::UpstreamClosed => "UC",
+            Failure::Handover(_) => "UF",
             Failure::UpstreamReset | Failure::UpstreamRefused => "UR",
             Failure::UpstreamIdle | Failure::ClientIdle => "SI",
             Failure::UpstreamProtocol => "UPE",
@@ -327,6 +395,7 @@ impl Failure {
             Failure::NestedConnect => "no tunnel can be opened inside a tunnel",
             Failure::Tunnel(fault) => fault.reason(),
             Failure::Server(fault) => fault.reason(),
+            Failure::Handover(fault) => fault.reason(),
             Failure::UnknownHost => "no ServiceEntry or VirtualService knows this host and port",
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoTunnelRoute => "no route of the host matches this server name or address",
@@ -381,6 +450,7 @@ impl Failure {
             Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
             | Failure::Server(_)
+            | Failure::Handover(_)
             | Failure::NoRoute
             | Failure::NoTunnelRoute
             | Failure::NoCluster

@@ -24,6 +24,11 @@ impl Tunnel {
         self.address
     }
 
+    /// Takes up what another hop knows of it.
+    pub(super) fn hand_on(&mut self, address: Option<IpAddr>, server_name: Option<Box<str>>) {
+        (self.address, self.server_name) = (address, server_name);
+    }
+
     /// The name that its ClientHello asks for; of a tunnel to a named host the host's, which any other would end.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
@@ -110,6 +115,10 @@ impl Call {
             (None, None) => return Err(Failure::Tunnel(TunnelFault::NoName)),
             (None, Some(name)) if **name != *self.authority.host() => {
                 tunnel.server_name = Some(name.clone());
+                return Err(Failure::Tunnel(TunnelFault::OtherName));
+            }
+            // It was judged by this name already.
+            (Some(_), Some(name)) if tunnel.server_name.as_ref().is_some_and(|judged| judged != name) => {
                 return Err(Failure::Tunnel(TunnelFault::OtherName));
             }
             (Some(_), Some(name)) => self.authority = Authority::new(name, self.authority.port()),

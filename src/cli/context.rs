@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::style;
+use crate::identity::TrustDomain;
+use crate::identity::authority::Store;
 use crate::registry::SqliteRegistry;
 use crate::state::StateDir;
 
@@ -150,6 +152,15 @@ impl Context {
             0 => Ok(()),
             more => self.say(&format!("warning: and {more} more warnings, which are not shown")),
         }
+    }
+
+    /// The trust domain of the state directory's authority, or that which it would have.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn trust_domain(&self) -> Result<TrustDomain, Failure> {
+        let authority = Store::of(&self.state_dir()?).load()?;
+        Ok(authority.map(|authority| authority.trust_domain().clone()).unwrap_or_default())
     }
 
     /// Writes a line to standard error, below what has been written to standard output before.

@@ -15,7 +15,7 @@ use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
 use super::request::Broken;
-use super::{Decision, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
+use super::{Decision, Gateway, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -137,7 +137,7 @@ pub(super) fn explain_broken<'s>(
         bag = bag.refused(&message).detailed(judgement.checked.details());
     }
     let authorization = match judgement.hop {
-        Hop::Gateway(port) => snapshot.authorization.explain(Arrived { bag: &bag, port }),
+        Hop::Gateway(port) | Hop::Mesh(port) => snapshot.authorization.explain(Arrived { bag: &bag, port }),
         Hop::Sidecar(_) => Vec::new(),
     };
     let rules = rules(snapshot, call, &judgement, &bag, checks);
@@ -259,10 +259,11 @@ fn response_headers(judgement: &Judgement<'_>, call: &Call) -> HeaderMap {
 /// The hops of a call, in order.
 pub fn hops<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call) -> Vec<HopStep<'s>> {
     let mut hops = Vec::new();
-    follow(snapshot, hop, call, &mut |Step { hop, call, end }| {
+    follow(snapshot, (hop, Gateway::Here), call, &mut |Step { hop, call, end }| {
         let routes = match hop {
             Hop::Sidecar(listener) => snapshot.routes.considered_by_sidecar(snapshot.scope(listener), call),
             Hop::Gateway(port) => snapshot.routes.considered_by_gateway(port, call, hops.is_empty()),
+            Hop::Mesh(port) => snapshot.routes.considered_by_gateway(port, call, false),
         };
         let found = match end {
             Ok(End::Cluster(cluster)) => Ok(Some(*cluster)),

@@ -33,6 +33,16 @@ pub use way::{Outgoing, Way};
 /// Most hops of ours that one call may take: sidecar, gateway. A gateway route that leads to a gateway is a loop.
 const MAX_HOPS: usize = 2;
 
+/// Where the egress gateway is, as this process sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gateway {
+    /// In it: the gateway's routes and the policy are asked here.
+    #[default]
+    Here,
+    /// In another, which is handed the call and asks them.
+    Elsewhere,
+}
+
 /// What shall be done with a call.
 #[derive(Debug)]
 pub enum Decision<'s> {
@@ -81,11 +91,31 @@ pub struct Judgement<'s> {
     pub passed: Option<Passed<'s>>,
 }
 
+impl Judgement<'_> {
+    /// Whether the gateway of another process is to go on with it.
+    pub fn is_handed_on(&self) -> bool {
+        matches!(&self.decision, Decision::Forward(to) if to.cluster.target.gateway().is_some())
+    }
+}
+
 /// Follows a call from the hop that it comes to, through the gateway, if a sidecar's route leads there, to the last
-/// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then the policy is asked:
-/// checks, then quotas, which are taken or only looked at. Where a call would be refused a grant may let it go. `see` is told
-/// of what is looked at.
+/// decision. At the gateway its AuthorizationPolicies come first. Unless the call has failed by then, or goes on elsewhere,
+/// the policy is asked: checks, then quotas, which are taken or only looked at. Where a call would be refused a grant may let
+/// it go. `see` is told of what is looked at.
 pub fn judge<'s>(
+    snapshot: &'s Snapshot,
+    hop: Hop,
+    call: &Call,
+    spend: Spend,
+    scratch: &mut Scratch,
+    see: &mut impl FnMut(Seen<'_>),
+) -> Judgement<'s> {
+    judge_beside(Gateway::Here, snapshot, hop, call, spend, scratch, see)
+}
+
+/// The same in a process that the gateway is in, or not.
+pub fn judge_beside<'s>(
+    gateway: Gateway,
     snapshot: &'s Snapshot,
     hop: Hop,
     call: &Call,
@@ -101,7 +131,10 @@ pub fn judge<'s>(
         let (checked, way) = (Checked::default(), Way::default());
         return Judgement { hop, decision, checked, edited: None, way, passed: None };
     }
-    let mut judgement = follow(snapshot, hop, call, &mut |_| {});
+    let mut judgement = follow(snapshot, (hop, gateway), call, &mut |_| {});
+    if judgement.is_handed_on() {
+        return judgement;
+    }
     let (edited, last) = (judgement.edited.take(), judgement.hop);
     let asked = Questioned { hop, made: call, seen: edited.as_deref().unwrap_or(call) };
     settle(snapshot, asked, &mut judgement, &[], spend, scratch, see);
@@ -136,7 +169,7 @@ pub fn settle<'s>(
     let granting = Granting { snapshot, call: asked.made, spend };
     let mut checked = Checked::default();
     // Before the routes, as in Envoy: who may not call is not told what there is.
-    if let Hop::Gateway(port) = judgement.hop {
+    if let Hop::Gateway(port) | Hop::Mesh(port) = judgement.hop {
         let bag = CallBag::new(asked.seen, None, snapshot.reporter(judgement.hop));
         let arrived = Arrived { bag: &bag, port };
         if let Some(authorizer) = snapshot.authorization.asks(arrived, answers) {
@@ -195,10 +228,15 @@ struct Step<'a, 's> {
 }
 
 /// The way of a call through our hops, without the policy; `see` is told of each.
-fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl FnMut(Step<'_, 's>)) -> Judgement<'s> {
+fn follow<'s>(
+    snapshot: &'s Snapshot,
+    (mut hop, gateway): (Hop, Gateway),
+    call: &Call,
+    see: &mut impl FnMut(Step<'_, 's>),
+) -> Judgement<'s> {
     let hops = match hop {
         Hop::Sidecar(_) => MAX_HOPS,
-        Hop::Gateway(_) => 1,
+        Hop::Gateway(_) | Hop::Mesh(_) => 1,
     };
     let (mut way, mut edited) = (Way::default(), None);
     let mut delays = [None; MAX_HOPS];
@@ -214,6 +252,8 @@ fn follow<'s>(snapshot: &'s Snapshot, mut hop: Hop, call: &Call, see: &mut impl 
         };
         let Some(port) = next else { return ended(hop, end, way, delays, position, edited) };
         match handed_on(taken, seen) {
+            // It is sent as its route says, like any other call, and judged as it arrives.
+            Ok(_) if gateway == Gateway::Elsewhere => return ended(hop, end, way, delays, position, edited),
             Ok(None) => {}
             Ok(changed) => edited = changed,
             Err(failure) => return ended(hop, Err(failure), way, delays, position, edited),
@@ -232,7 +272,7 @@ fn found<'s>(snapshot: &'s Snapshot, hop: Hop, call: &Call, first: bool) -> Foun
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) if first => snapshot.routes.gateway_from_outside(port, call),
-        Hop::Gateway(port) => snapshot.routes.gateway(port, call),
+        Hop::Gateway(port) | Hop::Mesh(port) => snapshot.routes.gateway(port, call),
     }
 }
 

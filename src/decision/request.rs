@@ -66,7 +66,7 @@ pub(super) fn arriving(snapshot: &Snapshot, listener: Option<usize>, asked: &Ask
     let found = match (protocol, hop) {
         (Protocol::Http, _) => question.request(hop)?.map(|call| (call, None)),
         (_, Hop::Sidecar(_)) => question.tunnel(protocol)?,
-        (_, Hop::Gateway(port)) => question.connection(protocol, port)?,
+        (_, Hop::Gateway(port) | Hop::Mesh(port)) => question.connection(protocol, port)?,
     };
     Ok(match found {
         Ok((call, broken)) => Arriving::Call { hop, protocol, call: Box::new(call), broken },

@@ -220,7 +220,10 @@ fn a_port_level_policy_replaces_the_destinations_and_plain_text_never_stands_in_
             ("GET http://site.example:8080/", "site.example:8080 tls other.example"),
         ],
     );
-    table(&rule("{tls: {mode: ISTIO_MUTUAL}}"), &[("GET http://site.example/", "Tls(Unusable)")]);
+    table(
+        &rule("{tls: {mode: ISTIO_MUTUAL}}"),
+        &[("GET http://site.example/", "site.example:80 tls outbound_.80_._.site.example")],
+    );
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn hop(out: &mut String, step: &HopStep<'_>, caller: Caller<'_>, call: &Call, ga
     let _ = match (step.hop, caller) {
         (Hop::Sidecar(_), Some((name, namespace))) => writeln!(out, "sidecar of {name}.{namespace}"),
         (Hop::Sidecar(_), None) => writeln!(out, "sidecar of an unknown caller"),
-        (Hop::Gateway(port), _) => writeln!(out, "gateway {gateway}, port {port}"),
+        (Hop::Gateway(port) | Hop::Mesh(port), _) => writeln!(out, "gateway {gateway}, port {port}"),
     };
     for Considered { route, passed_over } in &step.routes {
         let delegate = route.delegate.as_ref().map(|(name, index)| format!(", delegate {name} http[{index}]"));

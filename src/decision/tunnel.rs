@@ -16,6 +16,6 @@ pub(super) fn decide<'s>(
     match hop {
         Hop::Sidecar(listener) => snapshot.routes.tunnel_from_sidecar(snapshot.scope(listener), call),
         Hop::Gateway(port) if first => snapshot.routes.tunnel_into_gateway(port, call),
-        Hop::Gateway(port) => snapshot.routes.tunnel_through_gateway(port, call),
+        Hop::Gateway(port) | Hop::Mesh(port) => snapshot.routes.tunnel_through_gateway(port, call),
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -57,13 +57,19 @@ pub struct Held {
     pub not_after: i64,
     certified: Arc<CertifiedKey>,
     renewed_from: i64,
+    signed_by: CertificateDer<'static>,
     /// Whether anybody has proven himself by it.
     used: AtomicBool,
 }
 
 impl Held {
+    /// Whether it is to be renewed: it is past half its life, or another authority signs by now.
+    fn is_due(&self, now: i64, signing: Option<&CertificateDer<'_>>) -> bool {
+        self.renewed_from <= now || signing.is_some_and(|signing| *signing != self.signed_by)
+    }
+
     /// The certificate, then those that lead to the root.
-    pub fn chain(&self) -> &[rustls::pki_types::CertificateDer<'static>] {
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert
     }
 }
@@ -88,7 +94,7 @@ impl Mesh {
     }
 
     /// The roots that are trusted.
-    pub fn roots(&self) -> Vec<rustls::pki_types::CertificateDer<'static>> {
+    pub fn roots(&self) -> Vec<CertificateDer<'static>> {
         self.trust.load().authority.roots(now()).cloned().collect()
     }
 
@@ -105,10 +111,12 @@ impl Mesh {
     /// Those of the authority.
     pub fn certificate(&self, identity: &SpiffeId) -> Result<Arc<Held>, Error> {
         let now = now();
+        let trust = self.trust.load();
+        let signing = trust.authority.signing(now);
         let mut held = self.held();
         let known = held.get(identity).filter(|known| now < known.not_after).cloned();
         let certificate = match known {
-            Some(known) if now < known.renewed_from => known,
+            Some(known) if !known.is_due(now, signing) => known,
             known => match (self.issue(identity, now), known) {
                 (Ok(issued), _) => {
                     held.insert(identity.clone(), Arc::clone(&issued));
@@ -130,9 +138,11 @@ impl Mesh {
     pub fn refresh(&self) -> Result<(), Error> {
         let now = now();
         self.follow(now)?;
+        let trust = self.trust.load();
+        let signing = trust.authority.signing(now);
         let mut held = self.held();
         held.retain(|_, one| now < one.renewed_from || one.used.load(Ordering::Relaxed));
-        for one in held.values_mut().filter(|one| one.renewed_from <= now) {
+        for one in held.values_mut().filter(|one| one.is_due(now, signing)) {
             *one = self.issue(&one.identity, now)?;
         }
         Ok(())
@@ -162,6 +172,7 @@ impl Mesh {
             not_after: issued.not_after,
             certified: Arc::new(certified),
             renewed_from: now + i64::try_from(half).unwrap_or(i64::MAX / 2),
+            signed_by: issued.signed_by,
             used: AtomicBool::new(false),
         }))
     }

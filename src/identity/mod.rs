@@ -8,6 +8,7 @@
 pub mod authority;
 mod caller;
 mod cluster;
+mod holders;
 mod mesh;
 mod pods;
 mod spiffe;
@@ -17,6 +18,7 @@ pub mod x509;
 
 pub use caller::{Caller, Proof};
 pub use cluster::Cluster;
+pub use holders::Holders;
 pub use mesh::{Held, Mesh};
 pub use pods::pods_of;
 pub use spiffe::{NoIdentity, SpiffeId, TrustDomain};

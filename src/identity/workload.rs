@@ -6,10 +6,10 @@ use crate::diagnostic::nearest;
 use crate::registry::{ListQuery, Result, Selector, View, find_kind};
 use crate::resource::{Key, Labels, Resource};
 
-use super::Cluster;
 use super::pods::{first_pod, string_map};
+use super::{Cluster, SpiffeId, TrustDomain};
 
-/// Domain of the cluster: the last part of full host names of Services, and the trust domain of principals.
+/// Domain of the cluster: the last part of full host names of Services, and of principals where no other is named.
 const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// The service account of Pods that name none.
@@ -56,14 +56,14 @@ impl Workload {
             return Ok(None);
         };
         if let Some(deployment) = view.get(&Key::new(deployment, namespace, name))? {
-            return Self::of(view, &deployment, &first_pod(&deployment, pod)).map(Some);
+            return Ok(Some(Self::of(&services(view, namespace)?, &deployment, &first_pod(&deployment, pod))));
         }
         let key = Key::new(pod, namespace, name);
         if let Some(stored) = view.get(&key)? {
-            return Self::of(view, &stored, &stored).map(Some);
+            return Ok(Some(Self::of(&services(view, namespace)?, &stored, &stored)));
         }
-        let derived = Cluster::new(view).derive(&key)?;
-        derived.map(|(deployment, pod)| Self::of(view, &deployment, &pod)).transpose()
+        let Some((deployment, pod)) = Cluster::new(view).derive(&key)? else { return Ok(None) };
+        Ok(Some(Self::of(&services(view, namespace)?, &deployment, &pod)))
     }
 
     /// The declared Deployment or Pod that a name which is not declared was meant for, and its namespace: the same name
@@ -86,6 +86,51 @@ impl Workload {
         Ok(nearest(name, neighbours).map(|near| (near.to_owned(), namespace.to_owned())))
     }
 
+    /// All that are declared: Deployments, and Pods of their own.
+    ///
+    /// # Errors
+    /// Those of reading the view.
+    pub fn all(view: &dyn View) -> Result<Vec<Self>> {
+        let kinds = view.kinds();
+        let list = |kind| view.list(&ListQuery::all(kind));
+        let services = find_kind(kinds, "", "Service").map(list).transpose()?.unwrap_or_default();
+        let Some(pod) = find_kind(kinds, "", "Pod") else { return Ok(Vec::new()) };
+        let deployments = find_kind(kinds, "apps", "Deployment").map(list).transpose()?.unwrap_or_default();
+        let of_deployments = deployments.iter().map(|one| Self::of(&services, one, &first_pod(one, pod)));
+        let pods = list(pod)?;
+        Ok(of_deployments.chain(pods.iter().map(|pod| Self::of(&services, pod, pod))).collect())
+    }
+
+    /// The same, in a trust domain.
+    #[must_use]
+    pub fn of_domain(self, domain: &TrustDomain) -> Self {
+        Self { principal: format!("{domain}/ns/{}/sa/{}", self.namespace, self.service_account), ..self }
+    }
+
+    /// Who it is in certificates; none where its names have no place in one.
+    pub fn identity(&self) -> Option<SpiffeId> {
+        format!("spiffe://{}", self.principal).parse().ok()
+    }
+
+    /// What this and another workload have in common.
+    #[must_use]
+    pub(super) fn in_common(mut self, other: &Self) -> Self {
+        let keep = |own: &mut String, other: &String| {
+            if own != other {
+                own.clear();
+            }
+        };
+        keep(&mut self.name, &other.name);
+        keep(&mut self.workload_uid, &other.workload_uid);
+        keep(&mut self.pod, &other.pod);
+        keep(&mut self.uid, &other.uid);
+        keep(&mut self.owner, &other.owner);
+        self.labels.retain(|name, value| other.labels.get(name) == Some(value));
+        self.services.retain(|service| other.services.contains(service));
+        self.report_only &= other.report_only;
+        self
+    }
+
     /// The trust domain of its principal.
     pub fn trust_domain(&self) -> &str {
         self.principal.split('/').next().unwrap_or_default()
@@ -100,15 +145,19 @@ impl Workload {
         let kinds = view.kinds();
         let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
         let (Some(deployment), Some(pod)) = (deployment, pod) else { return Ok(Vec::new()) };
+        let services = match find_kind(kinds, "", "Service") {
+            Some(kind) => view.list(&ListQuery::all(kind))?,
+            None => Vec::new(),
+        };
         let mut found = Vec::new();
         for owner in view.list(&ListQuery::all(deployment))? {
             let pod = first_pod(&owner, pod);
-            found.extend(user_of(&pod).map(|user| Ok((user, Self::of(view, &owner, &pod)?))));
+            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &owner, &pod))));
         }
         for pod in view.list(&ListQuery::all(pod))? {
-            found.extend(user_of(&pod).map(|user| Ok((user, Self::of(view, &pod, &pod)?))));
+            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &pod, &pod))));
         }
-        found.into_iter().collect()
+        Ok(found)
     }
 
     /// What is known of whoever is a service account's: of its only workload everything, of several what they have in
@@ -119,13 +168,13 @@ impl Workload {
     pub fn of_account(view: &dyn View, namespace: &str, account: &str) -> Result<Self> {
         let kinds = view.kinds();
         let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
-        let mut all = Vec::new();
+        let (mut all, services) = (Vec::new(), services(view, namespace)?);
         if let (Some(deployment), Some(pod)) = (deployment, pod) {
             for owner in view.list(&ListQuery::within(deployment, namespace))? {
-                all.push(Self::of(view, &owner, &first_pod(&owner, pod))?);
+                all.push(Self::of(&services, &owner, &first_pod(&owner, pod)));
             }
             for pod in view.list(&ListQuery::within(pod, namespace))? {
-                all.push(Self::of(view, &pod, &pod)?);
+                all.push(Self::of(&services, &pod, &pod));
             }
         }
         all.retain(|workload| workload.service_account == account);
@@ -145,23 +194,23 @@ impl Workload {
     }
 
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
-    fn of(view: &dyn View, owner: &Resource, pod: &Resource) -> Result<Self> {
+    fn of(services: &[Resource], owner: &Resource, pod: &Resource) -> Self {
         let (namespace, name) = (pod.namespace(), &owner.meta.name);
         let account = pod.spec().get("serviceAccountName").and_then(Json::as_str).unwrap_or(DEFAULT_ACCOUNT);
         let (api, plural) = (owner.kind.api_version(&owner.version), owner.kind.plural);
-        Ok(Self {
+        Self {
             name: name.clone(),
             namespace: namespace.to_owned(),
             workload_uid: format!("istio://{namespace}/workloads/{name}"),
             labels: pod.meta.labels.clone(),
             service_account: account.to_owned(),
             principal: principal(namespace, account),
-            services: services_of(view, pod)?,
+            services: services_of(services, pod),
             pod: pod.meta.name.clone(),
             uid: format!("kubernetes://{}.{namespace}", pod.meta.name),
             owner: format!("kubernetes://apis/{api}/namespaces/{namespace}/{plural}/{name}"),
             report_only: owner.meta.only_reports() || pod.meta.only_reports(),
-        })
+        }
     }
 }
 
@@ -179,11 +228,17 @@ fn principal(namespace: &str, account: &str) -> String {
     format!("{CLUSTER_DOMAIN}/ns/{namespace}/sa/{account}")
 }
 
-fn services_of(view: &dyn View, pod: &Resource) -> Result<Vec<String>> {
+/// The Services of a namespace.
+fn services(view: &dyn View, namespace: &str) -> Result<Vec<Resource>> {
     let Some(kind) = find_kind(view.kinds(), "", "Service") else { return Ok(Vec::new()) };
-    let services = view.list(&ListQuery::within(kind, pod.namespace()))?;
-    let selecting = services.iter().filter(|service| selects(service, pod));
-    Ok(selecting.map(|service| full_host(&service.meta.name, service.namespace())).collect())
+    view.list(&ListQuery::within(kind, namespace))
+}
+
+/// The full names of those Services of a Pod's namespace that select it.
+fn services_of(services: &[Resource], pod: &Resource) -> Vec<String> {
+    let near = services.iter().filter(|service| service.namespace() == pod.namespace());
+    let selecting = near.filter(|service| selects(service, pod));
+    selecting.map(|service| full_host(&service.meta.name, service.namespace())).collect()
 }
 
 /// A Service without selector selects nothing: its endpoints are given by hand.

@@ -43,6 +43,9 @@ pub struct Status {
     /// Its listeners for the gateway's servers.
     #[serde(default)]
     pub gateway_listeners: Vec<GatewayListenerStatus>,
+    /// Where its gateway takes the calls of sidecars of other processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesh_listener: Option<String>,
     /// Worker threads.
     pub workers: usize,
     /// `running` or `draining`.

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::identity::{Mesh, SpiffeId};
 use crate::routing::describe::{self, Place};
 use crate::snapshot::Snapshot;
 use crate::upstream::secrets::{InUse, Secret};
 
 use super::api::{GATEWAY, Listener, MAX_ROWS, Row, Rows, Section};
+use super::start::Role;
 
 /// Where sidecars hand calls to a gateway of the same process.
 const INTERNAL: &str = "internal";
@@ -17,11 +19,16 @@ const INTERNAL: &str = "internal";
 /// A node's snapshot with the names of those whom it plays.
 pub(super) struct Compiled<'a> {
     pub(super) node: &'a str,
+    pub(super) role: Role,
     pub(super) snapshot: &'a Snapshot,
     /// The sidecar listeners, in the snapshot's order: address, and `WORKLOAD.NAMESPACE` if it stands for one.
     pub(super) listeners: Vec<(SocketAddr, Option<String>)>,
     /// The listeners of the gateway's servers for callers from outside: address, and the server's port.
     pub(super) gateway_listeners: Vec<(SocketAddr, u16)>,
+    /// What it proves itself with to others of its mesh.
+    pub(super) mesh: &'a Mesh,
+    /// Where its gateway takes the calls of sidecars of other processes.
+    pub(super) mesh_address: Option<SocketAddr>,
     /// The file whose authorities are trusted instead of the system's.
     pub(super) ca_file: Option<&'a Path>,
     /// In microseconds since 1970.
@@ -33,6 +40,7 @@ struct Proxy {
     name: String,
     place: Place,
     addresses: Vec<SocketAddr>,
+    identity: Option<SpiffeId>,
 }
 
 impl Compiled<'_> {
@@ -44,14 +52,15 @@ impl Compiled<'_> {
             Section::Routes => self.rows(|proxy| routes.routes(proxy.place)),
             Section::Clusters => self.rows(|proxy| routes.clusters(proxy.place)),
             Section::Endpoints => self.rows(|proxy| routes.endpoints(proxy.place, self.now)),
-            Section::Secrets => self.rows(|proxy| self.secrets(proxy.place)),
+            Section::Secrets => self.rows(|proxy| self.secrets(proxy)),
             Section::Rules => self.rules(),
         }
     }
 
-    fn secrets(&self, place: Place) -> Vec<Secret> {
-        let routes = &self.snapshot.routes;
+    fn secrets(&self, proxy: &Proxy) -> Vec<Secret> {
+        let (routes, place) = (&self.snapshot.routes, proxy.place);
         let mut used = InUse::new(self.ca_file, self.now);
+        used.add_mesh(self.mesh, proxy.identity.as_ref());
         routes.originated(place).iter().for_each(|(cluster, settings)| used.add_cluster(cluster, settings));
         if place == Place::Gateway {
             routes.server_tls().for_each(|server| used.add_server(server));
@@ -97,11 +106,17 @@ impl Compiled<'_> {
                 Some(known) => known.addresses.push(*address),
                 None => {
                     let place = Place::Sidecar(self.snapshot.scope(position));
-                    proxies.push(Proxy { name, place, addresses: vec![*address] });
+                    let caller = self.snapshot.callers().nth(position).flatten();
+                    let identity = caller.and_then(|caller| caller.identity());
+                    proxies.push(Proxy { name, place, addresses: vec![*address], identity });
                 }
             }
         }
-        proxies.push(Proxy { name: GATEWAY.to_owned(), place: Place::Gateway, addresses: Vec::new() });
+        if self.role != Role::Sidecar {
+            let addresses = self.mesh_address.into_iter().collect();
+            let identity = self.snapshot.gateway_identity.clone();
+            proxies.push(Proxy { name: GATEWAY.to_owned(), place: Place::Gateway, addresses, identity });
+        }
         proxies
     }
 }
@@ -117,6 +132,7 @@ fn listeners<'a>(snapshot: &'a Snapshot, outside: &'a [(SocketAddr, u16)]) -> im
             matches: one.matches.clone(),
             destination: one.destination.clone(),
         });
+        // A gateway's addresses are those at which it takes calls of sidecars of other processes.
         let of_sidecar = proxy.addresses.iter().flat_map(|address| compiled.iter().map(|one| at(*address, one)));
         let from_outside = outside.iter().filter(|_| proxy.place == Place::Gateway).flat_map(|(address, server)| {
             compiled.iter().filter(|one| one.port == Some(*server)).map(|one| at(*address, one))

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use crate::accesslog::Recorder;
 use crate::decision::{Place, tell};
+use crate::identity::Mesh;
 use crate::metrics::{Counter, Metrics};
 use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::{Certificates, Phase};
@@ -53,7 +54,9 @@ struct Control {
     messages: Messages,
     feeds: Feeds,
     certificates: Arc<Certificates>,
+    mesh: Arc<Mesh>,
     gateway_addresses: Vec<std::net::SocketAddr>,
+    mesh_address: Option<std::net::SocketAddr>,
     /// Tells connections that last that what they hang on may have ended.
     endings: watch::Sender<()>,
     /// Wakes who watches over grants.
@@ -65,7 +68,9 @@ pub(super) async fn serve(running: Running) {
     let Running {
         addresses,
         gateway_addresses,
+        mesh_address,
         certificates,
+        mesh,
         config,
         published,
         metrics,
@@ -101,7 +106,9 @@ pub(super) async fn serve(running: Running) {
         messages: messages.clone(),
         feeds,
         certificates,
+        mesh,
         gateway_addresses,
+        mesh_address,
         endings: endings.clone(),
         news: Arc::clone(&news),
     });
@@ -131,7 +138,7 @@ pub(super) async fn serve(running: Running) {
                 tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
             }
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
-            tokio::task::spawn_local(rotate(Arc::clone(&control.certificates)));
+            tokio::task::spawn_local(rotate(Rc::clone(&control)));
             if let Some(scrapes) = scrapes {
                 let answers = Rc::clone(&admin_control);
                 tokio::task::spawn_local(async move { scrapes.serve(answers).await });
@@ -260,12 +267,22 @@ fn watch(
     Some((waker, receiver))
 }
 
-/// Takes up certificates whose files were written anew.
-async fn rotate(certificates: Arc<Certificates>) {
-    let mut interval = tokio::time::interval(ROTATION_INTERVAL);
+/// Takes up certificates whose files were written anew, and renews those of the mesh.
+async fn rotate(control: Rc<Control>) {
+    // Certificates that are to live for seconds only are renewed in time too.
+    let mut interval = tokio::time::interval(ROTATION_INTERVAL.min(control.config.certificate_ttl / 8));
+    let mut fails = false;
     loop {
         interval.tick().await;
-        certificates.refresh();
+        control.certificates.refresh();
+        match control.mesh.refresh() {
+            Ok(()) => fails = false,
+            Err(error) if !fails => {
+                fails = true;
+                control.messages.say(&format!("certificates of the mesh are not renewed: {error}"));
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -281,7 +298,7 @@ async fn follow(
                 // So that calls do not meet handlers whose lists are on their way.
                 control.feeds.begin().await;
                 control.rejected.replace(None);
-                control.certificates.prepare(&snapshot.routes);
+                control.certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
                 control.published.store(snapshot);
                 turns.send_replace(None);
                 control.endings.send_replace(());
@@ -308,9 +325,10 @@ impl Answers for Control {
         Status {
             node: self.config.name.clone(),
             pid: std::process::id(),
-            roles: vec!["sidecar".into(), "gateway".into()],
+            roles: self.config.role.names().iter().map(|name| (*name).to_owned()).collect(),
             listeners: self.listeners(&snapshot),
             gateway_listeners: self.gateway_listeners(),
+            mesh_listener: self.mesh_address.map(|address| address.to_string()),
             workers: self.config.workers.max(1),
             state: if self.draining.load(Ordering::Relaxed) { "draining" } else { "running" }.into(),
             revision: snapshot.revision.0,
@@ -338,7 +356,9 @@ impl Answers for Control {
         let ca_file = self.config.ca_file.as_deref();
         let ports = self.config.gateway_listeners.iter().map(|listener| listener.port);
         let gateway_listeners = self.gateway_addresses.iter().copied().zip(ports).collect();
-        Compiled { node: &self.config.name, snapshot: &snapshot, listeners, gateway_listeners, ca_file, now }
+        let node = &self.config.name;
+        let (role, mesh, mesh_address) = (self.config.role, &*self.mesh, self.mesh_address);
+        Compiled { node, role, snapshot: &snapshot, listeners, gateway_listeners, mesh, mesh_address, ca_file, now }
             .section(section)
     }
 

@@ -11,4 +11,4 @@ mod messages;
 mod sandboxes;
 mod start;
 
-pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running, StartError, start};
+pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, StartError, start};

@@ -1,6 +1,6 @@
 //! Assembling a proxy: everything is read and bound before the first call is taken.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -11,7 +11,9 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::call::PathNormalization;
-use crate::identity::TokenKey;
+use crate::decision::Gateway;
+use crate::identity::authority::Store;
+use crate::identity::{Mesh, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Captured, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -19,7 +21,7 @@ use crate::registry::{Registry as _, SqliteRegistry};
 use crate::routing::OutboundPolicy;
 use crate::snapshot::{Compiler, Hop, ListenerSpec, Published};
 use crate::state::StateDir;
-use crate::upstream::{Connector, Names, Override, TlsConfigs};
+use crate::upstream::{Connector, GatewayAddress, Names, Override, TlsConfigs};
 
 use super::admin::{Admin, Scrapes};
 use super::control::StopSignals;
@@ -33,8 +35,18 @@ use super::{control, counted};
 pub struct NodeConfig {
     /// Name of the node, one of each in a state directory.
     pub name: String,
-    /// Sidecar listeners, at least one.
+    /// What it plays.
+    pub role: Role,
+    /// Sidecar listeners.
     pub listeners: Vec<ListenerConfig>,
+    /// Where the gateway takes the calls of sidecars of other processes.
+    pub mesh_listen: Option<SocketAddr>,
+    /// Where the gateway of another process is; without one where it says itself, in the state directory.
+    pub gateway: Option<(String, u16)>,
+    /// The trust domain of all identities; without one the authority's, or else `cluster.local`.
+    pub trust_domain: Option<TrustDomain>,
+    /// How long certificates of workloads are valid.
+    pub certificate_ttl: Duration,
     /// Listeners of the egress gateway's server ports, for callers without sidecar.
     pub gateway_listeners: Vec<GatewayListenerConfig>,
     /// Where metrics are served over HTTP, besides the admin endpoint.
@@ -67,6 +79,29 @@ pub struct NodeConfig {
     pub sealing: accesslog::Limits,
     /// How long sealed entries are kept.
     pub retention: accesslog::Retention,
+}
+
+/// What a proxy plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Sidecars and the egress gateway; the hop between them is internal.
+    #[default]
+    All,
+    /// Sidecars, which hand calls to the gateway of another process.
+    Sidecar,
+    /// The egress gateway alone.
+    Gateway,
+}
+
+impl Role {
+    /// What it plays, by name.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Role::All => &["sidecar", "gateway"],
+            Role::Sidecar => &["sidecar"],
+            Role::Gateway => &["gateway"],
+        }
+    }
 }
 
 /// A sidecar listener.
@@ -108,6 +143,9 @@ pub enum StartError {
     /// What is declared does not compile.
     #[error(transparent)]
     Load(#[from] crate::registry::LoadError),
+    /// The certificate authority cannot be used.
+    #[error(transparent)]
+    Identity(#[from] crate::identity::authority::Error),
     /// The system does not say which name servers to ask.
     #[error("names cannot be resolved: {0}; name a server with --dns-server")]
     Names(String),
@@ -131,10 +169,13 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// Where the gateway's servers are listened for, in the order of the configuration, ports filled in.
     pub gateway_addresses: Vec<SocketAddr>,
+    /// Where it takes the calls of sidecars of other processes, port filled in.
+    pub mesh_address: Option<SocketAddr>,
     /// Where it serves metrics, port filled in.
     pub metrics_address: Option<SocketAddr>,
     pub(super) config: NodeConfig,
     pub(super) certificates: Arc<Certificates>,
+    pub(super) mesh: Arc<Mesh>,
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) recorder: Recorder,
@@ -166,21 +207,36 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     raise_descriptor_limit();
     // Before anybody is told that it runs, and so may tell it to stop.
     let signals = StopSignals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
-    let tls = TlsConfigs::new(config.ca_file.as_deref()).map_err(StartError::CaFile)?;
+    let mesh = Arc::new(Mesh::open(Store::of(&state), config.trust_domain.as_ref(), config.certificate_ttl)?);
+    let tls = TlsConfigs::new(config.ca_file.as_deref(), Some(Arc::clone(&mesh))).map_err(StartError::CaFile)?;
     let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
-    let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls));
+    let gateway = match (config.role, &config.gateway) {
+        (Role::All | Role::Gateway, _) => GatewayAddress::Here,
+        (Role::Sidecar, Some((host, port))) => GatewayAddress::At(host.clone(), *port),
+        (Role::Sidecar, None) => GatewayAddress::Published(state.gateway_address()),
+    };
+    let connector = Arc::new(Connector::new(config.overrides.iter().cloned().collect(), names, tls, gateway));
     let registry = SqliteRegistry::open(&state)?;
     let verifier = TokenKey::open(&state)?.verifier().clone();
     let listeners = config.listeners.iter().map(|l| ListenerSpec { workload: l.workload.clone() }).collect();
     let messages = Messages::new();
     let live = counted::restore(&state.node_quota(&config.name), &messages);
     let (outbound, enforcement, paths) = (config.outbound, config.enforcement, config.paths);
-    let identify_users = config.identify_users;
-    let compiler = Compiler { listeners, identify_users, outbound, enforcement, paths, live, ..Compiler::default() };
-    let compiler = Arc::new(compiler);
+    let compiler = Arc::new(Compiler {
+        listeners,
+        identify_users: config.identify_users,
+        trust_domain: mesh.trust_domain(),
+        takes_certificates: config.mesh_listen.is_some() || !config.gateway_listeners.is_empty(),
+        outbound,
+        enforcement,
+        paths,
+        live,
+        ..Compiler::default()
+    });
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
-    let certificates = Arc::new(Certificates::default());
-    certificates.prepare(&published.load().1.routes);
+    let certificates = Arc::new(Certificates::new(Some(Arc::clone(&mesh))));
+    let (_, snapshot) = published.load();
+    certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;
     let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
@@ -194,7 +250,11 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let workers = config.workers.max(1);
     let listeners = bind_all(&config, workers)?;
     let mut addresses: Vec<_> = listeners.iter().map(|(_, listener)| listener.address).collect();
-    let gateway_addresses = addresses.split_off(config.listeners.len());
+    let mut gateway_addresses = addresses.split_off(config.listeners.len());
+    let mesh_address = gateway_addresses.split_off(config.gateway_listeners.len()).pop();
+    if let Some(address) = mesh_address {
+        publish(&state, address).map_err(|error| StartError::System("the gateway's address cannot be told", error))?;
+    }
     let store = LogStore::open(state.hot_db())?;
     let told = messages.clone();
     let recording =
@@ -213,6 +273,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         connector,
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),
+        gateway: if config.role == Role::Sidecar { Gateway::Elsewhere } else { Gateway::Here },
         drain,
         proxy_protocol: config.proxy_protocol,
         verifier,
@@ -225,7 +286,9 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     Ok(Running {
         addresses,
         gateway_addresses,
+        mesh_address,
         certificates,
+        mesh,
         metrics_address: scrapes.as_ref().map(|scrapes| scrapes.address),
         config,
         published,
@@ -247,6 +310,18 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         news,
         signals,
     })
+}
+
+/// Tells sidecars of other processes where the gateway is. Who listens everywhere is reached on this machine too.
+fn publish(state: &StateDir, mut address: SocketAddr) -> std::io::Result<()> {
+    match address.ip() {
+        ip if !ip.is_unspecified() => {}
+        IpAddr::V4(_) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(_) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+    }
+    let (file, beside) = (state.gateway_address(), state.run().join("gateway.addr.new"));
+    std::fs::write(&beside, format!("{address}\n"))?;
+    std::fs::rename(beside, file)
 }
 
 /// Takes as many descriptors as the system lets us have: each call needs two, and the customary soft limit of 1,024 would
@@ -282,11 +357,13 @@ fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Se
         .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 
-/// All listeners, with the hop that calls come to there: sidecars, then the gateway's.
+/// All listeners, with the hop that calls come to there: sidecars, then the gateway's, then that for sidecars of others.
 fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<(Hop, Listener)>, StartError> {
     let sidecars = config.listeners.iter().enumerate().map(|(number, one)| (Hop::Sidecar(number), one.address));
     let gateways = config.gateway_listeners.iter().map(|one| (Hop::Gateway(one.port), one.address));
-    let bound = sidecars.chain(gateways).map(|(hop, address)| Ok((hop, proxy::bind(address, workers)?)));
+    // Which of its ports is meant a sidecar says.
+    let mesh = config.mesh_listen.map(|address| (Hop::Mesh(0), address));
+    let bound = sidecars.chain(gateways).chain(mesh).map(|(hop, address)| Ok((hop, proxy::bind(address, workers)?)));
     bound.collect()
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn asked<'s>(
     while matches!(judgement.decision, Decision::Ask(_)) {
         let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
         let Decision::Ask(asking) = question else { break };
-        let (said, answer) = ask(worker, snapshot, asking.authorizer, closing.call()).await;
+        let (said, answer) = ask(worker, snapshot, asking.authorizer, closing).await;
         refusal = answer;
         answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
         judgement.decision = *asking.routed;
@@ -55,10 +55,15 @@ pub(super) async fn asked<'s>(
 }
 
 /// What an authorizer says, and its answer where it refuses.
-async fn ask(worker: &Worker, snapshot: &Snapshot, authorizer: &Authorizer, call: &Call) -> (Said, Option<Answer>) {
+async fn ask(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    authorizer: &Authorizer,
+    closing: &Closing,
+) -> (Said, Option<Answer>) {
     let longest = worker.limits.response_timeout;
     let timeout = authorizer.timeout.map_or(longest, |timeout| timeout.min(longest));
-    let answered = tokio::time::timeout(timeout, exchange(worker, snapshot, authorizer, call)).await;
+    let answered = tokio::time::timeout(timeout, exchange(worker, snapshot, authorizer, closing)).await;
     let Ok(Ok((status, headers, body))) = answered else { return (Said::Nothing, None) };
     let said = authorizer.read(status, &headers);
     let answer =
@@ -70,14 +75,15 @@ async fn exchange(
     worker: &Worker,
     snapshot: &Snapshot,
     authorizer: &Authorizer,
-    call: &Call,
+    closing: &Closing,
 ) -> Result<(u16, HeaderMap, Bytes), Failure> {
+    let call = closing.call();
     let cluster = snapshot.routes.authorizer(&authorizer.host, authorizer.port)?;
     let _room = match &cluster.limits {
         Some(limits) => Some(worker.upstream.room(&cluster.name, limits).await?),
         None => None,
     };
-    let (endpoint, place) = endpoint(cluster, call, call.chance(), &[]).ok_or(Failure::NoEndpoint)?;
+    let (endpoint, place) = endpoint(cluster, closing, call.chance(), &[], false)?;
     let (target, headers) = authorizer.question(call).ok_or(Failure::Rewrite)?;
     let head = Outgoing { target, authority: call.authority().as_str().into(), headers, upgrade: None };
     let question = request(call.method(), head, RequestBody::empty());

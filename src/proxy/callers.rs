@@ -124,7 +124,9 @@ pub(super) fn fault_of(error: &std::io::Error) -> ServerFault {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => ServerFault::CallerExpired,
-            CertificateError::NotValidForName => ServerFault::CallerOther,
+            CertificateError::NotValidForName
+            | CertificateError::InvalidPurpose
+            | CertificateError::InvalidPurposeContext { .. } => ServerFault::CallerOther,
             _ => ServerFault::CallerUnknown,
         },
         _ => ServerFault::Handshake,

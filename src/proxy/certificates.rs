@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 
 use crate::call::ServerFault;
-use crate::identity::x509;
+use crate::identity::{Mesh, SpiffeId, x509};
 use crate::routing::{Callers, Certificates as Named, KeyPair, Pem, RouteTable, ServerTls};
 
 use super::callers::verifier;
@@ -32,6 +32,9 @@ const MAX_FILE: u64 = 4 * 1024 * 1024;
 pub struct Certificates {
     provider: Arc<CryptoProvider>,
     built: ArcSwap<HashMap<Arc<ServerTls>, Arc<Built>>>,
+    mesh: Option<Arc<Mesh>>,
+    /// As whom the gateway ends TLS of the mesh.
+    gateway: ArcSwapOption<(SpiffeId, Arc<ServerConfig>)>,
 }
 
 /// What one server ends TLS with, or why it cannot.
@@ -47,16 +50,27 @@ struct Built {
 /// By what a file that was written anew is told from what it was.
 type Stamp = (u64, u64, i64, i64);
 
-impl Default for Certificates {
-    fn default() -> Self {
-        Self { provider: Arc::new(rustls::crypto::ring::default_provider()), built: ArcSwap::default() }
-    }
-}
-
 impl Certificates {
+    /// None yet; for a gateway that is part of a mesh, if it is.
+    pub fn new(mesh: Option<Arc<Mesh>>) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Self { provider, built: ArcSwap::default(), mesh, gateway: ArcSwapOption::empty() }
+    }
+
     /// Builds what the servers of a configuration need, before it is put in force; files are read again. What cannot be
-    /// read any more stays as it was: files are rarely replaced all at once.
-    pub fn prepare(&self, routes: &RouteTable) {
+    /// read any more stays as it was: files are rarely replaced all at once. `gateway` is who the gateway is.
+    pub fn prepare(&self, routes: &RouteTable, gateway: Option<&SpiffeId>) {
+        let known = self.gateway.load_full();
+        if known.as_ref().map(|known| &known.0) != gateway {
+            let server = self.mesh.as_ref().zip(gateway).and_then(|(mesh, identity)| {
+                let mut config = mesh.server(identity).ok()?;
+                config.alpn_protocols = HTTP_VERSIONS.map(<[u8]>::to_vec).to_vec();
+                Some(Arc::new((identity.clone(), Arc::new(config))))
+            });
+            self.gateway.store(server);
+            // What servers show may be another's now.
+            self.built.store(Arc::default());
+        }
         let known = self.built.load();
         let built = routes.server_tls().map(|tls| (Arc::clone(tls), self.anew(tls, known.get(tls))));
         let built = built.collect();
@@ -98,7 +112,26 @@ impl Certificates {
         if now < begin || now > end { Err(ServerFault::Expired) } else { Ok(Arc::clone(config)) }
     }
 
+    /// What sidecars of other processes are taken with; none where the gateway has no identity.
+    pub(super) fn of_mesh(&self) -> Option<Arc<ServerConfig>> {
+        self.gateway.load().as_ref().map(|known| Arc::clone(&known.1))
+    }
+
+    /// TLS of the mesh as the gateway ends it, for a server that says so.
+    fn own(&self, http: bool) -> Result<Arc<ServerConfig>, ServerFault> {
+        let config = self.of_mesh().ok_or(ServerFault::Mesh)?;
+        if http {
+            return Ok(config);
+        }
+        let mut config = ServerConfig::clone(&config);
+        config.alpn_protocols.clear();
+        Ok(Arc::new(config))
+    }
+
     fn build(&self, tls: &ServerTls) -> Built {
+        if tls.certificates == Named::Mesh {
+            return Built { config: self.own(tls.http), valid: (i64::MIN, i64::MAX), files: Vec::new() };
+        }
         let files = files(tls).map(|path| (path.to_owned(), stamp(path))).collect();
         let (config, valid) = match self.config_of(tls) {
             Ok((config, valid)) => (Ok(Arc::new(config)), valid),

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
 
-use crate::call::{Authority, Call, Failure, TlsSession};
-use crate::identity::Claims;
+use crate::call::{Authority, Call, Failure, Handed, TlsSession};
+use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
@@ -24,6 +25,8 @@ pub(super) struct Client {
     pub(super) peer: IpAddr,
     /// The TLS by which it came, where that ended here.
     pub(super) tls: Option<Arc<TlsSession>>,
+    /// Who is at its other end, by a certificate of the mesh.
+    pub(super) identity: Option<SpiffeId>,
     /// The user who owns the connecting socket, where users are told apart.
     pub(super) owner: Option<u32>,
     /// Inside a tunnel: the token that it was opened with.
@@ -55,6 +58,7 @@ impl Client {
             hop,
             peer,
             tls: None,
+            identity: None,
             owner: None,
             bearer: None,
             within: None,
@@ -92,6 +96,14 @@ impl Client {
     /// Says that TLS ended here.
     pub(super) fn over_tls(&mut self, tls: Arc<TlsSession>) {
         self.tls = Some(tls);
+    }
+
+    /// What a sidecar tells of a call in the head of its request.
+    pub(super) fn handed(&self, headers: &HeaderMap) -> Result<Handed, Failure> {
+        match self.hop {
+            Hop::Mesh(_) => Handed::read(headers),
+            Hop::Sidecar(_) | Hop::Gateway(_) => Ok(Handed::default()),
+        }
     }
 
     /// The inside of a tunnel.

@@ -31,7 +31,7 @@ use super::stream::ClientStream;
 use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, gateway, multiplexed, preface, socks};
+use super::{direct, gateway, mesh, multiplexed, preface, socks};
 
 /// What HTTP is read from and written to.
 type Io = TokioIo<Patient<Strict<ClientStream>>>;
@@ -41,14 +41,21 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let Some(peer) = peer_of(&worker, &mut stream, peer.ip()).await else { return };
+    let told = match hop {
+        // Between sidecar and gateway there is no balancer.
+        Hop::Mesh(_) => Some(peer.ip()),
+        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
+    };
+    let Some(peer) = told else { return };
     let mut client = Client::new(hop, peer);
     // What a balancer says of where a connection comes from is not what the kernel can say of it.
     if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
         client.owner = worker.owners.of(&stream);
     }
-    if let Hop::Gateway(port) = hop {
-        return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await;
+    match hop {
+        Hop::Gateway(port) => return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
+        Hop::Mesh(_) => return Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,
+        Hop::Sidecar(_) => {}
     }
     serve_sidecar(&worker, client, ClientStream::from(stream), drain).await;
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize_by};
-use crate::decision::{Decision, Judgement, Way, judge};
+use crate::decision::{Decision, Judgement, Way, judge_beside};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
@@ -50,13 +50,15 @@ pub(super) async fn exchange(
     let identified = identify(&worker, &held, &client, Shown::Head(request.headers()), time);
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
+    let version = head.version;
     let (hop, caller, bearer, unproven) = match identified {
         Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
         Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
     };
     let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    let call = refused.map_or(Ok(()), Err).and_then(|()| normalize_by(held.snapshot.paths, head, arrival));
+    let call = refused.map_or_else(|| client.handed(&head.headers), Err);
+    let call = call.and_then(|handed| Ok(handed.complete(normalize_by(held.snapshot.paths, head, arrival)?)));
     let call = call.and_then(|call| client.admit(call));
     let call = match call {
         Ok(call) => call,
@@ -70,14 +72,23 @@ pub(super) async fn exchange(
         let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
         return failed(failure, Way::default(), closing);
     }
-    let mut judgement = judge(&held.snapshot, hop, &call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+    let mut judgement = judge_beside(
+        worker.gateway,
+        &held.snapshot,
+        hop,
+        &call,
+        Spend::Take,
+        &mut worker.scratch.borrow_mut(),
+        &mut |_| {},
+    );
     // From here on it is what the last hop saw.
     let (call, made) = match judgement.edited.take() {
         Some(edited) => (*edited, Some(call)),
         None => (call, None),
     };
     let upload = client.upload();
-    let judged = Judged::of(&mut judgement);
+    let handed_on = judgement.is_handed_on();
+    let judged = Judged::of(&mut judgement).handed_on(handed_on);
     let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
@@ -91,7 +102,8 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
-            let Forwarded { answer, used_up, deadline } = forward(&worker, to, way, &closing, body, upload).await;
+            let Forwarded { answer, used_up, deadline } =
+                forward(&worker, to, way, &closing, (body, version), upload).await;
             if used_up {
                 closing.used_up();
             }

@@ -1,22 +1,25 @@
 //! Carrying out a forward: head, endpoint, tries, in time.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::uri::{Parts, Uri};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 
-use crate::call::{Call, Failure};
+use crate::call::{Failure, Handed, TlsFault};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
 use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
 
 use super::exchange::now;
+use super::handover;
 use super::mirror::mirror;
 use super::report::Closing;
 use super::retry::{Again, Patience};
@@ -37,7 +40,7 @@ pub(super) async fn forward(
     forward: Forward<'_>,
     way: Way<'_>,
     closing: &Closing,
-    body: Incoming,
+    (body, version): (Incoming, Version),
     upload: Rc<Upload>,
 ) -> Forwarded {
     let _active = worker.budget.call();
@@ -50,13 +53,17 @@ pub(super) async fn forward(
     let body = Bodies::new(worker, body, &upload, repeated || !mirrors.is_empty());
     if !mirrors.is_empty() {
         match way.outgoing(call, edits) {
-            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, call, &head, body.kept())),
+            Ok(head) => mirrors.iter().for_each(|cluster| mirror(worker, cluster, closing, &head, body.kept())),
             Err(failure) => return Forwarded { answer: Err(failure), used_up: false, deadline: None },
         }
     }
-    let sending = Sending { worker, cluster: forward.cluster, way, closing, upload: &upload };
+    let multiplexed = version == Version::HTTP_2 && call.upgrade().is_none();
+    let sending = Sending { worker, cluster: forward.cluster, way, closing, multiplexed, upload: &upload };
     let sent = sending.tries(body, &mut patience);
     let mut answer = within(forward.timeout, worker.limits.response_timeout, &upload, sent).await;
+    if closing.is_handed_on() {
+        answer = answer.map_err(Failure::of_handover);
+    }
     if let (Ok(answer), Some(cookie)) = (&mut answer, forward.cluster.balance.cookie(call))
         && let Ok(cookie) = HeaderValue::try_from(cookie)
     {
@@ -167,6 +174,8 @@ struct Sending<'a> {
     cluster: &'a Cluster,
     way: Way<'a>,
     closing: &'a Closing,
+    /// Whether the caller speaks HTTP/2, which then its sidecar speaks to the gateway too.
+    multiplexed: bool,
     upload: &'a Upload,
 }
 
@@ -180,7 +189,7 @@ impl Sending<'_> {
             let known = if self.way.retries().same_endpoint { &[][..] } else { tried.as_slice() };
             // Each try draws anew.
             let draw = call.chance().rotate_left(11 * u32::try_from(tried.len()).unwrap_or_default());
-            let (endpoint, place) = endpoint(self.cluster, call, draw, known).ok_or(Failure::NoEndpoint)?;
+            let (endpoint, place) = endpoint(self.cluster, self.closing, draw, known, self.multiplexed)?;
             tried.push(place);
             self.take_up(place).await?;
             let Tried { answer, unsent } = match patience.per_try() {
@@ -234,9 +243,19 @@ impl Sending<'_> {
         self.cluster.balance.ended(place, outcome, || now().micros());
     }
 
+    /// The head as it is sent.
+    fn outgoing(&self) -> Result<Outgoing, Failure> {
+        let call = self.closing.call();
+        let mut head = self.way.outgoing(call, &self.closing.checked().request_edits)?;
+        if self.closing.is_handed_on() {
+            Handed::of(call).write(&mut head.headers);
+        }
+        Ok(head)
+    }
+
     async fn once(&self, endpoint: &Endpoint, body: Option<RequestBody>, repeatable: bool) -> Tried {
-        let (call, edits) = (self.closing.call(), self.closing.checked().request_edits.as_slice());
-        let head = match self.way.outgoing(call, edits) {
+        let call = self.closing.call();
+        let head = match self.outgoing() {
             Ok(head) => head,
             Err(failure) => return Tried { answer: Err(failure), unsent: None },
         };
@@ -254,7 +273,7 @@ impl Sending<'_> {
             return Tried { answer: Err(failed.failure), unsent };
         }
         // The origin closed a kept connection just then: a request without effects is asked once more.
-        let again = self.way.outgoing(call, edits);
+        let again = self.outgoing();
         let request = again.map(|head| self::request(call.method(), head, RequestBody::empty()));
         let answer = match request {
             Ok(request) => self.worker.upstream.send_anew(endpoint, timeout, request).await,
@@ -277,18 +296,55 @@ fn is_idempotent(method: &Method) -> bool {
 
 /// The endpoint of a call and its place: where the call wants to go, or one of several that has not been tried, as long as
 /// there is one.
+///
+/// # Errors
+/// [`Failure::NoEndpoint`], or that the caller has nothing to prove itself with there.
 pub(super) fn endpoint<'c>(
     cluster: &'c Cluster,
-    call: &Call,
+    closing: &Closing,
     draw: u64,
     tried: &[usize],
-) -> Option<(Cow<'c, Endpoint>, usize)> {
-    if let Some(original) = cluster.original(call) {
-        return Some((Cow::Owned(original), 0));
+    multiplexed: bool,
+) -> Result<(Chosen<'c>, usize), Failure> {
+    let call = closing.call();
+    if let Some(port) = cluster.target.gateway() {
+        return Ok((Chosen::Shared(handover::gateway(closing, port, &cluster.host, multiplexed)?), 0));
     }
-    let Target::Endpoints(endpoints) = &cluster.target else { return None };
-    let place = cluster.balance.pick(call, draw, call.time().micros(), tried)?;
-    Some((Cow::Borrowed(endpoints.get(place)?), place))
+    let (endpoint, place) = match (cluster.original(call), &cluster.target) {
+        (Some(original), _) => (Cow::Owned(original), 0),
+        (None, Target::Endpoints(endpoints)) => {
+            let place = cluster.balance.pick(call, draw, call.time().micros(), tried);
+            let place = place.filter(|place| *place < endpoints.len()).ok_or(Failure::NoEndpoint)?;
+            (Cow::Borrowed(&endpoints[place]), place)
+        }
+        (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
+    };
+    if endpoint.wants_identity() {
+        let own = closing.shown_identity().ok_or(Failure::Tls(TlsFault::NoIdentity))?;
+        return Ok((Chosen::Shared(Arc::new(endpoint.into_owned().called_by(own))), place));
+    }
+    let chosen = match endpoint {
+        Cow::Borrowed(endpoint) => Chosen::Listed(endpoint),
+        Cow::Owned(endpoint) => Chosen::Shared(Arc::new(endpoint)),
+    };
+    Ok((chosen, place))
+}
+
+/// An endpoint: one of a cluster's, or one that is known to the call alone.
+pub(super) enum Chosen<'c> {
+    Listed(&'c Endpoint),
+    Shared(Arc<Endpoint>),
+}
+
+impl Deref for Chosen<'_> {
+    type Target = Endpoint;
+
+    fn deref(&self) -> &Endpoint {
+        match self {
+            Chosen::Listed(endpoint) => endpoint,
+            Chosen::Shared(endpoint) => endpoint,
+        }
+    }
 }
 
 /// The request as it is sent.

@@ -4,13 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::call::{Failure, ServerFault, TLS_HANDSHAKE, TlsSession, TunnelFault};
+use crate::identity::x509;
 use crate::metrics::Counter;
-use crate::routing::{Carries, ServerTls};
+use crate::routing::{Carries, Certificates};
 
 use super::callers::fault_of;
 use super::client::Client;
@@ -88,12 +90,21 @@ impl Gate<'_> {
         let Some(tls) = tls else {
             return carry(worker, &client, &target, name, early, socket.into()).await;
         };
-        let ended = match Box::pin(self.ended(&tls, early, socket)).await {
+        let taken = match worker.certificates.config(&tls) {
+            Ok(config) => Box::pin(ended(worker, config, early, socket)).await,
+            Err(fault) => Err(Failure::Server(fault)),
+        };
+        let ended = match taken {
             Ok(ended) => ended,
             Err(failure) => return self.refuse(&client, name.as_deref(), failure).await,
         };
         let (_, session) = ended.get_ref();
-        let mutual = session.peer_certificates().is_some();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        let mutual = certificate.is_some();
+        // Others' authorities do not vouch for identities of the mesh.
+        if tls.certificates == Certificates::Mesh {
+            client.identity = certificate.and_then(|certificate| x509::identity(certificate));
+        }
         let multiplexed = session.alpn_protocol() == Some(b"h2");
         client.over_tls(Arc::new(TlsSession { server_name: name, mutual }));
         let stream = ClientStream::Tls(Box::new(ended));
@@ -103,25 +114,23 @@ impl Gate<'_> {
             _ => carry(worker, &client, &target, None, Vec::new(), stream).await,
         }
     }
+}
 
-    /// Ends TLS as a server says.
-    async fn ended(
-        &self,
-        tls: &ServerTls,
-        early: Vec<u8>,
-        socket: TcpStream,
-    ) -> Result<TlsStream<Early<TcpStream>>, Failure> {
-        let worker = self.worker;
-        if worker.handshakes.count() >= worker.limits.handshakes {
-            return Err(Failure::Overload);
-        }
-        let _one = worker.handshakes.one();
-        let config = worker.certificates.config(tls).map_err(Failure::Server)?;
-        let accepting = TlsAcceptor::from(config).accept(Early::new(early, socket));
-        match tokio::time::timeout(worker.limits.hello_timeout, accepting).await {
-            Ok(Ok(ended)) => Ok(ended),
-            Ok(Err(error)) => Err(Failure::Server(fault_of(&error))),
-            Err(_) => Err(Failure::Server(ServerFault::Handshake)),
-        }
+/// Ends TLS as a server says.
+pub(super) async fn ended(
+    worker: &Worker,
+    config: Arc<ServerConfig>,
+    early: Vec<u8>,
+    socket: TcpStream,
+) -> Result<TlsStream<Early<TcpStream>>, Failure> {
+    if worker.handshakes.count() >= worker.limits.handshakes {
+        return Err(Failure::Overload);
+    }
+    let _one = worker.handshakes.one();
+    let accepting = TlsAcceptor::from(config).accept(Early::new(early, socket));
+    match tokio::time::timeout(worker.limits.hello_timeout, accepting).await {
+        Ok(Ok(ended)) => Ok(ended),
+        Ok(Err(error)) => Err(Failure::Server(fault_of(&error))),
+        Err(_) => Err(Failure::Server(ServerFault::Handshake)),
     }
 }

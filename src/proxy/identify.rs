@@ -67,7 +67,7 @@ pub(super) fn identify(
         (None, Some(user)) => hop = held.snapshot.user(user).unwrap_or(hop),
         (None, None) => {}
     }
-    let caller = held.caller(hop);
+    let caller = held.caller(hop, client);
     let must = worker.require_identity && matches!(hop, Hop::Sidecar(_));
     if must && caller.is_none() { Err(Unproven::Missing) } else { Ok(Identified { hop, caller, bearer }) }
 }

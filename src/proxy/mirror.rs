@@ -7,13 +7,14 @@ use std::time::Duration;
 use http::Method;
 use http_body::Body as _;
 
-use crate::call::{Authority, Call};
+use crate::call::Authority;
 use crate::decision::Outgoing;
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint};
 use crate::upstream::{Kept, RequestBody, ResponseBody};
 
 use super::forward::{endpoint, request};
+use super::report::Closing;
 use super::worker::Worker;
 
 /// What is added to the host of a copy, so that a mirror can tell (Envoy's).
@@ -27,14 +28,17 @@ const ANSWER_BYTES: u64 = 64 * 1024;
 pub(super) fn mirror(
     worker: &Rc<Worker>,
     cluster: &Arc<Cluster>,
-    call: &Call,
+    closing: &Closing,
     head: &Outgoing,
     body: Option<Result<Rc<Kept>, ()>>,
 ) {
+    let call = closing.call();
     let room = worker.mirrors.count() < worker.limits.mirrors;
     // Also where the cluster is the gateway: its routes would not know the host.
-    let endpoint = endpoint(cluster, call, call.chance(), &[]).map(|(endpoint, _)| endpoint.into_owned());
-    let (Ok(body), Some(endpoint), true) = (body.transpose(), endpoint, room) else {
+    let to_gateway = cluster.target.gateway().is_some();
+    let endpoint =
+        endpoint(cluster, closing, call.chance(), &[], false).map(|(endpoint, _)| Endpoint::clone(&endpoint));
+    let (Ok(body), Ok(endpoint), true) = (body.transpose(), endpoint, room && !to_gateway) else {
         return worker.shard.count(Counter::NotMirrored);
     };
     let (worker, cluster, method) = (Rc::clone(worker), Arc::clone(cluster), call.method().clone());

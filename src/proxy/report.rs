@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, Marks, Outcome, Reporter};
+use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
+use crate::identity::SpiffeId;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
@@ -28,12 +29,14 @@ pub(super) struct Judged {
     message: String,
     /// The grant by which it goes, and why it would have been refused without.
     passed: Option<(Arc<Grant>, Failure)>,
+    /// Whether the gateway of another process goes on with the call, and reports it.
+    handed_on: bool,
 }
 
 impl Judged {
     /// A hop's decision.
     pub(super) fn new(hop: Hop, checked: Checked) -> Self {
-        Self { hop, message: checked.message(), checked, passed: None }
+        Self { hop, message: checked.message(), checked, passed: None, handed_on: false }
     }
 
     /// What a judgement says, which is taken out of it.
@@ -44,6 +47,11 @@ impl Judged {
     /// By a grant, if there is one.
     pub(super) fn by(self, passed: Option<Passed<'_>>) -> Self {
         Self { passed: passed.map(|passed| (Arc::clone(passed.grant), passed.over)), ..self }
+    }
+
+    /// Whether the gateway of another process is to go on with the call.
+    pub(super) fn handed_on(self, handed_on: bool) -> Self {
+        Self { handed_on, ..self }
     }
 }
 
@@ -116,6 +124,24 @@ impl Closing {
         self.call.confirm(name)
     }
 
+    /// The configuration that it was judged by, unless that was let go of.
+    pub(super) fn held(&self) -> Option<&Rc<Held>> {
+        self.held.as_ref().ok()
+    }
+
+    /// Whether the gateway of another process goes on with the call.
+    pub(super) fn is_handed_on(&self) -> bool {
+        self.judged.handed_on
+    }
+
+    /// Whose certificate of the mesh is shown for it: the caller's by its sidecar, the gateway's own by the gateway.
+    pub(super) fn shown_identity(&self) -> Option<SpiffeId> {
+        match self.judged.hop {
+            Hop::Sidecar(_) => self.call.caller()?.identity(),
+            Hop::Gateway(_) | Hop::Mesh(_) => self.held()?.snapshot.gateway_identity.clone(),
+        }
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if let Ok(held) = &self.held {
@@ -161,6 +187,8 @@ impl Closing {
 
     /// We answer.
     pub(super) fn failed(&mut self, failure: Failure) {
+        // What did not come to the gateway's answer nobody else reports.
+        self.judged.handed_on &= matches!(failure, Failure::Handover(HandoverFault::Refused(_)));
         self.answered(failure.status());
         self.outcome.failure = Some(failure);
     }
@@ -230,9 +258,12 @@ impl Drop for Closing {
     fn drop(&mut self) {
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        if self.judged.handed_on {
+            return self.count(0);
+        }
         let mut report = Report::new();
         let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
-        let (snapshot, Judged { hop, checked, message, passed }) = (&held.snapshot, &self.judged);
+        let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.judged);
         let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
         let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::header::HeaderMap;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -16,7 +17,7 @@ use tokio::task::spawn_local;
 
 use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
-use crate::decision::{Decision, Forward, Judgement, judge};
+use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::identity::Claims;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
@@ -30,6 +31,7 @@ use super::connection::{Inside, serve_inside};
 use super::copy::{Ended, Pair, Way};
 use super::exchange::now;
 use super::forward::endpoint;
+use super::handover;
 use super::identify::{Identified, Shown, identify};
 use super::lease::Lease;
 use super::report::{Closing, Judged, refused_head};
@@ -109,7 +111,11 @@ pub(super) async fn connect(
             return answer(failure, None);
         }
     };
-    match open(worker, client, target, Shown::Head(&head.headers)).await {
+    let opened = match client.hop {
+        Hop::Mesh(_) => take_over(worker, client, target, &head.headers).await,
+        Hop::Sidecar(_) | Hop::Gateway(_) => open(worker, client, target, Shown::Head(&head.headers)).await,
+    };
+    match opened {
         Ok(opened) => {
             match beside {
                 true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),
@@ -142,7 +148,7 @@ pub(super) async fn open(
     let reached = match asked.hop {
         Hop::Sidecar(place) => held.snapshot.routes.reached(held.snapshot.scope(place), &asked.call),
         // No route of a gateway matches CONNECT.
-        Hop::Gateway(_) => return Err(asked.refused(worker, Failure::NoRoute)),
+        Hop::Gateway(_) | Hop::Mesh(_) => return Err(asked.refused(worker, Failure::NoRoute)),
     };
     if let Some(host) = reached.and_then(|reached| reached.host) {
         asked.call.means(host);
@@ -178,6 +184,18 @@ pub(super) async fn refuse_unknown(worker: &Rc<Worker>, client: &Client, target:
     match ask(worker, client, target, Shown::Nothing).await {
         Err(refused) => refused.report(),
         Ok(asked) => asked.refused(worker, Failure::UnknownHost).report(),
+    }
+}
+
+/// Opens a tunnel to `HOST:PORT` that a sidecar hands on.
+async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: &HeaderMap) -> Result<Opened, Refused> {
+    let mut asked = ask(worker, client, target, Shown::Nothing).await?;
+    match client.handed(headers) {
+        Ok(handed) => {
+            let tls = handed.complete_tunnel(&mut asked.call);
+            asked.decide(worker, tls).await.map(Opened::Ready)
+        }
+        Err(failure) => Err(asked.refused(worker, failure)),
     }
 }
 
@@ -255,9 +273,20 @@ impl Asked {
     /// Judges the tunnel and connects its origin.
     async fn decide(mut self, worker: &Rc<Worker>, tls: bool) -> Result<Box<Ready>, Refused> {
         let (held, bearer) = (Rc::clone(&self.held), self.bearer.take());
-        let Judgement { hop, decision, checked, passed, .. } =
-            judge(&held.snapshot, self.hop, &self.call, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
-        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked).by(passed));
+        let judged = judge_beside(
+            worker.gateway,
+            &held.snapshot,
+            self.hop,
+            &self.call,
+            Spend::Take,
+            &mut worker.scratch.borrow_mut(),
+            &mut |_| {},
+        );
+        let handed_on = judged.is_handed_on();
+        let Judgement { hop, decision, checked, passed, .. } = judged;
+        let (mut closing, slot) = self.closing(worker, Judged::new(hop, checked).by(passed).handed_on(handed_on));
+        // Whoever goes on with it sees what its TLS asks for, and reports that.
+        let tls = tls && !handed_on;
         let connected = match decision {
             Decision::Forward(way) => dial(worker, way, &closing).await,
             // No route of HTTP answers it, and nobody is asked about it by HTTP.
@@ -281,8 +310,12 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<(S
     if let Some(limits) = &cluster.limits {
         closing.keep((Some(worker.upstream.room(&cluster.name, limits).await?), None));
     }
-    let (endpoint, place) = endpoint(cluster, call, call.chance(), &[]).ok_or(Failure::NoEndpoint)?;
+    let (endpoint, place) = endpoint(cluster, closing, call.chance(), &[], false)?;
     let opened = worker.upstream.open(&endpoint, cluster.connect_timeout).await;
+    if endpoint.is_gateway {
+        let stream = opened.map_err(Failure::of_handover)?;
+        return Ok((handover::open(stream, call, worker.limits.response_timeout).await?, None));
+    }
     let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
     cluster.balance.ended(place, outcome, || call.time().micros());
     opened.map(|stream| (stream, endpoint.lasting.clone()))

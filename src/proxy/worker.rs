@@ -1,6 +1,7 @@
 //! One core's loop and all that it owns.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::rc::Rc;
@@ -12,8 +13,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
+use crate::decision::Gateway;
 use crate::expr::Scratch;
-use crate::identity::{Caller, Verifier};
+use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -21,8 +23,10 @@ use crate::upstream::{Connector, Upstream};
 use super::budget::Budget;
 use super::captured::{Captured, take_up};
 use super::certificates::Certificates;
+use super::client::Client;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
+use super::handover::Gateways;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
@@ -46,6 +50,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What gateway servers end TLS with.
     pub certificates: Arc<Certificates>,
+    /// Whether the egress gateway is in this process.
+    pub gateway: Gateway,
     /// Tells when to stop.
     pub drain: Drain,
     /// Whether every connection begins with the PROXY protocol.
@@ -80,6 +86,8 @@ pub struct Worker {
     /// Copies on their way to mirrors.
     pub(super) mirrors: Counted,
     pub(super) certificates: Arc<Certificates>,
+    /// Whether the egress gateway is in this process.
+    pub(super) gateway: Gateway,
     /// Tells when to stop.
     pub(super) drain: Drain,
     /// TLS handshakes on their way.
@@ -139,21 +147,35 @@ pub(super) struct Held {
     pub(super) snapshot: Arc<Snapshot>,
     /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
+    /// Who calls by certificates, as far as has been asked.
+    holders: RefCell<HashMap<SpiffeId, Caller>>,
+    /// The gateway of another process, as callers' certificates are shown to it.
+    pub(super) gateways: Gateways,
 }
 
 impl Held {
     fn of(published: &Published) -> Rc<Self> {
         let (version, snapshot) = published.load();
         let callers = snapshot.callers().map(|caller| caller.map(Caller::apart)).collect();
-        Rc::new(Self { version, snapshot, callers })
+        Rc::new(Self { version, snapshot, callers, holders: RefCell::default(), gateways: Gateways::default() })
     }
 
-    /// Who calls here, where the sidecar is one caller's own.
-    pub(super) fn caller(&self, hop: Hop) -> Option<Caller> {
+    /// Who calls at a hop: where the sidecar is one caller's own, or a certificate says so.
+    pub(super) fn caller(&self, hop: Hop, client: &Client) -> Option<Caller> {
         match hop {
             Hop::Sidecar(place) => self.callers.get(place).cloned().flatten(),
-            Hop::Gateway(_) => None,
+            Hop::Gateway(_) | Hop::Mesh(_) => client.identity.as_ref().map(|identity| self.holder(identity)),
         }
+    }
+
+    fn holder(&self, identity: &SpiffeId) -> Caller {
+        let mut holders = self.holders.borrow_mut();
+        if let Some(known) = holders.get(identity) {
+            return known.clone();
+        }
+        let holder = self.snapshot.holder(identity);
+        holders.insert(identity.clone(), holder.clone());
+        holder
     }
 }
 
@@ -174,6 +196,7 @@ impl Worker {
             budget: Rc::default(),
             mirrors: Counted::default(),
             certificates: Arc::clone(&shared.certificates),
+            gateway: shared.gateway,
             drain: shared.drain.clone(),
             handshakes: Counted::default(),
             held: RefCell::new(Held::of(&shared.published)),

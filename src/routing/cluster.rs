@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::identity::SpiffeId;
 use crate::resource::Provenance;
 
 use super::balance::Balance;
@@ -85,6 +86,8 @@ pub struct Endpoint {
     pub lasting: Option<Arc<Lasting>>,
     /// Whether HTTP/2 is spoken there.
     pub multiplexed: bool,
+    /// Whether it is the egress gateway of another process, wherever that is at the moment.
+    pub is_gateway: bool,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
     pub pool_key: Arc<str>,
 }
@@ -102,13 +105,61 @@ pub struct TlsSettings {
     pub revoked: Option<Pem>,
     /// Our certificate and its key, for mutual TLS.
     pub client_certificate: Option<(Pem, Pem)>,
+    /// Whose certificate of the mesh we show (ISTIO_MUTUAL): then the mesh's roots alone are trusted, and subject
+    /// alternative names may be identities.
+    pub mesh: Option<Own>,
     /// Whether nothing is verified, because the rule says so.
     pub insecure: bool,
     /// Whether HTTP/2 is agreed upon in the handshake (ALPN).
     pub multiplexed: bool,
 }
 
+/// Whose certificate of the mesh is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Own {
+    /// That of the proxy that calls: a sidecar shows its workload's, the gateway its own.
+    Proxys,
+    /// This identity's.
+    Of(SpiffeId),
+}
+
+impl TlsSettings {
+    /// TLS of the mesh with a server of one of these identities.
+    pub fn of_mesh(own: Own, sni: String, subject_alt_names: Vec<String>) -> Self {
+        Self {
+            sni,
+            subject_alt_names,
+            ca_certificates: None,
+            revoked: None,
+            client_certificate: None,
+            mesh: Some(own),
+            insecure: false,
+            multiplexed: false,
+        }
+    }
+}
+
 impl Endpoint {
+    /// The egress gateway of another process: its server on a port, as `own` calls it.
+    pub fn gateway(port: u16, host: &str, own: SpiffeId, gateway: &SpiffeId) -> Self {
+        let tls = TlsSettings::of_mesh(Own::Of(own), mesh_server_name(port, "", host), vec![gateway.to_string()]);
+        Self { is_gateway: true, ..Self::new(host.to_owned(), port, Some(Arc::new(tls)), Private::Any) }
+    }
+
+    /// Whether whoever calls it shows its own certificate of the mesh.
+    pub fn wants_identity(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.mesh == Some(Own::Proxys))
+    }
+
+    /// The same as it is called by a proxy of this identity.
+    #[must_use]
+    pub fn called_by(self, own: SpiffeId) -> Self {
+        let Some(tls) = self.tls.as_ref().filter(|_| self.wants_identity()) else { return self };
+        let pool_key = format!("{} {own}", self.pool_key).into();
+        let tls = Some(Arc::new(TlsSettings { mesh: Some(Own::Of(own)), ..TlsSettings::clone(tls) }));
+        Self { tls, pool_key, ..self }
+    }
+
     /// The same, spoken to in HTTP/2 or not.
     #[must_use]
     pub fn speaking(mut self, multiplexed: bool) -> Self {
@@ -137,10 +188,33 @@ impl Endpoint {
             Some(tls) => format!("{address} {port} {private:?} {tls:?}"),
             None => format!("{address} {port} {private:?}"),
         };
-        let (calls_per_connection, calls_at_once, lasting, multiplexed) = (None, None, None, false);
         let pool_key = pool_key.into();
-        Self { address, port, tls, private, calls_per_connection, calls_at_once, lasting, multiplexed, pool_key }
+        let (calls_per_connection, calls_at_once, lasting) = (None, None, None);
+        let (multiplexed, is_gateway) = (false, false);
+        Self {
+            address,
+            port,
+            tls,
+            private,
+            calls_per_connection,
+            calls_at_once,
+            lasting,
+            multiplexed,
+            is_gateway,
+            pool_key,
+        }
     }
+}
+
+/// The server name by which sidecars ask for a service's port and subset (Istio's): `outbound_.443_._.HOST`.
+pub fn mesh_server_name(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound_.{port}_.{subset}_.{host}")
+}
+
+/// The port in such a name.
+pub fn port_of_mesh(server_name: &str) -> Option<u16> {
+    let (port, rest) = server_name.strip_prefix("outbound_.")?.split_once("_.")?;
+    rest.contains("_.").then(|| port.parse().ok()).flatten().filter(|port| *port != 0)
 }
 
 #[cfg(test)]
@@ -155,6 +229,7 @@ mod tests {
             ca_certificates: None,
             revoked: None,
             client_certificate: None,
+            mesh: None,
             insecure: false,
             multiplexed: false,
         };
@@ -167,6 +242,7 @@ mod tests {
             TlsSettings { revoked: Some(file("ca.pem")), ..base.clone() },
             TlsSettings { client_certificate: Some((file("c.pem"), file("k.pem"))), ..base.clone() },
             TlsSettings { insecure: true, ..base.clone() },
+            TlsSettings { mesh: Some(Own::Proxys), ..base.clone() },
             TlsSettings { multiplexed: true, ..base },
         ];
         let mut keys: Vec<_> = variants
@@ -183,5 +259,16 @@ mod tests {
         }
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
+    }
+
+    #[test]
+    fn the_port_of_the_gateway_is_in_the_name_that_sidecars_ask_for() {
+        let name = mesh_server_name(443, "", "istio-egressgateway.istio-system.svc.cluster.local");
+        assert_eq!(name, "outbound_.443_._.istio-egressgateway.istio-system.svc.cluster.local");
+        assert_eq!(port_of_mesh(&name), Some(443));
+        assert_eq!(port_of_mesh(&mesh_server_name(80, "v1", "a.example")), Some(80));
+        for other in ["a.example", "outbound_.443", "outbound_.0_._.a", "outbound_.x_._.a", "outbound_.443_.a"] {
+            assert_eq!(port_of_mesh(other), None, "{other}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::resource::Labels;
 use crate::resource::kinds::destination_rule::{ClientTls, ClientTlsMode, ConsistentHash, SimpleLb, TrafficPolicy};
 
 use super::balance::{Balance, Choice, HashBy, HashCookie, Live, Ring};
-use super::cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
+use super::cluster::{Cluster, Endpoint, Limits, Own, Target, TlsSettings, mesh_server_name};
 use super::compile::{Around, GATEWAY_NAMESPACE, Made, Networking};
 use super::connections::{RetryLimits, Spoken};
 use super::credential::{Pem, Secrets};
@@ -43,6 +43,7 @@ struct Meant<'a> {
     host: &'a str,
     service: &'a Service,
     port: &'a Port,
+    subset: &'a str,
     policy: Option<TrafficPolicy>,
     /// Whether the policy is for selected workloads.
     selects: bool,
@@ -96,7 +97,7 @@ impl<'a> Destinations<'a> {
         }
         let policy = ruling.as_ref().and_then(|ruling| ruling.policy(number, part));
         let selects = ruling.as_ref().is_some_and(|ruling| ruling.selects());
-        let meant = Meant { host, service, port, policy, selects };
+        let meant = Meant { host, service, port, subset, policy, selects };
         let policy = meant.policy.as_ref();
         let spoken = Spoken::new(policy, port.protocol == Protocol::Http { multiplexed: true });
         let (target, weights) = self.target(&meant, part.map(|part| &part.labels))?;
@@ -242,8 +243,7 @@ impl Destinations<'_> {
         let Some(spec) = meant.policy.as_ref().and_then(|policy| policy.tls.as_ref()) else { return Ok(None) };
         let settings = match spec.mode {
             ClientTlsMode::Disable => return Ok(None),
-            // Identities of a mesh end at its gateway.
-            ClientTlsMode::IstioMutual => Err(TlsFault::Unusable),
+            ClientTlsMode::IstioMutual => Ok(of_mesh(spec, meant)),
             ClientTlsMode::Simple | ClientTlsMode::Mutual if spec.credential_name.is_empty() => {
                 Ok(by_files(spec, meant))
             }
@@ -281,6 +281,15 @@ impl Destinations<'_> {
     }
 }
 
+fn of_mesh(spec: &ClientTls, meant: &Meant<'_>) -> TlsSettings {
+    let named = settings(spec, meant);
+    let sni = match spec.sni.is_empty() {
+        true => mesh_server_name(meant.port.number, meant.subset, meant.host),
+        false => named.sni,
+    };
+    TlsSettings::of_mesh(Own::Proxys, sni, named.subject_alt_names)
+}
+
 fn by_files(spec: &ClientTls, meant: &Meant<'_>) -> TlsSettings {
     let file = |path: &str| Pem::File(path.to_owned());
     let mutual = spec.mode == ClientTlsMode::Mutual;
@@ -301,6 +310,7 @@ fn settings(spec: &ClientTls, meant: &Meant<'_>) -> TlsSettings {
         ca_certificates: None,
         revoked: (!spec.ca_crl.is_empty()).then(|| Pem::File(spec.ca_crl.clone())),
         client_certificate: None,
+        mesh: None,
         insecure: spec.insecure_skip_verify.unwrap_or(false),
         multiplexed: false,
     }

@@ -48,7 +48,7 @@ pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints, Retrying};
 pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
-pub use cluster::{Cluster, Endpoint, Limits, Target, TlsSettings};
+pub use cluster::{Cluster, Endpoint, Limits, Own, Target, TlsSettings, mesh_server_name, port_of_mesh};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use connections::{Keepalive, Lasting, RetryLimits};
 pub use credential::Pem;

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::{PathNormalization, Peers, Reporter};
-use crate::identity::Workload;
+use crate::identity::{Holders, TrustDomain, Workload};
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
 use crate::registry::{LoadError, News, View};
 use crate::resource::Labels;
+use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
 use super::Snapshot;
@@ -56,6 +57,10 @@ pub struct Compiler {
     pub listeners: Listeners,
     /// Name and namespace of the workload that plays the egress gateway, if it is not Istio's.
     pub gateway: Option<(String, String)>,
+    /// The domain of all identities.
+    pub trust_domain: TrustDomain,
+    /// Whether anybody comes to it with a certificate of the mesh.
+    pub takes_certificates: bool,
     /// Which hosts its workloads may call.
     pub outbound: OutboundPolicy,
     /// How far refusals go.
@@ -94,6 +99,7 @@ pub struct Memory {
     routes: Option<(Served, Arc<RouteTable>)>,
     /// With what it notes.
     policy: Option<(Arc<Policy>, Vec<String>)>,
+    holders: Option<Arc<Holders>>,
     /// With what it was made for, and what it notes.
     authorization: Option<(Enforcer, Arc<Authorization>, Vec<String>)>,
 }
@@ -120,14 +126,17 @@ impl Compiler {
             Some((name, namespace)) => (name.as_str(), namespace.as_str()),
             None => (GATEWAY_WORKLOAD, GATEWAY_NAMESPACE),
         };
-        let gateway = Workload::find(view, name, namespace)?;
+        let gateway = Workload::find(view, name, namespace)?.map(|found| found.of_domain(&self.trust_domain));
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
         let specs = self.listeners.all();
         let listeners = specs.len();
-        let Sidecars { all: sidecars, scopes, tokens, users } =
+        let Sidecars { all: mut sidecars, scopes, tokens, users } =
             Sidecars::compile(view, (&specs, self.identify_users), &memory.networking, &mut notes)?;
+        sidecars.iter_mut().for_each(|sidecar| sidecar.of_domain(&self.trust_domain));
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
+        let holders = self.holders(memory, &news, view)?;
+        let gateway_identity = gateway.as_ref().and_then(Workload::identity);
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
         let asked = authorization.authorizers().iter().map(|one| (one.host.clone(), one.port)).collect();
@@ -150,6 +159,8 @@ impl Compiler {
             notes,
             gateway_name,
             listeners,
+            gateway_identity,
+            holders,
             sidecars,
             tokens,
             users,
@@ -199,6 +210,22 @@ impl Compiler {
         notes.extend(noted.iter().cloned());
         memory.policy = Some((Arc::clone(&policy), noted));
         Ok(policy)
+    }
+}
+
+impl Compiler {
+    /// The workloads that certificates can be of, where anybody comes by one.
+    fn holders(&self, memory: &mut Memory, news: &News, view: &dyn View) -> Result<Arc<Holders>, LoadError> {
+        if !self.takes_certificates {
+            return Ok(Arc::default());
+        }
+        let others = [&DEPLOYMENT, &POD, &SERVICE];
+        if let Some(known) = memory.holders.as_ref().filter(|_| !news.of(|kind| others.contains(&kind))) {
+            return Ok(Arc::clone(known));
+        }
+        let holders = Arc::new(Holders::new(view, &self.trust_domain)?);
+        memory.holders = Some(Arc::clone(&holders));
+        Ok(holders)
     }
 }
 

@@ -87,9 +87,6 @@ fn modes(resource: &Resource, problems: &mut Problems) {
     let Ok(spec) = resource.typed::<Gateway>() else { return };
     for (position, server) in spec.servers.iter().enumerate() {
         let message = match server.tls.as_ref().map(|tls| tls.mode) {
-            Some(ServerTlsMode::IstioMutual) => {
-                "the mesh has no certificates yet: only sidecars of ours reach the server"
-            }
             Some(ServerTlsMode::AutoPassthrough) => "AUTO_PASSTHROUGH is kept, but not carried out by this version",
             _ => continue,
         };

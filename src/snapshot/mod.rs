@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::call::{Call, PathNormalization, Reporter};
 use crate::expr::Timestamp;
-use crate::identity::{Caller, Claims, Unproven};
+use crate::identity::{Caller, Claims, Holders, SpiffeId, Unproven};
 use crate::policy::Policy;
 use crate::policy::authorization::Authorization;
 use crate::registry::Revision;
@@ -45,6 +45,10 @@ pub struct Snapshot {
     pub gateway_name: String,
     /// How many of the sidecars stand behind listeners; they come first.
     pub listeners: usize,
+    /// Who that is; none where its service account has no name that can stand in one.
+    pub gateway_identity: Option<SpiffeId>,
+    /// The workloads that certificates can be of.
+    holders: Arc<Holders>,
     sidecars: Vec<Sidecar>,
     tokens: Tokens,
     users: Users,
@@ -61,6 +65,8 @@ pub enum Hop {
     Sidecar(usize),
     /// The egress gateway's server on this port.
     Gateway(u16),
+    /// The same, for calls that the sidecar of another process hands on.
+    Mesh(u16),
 }
 
 impl Snapshot {
@@ -85,6 +91,11 @@ impl Snapshot {
         }
     }
 
+    /// Who a certificate's holder is.
+    pub fn holder(&self, identity: &SpiffeId) -> Caller {
+        Caller::by_certificate(identity, self.holders.of(identity).cloned())
+    }
+
     /// Whether the callers of a hop are told apart by what they show.
     pub fn is_shared(&self, hop: Hop) -> bool {
         matches!(hop, Hop::Sidecar(place) if self.sidecars.get(place).is_some_and(|sidecar| sidecar.is_shared))
@@ -107,7 +118,7 @@ impl Snapshot {
     pub fn granted(&self, hop: Hop, call: &Call) -> Option<Carries> {
         match hop {
             Hop::Sidecar(place) => self.grants.carries(&self.routes, self.scope(place), call),
-            Hop::Gateway(_) => None,
+            Hop::Gateway(_) | Hop::Mesh(_) => None,
         }
     }
 
@@ -120,8 +131,8 @@ impl Snapshot {
     pub fn reporter(&self, hop: Hop) -> &Reporter {
         match hop {
             Hop::Sidecar(place) => self.sidecars.get(place).map_or(&self.gateway, |sidecar| &sidecar.reporter),
-            Hop::Gateway(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
-            Hop::Gateway(_) => &self.gateway,
+            Hop::Gateway(port) | Hop::Mesh(port) if self.routes.asks_certificates(port) => &self.certified_gateway,
+            Hop::Gateway(_) | Hop::Mesh(_) => &self.gateway,
         }
     }
 }

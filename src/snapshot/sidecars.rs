@@ -1,10 +1,11 @@
 //! The sidecars that a proxy plays: one behind each listener, and one for each caller who is known by what it shows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::call::{Peers, Reporter};
 use crate::expr::Timestamp;
-use crate::identity::{Caller, Claims, Unproven, Workload, subject};
+use crate::identity::{Caller, Claims, TrustDomain, Unproven, Workload, subject};
 use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::token::Token;
 use crate::resource::kinds::{DEPLOYMENT, SERVICE_ACCOUNT, TOKEN};
@@ -26,6 +27,15 @@ pub(super) struct Sidecar {
     pub(super) reporter: Reporter,
     /// Whether its callers are told apart by what they show.
     pub(super) is_shared: bool,
+}
+
+impl Sidecar {
+    /// Its caller as one of a trust domain.
+    pub(super) fn of_domain(&mut self, domain: &TrustDomain) {
+        if let Some(caller) = &mut self.caller {
+            caller.workload = Arc::new(Workload::clone(&caller.workload).of_domain(domain));
+        }
+    }
 }
 
 /// The sidecars of a snapshot.

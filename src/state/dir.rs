@@ -114,6 +114,11 @@ impl StateDir {
         self.run().join(format!("{node}.sandboxes"))
     }
 
+    /// The file in which the egress gateway says where sidecars of other processes reach it.
+    pub fn gateway_address(&self) -> PathBuf {
+        self.run().join("gateway.addr")
+    }
+
     /// The admin sockets of all proxies, also of killed ones.
     pub fn node_sockets(&self) -> Vec<PathBuf> {
         self.in_run("sock")

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,20 @@ pub struct Connector {
     overrides: Overrides,
     names: Names,
     tls: TlsConfigs,
+    gateway: GatewayAddress,
     pub(super) breakers: Breakers,
+}
+
+/// Where the egress gateway of another process is.
+#[derive(Debug, Clone, Default)]
+pub enum GatewayAddress {
+    /// There is none: it is in this process.
+    #[default]
+    Here,
+    /// At this host and port.
+    At(String, u16),
+    /// Where it says itself, in a file of the state directory.
+    Published(PathBuf),
 }
 
 /// A socket: of an address, or of the machine's own.
@@ -38,9 +52,9 @@ type Socket = Either<TcpStream, UnixStream>;
 pub type Stream = Either<Socket, Box<TlsStream<Socket>>>;
 
 impl Connector {
-    /// A connector with address overrides, name servers and TLS configurations.
-    pub fn new(overrides: Overrides, names: Names, tls: TlsConfigs) -> Self {
-        Self { overrides, names, tls, breakers: Breakers::default() }
+    /// A connector with address overrides, name servers and TLS configurations, for a process whose gateway is there.
+    pub fn new(overrides: Overrides, names: Names, tls: TlsConfigs, gateway: GatewayAddress) -> Self {
+        Self { overrides, names, tls, gateway, breakers: Breakers::default() }
     }
 
     /// An open stream to an endpoint, within `timeout` for all of it.
@@ -71,6 +85,9 @@ impl Connector {
 
     /// Where an endpoint is; of the addresses of a public name only those that it may lead to.
     async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Failure> {
+        if endpoint.is_gateway {
+            return self.gateway().await;
+        }
         let (host, port) = (endpoint.address.as_str(), endpoint.port);
         if let Some(addresses) = self.overrides.of(host, port) {
             return Ok(addresses.to_vec());
@@ -82,6 +99,23 @@ impl Connector {
         let admitted = found.into_iter().filter(|address| endpoint.private.admits(*address));
         let addresses: Vec<_> = admitted.map(|address| SocketAddr::new(address, port)).collect();
         if addresses.is_empty() { Err(Failure::PrivateAddress) } else { Ok(addresses) }
+    }
+
+    async fn gateway(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let (host, port) = match &self.gateway {
+            GatewayAddress::Here => return Err(Failure::NoEndpoint),
+            GatewayAddress::At(host, port) => (host, *port),
+            GatewayAddress::Published(file) => {
+                // Small and local, and read for a new connection only.
+                let text = std::fs::read_to_string(file).map_err(|_| Failure::NoEndpoint)?;
+                return text.trim().parse().map(|address| vec![address]).map_err(|_| Failure::NoEndpoint);
+            }
+        };
+        let found = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => self.names.addresses(host).await?,
+        };
+        Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
     async fn handshake(&self, socket: Socket, settings: &TlsSettings) -> Result<Stream, TlsFault> {

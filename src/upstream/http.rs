@@ -117,7 +117,8 @@ impl Upstream {
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
-        multiplexed::target(&mut request, endpoint.tls.is_some());
+        // What a sidecar hands on came in plain text.
+        multiplexed::target(&mut request, endpoint.tls.is_some() && !endpoint.is_gateway);
         if let Some((mut sender, place)) = self.multiplexed.take(endpoint) {
             match multiplexed::send(&mut sender, request).await {
                 Ok(response) => return Ok(response.map(|body| ResponseBody::beside(body, place))),

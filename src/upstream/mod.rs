@@ -18,7 +18,7 @@ mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Upstream};
 pub use breaker::Room;
-pub use connect::{Connector, Stream};
+pub use connect::{Connector, GatewayAddress, Stream};
 pub use names::Names;
 pub use request_body::{Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};

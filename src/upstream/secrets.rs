@@ -13,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::expr::Timestamp;
+use crate::identity::{Mesh, SpiffeId};
 use crate::routing::{Callers, Certificates, Pem, ServerTls, TlsSettings};
 
 /// A certificate, or a bundle of them, and how it stands with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Secret {
-    /// `file-cert:CERTIFICATE~KEY`, `file-root:FILE`, `kubernetes://NAMESPACE/SECRET`, `ROOTCA`, or the cluster whose origin
+    /// `default` for its own certificate of the mesh and `ROOTCA` for the mesh's roots; `file-cert:CERTIFICATE~KEY`,
+    /// `file-root:FILE`, `file-root:system`, `kubernetes://NAMESPACE/SECRET`; or the cluster whose origin
     /// it is about.
     pub name: String,
     /// `Cert Chain`, `CA`, `Origin`.
@@ -69,8 +71,13 @@ pub struct InUse {
     now: i64,
 }
 
-/// The name of the authorities that are trusted where nothing else is said (Istio's).
+/// The names of the mesh's roots, of a proxy's own certificate, and of the system's authorities (Istio's).
 const ROOTS: &str = "ROOTCA";
+const OWN: &str = "default";
+const SYSTEM: &str = "file-root:system";
+
+/// Who uses certificates of the mesh, whatever the cluster.
+const MESH: &str = "mesh";
 
 impl InUse {
     /// None yet. `trusted` is the file whose authorities are trusted instead of the system's, `now` in microseconds since
@@ -85,14 +92,34 @@ impl InUse {
             self.add_chain(cluster, certificate, key);
         }
         match &settings.ca_certificates {
-            _ if settings.insecure => {}
+            _ if settings.insecure || settings.mesh.is_some() => {}
             Some(pem) => self.add_authorities(cluster, pem),
             None => {
-                let (now, trusted) = (self.now, self.trusted.clone());
-                let trusted = trusted.map(|file| Pem::File(file.display().to_string()));
-                self.add(ROOTS.to_owned(), cluster, |name| match trusted {
-                    Some(pem) => authorities(name, &pem, now),
-                    None => systems(name, now),
+                let now = self.now;
+                match self.trusted.clone() {
+                    Some(file) => self.add_authorities(cluster, &Pem::File(file.display().to_string())),
+                    None => self.add(SYSTEM.to_owned(), cluster, |name| systems(name, now)),
+                }
+            }
+        }
+    }
+
+    /// The mesh's roots, and a proxy's own certificate, if it has needed one.
+    pub fn add_mesh(&mut self, mesh: &Mesh, own: Option<&SpiffeId>) {
+        let now = self.now;
+        let told =
+            |certificates: &[CertificateDer<'_>]| certificates.iter().filter_map(|one| facts(one).ok()).collect();
+        self.add(ROOTS.to_owned(), MESH, |name| {
+            let roots: Vec<_> = told(&mesh.roots());
+            Secret::blank(name, "CA").bundle(&roots, now)
+        });
+        for held in mesh.certificates().iter().filter(|held| Some(&held.identity) == own) {
+            let chain: Vec<_> = told(held.chain());
+            if let Some(first) = chain.first() {
+                let secret = |name| Secret::blank(name, "Cert Chain").with(first, chain.len(), now);
+                self.add(OWN.to_owned(), MESH, |name| Secret {
+                    subject: Some(held.identity.to_string()),
+                    ..secret(name)
                 });
             }
         }
@@ -344,6 +371,7 @@ mod tests {
             ca_certificates: ca.map(Pem::File),
             revoked: None,
             client_certificate: certificate.map(|(certificate, key)| (Pem::File(certificate), Pem::File(key))),
+            mesh: None,
             insecure: false,
             multiplexed: false,
         }

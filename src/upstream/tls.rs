@@ -13,7 +13,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::call::TlsFault;
-use crate::routing::{Pem, TlsSettings};
+use crate::identity::Mesh;
+use crate::routing::{Own, Pem, TlsSettings};
 
 /// The name of HTTP/2 in a handshake (RFC 9113 §3.2).
 pub(super) const HTTP_2: &[u8] = b"h2";
@@ -27,16 +28,18 @@ pub struct TlsConfigs {
     provider: Arc<CryptoProvider>,
     /// Authorities that are trusted where the rule names none; the system's are read at first use only.
     roots: OnceLock<Arc<RootCertStore>>,
+    /// What proves us to others of the mesh, if we are part of one.
+    mesh: Option<Arc<Mesh>>,
     /// Looked into when a connection is made, never per call.
     built: Mutex<HashMap<TlsSettings, Arc<ClientConfig>>>,
 }
 
 impl TlsConfigs {
-    /// Configurations that trust the system's authorities, or those of a file instead.
+    /// Configurations that trust the system's authorities, or those of a file instead; and of the mesh, if there is one.
     ///
     /// # Errors
     /// A text that names the file and what is wrong with it.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
+    pub fn new(ca_file: Option<&Path>, mesh: Option<Arc<Mesh>>) -> Result<Self, String> {
         let roots = OnceLock::new();
         if let Some(path) = ca_file {
             let read = std::fs::read(path).map_err(|error| error.to_string()).and_then(|text| roots_of(&text));
@@ -44,7 +47,7 @@ impl TlsConfigs {
             let _ = roots.set(Arc::new(store));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        Ok(Self { provider, roots, built: Mutex::default() })
+        Ok(Self { provider, roots, mesh, built: Mutex::default() })
     }
 
     /// The configuration for some settings.
@@ -68,22 +71,31 @@ impl TlsConfigs {
     }
 
     fn build(&self, settings: &TlsSettings) -> Option<ClientConfig> {
-        let builder =
-            ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
-        let builder = builder.dangerous().with_custom_certificate_verifier(self.verifier(settings)?);
-        let mut config = match &settings.client_certificate {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let chain =
-                    CertificateDer::pem_slice_iter(&text_of(certificate)?).collect::<Result<Vec<_>, _>>().ok()?;
-                // A key that is not the certificate's is refused here.
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&text_of(key)?).ok()?).ok()?
-            }
+        let mut config = match &settings.mesh {
+            None => self.build_own(settings)?,
+            Some(Own::Of(identity)) => self.mesh.as_ref()?.client(identity, &settings.subject_alt_names).ok()?,
+            // Who calls is known by now.
+            Some(Own::Proxys) => return None,
         };
         if settings.multiplexed {
             config.alpn_protocols = vec![HTTP_2.to_vec()];
         }
         Some(config)
+    }
+
+    fn build_own(&self, settings: &TlsSettings) -> Option<ClientConfig> {
+        let builder =
+            ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions().ok()?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(self.verifier(settings)?);
+        match &settings.client_certificate {
+            None => Some(builder.with_no_client_auth()),
+            Some((certificate, key)) => {
+                let chain =
+                    CertificateDer::pem_slice_iter(&text_of(certificate)?).collect::<Result<Vec<_>, _>>().ok()?;
+                // A key that is not the certificate's is refused here.
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&text_of(key)?).ok()?).ok()
+            }
+        }
     }
 
     fn verifier(&self, settings: &TlsSettings) -> Option<Arc<dyn ServerCertVerifier>> {

@@ -131,7 +131,7 @@ fn tls_ends_at_the_server_that_its_name_asks_for_and_http_2_is_agreed_on() {
         ("old.example", "the server's certificate has expired"),
         ("key.example", "certificate and key do not belong together"),
         ("gone.example", "certificate, key or authorities are not there"),
-        ("mesh.example", "to show the mesh's certificate"),
+        ("mesh.example", "the caller showed no certificate"),
         ("c.example", "no server of the Gateway's port is for this"),
     ] {
         told(&proxy, host, &["-k"]).expect_err("no server takes it");

@@ -23,6 +23,7 @@ mod identity;
 mod layering;
 mod logs;
 mod logs_sealed;
+mod mesh;
 mod multiplexed;
 mod name_servers;
 mod names;

@@ -48,6 +48,13 @@ impl Proxied {
         (Self::ready(child, std::io::empty()), unread)
     }
 
+    /// Starts the egress gateway in a process of its own; its address is that at which it takes sidecars' calls.
+    pub(crate) fn gateway_alone(scene: &Stage, arguments: &[&str]) -> Self {
+        let mut all = vec!["proxy", "start", "--role", "gateway", "--mesh-listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        Self::launch(scene.command(&all))
+    }
+
     fn launch(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -60,7 +67,11 @@ impl Proxied {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut proxied = Self { child, address, stderr, stdout: lines(stdout), said: String::new() };
         proxied.wait_for("ready");
-        let line = proxied.said.lines().find(|line| line.contains("sidecar of")).expect("it names its listener");
+        let line = proxied
+            .said
+            .lines()
+            .find(|line| line.contains("sidecar of") || line.contains("sidecars of"))
+            .expect("it names its listener");
         proxied.address = line.rsplit(' ').next().expect("an address").parse().expect("an address");
         proxied
     }
@@ -132,7 +143,7 @@ impl Drop for Proxied {
 pub(crate) struct Site {
     pub(crate) scene: Stage,
     pub(crate) origin: Origin,
-    ca: String,
+    pub(crate) ca: String,
 }
 
 impl Site {
@@ -158,6 +169,14 @@ impl Site {
         let mut all = vec!["--resolve", &resolve, "--ca-file", &self.ca];
         all.extend(arguments);
         Proxied::start(&self.scene, &all)
+    }
+
+    /// An egress gateway in a process of its own that finds the origin.
+    pub(crate) fn gateway_alone(&self, arguments: &[&str]) -> Proxied {
+        let resolve = format!("edition.cnn.com:443:{}", self.origin.address);
+        let mut all = vec!["--resolve", &resolve, "--ca-file", &self.ca];
+        all.extend(arguments);
+        Proxied::gateway_alone(&self.scene, &all)
     }
 }
 

@@ -70,6 +70,7 @@ fn certificates_are_shown_with_their_dates_and_what_is_wrong_with_them_and_keys_
     let missing = secret("file-root:/nowhere/ca.pem");
     assert_eq!(missing["status"], "UNREADABLE");
     assert!(missing["reason"].as_str().expect("a reason").starts_with("/nowhere/ca.pem: "), "{missing}");
+    assert_eq!(secret(&format!("file-root:{ca}"))["status"], "ACTIVE");
     assert_eq!(secret("ROOTCA")["status"], "ACTIVE");
     let refused = secret("outbound|80||expired.example");
     assert_eq!((&refused["type"], &refused["status"]), (&"Origin".into(), &"REFUSED".into()));

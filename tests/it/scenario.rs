@@ -56,6 +56,19 @@ fn agrees(line: &str, expected: &str) -> bool {
 
 #[test]
 fn the_transcript_replays_with_curl_and_two_aliases() {
+    replay(|scene, arguments| (Proxied::start(scene, arguments), None));
+}
+
+#[test]
+fn the_transcript_replays_the_same_where_sidecar_and_gateway_are_two_processes() {
+    replay(|scene, arguments| {
+        let gateway = Proxied::gateway_alone(scene, arguments);
+        (Proxied::start(scene, &["--role", "sidecar"]), Some(gateway))
+    });
+}
+
+/// Replays the transcript with the proxies that are started so; the first is the sidecar.
+fn replay(start: impl FnOnce(&Stage, &[&str]) -> (Proxied, Option<Proxied>)) {
     let (Some(_), true) = (crate::stage::curl(), crate::sandbox::possible()) else { return };
     let pages = HashMap::from([("/politics", 150_448), ("/sport", 358_651), ("/health", 332_218)]);
     let identity = Identity::new(&["edition.cnn.com"], 2020..2120).expect("a certificate");
@@ -67,7 +80,7 @@ fn the_transcript_replays_with_curl_and_two_aliases() {
     let scene = Stage::new();
     let ca = scene.write("ca.pem", &identity.ca_pem);
     let resolve = format!("edition.cnn.com:443:{}", origin.address);
-    let _proxy = Proxied::start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
+    let (_proxy, _gateway) = start(&scene, &["--resolve", &resolve, "--ca-file", &ca]);
     let steps = transcript(&std::fs::read_to_string(scene.fixture("scenario/transcript.txt")).expect("it is there"));
     assert!(steps.len() > 20);
     // One shell for all, as a user has it; a line after each command says where its output ends.

@@ -1,7 +1,7 @@
 //! `proxy`: start, ask and stop a proxy.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -18,9 +18,10 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
-use crate::identity::Workload;
+use crate::identity::authority::MAX_TTL;
+use crate::identity::{TrustDomain, Workload};
 use crate::node::api::{FeedStatus, Status};
-use crate::node::{ListenerConfig, NodeConfig, Running, StartError, start};
+use crate::node::{ListenerConfig, NodeConfig, Role, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
 use crate::registry::View;
@@ -30,8 +31,17 @@ use crate::upstream::Override;
 /// Pause between two looks whether a proxy has stopped.
 const STOP_PAUSE: Duration = Duration::from_millis(10);
 
-/// Name of a node that is given none.
+/// Name of a node that is given none, and plays the gateway.
 const DEFAULT_NODE: &str = "egressgateway";
+
+/// And of one that plays sidecars only.
+const SIDECAR_NODE: &str = "sidecar";
+
+/// Where a sidecar listens if nobody says (Istio's port).
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15001);
+
+/// Where a gateway takes the calls of sidecars of other processes if nobody says (Istio's port for mutual TLS).
+const DEFAULT_MESH_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15443);
 
 /// Start, ask and stop the forward proxy.
 #[derive(Debug, Args)]
@@ -64,6 +74,10 @@ Examples:
   # One listener for each of two workloads
   egressctl proxy start --listen 127.0.0.1:15001=sleep --listen 127.0.0.1:15002=billing.finance
 
+  # The gateway and a sidecar in processes of their own, which speak mutual TLS
+  egressctl proxy start --role gateway --mesh-listen 127.0.0.1:15443
+  egressctl proxy start --role sidecar --listen 127.0.0.1:15001=sleep --gateway 127.0.0.1:15443
+
   # Call through it
   http_proxy=http://127.0.0.1:15001 curl http://edition.cnn.com/sport
 
@@ -79,7 +93,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "made once, and clap takes no boxed one")]
 enum Action {
-    /// Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process
+    /// Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two
     Start(Start),
     /// Show the proxies that run on this state directory
     Status(StatusArgs),
@@ -91,10 +105,26 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Start {
+    /// What to play: sidecars and the egress gateway, or one of them, with the other in another process
+    #[arg(long, value_name = "all|sidecar|gateway", default_value = "all", value_parser = role())]
+    role: Role,
     /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens
-    /// (see create token); repeatable
-    #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]", default_value = "127.0.0.1:15001")]
+    /// (see create token); repeatable [default: 127.0.0.1:15001]
+    #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]")]
     listen: Vec<Listen>,
+    /// Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway:
+    /// 127.0.0.1:15443]
+    #[arg(long, value_name = "ADDR:PORT")]
+    mesh_listen: Option<SocketAddr>,
+    /// Where the egress gateway of another process is [default: where it says itself in the state directory]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    gateway: Option<(String, u16)>,
+    /// Trust domain of all identities; chosen when the authority is made [default: cluster.local]
+    #[arg(long, value_name = "NAME")]
+    trust_domain: Option<TrustDomain>,
+    /// How long certificates of workloads are valid; they are renewed at half their life
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = certificate_ttl)]
+    certificate_ttl: Duration,
     /// Listener for callers without sidecar, who come to the egress gateway's servers on PORT; repeatable
     #[arg(long, value_name = "ADDR=PORT")]
     gateway_listen: Vec<GatewayListen>,
@@ -159,9 +189,9 @@ struct Start {
     /// How long sealed entries are kept [default: forever]
     #[command(flatten)]
     retention: Retention,
-    /// Name of this proxy, one of each in a state directory
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NODE, value_parser = node_name)]
-    node: String,
+    /// Name of this proxy, one of each in a state directory [default: egressgateway; of role sidecar: sidecar]
+    #[arg(long, value_name = "NAME", value_parser = node_name)]
+    node: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +226,31 @@ fn path_normalization() -> impl TypedValueParser<Value = PathNormalization> {
     PossibleValuesParser::new(PathNormalization::NAMES).try_map(|name| name.parse())
 }
 
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(["all", "sidecar", "gateway"]).map(|name| match name.as_str() {
+        "sidecar" => Role::Sidecar,
+        "gateway" => Role::Gateway,
+        _ => Role::All,
+    })
+}
+
+/// At least a second: certificates know no less.
+fn certificate_ttl(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        ttl if ttl < Duration::from_secs(1) => Err("a certificate is valid for a second at least".into()),
+        ttl if ttl > MAX_TTL => Err("a certificate is valid for 90 days at most".into()),
+        ttl => Ok(ttl),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match parts {
+        Some((host, port)) if !host.is_empty() && port != 0 => Ok((host.to_owned(), port)),
+        _ => Err("expected HOST:PORT, as in gateway.example:15443".into()),
+    }
+}
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
     nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
@@ -214,7 +269,29 @@ fn node_name(text: &str) -> Result<String, String> {
     if plain { Ok(text.to_owned()) } else { Err("a node's name is made of letters, digits, - and _".into()) }
 }
 
+/// Refuses flags that are for another role.
+fn fits(arguments: &Start) -> Result<(), Failure> {
+    let of_gateway = [
+        (arguments.mesh_listen.is_some(), "--mesh-listen"),
+        (!arguments.gateway_listen.is_empty(), "--gateway-listen"),
+    ];
+    let of_sidecar = [(!arguments.listen.is_empty(), "--listen")];
+    let unfit = match arguments.role {
+        Role::All => return if arguments.gateway.is_some() { Err(elsewhere()) } else { Ok(()) },
+        Role::Sidecar => of_gateway.into_iter().find(|(given, _)| *given),
+        Role::Gateway if arguments.gateway.is_some() => return Err(elsewhere()),
+        Role::Gateway => of_sidecar.into_iter().find(|(given, _)| *given),
+    };
+    let name = arguments.role.names().join(", ");
+    unfit.map_or(Ok(()), |(_, flag)| Err(Failure::client(format!("{flag} is not for a proxy of role {name}"))))
+}
+
+fn elsewhere() -> Failure {
+    Failure::client("--gateway is for a proxy of role sidecar: here the egress gateway is in the process itself")
+}
+
 fn run_proxy(arguments: Start, context: &mut Context) -> Outcome {
+    fits(&arguments)?;
     let state = context.state_dir()?;
     let shown = state.path().display().to_string();
     let until_eof = arguments.until_eof;
@@ -262,6 +339,7 @@ fn worded(error: StartError) -> Failure {
         StartError::State(error) => error.into(),
         StartError::Registry(error) => error.into(),
         StartError::Log(error) => error.into(),
+        StartError::Identity(error) => error.into(),
         other => Failure::client(other.to_string()),
     }
 }
@@ -279,9 +357,20 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         address: listen.address,
         workload: listen.workload.map(|of| (of.name, of.namespace.unwrap_or_else(|| namespace.to_owned()))),
     };
+    let role = arguments.role;
+    let default_name = if role == Role::Sidecar { SIDECAR_NODE } else { DEFAULT_NODE };
+    let mut listen = arguments.listen;
+    if listen.is_empty() && role != Role::Gateway {
+        listen.push(Listen { address: DEFAULT_LISTEN, workload: None });
+    }
     NodeConfig {
-        name: arguments.node,
-        listeners: arguments.listen.into_iter().map(listener).collect(),
+        name: arguments.node.unwrap_or_else(|| default_name.to_owned()),
+        role,
+        listeners: listen.into_iter().map(listener).collect(),
+        mesh_listen: arguments.mesh_listen.or((role == Role::Gateway).then_some(DEFAULT_MESH_LISTEN)),
+        gateway: arguments.gateway,
+        trust_domain: arguments.trust_domain,
+        certificate_ttl: arguments.certificate_ttl,
         gateway_listeners: arguments.gateway_listen.into_iter().map(|one| one.0).collect(),
         metrics_listen: arguments.metrics_listen,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
@@ -325,7 +414,17 @@ fn announce(config: &NodeConfig, running: &Running, state: &str, context: &mut C
             None => text.push_str(&format!("  sidecar of unknown callers on {address}\n")),
         }
     }
-    text.push_str("  egress gateway istio-egressgateway.istio-system in the same process\n");
+    text.push_str(&match (config.role, &config.gateway) {
+        (Role::All, _) => "  egress gateway istio-egressgateway.istio-system in the same process\n".to_owned(),
+        (Role::Gateway, _) => "  egress gateway istio-egressgateway.istio-system\n".to_owned(),
+        (Role::Sidecar, Some((host, port))) => format!("  calls through the egress gateway go to {host}:{port}\n"),
+        (Role::Sidecar, None) => {
+            "  calls through the egress gateway go where it says in the state directory\n".to_owned()
+        }
+    });
+    if let Some(address) = running.mesh_address {
+        text.push_str(&format!("  sidecars of other processes on {address}\n"));
+    }
     for (address, listener) in running.gateway_addresses.iter().zip(&config.gateway_listeners) {
         text.push_str(&format!("  its servers on port {} on {address}\n", listener.port));
         if !running.has_server(listener.port) {
@@ -401,6 +500,7 @@ fn describe(status: &Status) -> String {
     ];
     let addresses = status.listeners.iter().map(|listener| &listener.address);
     let addresses = addresses.chain(status.gateway_listeners.iter().map(|listener| &listener.address));
+    let addresses = addresses.chain(&status.mesh_listener);
     let width = addresses.map(|address| address.to_string().len()).max().unwrap_or_default();
     for (position, listener) in status.listeners.iter().enumerate() {
         let workload = listener.workload.as_deref().unwrap_or("unknown callers");
@@ -408,6 +508,7 @@ fn describe(status: &Status) -> String {
         let heading = if position == 0 { "Listeners:" } else { "" };
         rows.push((heading, format!("{:<width$}   {workload}{missing}", listener.address.to_string())));
     }
+    rows.extend(status.mesh_listener.iter().map(|address| ("", format!("{address:<width$}   sidecars of others"))));
     for listener in &status.gateway_listeners {
         rows.push(("", format!("{:<width$}   gateway port {}", listener.address.to_string(), listener.port)));
     }

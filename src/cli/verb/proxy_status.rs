@@ -160,7 +160,9 @@ impl Standing {
         let workloads = status.listeners.iter().map(|listener| listener.workload.clone());
         let mut proxies: Vec<_> = workloads.map(|name| name.unwrap_or_else(|| "unknown.default".to_owned())).collect();
         proxies.dedup();
-        proxies.push(GATEWAY.to_owned());
+        if status.roles.iter().any(|role| role == "gateway") {
+            proxies.push(GATEWAY.to_owned());
+        }
         Self {
             name,
             revision: Some(status.revision),

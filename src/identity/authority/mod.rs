@@ -80,6 +80,8 @@ pub struct Issued {
     pub not_before: i64,
     /// Until when.
     pub not_after: i64,
+    /// By which authority: its own certificate.
+    pub signed_by: CertificateDer<'static>,
 }
 
 /// What is told of one authority.
@@ -134,12 +136,17 @@ impl Authority {
         self.signer(now)?.issue(identity, ttl, now)
     }
 
+    /// The certificate of the authority that signs at a time; none where none can.
+    pub fn signing(&self, now: i64) -> Option<&CertificateDer<'static>> {
+        self.signer(now).ok().map(Signer::own)
+    }
+
     /// What is told of each authority, the newest first.
     pub fn describe(&self, now: i64) -> Vec<Described> {
-        let signing = self.signer(now).ok().map(|signer| signer.signs_from);
+        let signing = self.signing(now);
         let told = self.signers.iter().rev().map(|signer| {
             let state = match () {
-                () if Some(signer.signs_from) == signing => "Signing",
+                () if Some(signer.own()) == signing => "Signing",
                 () if signer.signs_from > now => "Next",
                 () => "Retiring",
             };
@@ -197,6 +204,11 @@ impl Signer {
         Ok(Self { chain: Vec::new(), root: certificate, issuer, signs_from: now, trusted_until: None, not_after })
     }
 
+    /// The certificate that it signs by.
+    fn own(&self) -> &CertificateDer<'static> {
+        self.chain.first().unwrap_or(&self.root)
+    }
+
     fn issue(&self, identity: &SpiffeId, ttl: Duration, now: i64) -> Result<Issued, Error> {
         let issuer = self.issuer.as_ref().ok_or(Error::Over)?;
         let key = new_key()?;
@@ -211,7 +223,7 @@ impl Signer {
         valid(&mut leaf, not_before, not_after);
         let certificate = leaf.signed_by(&key, issuer)?.der().clone();
         let chain = std::iter::once(certificate).chain(self.chain.iter().cloned()).collect();
-        Ok(Issued { identity: identity.clone(), chain, key, not_before, not_after })
+        Ok(Issued { identity: identity.clone(), chain, key, not_before, not_after, signed_by: self.own().clone() })
     }
 }
 

@@ -138,7 +138,11 @@ fn sort(cluster: &cluster::Cluster, endpoints: &[cluster::Endpoint]) -> &'static
 
 impl Tls {
     fn of(settings: &TlsSettings) -> Self {
-        let mode = if settings.client_certificate.is_some() { "MUTUAL" } else { "SIMPLE" };
+        let mode = match settings {
+            TlsSettings { mesh: Some(_), .. } => "ISTIO_MUTUAL",
+            TlsSettings { client_certificate: Some(_), .. } => "MUTUAL",
+            _ => "SIMPLE",
+        };
         Self { mode: mode.to_owned(), sni: settings.sni.clone(), insecure: settings.insecure }
     }
 }

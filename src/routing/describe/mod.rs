@@ -132,7 +132,7 @@ pub struct Cluster {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// `SIMPLE` or `MUTUAL`.
+    /// `SIMPLE`, `MUTUAL` or `ISTIO_MUTUAL`.
     pub mode: String,
     /// The server name that is sent.
     pub sni: String,

@@ -111,7 +111,10 @@ fn told(
     let roles = request.roles(&from, namespace)?;
     let world = worlds.entry((manifest, roles)).or_insert_with_key(|(manifest, roles)| match manifest {
         Some(manifest) => World::of_text(manifest, roles),
-        None => World::of_registry(roles, opened(registry, context)?),
+        None => {
+            let domain = context.trust_domain().map_err(|failure| failure.message())?;
+            World::of_registry(roles, opened(registry, context)?, domain)
+        }
     });
     let world = world.as_ref().map_err(String::clone)?;
     let asked = request.asked(world.from.clone(), at.as_microsecond())?;

@@ -7,6 +7,7 @@ use crate::cli::failure::{Failure, Failures};
 use crate::cli::input::Files;
 use crate::cli::offline::declarations;
 use crate::diagnostic::Source;
+use crate::identity::TrustDomain;
 use crate::manifest::parse;
 use crate::registry::{self, MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction};
 use crate::snapshot::admission::Reviewer;
@@ -27,7 +28,8 @@ impl World {
     /// The world of some files, or, without any, of the state directory.
     pub(super) fn open(files: &Files, roles: &Roles, context: &mut Context) -> Result<Self, Failures> {
         if files.names.is_empty() {
-            return Ok(Self::of_registry(roles, &context.registry()?).map_err(Failure::client)?);
+            let domain = context.trust_domain()?;
+            return Ok(Self::of_registry(roles, &context.registry()?, domain).map_err(Failure::client)?);
         }
         let registry = MemoryRegistry::new();
         let declared = declared(files, "trace", context)?;
@@ -36,13 +38,14 @@ impl World {
         let steps: Vec<Step> = declared.into_iter().zip(&operations).map(step).collect();
         review(&steps, &registry, context)?;
         registry.commit(Transaction { operations }).map_err(Failure::from)?;
-        Ok(Self::compile(Cast::new(&registry, Missing::MadeUp), roles).map_err(Failure::client)?)
+        Ok(Self::compile(Cast::new(&registry, Missing::MadeUp), roles, TrustDomain::default())
+            .map_err(Failure::client)?)
     }
 
     /// The world of the state directory.
-    pub(super) fn of_registry(roles: &Roles, registry: &SqliteRegistry) -> Result<Self, String> {
+    pub(super) fn of_registry(roles: &Roles, registry: &SqliteRegistry, domain: TrustDomain) -> Result<Self, String> {
         let frozen = registry.frozen().map_err(|error: registry::Error| error.to_string())?;
-        Self::compile(Cast::new(&*frozen, Missing::Refused), roles)
+        Self::compile(Cast::new(&*frozen, Missing::Refused), roles, domain)
     }
 
     /// The world of a manifest's text.
@@ -65,16 +68,17 @@ impl World {
                 return Err(format!("{}: {problem}", resource.key()));
             }
         }
-        Self::compile(Cast::new(&registry, Missing::MadeUp), roles)
+        Self::compile(Cast::new(&registry, Missing::MadeUp), roles, TrustDomain::default())
     }
 
-    fn compile(mut cast: Cast<'_>, roles: &Roles) -> Result<Self, String> {
+    fn compile(mut cast: Cast<'_>, roles: &Roles, trust_domain: TrustDomain) -> Result<Self, String> {
         let from = roles.from.as_ref().map(|who| cast.play(who, "caller")).transpose()?;
         let gateway = roles.gateway.as_ref().map(|who| cast.play(who, "gateway")).transpose()?;
         let listeners = vec![ListenerSpec { workload: from.clone() }];
         let compiler = Compiler {
             listeners: listeners.into_iter().collect(),
             gateway,
+            trust_domain,
             outbound: roles.outbound,
             ..Compiler::default()
         };

@@ -1,0 +1,151 @@
+//! What a sidecar tells the gateway of another process about a call besides the call itself.
+//!
+//! Of who calls nothing is told: that is in the certificate. All here is what any caller may choose freely anyway.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Authority, Call, Failure, server_name};
+
+/// The header that has it. From any other caller it is a forgery, and stripped.
+pub(super) const HANDED: HeaderName = HeaderName::from_static("x-egress-handed");
+
+/// What is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handed {
+    /// The port that the caller dialled, where Host does not say so.
+    port: Option<u16>,
+    /// The address that the caller of a tunnel named instead of a host.
+    address: Option<IpAddr>,
+    /// The name that its TLS has to ask for.
+    server_name: Option<Box<str>>,
+}
+
+impl Handed {
+    /// What is to be told of a call; nothing of most.
+    pub fn of(call: &Call) -> Self {
+        let told = Authority::parse(call.authority().as_str()).map(|authority| authority.port());
+        let tunnel = call.tunnel();
+        Self {
+            port: (tunnel.is_none() && told != Some(call.authority().port())).then_some(call.authority().port()),
+            address: tunnel.and_then(|tunnel| tunnel.address()),
+            server_name: tunnel.and_then(|tunnel| tunnel.server_name()).map(Into::into),
+        }
+    }
+
+    /// Puts it into the head of the request, if there is anything to tell.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let parts = [
+            self.port.map(|port| format!("port={port}")),
+            self.address.map(|address| format!("address={address}")),
+            self.server_name.as_ref().map(|name| format!("name={name}")),
+        ];
+        let told: Vec<String> = parts.into_iter().flatten().collect();
+        if let Some(value) = Some(told.join(";")).filter(|text| !text.is_empty()) {
+            headers.insert(HANDED, HeaderValue::try_from(value).expect("numbers and names of hosts are ASCII"));
+        }
+    }
+
+    /// Reads it from the head of a request that a sidecar hands on.
+    ///
+    /// # Errors
+    /// [`Failure::BadRequest`] for what no sidecar writes.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Failure> {
+        let mut handed = Self::default();
+        let mut values = headers.get_all(HANDED).iter();
+        let Some(value) = values.next() else { return Ok(handed) };
+        let text = value.to_str().ok().filter(|_| values.next().is_none()).ok_or(UNREADABLE)?;
+        for part in text.split(';') {
+            let (key, value) = part.split_once('=').ok_or(UNREADABLE)?;
+            match key {
+                "port" => handed.port = Some(value.parse().ok().filter(|port| *port != 0).ok_or(UNREADABLE)?),
+                "address" => handed.address = Some(value.parse().map_err(|_| UNREADABLE)?),
+                "name" => handed.server_name = Some(server_name(value).ok_or(UNREADABLE)?),
+                _ => return Err(UNREADABLE),
+            }
+        }
+        Ok(handed)
+    }
+
+    /// The request with what was told of it.
+    pub fn complete(self, call: Call) -> Call {
+        match self.port {
+            Some(port) => call.dialled_at(port),
+            None => call,
+        }
+    }
+
+    /// The tunnel with what was told of it; whether its TLS has to ask for its host's name.
+    pub fn complete_tunnel(self, call: &mut Call) -> bool {
+        let expects = self.server_name.is_some();
+        if let Some(tunnel) = &mut call.tunnel {
+            tunnel.hand_on(self.address, self.server_name);
+        }
+        expects
+    }
+}
+
+const UNREADABLE: Failure = Failure::BadRequest("what the sidecar tells of the call cannot be read");
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::call::{Arrival, normalize};
+    use crate::expr::Timestamp;
+
+    fn arrival() -> Arrival {
+        let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None }
+    }
+
+    fn handed(call: &Call) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        Handed::of(call).write(&mut headers);
+        headers
+    }
+
+    fn request(uri: &str) -> Call {
+        let head = http::Request::builder().uri(uri).header("host", "a.example").body(()).expect("a head");
+        normalize(head.into_parts().0, arrival()).expect("a call")
+    }
+
+    #[test]
+    fn of_a_request_only_a_port_is_told_that_its_host_does_not_say() {
+        for uri in ["http://a.example/", "http://a.example:8080/"] {
+            assert_eq!(handed(&request(uri)), HeaderMap::new(), "{uri}");
+        }
+        let headers = handed(&request("http://a.example/").dialled_at(8080));
+        assert_eq!(headers[HANDED], "port=8080");
+        let arrived = Handed::read(&headers).expect("readable").complete(request("http://a.example/"));
+        assert_eq!((arrived.authority().as_str(), arrived.authority().port()), ("a.example", 8080));
+    }
+
+    #[test]
+    fn a_tunnel_arrives_as_it_was_known() {
+        for (target, name) in [("a.example:443", None), ("a.example:443", Some("a.example")), ("192.0.2.1:443", None)] {
+            let mut call = Call::tunnel_to(target, arrival()).expect("a target");
+            if name.is_some() {
+                call.expect_tls();
+            }
+            call.means("a.example");
+            let mut arrived = Call::tunnel_to("a.example:443", arrival()).expect("a target");
+            let expects = Handed::read(&handed(&call)).expect("readable").complete_tunnel(&mut arrived);
+            assert_eq!((arrived.tunnel(), expects), (call.tunnel(), name.is_some()), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_no_sidecar_writes_is_refused() {
+        for value in ["", "port", "port=0", "port=x", "address=a.example", "name=a b", "more=1", "port=1;"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HANDED, HeaderValue::from_static(value));
+            assert_eq!(Handed::read(&headers), Err(UNREADABLE), "{value}");
+            headers.insert(HANDED, HeaderValue::from_static("port=1"));
+            headers.append(HANDED, HeaderValue::from_static("port=2"));
+            assert_eq!(Handed::read(&headers), Err(UNREADABLE));
+        }
+    }
+}
