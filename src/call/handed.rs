@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn request(uri: &str) -> Call {
-        let head = http::Request::builder().uri(uri).header("host", "a.example").body(()).expect("a head");
+        let head = http::Request::builder().uri(uri).version(http::Version::HTTP_2).body(()).expect("a head");
         normalize(head.into_parts().0, arrival()).expect("a call")
     }
 
