@@ -175,3 +175,18 @@ fn without_a_proxy_or_a_pod_or_a_container_nothing_runs_and_it_is_said_why() {
     let told = scene.fails(&["exec", "deployment/sleep"]);
     assert_eq!(told, "error: you must specify at least one command for the container\n");
 }
+
+#[test]
+fn run_brings_a_proxy_of_its_own_and_ends_as_its_command_does() {
+    if !possible() || curl().is_none() {
+        return;
+    }
+    let (scene, origin) = with_origin("");
+    let line = "curl -s http://a.example/x; curl -s -o /dev/null -w ' %{http_code}' http://b.example/; exit 7";
+    let mut run = scene.command(&["run", "--from", "sleep", "--", "sh", "-c", line]);
+    let (printed, status) = said(&run.stdin(Stdio::null()).output().expect("it was built"));
+    assert_eq!(status, Some(7), "{printed}");
+    assert!(printed.contains("page 502"), "{printed}");
+    assert_eq!(origin.requests(), 1);
+    scene.wait_for_entry("b.example");
+}
