@@ -1,13 +1,11 @@
 //! The head of the log: how far it goes and what the chain is there, signed by the node.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
+
+use crate::state::signing_key;
 
 use super::Error;
 use super::chain::{Hash, from_hex, hex};
@@ -20,11 +18,7 @@ pub(super) struct SigningKey {
 impl SigningKey {
     /// Reads the key, or makes one where there is none.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let unusable = |source| Error::file(path, source);
-        let document = match std::fs::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => create(path).map_err(unusable)?,
-            read => read.map_err(unusable)?,
-        };
+        let document = signing_key(path).map_err(|source| Error::file(path, source))?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&document).map_err(|_| Error::Key(path.to_owned()))?;
         Ok(Self { pair })
     }
@@ -49,22 +43,6 @@ impl SigningKey {
             key: self.public(),
             signature: hex(&self.sign(&head.text())),
         }
-    }
-}
-
-/// Makes a key. Of two processes that do so at once both take that of the first.
-fn create(path: &Path) -> std::io::Result<Vec<u8>> {
-    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-        .map_err(|_| std::io::Error::other("the system gives no randomness"))?;
-    let beside = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(document.as_ref())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&beside, path);
-    std::fs::remove_file(&beside)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => std::fs::read(path),
     }
 }
 

@@ -3,19 +3,13 @@
 //! We alone issue them and we alone read them, in one form. So a reader offers no choice: the header must be ours to the
 //! letter, which names algorithm and key, and nothing that a token says is looked at before its signature is right.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::digest::{SHA256, digest};
-use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Error, StateDir};
+use crate::state::{Error, StateDir, signing_key};
 
 /// Whom a token is for that names nobody else: the proxy.
 pub const AUDIENCE: &str = "egressctl";
@@ -129,14 +123,7 @@ impl TokenKey {
     /// The file cannot be read or made, or holds no key.
     pub fn open(state: &StateDir) -> Result<Self, Error> {
         let path = state.token_key();
-        let known = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make(&path).map_err(|error| Error::unwritable(&path, error))?;
-                fs::read(&path)
-            }
-            known => known,
-        };
-        let known = known.map_err(|error| Error::unwritable(&path, error))?;
+        let known = signing_key(&path).map_err(|error| Error::unwritable(&path, error))?;
         let damaged = |detail: String| Error::Corrupt { path: path.clone(), detail };
         let pair = Ed25519KeyPair::from_pkcs8(&known).map_err(|why| damaged(format!("no Ed25519 key: {why}")))?;
         let verifier = Verifier::new(pair.public_key().as_ref());
@@ -154,19 +141,6 @@ impl TokenKey {
     /// What tells its tokens from others.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
-    }
-}
-
-/// Writes a new key, unless somebody else is faster. The file is whole from the moment it is there.
-fn make(path: &Path) -> io::Result<()> {
-    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| io::Error::other("no randomness"))?;
-    let new = path.with_extension(format!("{}.new", uuid::Uuid::new_v4()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    let linked = file.write_all(key.as_ref()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&new, path));
-    fs::remove_file(&new)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
     }
 }
 
@@ -204,6 +178,7 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

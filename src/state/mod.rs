@@ -5,8 +5,10 @@
 
 mod dir;
 mod error;
+mod key;
 mod store;
 
 pub use dir::StateDir;
 pub use error::Error;
+pub use key::signing_key;
 pub use store::{begin_immediate, open_store};
