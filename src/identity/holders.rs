@@ -9,7 +9,11 @@ use super::{SpiffeId, TrustDomain, Workload};
 /// What is known of the workloads of each service account: a certificate names the account alone, so of several workloads
 /// that is what they have in common.
 #[derive(Debug, Default)]
-pub struct Holders(HashMap<String, Workload>);
+pub struct Holders {
+    domain: TrustDomain,
+    /// By principal.
+    workloads: HashMap<String, Workload>,
+}
 
 impl Holders {
     /// Those of all that is declared.
@@ -26,12 +30,18 @@ impl Holders {
             };
             holders.insert(known.principal.clone(), known);
         }
-        Ok(Self(holders))
+        Ok(Self { domain: domain.clone(), workloads: holders })
     }
 
     /// What is known of the holders of an identity.
     pub fn of(&self, identity: &SpiffeId) -> Option<&Workload> {
-        self.0.get(identity.principal())
+        self.workloads.get(identity.principal())
+    }
+
+    /// What is known of whoever is a service account's; without any workload the account alone.
+    pub fn of_account(&self, namespace: &str, account: &str) -> Workload {
+        let alone = Workload::of_account_alone(&self.domain, namespace, account);
+        self.workloads.get(&alone.principal).cloned().unwrap_or(alone)
     }
 }
 
@@ -62,5 +72,28 @@ mod tests {
         assert_eq!((both.name.as_str(), both.pod.as_str(), both.namespace.as_str()), ("", "", "default"));
         assert_eq!(both.labels, labels(&[("tier", "1")]));
         assert!(of("nobody").is_none());
+    }
+
+    #[test]
+    fn of_an_account_is_known_what_its_workloads_have_in_common() {
+        let with = |name: &str, account: &str, labels: &[(&str, &str)]| {
+            let pod = resource(&POD, "default", name, json!({"spec": {"serviceAccountName": account}}));
+            labelled(pod, labels)
+        };
+        let registry = MemoryRegistry::with_kinds(FEW_KINDS);
+        let declared = [
+            deployment("sleep"),
+            with("a", "shared", &[("app", "a"), ("team", "x")]),
+            with("b", "shared", &[("app", "b"), ("team", "x")]),
+        ];
+        registry.commit(create(declared)).unwrap();
+        let holders = Holders::new(&registry, &TrustDomain::default()).unwrap();
+        let of = |account| holders.of_account("default", account);
+        assert_eq!(Some(of("sleep")), Workload::find(&registry, "sleep", "default").unwrap());
+        let shared = of("shared");
+        assert_eq!((shared.name.as_str(), shared.labels), ("", labels(&[("team", "x")])));
+        assert_eq!(shared.principal, "cluster.local/ns/default/sa/shared");
+        let alone = of("alone");
+        assert_eq!((alone.service_account.as_str(), alone.labels.len()), ("alone", 0));
     }
 }

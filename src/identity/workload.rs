@@ -91,14 +91,22 @@ impl Workload {
     /// # Errors
     /// Those of reading the view.
     pub fn all(view: &dyn View) -> Result<Vec<Self>> {
+        Ok(Self::with_pods(view)?.into_iter().map(|(workload, _)| workload).collect())
+    }
+
+    /// All that are declared, each with the Pod that calls.
+    fn with_pods(view: &dyn View) -> Result<Vec<(Self, Resource)>> {
         let kinds = view.kinds();
         let list = |kind| view.list(&ListQuery::all(kind));
         let services = find_kind(kinds, "", "Service").map(list).transpose()?.unwrap_or_default();
         let Some(pod) = find_kind(kinds, "", "Pod") else { return Ok(Vec::new()) };
         let deployments = find_kind(kinds, "apps", "Deployment").map(list).transpose()?.unwrap_or_default();
-        let of_deployments = deployments.iter().map(|one| Self::of(&services, one, &first_pod(one, pod)));
-        let pods = list(pod)?;
-        Ok(of_deployments.chain(pods.iter().map(|pod| Self::of(&services, pod, pod))).collect())
+        let of_deployments = deployments.iter().map(|owner| {
+            let pod = first_pod(owner, pod);
+            (Self::of(&services, owner, &pod), pod)
+        });
+        let pods = list(pod)?.into_iter().map(|pod| (Self::of(&services, &pod, &pod), pod));
+        Ok(of_deployments.chain(pods).collect())
     }
 
     /// The same, in a trust domain.
@@ -142,55 +150,14 @@ impl Workload {
     /// # Errors
     /// Those of reading the view.
     pub fn by_user(view: &dyn View) -> Result<Vec<(u32, Self)>> {
-        let kinds = view.kinds();
-        let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
-        let (Some(deployment), Some(pod)) = (deployment, pod) else { return Ok(Vec::new()) };
-        let services = match find_kind(kinds, "", "Service") {
-            Some(kind) => view.list(&ListQuery::all(kind))?,
-            None => Vec::new(),
-        };
-        let mut found = Vec::new();
-        for owner in view.list(&ListQuery::all(deployment))? {
-            let pod = first_pod(&owner, pod);
-            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &owner, &pod))));
-        }
-        for pod in view.list(&ListQuery::all(pod))? {
-            found.extend(user_of(&pod).map(|user| (user, Self::of(&services, &pod, &pod))));
-        }
-        Ok(found)
+        let all = Self::with_pods(view)?.into_iter();
+        Ok(all.filter_map(|(workload, pod)| Some((user_of(&pod)?, workload))).collect())
     }
 
-    /// What is known of whoever is a service account's: of its only workload everything, of several what they have in
-    /// common, and without any the account alone.
-    ///
-    /// # Errors
-    /// Those of reading the view.
-    pub fn of_account(view: &dyn View, namespace: &str, account: &str) -> Result<Self> {
-        let kinds = view.kinds();
-        let (deployment, pod) = (find_kind(kinds, "apps", "Deployment"), find_kind(kinds, "", "Pod"));
-        let (mut all, services) = (Vec::new(), services(view, namespace)?);
-        if let (Some(deployment), Some(pod)) = (deployment, pod) {
-            for owner in view.list(&ListQuery::within(deployment, namespace))? {
-                all.push(Self::of(&services, &owner, &first_pod(&owner, pod)));
-            }
-            for pod in view.list(&ListQuery::within(pod, namespace))? {
-                all.push(Self::of(&services, &pod, &pod));
-            }
-        }
-        all.retain(|workload| workload.service_account == account);
-        if all.len() == 1 {
-            return Ok(all.remove(0));
-        }
-        let shared = |key: &String, value: &String| all.iter().all(|workload| workload.labels.get(key) == Some(value));
-        let labels = all.first().map(|workload| workload.labels.clone()).unwrap_or_default();
-        Ok(Self {
-            namespace: namespace.to_owned(),
-            labels: labels.into_iter().filter(|(key, value)| shared(key, value)).collect(),
-            service_account: account.to_owned(),
-            principal: principal(namespace, account),
-            report_only: !all.is_empty() && all.iter().all(|workload| workload.report_only),
-            ..Self::default()
-        })
+    /// Of whom nothing is known but the service account.
+    pub(super) fn of_account_alone(domain: &TrustDomain, namespace: &str, account: &str) -> Self {
+        let (namespace, service_account) = (namespace.to_owned(), account.to_owned());
+        Self { namespace, service_account, ..Self::default() }.of_domain(domain)
     }
 
     /// The workload of a Pod that belongs to `owner`, which is the Pod itself if it belongs to nothing.
@@ -329,26 +296,6 @@ pub(super) mod tests {
         ]);
         let workload = Workload::find(&registry, "sleep", "default").unwrap().unwrap();
         assert_eq!(workload.services, ["a.default.svc.cluster.local", "b.default.svc.cluster.local"]);
-    }
-
-    #[test]
-    fn of_an_account_is_known_what_its_workloads_have_in_common() {
-        let with = |name: &str, account: &str, labels: &[(&str, &str)]| {
-            let pod = resource(&POD, "default", name, json!({"spec": {"serviceAccountName": account}}));
-            labelled(pod, labels)
-        };
-        let registry = registry([
-            deployment("sleep"),
-            with("a", "shared", &[("app", "a"), ("team", "x")]),
-            with("b", "shared", &[("app", "b"), ("team", "x")]),
-        ]);
-        let of = |account| Workload::of_account(&registry, "default", account).unwrap();
-        assert_eq!(Some(of("sleep")), Workload::find(&registry, "sleep", "default").unwrap());
-        let shared = of("shared");
-        assert_eq!((shared.name.as_str(), shared.labels), ("", labels(&[("team", "x")])));
-        assert_eq!(shared.principal, "cluster.local/ns/default/sa/shared");
-        let alone = of("alone");
-        assert_eq!((alone.service_account.as_str(), alone.labels.len()), ("alone", 0));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use crate::call::{PathNormalization, Peers, Reporter};
 use crate::identity::{Holders, TrustDomain, Workload};
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
-use crate::registry::{LoadError, News, View};
+use crate::registry::{LoadError, News, View, load};
 use crate::resource::Labels;
-use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE};
+use crate::resource::kinds::token::Token;
+use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE, TOKEN};
 use crate::routing::{Endpoints, GATEWAY_NAMESPACE, Networking, OutboundPolicy, RouteTable, Scope};
 
 use super::Snapshot;
@@ -131,11 +132,13 @@ impl Compiler {
         let news = memory.sources.follow(view, &mut memory.networking)?;
         let specs = self.listeners.all();
         let listeners = specs.len();
+        let tokens = load::<Token>(view, &TOKEN)?;
+        let holders = self.holders(memory, &news, view, !tokens.is_empty())?;
+        let (specs, bearers) = ((specs.as_slice(), self.identify_users), (tokens, &*holders));
         let Sidecars { all: mut sidecars, scopes, tokens, users } =
-            Sidecars::compile(view, (&specs, self.identify_users), &memory.networking, &mut notes)?;
+            Sidecars::compile(view, specs, bearers, &memory.networking, &mut notes)?;
         sidecars.iter_mut().for_each(|sidecar| sidecar.of_domain(&self.trust_domain));
         let labels = gateway.as_ref().map(|workload| workload.labels.clone()).unwrap_or_default();
-        let holders = self.holders(memory, &news, view)?;
         let gateway_identity = gateway.as_ref().and_then(Workload::identity);
         let enforcer = enforcer(namespace, gateway.as_ref());
         let authorization = authorization(memory, &news, view, enforcer, &mut notes)?;
@@ -215,8 +218,17 @@ impl Compiler {
 
 impl Compiler {
     /// The workloads that certificates can be of, where anybody comes by one.
-    fn holders(&self, memory: &mut Memory, news: &News, view: &dyn View) -> Result<Arc<Holders>, LoadError> {
-        if !self.takes_certificates {
+    /// What is known by service accounts, if anybody is known by one.
+    fn holders(
+        &self,
+        memory: &mut Memory,
+        news: &News,
+        view: &dyn View,
+        has_tokens: bool,
+    ) -> Result<Arc<Holders>, LoadError> {
+        if !(self.takes_certificates || has_tokens) {
+            // What changes from now on is not followed.
+            memory.holders = None;
             return Ok(Arc::default());
         }
         let others = [&DEPLOYMENT, &POD, &SERVICE];

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::call::{Peers, Reporter};
 use crate::expr::Timestamp;
-use crate::identity::{Caller, Claims, TrustDomain, Unproven, Workload, subject};
-use crate::registry::{LoadError, View, load};
+use crate::identity::{Caller, Claims, Holders, TrustDomain, Unproven, Workload, subject};
+use crate::registry::{LoadError, View};
 use crate::resource::kinds::token::Token;
-use crate::resource::kinds::{DEPLOYMENT, SERVICE_ACCOUNT, TOKEN};
-use crate::resource::{Key, Labels};
+use crate::resource::kinds::{DEPLOYMENT, SERVICE_ACCOUNT};
+use crate::resource::{Key, Labels, Resource};
 use crate::routing::{Networking, Scope};
 
 use super::{Hop, ListenerSpec};
@@ -78,6 +78,7 @@ impl Sidecars {
     pub(super) fn compile(
         view: &dyn View,
         (listeners, identify_users): (&[ListenerSpec], bool),
+        bearers: (Vec<(Resource, Token)>, &Holders),
         networking: &Networking,
         notes: &mut Vec<String>,
     ) -> Result<Self, LoadError> {
@@ -99,7 +100,7 @@ impl Sidecars {
             let namespace = listener.workload.as_ref().map_or(DEFAULT_NAMESPACE, |(_, namespace)| namespace);
             sidecars.push(caller, namespace, listener.workload.is_none(), networking);
         }
-        sidecars.add_bearers(view, networking)?;
+        sidecars.add_bearers(view, bearers, networking)?;
         if identify_users {
             sidecars.add_users(view, networking, notes)?;
         }
@@ -107,9 +108,14 @@ impl Sidecars {
     }
 
     /// Adds the sidecars of service accounts that have tokens; a token of one that was deleted is no longer good.
-    fn add_bearers(&mut self, view: &dyn View, networking: &Networking) -> Result<(), LoadError> {
+    fn add_bearers(
+        &mut self,
+        view: &dyn View,
+        (tokens, holders): (Vec<(Resource, Token)>, &Holders),
+        networking: &Networking,
+    ) -> Result<(), LoadError> {
         let mut places: HashMap<String, usize> = HashMap::new();
-        for (resource, token) in load::<Token>(view, &TOKEN)? {
+        for (resource, token) in tokens {
             let (namespace, name) = (resource.namespace(), token.service_account_name.as_str());
             let account = view.get(&Key::new(&SERVICE_ACCOUNT, namespace, name))?;
             let same = account.is_some_and(|account| account.meta.uid.as_ref() == Some(&token.service_account_uid));
@@ -119,7 +125,7 @@ impl Sidecars {
             let sidecar = match places.get(&subject) {
                 Some(place) => *place,
                 None => {
-                    let caller = Caller::by_token(Workload::of_account(view, namespace, name)?);
+                    let caller = Caller::by_token(holders.of_account(namespace, name));
                     let place = self.push(Some(caller), namespace, false, networking);
                     *places.entry(subject.clone()).or_insert(place)
                 }
