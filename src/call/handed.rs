@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Authority, Call, Failure, server_name};
+use super::{Call, Failure, server_name};
 
 /// The header that has it. From any other caller it is a forgery, and stripped.
 pub(super) const HANDED: HeaderName = HeaderName::from_static("x-egress-handed");
@@ -25,10 +25,9 @@ pub struct Handed {
 impl Handed {
     /// What is to be told of a call; nothing of most.
     pub fn of(call: &Call) -> Self {
-        let told = Authority::parse(call.authority().as_str()).map(|authority| authority.port());
-        let tunnel = call.tunnel();
+        let (tunnel, port) = (call.tunnel(), call.authority().port());
         Self {
-            port: (tunnel.is_none() && told != Some(call.authority().port())).then_some(call.authority().port()),
+            port: (tunnel.is_none() && call.authority().told_port() != port).then_some(port),
             address: tunnel.and_then(|tunnel| tunnel.address()),
             server_name: tunnel.and_then(|tunnel| tunnel.server_name()).map(Into::into),
         }

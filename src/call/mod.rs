@@ -93,6 +93,12 @@ impl Authority {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// The port that who reads the text takes it for.
+    pub(crate) fn told_port(&self) -> u16 {
+        let told = self.text[self.host..].strip_prefix(':').and_then(|port| port.parse().ok());
+        told.unwrap_or(HTTP_PORT)
+    }
 }
 
 impl Call {

@@ -12,12 +12,13 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use smallvec::SmallVec;
 
-use crate::call::{Failure, Handed, TlsFault};
+use crate::call::{Failure, Handed};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
 use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
 
+use super::called::called;
 use super::exchange::now;
 use super::handover;
 use super::mirror::mirror;
@@ -320,8 +321,7 @@ pub(super) fn endpoint<'c>(
         (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
     };
     if endpoint.wants_identity() {
-        let own = closing.shown_identity().ok_or(Failure::Tls(TlsFault::NoIdentity))?;
-        return Ok((Chosen::Shared(Arc::new(endpoint.into_owned().called_by(own))), place));
+        return Ok((Chosen::Shared(called(closing, endpoint)?), place));
     }
     let chosen = match endpoint {
         Cow::Borrowed(endpoint) => Chosen::Listed(endpoint),

@@ -5,6 +5,7 @@
 mod ask;
 mod body;
 mod budget;
+mod called;
 mod callers;
 mod captured;
 mod certificates;
@@ -19,9 +20,9 @@ mod exchange;
 mod forward;
 mod gateway;
 mod identify;
-mod lease;
 mod grpc;
 mod handover;
+mod lease;
 mod limits;
 mod listener;
 mod mesh;

@@ -142,6 +142,14 @@ impl Closing {
         }
     }
 
+    /// Its principal.
+    pub(super) fn shown_principal(&self) -> Option<&str> {
+        match self.judged.hop {
+            Hop::Sidecar(_) => self.call.caller().map(|caller| caller.principal.as_str()),
+            Hop::Gateway(_) | Hop::Mesh(_) => self.held()?.snapshot.gateway_identity.as_ref().map(SpiffeId::principal),
+        }
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if let Ok(held) = &self.held {

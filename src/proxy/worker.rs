@@ -21,6 +21,7 @@ use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
 use super::budget::Budget;
+use super::called::Called;
 use super::captured::{Captured, take_up};
 use super::certificates::Certificates;
 use super::client::Client;
@@ -151,13 +152,16 @@ pub(super) struct Held {
     holders: RefCell<HashMap<SpiffeId, Caller>>,
     /// The gateway of another process, as callers' certificates are shown to it.
     pub(super) gateways: Gateways,
+    /// Endpoints that callers show certificates to.
+    pub(super) called: Called,
 }
 
 impl Held {
     fn of(published: &Published) -> Rc<Self> {
         let (version, snapshot) = published.load();
         let callers = snapshot.callers().map(|caller| caller.map(Caller::apart)).collect();
-        Rc::new(Self { version, snapshot, callers, holders: RefCell::default(), gateways: Gateways::default() })
+        let (holders, gateways, called) = (RefCell::default(), Gateways::default(), Called::default());
+        Rc::new(Self { version, snapshot, callers, holders, gateways, called })
     }
 
     /// Who calls at a hop: where the sidecar is one caller's own, or a certificate says so.
