@@ -277,8 +277,8 @@ impl Policy {
         Enforcement { report_only: self.enforcement.report_only || caller_reports_only, ..self.enforcement }
     }
 
-    /// Makes the reports that the rules ask for of a call; where nothing is to be changed, their lines only. Returns how many matches and instances could not be
-    /// evaluated.
+    /// Makes the reports that the rules ask for of a call; where nothing is to be changed, their lines only. Returns how many
+    /// matches and instances could not be evaluated.
     pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
         let mut errors = 0;
         for rules in self.scopes(bag) {

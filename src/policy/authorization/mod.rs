@@ -1,7 +1,8 @@
 //! AuthorizationPolicies, compiled for the workload at which they are enforced: the egress gateway.
 //!
-//! What rules hand to an authorizer is asked first, then come rules that refuse, then each [`Allowance`] (that of the policies, and that of ServiceRoles) must have a rule
-//! that matches, if there is anything in it. What is only tried is computed and decides nothing.
+//! What rules hand to an authorizer is asked first, then come rules that refuse, then each [`Allowance`] (that of the
+//! policies, and that of ServiceRoles) must have a rule that matches, if there is anything in it. What is only tried is
+//! computed and decides nothing.
 
 mod authorizer;
 mod compile;
