@@ -31,7 +31,7 @@ pub use health::{Health, Notice};
 pub use hot::LogStore;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
-pub use query::{Answer, LevelFilter, Pattern, Query, Row, Sink, Syntax};
+pub use query::{Answer, Field, LevelFilter, Pattern, Query, Row, Sink, Syntax, Test};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
 pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};

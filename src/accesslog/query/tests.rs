@@ -222,7 +222,7 @@ prop_compose! {
         handler in proptest::option::of(Just("a-handler.stdio.istio-system".to_owned())),
         patterns in patterns(),
     ) -> Query {
-        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, rule: None, patterns }
+        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, patterns, ..Query::default() }
     }
 }
 

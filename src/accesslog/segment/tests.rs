@@ -409,10 +409,13 @@ fn any_bytes_in_a_segments_place_are_an_error_and_no_panic() {
         }
         std::fs::write(&file, &bytes).unwrap();
         let _ = Reader::open(&file).and_then(|reader| {
-            let lines = reader.load_lines()?;
+            let mut lines = reader.lines()?;
             let mut text = String::new();
-            (0..reader.rows()).for_each(|row| lines.write(row, &mut text));
-            Ok(())
+            (0..reader.rows()).try_for_each(|row| {
+                lines.load(row)?;
+                lines.write(row, &mut text);
+                Ok(())
+            })
         });
         Ok(())
     });

@@ -1,18 +1,17 @@
 //! `logs`: the access log, asked like a pod's log and searched like a file.
 
+mod filter;
 mod keep;
 mod pod;
 mod print;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Level, LevelFilter, LogStore, Pattern, Query, Syntax};
+use crate::accesslog::{LogStore, Query};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::time;
 
+use filter::Filter;
 use print::Look;
 
 const EXAMPLES: &str = "Examples:
@@ -24,6 +23,10 @@ const EXAMPLES: &str = "Examples:
 
   # Calls of a workload to a host, as they happen
   egressctl logs -f -g '\"source\":\"sleep\"' -g edition.cnn.com
+
+  # Answers that were errors, of one host and those below it
+  egressctl logs --code 4xx,5xx --host '*cnn.com'
+  egressctl logs --where 'destination.endsWith(\"cnn.com\") && responseCode >= 400'
 
   # How many calls were made yesterday
   egressctl logs --count --since 2d --until 1d
@@ -58,38 +61,16 @@ pub(crate) struct Arguments {
     /// The log of the pods with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
-    #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true, value_parser = levels())]
-    level: Option<LevelFilter>,
-    /// Only lines that contain this regular expression; several must all be contained
-    #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
-    grep: Vec<String>,
-    /// Take the patterns as they stand, not as regular expressions
-    #[arg(short = 'F', long)]
-    fixed_strings: bool,
-    /// Ignore case in patterns
-    #[arg(short, long)]
-    ignore_case: bool,
-    /// Only lines that contain none of the patterns
-    #[arg(short = 'v', long)]
-    invert_match: bool,
-    /// Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE
-    #[arg(long, value_name = "NAME")]
-    instance: Option<String>,
-    /// Only entries newer than this: 90s, 10m, 1h30m, 2d
-    #[arg(long, value_name = "DURATION", value_parser = time::length)]
-    since: Option<SignedDuration>,
-    /// Only entries after this time: 2018-06-18T13:22:58Z
-    #[arg(long, value_name = "TIME", value_parser = time::point, conflicts_with = "since")]
-    since_time: Option<Timestamp>,
-    /// Only entries before this time, or older than this duration
-    #[arg(long, value_name = "TIME|DURATION", value_parser = until, conflicts_with = "follow")]
-    until: Option<Until>,
+    #[command(flatten)]
+    filter: Filter,
     /// Only the last entries; -1 for all
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     tail: Option<i64>,
+    /// Only the first entries
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tail", "follow"])]
+    head: Option<usize>,
     /// Stay, and show new entries as they come
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "until")]
     follow: bool,
     /// Print only how many entries there are
     #[arg(long, conflicts_with = "follow")]
@@ -99,13 +80,6 @@ pub(crate) struct Arguments {
     short: Option<Option<String>>,
     #[command(flatten)]
     look: Look,
-}
-
-/// The end of the window.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    Ago(SignedDuration),
-    Time(Timestamp),
 }
 
 impl Arguments {
@@ -173,26 +147,7 @@ impl Arguments {
     }
 
     fn query(&self, context: &Context) -> Query {
-        let patterns = self.grep.iter().map(|text| Pattern {
-            text: text.clone(),
-            syntax: if self.fixed_strings { Syntax::Fixed } else { Syntax::Regex },
-            ignore_case: self.ignore_case,
-            inverted: self.invert_match,
-        });
-        let since = self.since.map(|length| time::ago(context.now, length)).or(self.since_time);
-        let until = self.until.map(|until| match until {
-            Until::Ago(length) => time::ago(context.now, length),
-            Until::Time(time) => time,
-        });
-        Query {
-            level: self.level,
-            since: since.map(Timestamp::as_microsecond),
-            until: until.map(Timestamp::as_microsecond),
-            tail: self.tail(),
-            instance: self.instance.clone(),
-            patterns: patterns.collect(),
-            ..Query::default()
-        }
+        Query { tail: self.tail(), head: self.head, ..self.filter.query(context) }
     }
 
     fn tail(&self) -> Option<usize> {
@@ -200,52 +155,5 @@ impl Arguments {
             None => self.selector.as_ref().filter(|_| !self.count).map(|_| TAIL_OF_SELECTOR),
             Some(tail) => usize::try_from(tail).ok(),
         }
-    }
-}
-
-/// Reads a level, and names them all for completion.
-fn levels() -> impl TypedValueParser<Value = LevelFilter> {
-    PossibleValuesParser::new([
-        PossibleValue::new("info"),
-        PossibleValue::new("info+").hide(true),
-        PossibleValue::new("warn"),
-        PossibleValue::new("warn+"),
-        PossibleValue::new("warning").hide(true),
-        PossibleValue::new("warning+").hide(true),
-        PossibleValue::new("error"),
-        PossibleValue::new("error+").hide(true),
-    ])
-    .try_map(|text| level(&text))
-}
-
-fn level(text: &str) -> Result<LevelFilter, String> {
-    let (name, worse) = text.strip_suffix('+').map_or((text, false), |name| (name, true));
-    let level = match name.to_ascii_lowercase().as_str() {
-        "info" => Level::Info,
-        "warn" | "warning" => Level::Warning,
-        "error" => Level::Error,
-        _ => return Err("must be one of info, warn, error, or one of them with +".into()),
-    };
-    Ok(if worse { LevelFilter::AtLeast(level) } else { LevelFilter::Exactly(level) })
-}
-
-fn until(text: &str) -> Result<Until, String> {
-    match time::length(text) {
-        Ok(length) => Ok(Until::Ago(length)),
-        Err(_) => time::point(text)
-            .map(Until::Time)
-            .map_err(|_| "must be a duration such as 10m, or an RFC 3339 time".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_level_stands_alone_or_with_what_is_worse() {
-        assert_eq!(level("error"), Ok(LevelFilter::Exactly(Level::Error)));
-        assert_eq!(level("warning+"), Ok(LevelFilter::AtLeast(Level::Warning)));
-        assert!(level("fatal").is_err());
     }
 }
