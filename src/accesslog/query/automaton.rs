@@ -1,19 +1,24 @@
 //! Searching a line piece by piece: what a pattern has seen so far is a state, and a value of a column leads from one
 //! state to another. So a value is searched once for all lines that have it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use memchr::memmem::Finder;
-use regex_automata::dfa::{Automaton as _, StartKind, dense};
-use regex_automata::util::{primitives::StateID, start, syntax};
-use regex_automata::{Anchored, nfa::thompson};
+use regex_automata::Anchored;
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::{start, syntax};
 
 use crate::accesslog::segment::Texts;
 use crate::expr::may_need_escape;
 
-/// Bytes that a compiled pattern may take; a larger one searches whole lines.
-const COMPILED: usize = 4 << 20;
+/// Bytes that the compiled pattern may take; a larger one searches whole lines.
+const COMPILED: usize = 10 << 20;
 
-/// Bytes that compiling may take.
-const COMPILING: usize = 16 << 20;
+/// Bytes that its states may take, in each segment anew.
+const STATES: usize = 8 << 20;
 
 /// What a pattern has seen.
 pub(super) type State = u32;
@@ -36,7 +41,21 @@ pub(super) enum Automaton {
     /// A text that can only lie inside one value, or inside what stands between values.
     Inside(Box<Finder<'static>>),
     /// Any other pattern.
-    Spanning { dfa: Box<dense::DFA<Vec<u32>>>, start: State },
+    Spanning(Box<DFA>),
+}
+
+/// The states of an automaton that were met, for one segment.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    automaton: &'a Automaton,
+    known: RefCell<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    cache: Option<Cache>,
+    ids: Vec<LazyStateID>,
+    numbers: HashMap<LazyStateID, State, foldhash::fast::FixedState>,
 }
 
 impl Automaton {
@@ -53,65 +72,92 @@ impl Automaton {
 
     /// For a regular expression; nothing if the automaton would be too large.
     pub(super) fn of_expression(expression: &str, ignore_case: bool) -> Option<Self> {
-        let config = dense::Config::new()
-            .start_kind(StartKind::Unanchored)
+        let config = Config::new()
             .unicode_word_boundary(true)
-            .dfa_size_limit(Some(COMPILED))
-            .determinize_size_limit(Some(COMPILING));
-        let dfa = dense::Builder::new()
+            .cache_capacity(STATES)
+            // Numbers of states would mean others after the cache was cleared.
+            .minimum_cache_clear_count(Some(0));
+        let dfa = DFA::builder()
             .configure(config)
             .syntax(syntax::Config::new().utf8(false).case_insensitive(ignore_case))
-            .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILING)))
+            .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED)))
             .build(expression)
             .ok()?;
-        let first = dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok()?;
-        let start = state(&dfa, first);
-        Some(Self::Spanning { dfa: Box::new(dfa), start })
+        Some(Self::Spanning(Box::new(dfa)))
     }
 
+    /// Begins to search.
+    pub(super) fn open(&self) -> Run<'_> {
+        let cache = match self {
+            Self::Inside(_) => None,
+            Self::Spanning(dfa) => Some(dfa.create_cache()),
+        };
+        Run { automaton: self, known: RefCell::new(Known { cache, ..Known::default() }) }
+    }
+}
+
+impl Known {
+    /// The number of a state.
+    fn number(&mut self, id: LazyStateID) -> State {
+        if id.is_match() {
+            return FOUND;
+        } else if id.is_dead() {
+            return LOST;
+        } else if id.is_quit() {
+            return UNKNOWN;
+        }
+        *self.numbers.entry(id).or_insert_with(|| {
+            self.ids.push(id);
+            self.ids.len() as State - 1
+        })
+    }
+
+    fn run(&mut self, dfa: &DFA, from: State, bytes: &[u8]) -> State {
+        let (Some(cache), Some(&first)) = (&mut self.cache, self.ids.get(from as usize)) else { return UNKNOWN };
+        let mut at = first;
+        for byte in bytes {
+            let Ok(next) = dfa.next_state(cache, at, *byte) else { return UNKNOWN };
+            at = next;
+            if at.is_match() || at.is_dead() || at.is_quit() {
+                break;
+            }
+        }
+        if at == first { from } else { self.number(at) }
+    }
+}
+
+impl Run<'_> {
     /// The state before a line.
     pub(super) fn start(&self) -> State {
-        match self {
-            Self::Inside(_) => 0,
-            Self::Spanning { start, .. } => *start,
-        }
+        let Automaton::Spanning(dfa) = self.automaton else { return 0 };
+        let mut known = self.known.borrow_mut();
+        let Some(cache) = &mut known.cache else { return UNKNOWN };
+        let start = dfa.start_state(cache, &start::Config::new().anchored(Anchored::No));
+        start.map_or(UNKNOWN, |id| known.number(id))
     }
 
     /// The state after more bytes.
     pub(super) fn run(&self, from: State, bytes: &[u8]) -> State {
-        if is_final(from) {
-            return from;
-        }
-        match self {
-            Self::Inside(finder) => finder.find(bytes).map_or(0, |_| FOUND),
-            Self::Spanning { dfa, .. } => {
-                let mut at = id(from);
-                for byte in bytes {
-                    at = dfa.next_state(at, *byte);
-                    if dfa.is_special_state(at) {
-                        let state = state(dfa, at);
-                        if is_final(state) {
-                            return state;
-                        }
-                    }
-                }
-                at.as_u32()
-            }
+        match self.automaton {
+            _ if is_final(from) => from,
+            Automaton::Inside(finder) => finder.find(bytes).map_or(0, |_| FOUND),
+            Automaton::Spanning(dfa) => self.known.borrow_mut().run(dfa, from, bytes),
         }
     }
 
     /// Whether a line that ends in a state contains the pattern; nothing where that is not known.
     pub(super) fn finds(&self, at: State) -> Option<bool> {
-        match (self, at) {
+        match (self.automaton, at) {
             (_, FOUND) => Some(true),
             (_, LOST) => Some(false),
             (_, UNKNOWN) => None,
-            (Self::Inside(_), _) => Some(false),
-            (Self::Spanning { dfa, .. }, _) => match state(dfa, dfa.next_eoi_state(id(at))) {
-                FOUND => Some(true),
-                UNKNOWN => None,
-                _ => Some(false),
-            },
+            (Automaton::Inside(_), _) => Some(false),
+            (Automaton::Spanning(dfa), _) => {
+                let mut known = self.known.borrow_mut();
+                let id = *known.ids.get(at as usize)?;
+                let end = dfa.next_eoi_state(known.cache.as_mut()?, id).ok()?;
+                if end.is_quit() { None } else { Some(end.is_match()) }
+            }
         }
     }
 
@@ -126,16 +172,16 @@ impl Automaton {
             if is_final(at) {
                 continue;
             }
-            match self {
+            match self.automaton {
                 // A text may be found in what is not known.
-                Self::Inside(finder) => {
+                Automaton::Inside(finder) => {
                     if finder.needle().iter().all(|byte| bytes.contains(byte)) && !states.contains(&FOUND) {
                         states.push(FOUND);
                     }
                 }
-                Self::Spanning { dfa, .. } => {
+                Automaton::Spanning(_) => {
                     for byte in bytes {
-                        let to = state(dfa, dfa.next_state(id(at), *byte));
+                        let to = self.run(at, &[*byte]);
                         if !states.contains(&to) {
                             states.push(to);
                         }
@@ -155,8 +201,8 @@ impl Automaton {
         if is_final(from) {
             return states;
         }
-        match (self, self.leaving(from)) {
-            (Self::Inside(finder), _) => {
+        match (self.automaton, self.leaving(from)) {
+            (Automaton::Inside(finder), _) => {
                 for hit in finder.find_iter(texts.all()) {
                     mark(texts, hit, finder.needle().len(), |number| states[number] = FOUND);
                 }
@@ -199,10 +245,10 @@ impl Automaton {
 
     /// The bytes that lead away from a state, if there are at most three.
     fn leaving(&self, from: State) -> Option<Vec<u8>> {
-        let Self::Spanning { dfa, .. } = self else { return None };
+        let Automaton::Spanning(_) = self.automaton else { return None };
         let mut leaving = Vec::new();
         for byte in 0..=u8::MAX {
-            if state(dfa, dfa.next_state(id(from), byte)) != from {
+            if self.run(from, &[byte]) != from {
                 leaving.push(byte);
                 if leaving.len() > 3 {
                     return None;
@@ -219,22 +265,6 @@ fn mark(texts: &Texts, hit: usize, length: usize, take: impl FnOnce(usize)) {
         && hit + length <= end
     {
         take(number);
-    }
-}
-
-fn id(state: State) -> StateID {
-    StateID::new(state as usize).unwrap_or(StateID::ZERO)
-}
-
-fn state(dfa: &dense::DFA<Vec<u32>>, at: StateID) -> State {
-    if dfa.is_match_state(at) {
-        FOUND
-    } else if dfa.is_dead_state(at) {
-        LOST
-    } else if dfa.is_quit_state(at) {
-        UNKNOWN
-    } else {
-        at.as_u32()
     }
 }
 
@@ -255,15 +285,17 @@ mod tests {
             (r"\bcnn\b", &["x", "cnn", ".x"], false),
         ] {
             let automaton = Automaton::of_expression(pattern, false).unwrap();
-            let end = pieces.iter().fold(automaton.start(), |at, piece| automaton.run(at, piece.as_bytes()));
-            assert_eq!(automaton.finds(end), Some(expected), "{pattern} {pieces:?}");
+            let run = automaton.open();
+            let end = pieces.iter().fold(run.start(), |at, piece| run.run(at, piece.as_bytes()));
+            assert_eq!(run.finds(end), Some(expected), "{pattern} {pieces:?}");
         }
     }
 
     #[test]
     fn where_a_word_ends_is_not_known_of_other_letters() {
         let automaton = Automaton::of_expression(r"\bcnn\b", false).unwrap();
-        let end = automaton.run(automaton.start(), "\u{fc}cnn".as_bytes());
-        assert_eq!(automaton.finds(end), None);
+        let run = automaton.open();
+        let end = run.run(run.start(), "\u{fc}cnn".as_bytes());
+        assert_eq!(run.finds(end), None);
     }
 }

@@ -26,13 +26,14 @@ impl LogStore {
         let segments = self.sql(|| Segment::all(&transaction))?;
         let mut count = self.sql(|| count_rows(&transaction, &plan))?;
         drop(transaction);
-        let mut unlisted = Vec::new();
+        let (listed, mut unlisted) = (segments.len(), Vec::new());
         for segment in segments {
             match listed_count(&segment, &plan) {
                 Some(listed) => count += listed,
                 None => unlisted.push(segment),
             }
         }
+        self.note_cost(0, listed - unlisted.len());
         let counts = self.of_segments(&unlisted, &plan, &|selection| selection.count())?;
         count += counts.into_iter().flatten().map(|count| i64::try_from(count).unwrap_or(i64::MAX)).sum::<i64>();
         let limit = query.tail.into_iter().chain(query.head).map(|limit| limit as u64).min().unwrap_or(u64::MAX);

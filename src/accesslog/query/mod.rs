@@ -11,12 +11,15 @@ mod program;
 mod scan;
 mod sealed;
 mod select;
+mod tally;
 mod vocabulary;
 
 use std::borrow::Cow;
 
 pub use condition::{Field, Test};
 pub use pattern::{Pattern, Syntax};
+pub use sealed::Cost;
+pub use tally::{Group, Grouping, Measure};
 
 use super::{Format, Level, line};
 

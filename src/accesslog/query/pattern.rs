@@ -44,6 +44,22 @@ impl Pattern {
         Self { syntax: Syntax::Fixed, ..Self::regex(text) }
     }
 
+    /// The pattern as a regular expression over text, to find where it is.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`].
+    pub fn expression(&self) -> Result<regex::Regex, Error> {
+        let escaped = match self.syntax {
+            Syntax::Fixed => regex::escape(&self.text),
+            Syntax::Regex => self.text.clone(),
+        };
+        regex::RegexBuilder::new(&escaped)
+            .case_insensitive(self.ignore_case)
+            .size_limit(COMPILED_LIMIT)
+            .build()
+            .map_err(|source| Error::Pattern { pattern: self.text.clone(), source: Box::new(source) })
+    }
+
     pub(super) fn compile(&self) -> Result<Matcher, Error> {
         let search = match self.syntax {
             Syntax::Fixed if !self.ignore_case => Search::Text(Box::new(Finder::new(&self.text).into_owned())),

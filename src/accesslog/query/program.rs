@@ -6,7 +6,7 @@
 
 use parquet::errors::ParquetError;
 
-use super::automaton::{Automaton, State, UNKNOWN, is_final};
+use super::automaton::{Run, State, UNKNOWN, is_final};
 use crate::accesslog::segment::{Block, Dictionary, NONE, OWN_COLUMNS, Own, Reader, Type, push_int};
 use crate::accesslog::{Format, line};
 use crate::expr::write_json_string;
@@ -63,16 +63,16 @@ enum Read {
 impl Program {
     /// Compiles a pattern for lines of a layout; nothing if only whole lines can tell.
     pub(super) fn compile(
-        automaton: &Automaton,
+        run: &Run<'_>,
         reader: &Reader,
         layout: &[usize],
         format: Format,
     ) -> Result<Option<Self>, ParquetError> {
         let Some(pieces) = pieces(reader, layout, format)? else { return Ok(None) };
-        let mut states = vec![automaton.start()];
+        let mut states = vec![run.start()];
         let mut reads = Vec::new();
         for piece in &pieces {
-            let Some((read, behind)) = step(automaton, reader, piece, &states)? else { return Ok(None) };
+            let Some((read, behind)) = step(run, reader, piece, &states)? else { return Ok(None) };
             match (reads.last_mut(), read) {
                 (Some(Read::Map(before)), Read::Map(map)) => {
                     before.iter_mut().for_each(|state| *state = map[usize::from(*state)]);
@@ -84,7 +84,7 @@ impl Program {
                 return Ok(None);
             }
         }
-        let ends: Vec<Option<bool>> = states.iter().map(|state| automaton.finds(*state)).collect();
+        let ends: Vec<Option<bool>> = states.iter().map(|state| run.finds(*state)).collect();
         Ok((!ends.contains(&None)).then(|| Self::trimmed(reads, ends)))
     }
 
@@ -135,7 +135,7 @@ impl Program {
     /// Leaves those rows of a mask whose lines the pattern is found in, or, inverted, is not.
     pub(super) fn filter(
         &self,
-        automaton: &Automaton,
+        run: &Run<'_>,
         rows: std::ops::Range<usize>,
         room: &mut Room,
         inverted: bool,
@@ -163,7 +163,7 @@ impl Program {
                 }
                 Read::Time { from, to } => {
                     reader.read(Own::Time as usize, rows.clone(), block)?;
-                    times(automaton, from, to, &block.ints, states, text);
+                    times(run, from, to, &block.ints, states, text);
                 }
             }
         }
@@ -209,7 +209,7 @@ pub(super) struct Room {
 
 /// What a piece leads to from each of some states, and the states behind it; nothing if those are too many.
 fn step(
-    automaton: &Automaton,
+    run: &Run<'_>,
     reader: &Reader,
     piece: &Piece,
     states: &[State],
@@ -217,7 +217,7 @@ fn step(
     let mut behind = Behind::default();
     let bytes: &[u8] = match piece {
         Piece::Fixed(text) => {
-            let map = states.iter().map(|state| behind.number(automaton.run(*state, text.as_bytes()))).collect();
+            let map = states.iter().map(|state| behind.number(run.run(*state, text.as_bytes()))).collect();
             return Ok(Some((Read::Map(map), behind.states)));
         }
         Piece::Time => b"0123456789-:.TZ+",
@@ -226,26 +226,25 @@ fn step(
         Piece::Column(..) => b"",
     };
     // What no value of such bytes leads away from need not be looked at.
-    if !bytes.is_empty() && automaton.closure(states, bytes, states.len()).is_some_and(|all| all.len() == states.len())
-    {
-        let alone = |state: &State| automaton.closure(&[*state], bytes, 1).is_some();
+    if !bytes.is_empty() && run.closure(states, bytes, states.len()).is_some_and(|all| all.len() == states.len()) {
+        let alone = |state: &State| run.closure(&[*state], bytes, 1).is_some();
         if states.iter().all(alone) {
             let map = states.iter().map(|state| behind.number(*state)).collect();
             return Ok(Some((Read::Map(map), behind.states)));
         }
     }
     match piece {
-        Piece::Time => Ok(automaton
-            .closure(states, bytes, STATES)
-            .map(|to| (Read::Time { from: states.to_vec(), to: to.clone() }, to))),
-        Piece::Column(column, spelling) => table(automaton, reader, (*column, *spelling), states),
+        Piece::Time => {
+            Ok(run.closure(states, bytes, STATES).map(|to| (Read::Time { from: states.to_vec(), to: to.clone() }, to)))
+        }
+        Piece::Column(column, spelling) => table(run, reader, (*column, *spelling), states),
         Piece::Fixed(_) => Ok(None),
     }
 }
 
 /// The same for a column with a dictionary.
 fn table(
-    automaton: &Automaton,
+    run: &Run<'_>,
     reader: &Reader,
     (column, spelling): (usize, Spelling),
     states: &[State],
@@ -265,14 +264,14 @@ fn table(
     let (mut to, mut spelled) = (Vec::with_capacity(width * states.len()), String::new());
     for &state in states {
         match (dictionary, spelling) {
-            (_, Spelling::Bool) => bools.iter().for_each(|text| to.push(automaton.run(state, text.as_bytes()))),
+            (_, Spelling::Bool) => bools.iter().for_each(|text| to.push(run.run(state, text.as_bytes()))),
             (Some(Dictionary::Texts(texts)), _) => {
-                to.extend(automaton.run_texts(state, texts, spelling == Spelling::Verbatim));
+                to.extend(run.run_texts(state, texts, spelling == Spelling::Verbatim));
             }
             (Some(Dictionary::Ints(ints)), _) => to.extend(ints.iter().map(|int| {
                 spelled.clear();
                 push_int(*int, &mut spelled);
-                automaton.run(state, spelled.as_bytes())
+                run.run(state, spelled.as_bytes())
             })),
             (None, _) => return Ok(None),
         }
@@ -309,7 +308,7 @@ impl Behind {
 }
 
 /// What the times of some rows lead to. Times of one block mostly begin alike, and often that decides.
-fn times(automaton: &Automaton, from: &[State], to: &[State], times: &[i64], states: &mut [u8], text: &mut String) {
+fn times(run: &Run<'_>, from: &[State], to: &[State], times: &[i64], states: &mut [u8], text: &mut String) {
     let number = |state: State| to.iter().position(|known| *known == state).unwrap_or_default() as u8;
     let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else { return };
     let spelled = [*least, *most].map(|time| {
@@ -318,10 +317,10 @@ fn times(automaton: &Automaton, from: &[State], to: &[State], times: &[i64], sta
         text
     });
     let alike = spelled[0].bytes().zip(spelled[1].bytes()).take_while(|(a, b)| a == b).count();
-    let begun: Vec<State> = from.iter().map(|state| automaton.run(*state, &spelled[0].as_bytes()[..alike])).collect();
+    let begun: Vec<State> = from.iter().map(|state| run.run(*state, &spelled[0].as_bytes()[..alike])).collect();
     let all: Option<Vec<u8>> = begun
         .iter()
-        .map(|state| automaton.closure(&[*state], b"0123456789-:.TZ+", 1).map(|states| number(states[0])))
+        .map(|state| run.closure(&[*state], b"0123456789-:.TZ+", 1).map(|states| number(states[0])))
         .collect();
     if let Some(map) = all {
         states.iter_mut().for_each(|state| *state = map[usize::from(*state)]);
@@ -330,7 +329,7 @@ fn times(automaton: &Automaton, from: &[State], to: &[State], times: &[i64], sta
     for (state, time) in states.iter_mut().zip(times) {
         text.clear();
         line::timestamp(text, *time);
-        *state = number(automaton.run(begun[usize::from(*state)], &text.as_bytes()[alike.min(text.len())..]));
+        *state = number(run.run(begun[usize::from(*state)], &text.as_bytes()[alike.min(text.len())..]));
     }
 }
 

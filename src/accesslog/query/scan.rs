@@ -50,6 +50,16 @@ impl LogStore {
         Ok(Answer { upto, stopped })
     }
 
+    /// The same of the entries with certain sequence numbers, both ends included, without regard to limits.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub fn query_between(&self, query: &Query, span: (i64, i64), sink: &mut dyn Sink) -> Result<bool, Error> {
+        let asked = self.asked(query)?;
+        let plan = self.sql(|| Plan::new(&self.connection, &asked, span))?;
+        self.forwards(&plan, sink)
+    }
+
     /// Runs SQL, naming the file in its errors.
     pub(in crate::accesslog) fn sql<T>(&self, run: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, Error> {
         run().map_err(|error| Error::sqlite(&self.path, error))

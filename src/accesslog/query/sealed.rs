@@ -19,6 +19,15 @@ const MOST_THREADS: usize = 8;
 /// Chunks of a segment that wait until those of the segments before are through.
 const CHUNKS: usize = 4;
 
+/// What queries took so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Segments that were opened.
+    pub read: u64,
+    /// Segments of which the list tells enough.
+    pub passed: u64,
+}
+
 /// Why a segment cannot be read.
 type Fault = String;
 
@@ -26,6 +35,18 @@ type Fault = String;
 pub(super) type Question<'q, T> = &'q (dyn Fn(&mut Selection<'_>) -> Result<T, parquet::errors::ParquetError> + Sync);
 
 impl LogStore {
+    /// What the queries of this connection took.
+    pub fn cost(&self) -> Cost {
+        self.cost.get()
+    }
+
+    /// Notes how many segments are opened, of how many that are listed.
+    pub(super) fn note_cost(&self, read: usize, listed: usize) {
+        let Cost { read: before, passed } = self.cost.get();
+        let passed = passed + (listed - read) as u64;
+        self.cost.set(Cost { read: before + read as u64, passed });
+    }
+
     /// What to do about a segment that could not be read: it may have been pruned since, and then another file has what is
     /// left of it. Else the fault is noted.
     fn instead(&self, segment: &Segment, fault: Fault) -> Result<Option<Segment>, Error> {
@@ -44,6 +65,7 @@ impl LogStore {
         plan: &Plan<'_>,
         question: Question<'_, T>,
     ) -> Result<Vec<Option<T>>, Error> {
+        self.note_cost(segments.iter().filter(|one| may_hold(one, plan.asked.query)).count(), segments.len());
         let folder = self.segments.as_path();
         let next = AtomicUsize::new(0);
         let answers: Vec<Mutex<Option<Result<Option<T>, Fault>>>> = segments.iter().map(|_| Mutex::default()).collect();
@@ -81,7 +103,9 @@ impl LogStore {
         plan: &Plan<'_>,
         sink: &mut dyn Sink,
     ) -> Result<bool, Error> {
+        let listed = segments.len();
         let segments: Vec<&Segment> = segments.iter().filter(|one| may_hold(one, plan.asked.query)).collect();
+        self.note_cost(segments.len(), listed);
         if let [segment] = segments[..] {
             return self.send_segment(segment, plan, sink);
         }

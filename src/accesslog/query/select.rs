@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use parquet::errors::ParquetError;
 
-use super::automaton::Automaton;
+use super::automaton::Run;
 use super::condition::Condition;
 use super::pattern::Matcher;
 use super::plan::{Plan, is_called};
@@ -40,7 +40,7 @@ struct Values {
 /// A pattern, compiled for each form and layout of lines.
 struct Patterns<'p> {
     matcher: &'p Matcher,
-    automaton: Option<&'p Automaton>,
+    run: Option<Run<'p>>,
     programs: Vec<Vec<Option<Program>>>,
     /// Whether all lines have the same form and layout, and none is kept whole.
     uniform: bool,
@@ -174,12 +174,12 @@ impl<'p> Selection<'p> {
         let formats = self.reader.texts(Own::Format)?;
         let formats: Vec<Format> = (0..formats.len()).map(|number| format_of(formats.text(number as u32))).collect();
         let layouts = self.reader.layouts()?;
-        let automaton = matcher.automaton();
+        let run = matcher.automaton().map(|automaton| automaton.open());
         let uniform = formats.len() == 1 && layouts.len() == 1 && !self.reader.column(Own::Line as usize)?.has_values();
         let mut programs = Vec::new();
         for &format in &formats {
-            let compile = |layout: &Vec<usize>| match automaton {
-                Some(automaton) => Program::compile(automaton, self.reader, layout, format),
+            let compile = |layout: &Vec<usize>| match &run {
+                Some(run) => Program::compile(run, self.reader, layout, format),
                 None => Ok(None),
             };
             programs.push(layouts.iter().map(compile).collect::<Result<Vec<_>, _>>()?);
@@ -194,8 +194,18 @@ impl<'p> Selection<'p> {
                 return Ok(());
             }
         }
-        self.filters.push(Filter::Pattern(Patterns { matcher, automaton, programs, uniform }));
+        self.filters.push(Filter::Pattern(Patterns { matcher, run, programs, uniform }));
         Ok(())
+    }
+
+    /// The segment.
+    pub(super) fn reader(&self) -> &'p Reader {
+        self.reader
+    }
+
+    /// Whether all rows are wanted.
+    pub(super) fn is_everything(&self) -> bool {
+        !self.nothing && self.filters.is_empty()
     }
 
     /// How many rows are wanted.
@@ -317,8 +327,8 @@ impl Patterns<'_> {
         mask: &mut [bool],
     ) -> Result<(), ParquetError> {
         let inverted = self.matcher.inverted;
-        if let (true, Some(automaton), Some(program)) = (self.uniform, self.automaton, &self.programs[0][0]) {
-            return program.filter(automaton, rows.clone(), room, inverted, mask, reader);
+        if let (true, Some(run), Some(program)) = (self.uniform, &self.run, &self.programs[0][0]) {
+            return program.filter(run, rows.clone(), room, inverted, mask, reader);
         }
         let mut sorts = [Own::Format, Own::Layout, Own::Line].map(|column| (column, Vec::new()));
         for (column, numbers) in &mut sorts {
@@ -333,7 +343,7 @@ impl Patterns<'_> {
             let program = program.and_then(Option::as_ref).filter(|_| whole[first] == NONE);
             let (now, later): (Vec<usize>, Vec<usize>) = left.iter().partition(|row| sort(**row) == sort(first));
             left = later;
-            let (Some(program), Some(automaton)) = (program, self.automaton) else {
+            let (Some(program), Some(run)) = (program, &self.run) else {
                 for row in now {
                     mask[row] = self.accepts(lines, rows.start + row)?;
                 }
@@ -341,7 +351,7 @@ impl Patterns<'_> {
             };
             let mut of_sort = vec![false; mask.len()];
             now.iter().for_each(|row| of_sort[*row] = true);
-            program.filter(automaton, rows.clone(), room, inverted, &mut of_sort, reader)?;
+            program.filter(run, rows.clone(), room, inverted, &mut of_sort, reader)?;
             now.iter().for_each(|row| mask[*row] = of_sort[*row]);
         }
         Ok(())

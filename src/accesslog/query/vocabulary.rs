@@ -58,6 +58,37 @@ impl LogStore {
         Ok(Asked { query, matchers, conditions })
     }
 
+    /// The fields that entries have, as far as the newest rows and segments tell, with their types.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn names(&self) -> Result<Vec<(String, ValueType)>, Error> {
+        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        self.add_rows(&mut names)?;
+        let segments = self.sql(|| Segment::all(&self.connection))?;
+        self.add_segments(&segments[segments.len().saturating_sub(SEGMENTS)..], &mut names);
+        Ok(names.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
+    }
+
+    /// The times of the earliest and the latest entry in a query's window, or of what lies beside them.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn ends(&self, query: &Query) -> Result<Option<(i64, i64)>, Error> {
+        let segments = self.sql(|| Segment::all(&self.connection))?;
+        let mut spans: Vec<(i64, i64)> =
+            segments.iter().filter(|one| one.rows() > 0).map(|one| (one.min_time, one.max_time)).collect();
+        self.sql(|| {
+            let mut statement = self.connection.prepare_cached("SELECT min_time, max_time FROM block")?;
+            let blocks = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            spans.extend(blocks.collect::<rusqlite::Result<Vec<_>>>()?);
+            Ok(())
+        })?;
+        let first = spans.iter().map(|(first, _)| *first).min().map(|first| first.max(query.since.unwrap_or(first)));
+        let last = spans.iter().map(|(_, last)| *last).max().map(|last| last.min(query.until.unwrap_or(last)));
+        Ok(first.zip(last))
+    }
+
     fn add_rows(&self, names: &mut Names) -> Result<(), Error> {
         self.sql(|| {
             let sql = "SELECT line FROM entry ORDER BY seq DESC LIMIT ?1";

@@ -8,6 +8,7 @@ mod column;
 mod columns;
 mod counts;
 mod delta;
+pub(super) mod export;
 mod hybrid;
 mod interned;
 mod list;
@@ -28,7 +29,7 @@ pub(crate) use write::level_of;
 
 use parquet::errors::ParquetError;
 
-use super::Format;
+use super::{Format, Limits};
 
 /// Columns that every segment has, before those that make lines and the variables.
 const OWN: [&str; 6] = ["seq", "time", "level", "instance", "handler", "rule"];

@@ -238,6 +238,11 @@ impl<'r> Lines<'r> {
         self.read(column as usize)
     }
 
+    /// Makes another value of a row ready of which one is.
+    pub(crate) fn load_column(&mut self, column: usize) -> Result<(), ParquetError> {
+        self.read(column)
+    }
+
     fn read(&mut self, column: usize) -> Result<(), ParquetError> {
         let (first, block) = &mut self.blocks[column];
         if *first != self.first {

@@ -1,18 +1,26 @@
 //! `logs`: the access log, asked like a pod's log and searched like a file.
 
+mod context_lines;
+mod csv;
+mod export;
 mod filter;
 mod keep;
+mod mark;
 mod pod;
 mod print;
+mod stats;
+
+use std::time::Instant;
 
 use clap::Args;
+use regex::Regex;
 
 use crate::accesslog::{LogStore, Query};
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Failure, Failures, Outcome};
 
 use filter::Filter;
-use print::Look;
+use print::{Form, Look};
 
 const EXAMPLES: &str = "Examples:
   # The whole log
@@ -78,6 +86,21 @@ pub(crate) struct Arguments {
     /// With a name the container, as --container has it; without one --count
     #[arg(short = 'c', value_name = "NAME", num_args = 0..=1, id = "short")]
     short: Option<Option<String>>,
+    /// Also so many entries after each
+    #[arg(short = 'A', long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    after_context: u32,
+    /// Also so many entries before each
+    #[arg(short = 'B', long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    before_context: u32,
+    /// Also so many entries before and after each
+    #[arg(short = 'C', long, value_name = "NUMBER", conflicts_with_all = ["after_context", "before_context"])]
+    context: Option<u32>,
+    /// Exit with 1 if there is no entry, and with 2 on an error
+    #[arg(long)]
+    exit_status: bool,
+    /// Say on standard error what it took
+    #[arg(long)]
+    stats: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -88,29 +111,73 @@ impl Arguments {
         if let Some(keep) = self.keep {
             return keep.run(context);
         }
+        let exit_status = self.exit_status;
         self.settle_short()?;
+        match self.answer(context) {
+            Ok(0) if exit_status => Err(Failure::Status(1, String::new()).into()),
+            Ok(_) => Ok(()),
+            Err(failures) if exit_status && !failures.is_broken_pipe() => {
+                Err(Failure::Status(2, failures.to_string().trim_end().to_owned()).into())
+            }
+            Err(failures) => Err(failures),
+        }
+    }
+
+    /// The same; how many entries there were.
+    fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
         let records = origin.records;
         if self.tail.is_none() && query.tail.is_some() && records {
             context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
         }
-        let mut printed = self.look.open(context, origin, self.follow);
         if !records {
+            let printed = self.look.open(context, origin, Vec::new(), self.follow);
             return printed.finish(if self.count { Some(0) } else { None });
         }
-        let store = LogStore::open(printed.context.state_dir()?.hot_db()).map_err(Failure::from)?;
-        if self.count {
+        let start = Instant::now();
+        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        if self.look.output == Form::Csv && self.look.columns.is_empty() {
+            self.look.columns = store.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
+        }
+        let mut printed = self.look.open(context, origin, self.marks()?, self.follow);
+        let entries = if self.count {
             let count = store.count(&query).map_err(Failure::from)?;
-            printed.finish(Some(count))?;
-            return keep::damage(store.take_damage());
+            printed.finish(Some(count))?
+        } else {
+            let around = match self.context {
+                Some(around) => (around, around),
+                None => (self.before_context, self.after_context),
+            };
+            let answer = match around {
+                (0, 0) => store.query(&query, &mut printed).map_err(Failure::from)?,
+                around => context_lines::print(&store, &query, around, &mut printed)?,
+            };
+            if self.follow && !answer.stopped {
+                store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
+            }
+            printed.finish(None)?
+        };
+        if self.stats {
+            context.out.flush()?;
+            let cost = store.cost();
+            context.say(&format!(
+                "{entries} entries of {} segments, {} more passed over, in {:.1} ms",
+                cost.read,
+                cost.passed,
+                start.elapsed().as_secs_f64() * 1e3
+            ))?;
         }
-        let answer = store.query(&query, &mut printed).map_err(Failure::from)?;
-        if self.follow && !answer.stopped {
-            store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
-        }
-        printed.finish(None)?;
-        keep::damage(store.take_damage())
+        keep::damage(store.take_damage())?;
+        Ok(entries)
+    }
+
+    /// What stands out: what was searched for, and what `--highlight` names.
+    fn marks(&self) -> Result<Vec<Regex>, Failure> {
+        let found = if self.filter.invert_match { Vec::new() } else { self.filter.patterns() };
+        let named = self.look.highlight.iter().map(|text| self.filter.pattern(text));
+        let marks = found.into_iter().chain(named).map(|pattern| pattern.expression());
+        Ok(marks.collect::<Result<_, _>>()?)
     }
 
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod
