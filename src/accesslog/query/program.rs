@@ -261,6 +261,9 @@ fn table(
         (Some(dictionary), _) => dictionary.len(),
         (None, _) => return Ok(None),
     };
+    if width == 0 {
+        return Ok(None);
+    }
     let (mut to, mut spelled) = (Vec::with_capacity(width * states.len()), String::new());
     for &state in states {
         match (dictionary, spelling) {
