@@ -31,7 +31,7 @@ pub use health::{Health, Notice};
 pub use hot::LogStore;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
-pub use query::{Answer, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
+pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
 pub use segment::export::Export;
 pub use segment::prune::{Prune, Retention};
