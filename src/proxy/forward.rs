@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,9 +82,11 @@ async fn within(
     upload: &Upload,
     sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
 ) -> Result<Response<ResponseBody>, Failure> {
+    // Until it is known whose turn it was: dropping it ends the upload.
+    let mut sent = pin!(sent);
     let Some(timeout) = timeout else {
         let idle = |_| Err(if upload.ended_at().is_some() { Failure::UpstreamIdle } else { Failure::ClientIdle });
-        return tokio::time::timeout(longest, sent).await.unwrap_or_else(idle);
+        return tokio::time::timeout(longest, sent.as_mut()).await.unwrap_or_else(idle);
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
@@ -95,7 +98,7 @@ async fn within(
     };
     tokio::select! {
         biased;
-        answer = sent => answer,
+        answer = sent.as_mut() => answer,
         failure = too_long => Err(failure),
     }
 }

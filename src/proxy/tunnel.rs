@@ -11,7 +11,6 @@ use http::header::HeaderMap;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 
@@ -23,7 +22,7 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream};
+use crate::upstream::{ResponseBody, Stream, Switched as Origin};
 
 use super::body::AnswerBody;
 use super::client::{Client, Next};
@@ -389,7 +388,7 @@ impl Ready {
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
         let Self { closing, origin, lasting, bearer, slot, .. } = self;
-        pass(worker, closing, slot, (lasting, bearer), Pair { client: stream, origin, early }).await;
+        pass(worker, closing, slot, (lasting, bearer), Pair { client: stream, origin, early, late: Vec::new() }).await;
     }
 }
 
@@ -450,7 +449,7 @@ pub(super) async fn report_head(worker: &Worker, failure: Failure) {
 pub(super) struct Switched {
     closing: Closing,
     client: OnUpgrade,
-    origin: OnUpgrade,
+    origin: Origin,
     bearer: Option<Rc<Claims>>,
     slot: Slot,
 }
@@ -464,12 +463,14 @@ pub(super) fn switch(
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
-    let origin = hyper::upgrade::on(&mut response);
     if handshake.is_some() {
         Handshake::opened(&mut response);
     }
     closing.answered(response.status().as_u16());
     closing.release();
+    let mut answer = Response::new(AnswerBody::none());
+    (*answer.status_mut(), *answer.headers_mut()) = (response.status(), std::mem::take(response.headers_mut()));
+    let origin = Origin::of(response);
     let switched = Switched { closing, client: upgrade, origin, bearer, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
@@ -477,15 +478,16 @@ pub(super) fn switch(
     } else {
         client.go_on(Next::Switched(Box::new(switched)));
     }
-    Ok(response.map(|_| AnswerBody::none()))
+    Ok(answer)
 }
 
 impl Switched {
     /// Passes the bytes of both on, to the end.
     pub(super) async fn run(self, worker: &Worker) {
         let Self { closing, client, origin, bearer, slot } = self;
-        if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
-            let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
+        if let (Ok(client), Some((late, origin))) = tokio::join!(client, origin.open()) {
+            let client = ClientStream::from(client);
+            let pair = Pair { client, origin, early: Vec::new(), late };
             pass(worker, closing, slot, (None, bearer), pair).await;
         }
     }
