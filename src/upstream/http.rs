@@ -97,7 +97,8 @@ impl Upstream {
                 }
             }
         }
-        self.send_anew(endpoint, connect_timeout, request).await
+        // Boxed, so that calls that find a connection, which are most, do not carry its room around.
+        Box::pin(self.send_anew(endpoint, connect_timeout, request)).await
     }
 
     /// [`Upstream::send`] beside other calls, on a connection of HTTP/2.
@@ -196,7 +197,7 @@ impl Upstream {
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| carried < most);
         let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
         let back = Back { carried, end, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
-        let mut body = ResponseBody(Source::Own(exchange, is_kept.then_some(back)));
+        let mut body = ResponseBody(Source::Own(Box::new(Own { exchange, back: is_kept.then_some(back) })));
         body.return_if_ended();
         Ok(Response::from_parts(parts, body))
     }
@@ -254,14 +255,19 @@ struct Back {
 pub struct ResponseBody(Source);
 
 enum Source {
-    /// All of a connection of HTTP/1.1.
-    Own(Exchange, Option<Back>),
+    /// All of a connection of HTTP/1.1. Boxed, because an answer goes from hand to hand.
+    Own(Box<Own>),
     /// One stream of several.
     Beside { body: Incoming, _place: Place },
     /// One that nobody follows on its connection.
     Alone(Incoming),
     /// It has ended.
     Ended,
+}
+
+struct Own {
+    exchange: Exchange,
+    back: Option<Back>,
 }
 
 /// An origin's end of a call that goes on in another protocol.
@@ -277,8 +283,8 @@ impl Switched {
     pub fn of(mut response: Response<ResponseBody>) -> Self {
         let upgrade = hyper::upgrade::on(&mut response);
         match response.into_body().0 {
-            Source::Own(exchange, _) => {
-                let (read, stream) = exchange.into_stream();
+            Source::Own(own) => {
+                let (read, stream) = own.exchange.into_stream();
                 Switched::Own(read, Box::new(stream))
             }
             Source::Beside { .. } | Source::Alone(_) | Source::Ended => Switched::Beside(upgrade),
@@ -309,14 +315,15 @@ impl ResponseBody {
     fn return_if_ended(&mut self) {
         let ended = match &self.0 {
             // A stream that goes on in another protocol has ended as an answer only.
-            Source::Own(exchange, _) => exchange.is_done() && exchange.keeps(),
+            Source::Own(own) => own.exchange.is_done() && own.exchange.keeps(),
             Source::Beside { body, .. } => body.is_end_stream(),
             Source::Alone(_) | Source::Ended => false,
         };
         if !ended {
             return;
         }
-        if let Source::Own(exchange, Some(back)) = std::mem::replace(&mut self.0, Source::Ended)
+        if let Source::Own(own) = std::mem::replace(&mut self.0, Source::Ended)
+            && let Own { exchange, back: Some(back) } = *own
             && let Some(line) = exchange.into_connection()
         {
             let Back { carried, end, idle, key, pool } = back;
@@ -336,7 +343,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = match &mut self.0 {
-            Source::Own(exchange, _) => ready!(exchange.poll_frame(cx)),
+            Source::Own(own) => ready!(own.exchange.poll_frame(cx)),
             Source::Beside { body, .. } | Source::Alone(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 frame.map(|frame| frame.map_err(|error| multiplexed::failure_of(&error)))
@@ -349,7 +356,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Own(exchange, _) => exchange.is_done(),
+            Source::Own(own) => own.exchange.is_done(),
             Source::Beside { body, .. } | Source::Alone(body) => body.is_end_stream(),
             Source::Ended => true,
         }
@@ -357,7 +364,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Own(exchange, _) => exchange.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Own(own) => own.exchange.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Source::Beside { body, .. } | Source::Alone(body) => body.size_hint(),
             Source::Ended => SizeHint::with_exact(0),
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
+
 /// Longest time a connection may lie idle, if its rule does not say; shorter than the minute after which common origins close, so that a
 /// connection being closed is rarely picked.
 pub(super) const MAX_IDLE: Duration = Duration::from_secs(50);
@@ -19,11 +21,11 @@ pub(super) trait Lendable {
 
 /// Idle connections, with when they are closed.
 #[derive(Debug)]
-pub(super) struct Pool<T>(HashMap<Arc<str>, Vec<(Instant, T)>>);
+pub(super) struct Pool<T>(HashMap<Arc<str>, Vec<(Instant, T)>, RandomState>);
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(HashMap::default())
     }
 }
 
