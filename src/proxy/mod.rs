@@ -38,6 +38,7 @@ mod retry;
 mod sniff;
 mod socks;
 mod stream;
+mod standing;
 mod strict;
 mod tunnel;
 mod websocket;
