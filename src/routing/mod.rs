@@ -17,6 +17,7 @@ mod destinations;
 mod endings;
 mod hosts;
 mod index;
+mod listed;
 mod matching;
 mod named;
 mod outbound;
