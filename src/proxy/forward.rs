@@ -113,7 +113,9 @@ async fn within(
 
 /// Whether an origin can say that it has not begun with a call: in HTTP/2 it can.
 fn may_refuse(cluster: &Cluster) -> bool {
-    matches!(&cluster.target, Target::Endpoints(endpoints) if endpoints.iter().any(|endpoint| endpoint.multiplexed))
+    matches!(&cluster.target, Target::Endpoints(endpoints) if endpoints.iter().any(|endpoint| {
+        endpoint.multiplexed || endpoint.for_multiplexed.is_some()
+    }))
 }
 
 /// The bodies of the tries of one call.
@@ -331,14 +333,18 @@ pub(super) fn endpoint<'c>(
         }
         (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
     };
-    if endpoint.wants_identity() {
-        return Ok((Chosen::Shared(called(closing, endpoint)?), place));
-    }
+    let endpoint = match endpoint {
+        Cow::Borrowed(Endpoint { for_multiplexed: Some(other), .. }) if multiplexed => Cow::Borrowed(&**other),
+        Cow::Owned(Endpoint { for_multiplexed: Some(other), .. }) if multiplexed => Cow::Owned(Endpoint::clone(&other)),
+        endpoint => endpoint,
+    };
     let chosen = match endpoint {
+        endpoint if endpoint.wants_identity() => Chosen::Shared(called(closing, endpoint)?),
         Cow::Borrowed(endpoint) => Chosen::Listed(endpoint),
         Cow::Owned(endpoint) => Chosen::Shared(Arc::new(endpoint)),
     };
-    Ok((chosen, place))
+    let told = chosen.called_for(call.peer()).map(|endpoint| Chosen::Shared(Arc::new(endpoint)));
+    Ok((told.unwrap_or(chosen), place))
 }
 
 /// An endpoint: one of a cluster's, or one that is known to the call alone.
