@@ -462,6 +462,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--on-check-failure', '--on-check-failure', [CompletionResultType]::ParameterName, 'What to do with a call when a check that applies to it cannot be carried out')
             [CompletionResult]::new('--drain-timeout', '--drain-timeout', [CompletionResultType]::ParameterName, 'How long running calls have when the proxy is stopped')
             [CompletionResult]::new('--response-timeout', '--response-timeout', [CompletionResultType]::ParameterName, 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body')
+            [CompletionResult]::new('--max-stream-duration', '--max-stream-duration', [CompletionResultType]::ParameterName, 'How long a call may last in all, tunnels and WebSockets included [default: no limit]')
             [CompletionResult]::new('--tunnel-idle-timeout', '--tunnel-idle-timeout', [CompletionResultType]::ParameterName, 'How long a tunnel may lie idle')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
             [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')

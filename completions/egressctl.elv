@@ -435,6 +435,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
+            cand --max-stream-duration 'How long a call may last in all, tunnels and WebSockets included [default: no limit]'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'

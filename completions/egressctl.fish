@@ -432,6 +432,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l response-timeout -d 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-stream-duration -d 'How long a call may last in all, tunnels and WebSockets included [default: no limit]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l tunnel-idle-timeout -d 'How long a tunnel may lie idle' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r

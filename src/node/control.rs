@@ -275,7 +275,9 @@ async fn rotate(control: Rc<Control>) {
     let mut fails = false;
     loop {
         interval.tick().await;
-        control.certificates.refresh();
+        if control.certificates.refresh() {
+            control.endings.send_replace(());
+        }
         match control.mesh.refresh() {
             Ok(()) => fails = false,
             Err(error) if !fails => {

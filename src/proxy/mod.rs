@@ -39,6 +39,7 @@ mod retry;
 mod sniff;
 mod socks;
 mod stream;
+mod standing;
 mod strict;
 mod tunnel;
 mod websocket;

@@ -19,6 +19,7 @@ use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
 use super::audit::Audit;
+use super::drain::Phase;
 use super::exchange::now;
 use super::worker::{Held, Worker};
 
@@ -154,6 +155,11 @@ impl Closing {
         }
     }
 
+    /// When it has to have come to its end, if calls may only last so long.
+    pub(super) fn end(&self) -> Option<Instant> {
+        self.worker.limits.stream_duration.map(|longest| self.started + longest)
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if let Ok(held) = &self.held {
@@ -278,6 +284,10 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
+        let is_cut = self.outcome.abandoned && self.outcome.closed_by.is_none();
+        if is_cut && self.worker.drain.has_reached(Phase::Stopping) {
+            self.cut_off(Failure::LocalReset);
+        }
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         if self.judged.handed_on {

@@ -144,7 +144,7 @@ impl Counted {
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
 /// workers would write to.
 pub(super) struct Held {
-    version: u64,
+    pub(super) version: u64,
     pub(super) snapshot: Arc<Snapshot>,
     /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
