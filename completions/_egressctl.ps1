@@ -404,6 +404,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Container of the pod')
             [CompletionResult]::new('--container', '--container', [CompletionResultType]::ParameterName, 'Container of the pod')
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'The proxy that takes its calls [default: the first that runs on this state directory]')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -419,6 +420,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;run' {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]')
             [CompletionResult]::new('--node', '--node', [CompletionResultType]::ParameterName, 'The proxy that takes its calls [default: the first that runs on this state directory]')
+            [CompletionResult]::new('--audit', '--audit', [CompletionResultType]::ParameterName, 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')

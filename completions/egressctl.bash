@@ -947,7 +947,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__exec)
-            opts="-c -i -t -n -h --container --stdin --tty --node --namespace --state-dir --color --help"
+            opts="-c -i -t -n -h --container --stdin --tty --node --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -962,6 +962,10 @@ _egressctl() {
                     return 0
                     ;;
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2591,7 +2595,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__run)
-            opts="-n -h --from --node --best-effort --namespace --state-dir --color --help"
+            opts="-n -h --from --node --best-effort --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2602,6 +2606,10 @@ _egressctl() {
                     return 0
                     ;;
                 --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -380,6 +380,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -c 'Container of the pod'
             cand --container 'Container of the pod'
             cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand --audit 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -394,6 +395,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;run'= {
             cand --from 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]'
             cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand --audit 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'

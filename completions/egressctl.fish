@@ -377,6 +377,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s L -l lis
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s c -l container -d 'Container of the pod' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l node -d 'The proxy that takes its calls [default: the first that runs on this state directory]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l audit -d 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -387,6 +388,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s t -l tty -d
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l from -d 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l node -d 'The proxy that takes its calls [default: the first that runs on this state directory]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l audit -d 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'

@@ -13,6 +13,7 @@ use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
+use super::audit::Audit;
 use super::drain::{Drain, Phase};
 use super::standing::Standing;
 use super::strict::Turns;
@@ -35,6 +36,8 @@ pub(super) struct Client {
     pub(super) owner: Option<u32>,
     /// Inside a tunnel: the token that it was opened with.
     pub(super) bearer: Option<Rc<Claims>>,
+    /// The audit that its calls are made in.
+    pub(super) audit: Option<Rc<Audit>>,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
@@ -66,6 +69,7 @@ impl Client {
             identity: None,
             owner: None,
             bearer: None,
+            audit: None,
             within: None,
             next: RefCell::default(),
             turns: Arc::default(),
@@ -113,7 +117,8 @@ impl Client {
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
-        Self { within: Some(authority), bearer, owner: self.owner, ..Self::new(self.hop, self.peer) }
+        let audit = self.audit.clone();
+        Self { within: Some(authority), bearer, audit, owner: self.owner, ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.

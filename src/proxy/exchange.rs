@@ -69,7 +69,8 @@ pub(super) async fn exchange(
     };
     if let Some(failure) = unproven.or_else(|| client.stands(&worker, &held).err()) {
         let judged = Judged::new(hop, Checked::default());
-        let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        let mut closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        closing.tell_in(client.audit.clone());
         return failed(failure, Way::default(), closing);
     }
     let mut judgement = judge_beside(
@@ -90,6 +91,7 @@ pub(super) async fn exchange(
     let handed_on = judgement.is_handed_on();
     let judged = Judged::of(&mut judgement).handed_on(handed_on);
     let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
+    closing.tell_in(client.audit.clone());
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
         // Boxed, so that other calls, which are most, do not carry its room around.

@@ -3,6 +3,7 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod ask;
+mod audit;
 mod body;
 mod budget;
 mod called;
@@ -44,6 +45,7 @@ mod tunnel;
 mod websocket;
 mod worker;
 
+pub use audit::{Audited, Counted, Summary, Verdict};
 pub use captured::{Captured, NAME_SERVER, SIDECAR};
 pub use certificates::Certificates;
 pub use drain::{Drain, Phase};

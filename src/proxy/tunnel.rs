@@ -26,6 +26,7 @@ use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
 use crate::upstream::{ResponseBody, Stream};
 
+use super::audit::Audit;
 use super::body::AnswerBody;
 use super::client::{Client, Next};
 use super::connection::{Inside, serve_inside};
@@ -74,6 +75,7 @@ pub(super) struct Asked {
     /// Where it is judged first.
     hop: Hop,
     bearer: Option<Rc<Claims>>,
+    audit: Option<Rc<Audit>>,
     slot: Slot,
 }
 
@@ -170,14 +172,16 @@ pub(super) async fn open(
     }
 }
 
-/// Whether anything is declared at `HOST:PORT` that a tunnel could be opened to.
+/// Whether a tunnel can be opened to `HOST:PORT` before anything is said: it is declared, or may go there without, with bytes
+/// that nobody looks at.
 pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
     let held = worker.held();
-    let arrival = Arrival { time: now(), chance: 0, caller: None, peer: client.peer, tls: None };
+    let caller = held.caller(client.hop, client);
+    let arrival = Arrival { time: now(), chance: 0, caller, peer: client.peer, tls: None };
     match (client.hop, Call::tunnel_to(target, arrival)) {
         (Hop::Sidecar(listener), Ok(call)) => {
             let reached = held.snapshot.routes.reached(held.snapshot.scope(listener), &call);
-            reached.is_some() || held.snapshot.granted(client.hop, &call).is_some()
+            reached.is_some() || held.snapshot.granted(client.hop, &call) == Some(Carries::Tcp)
         }
         _ => false,
     }
@@ -216,12 +220,17 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_
         Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
         Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
     };
-    let (peer, tls) = (client.peer, client.tls.clone());
+    let (peer, tls, audit) = (client.peer, client.tls.clone(), client.audit.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    match (Call::tunnel_to(target, arrival), unproven) {
-        (Ok(call), None) => Ok(Asked { held, permit, call, hop, bearer, slot }),
-        (Ok(call), Some(failure)) => Err(Asked { held, permit, call, hop, bearer, slot }.refused(worker, failure)),
-        (Err(failure), _) => {
+    match Call::tunnel_to(target, arrival) {
+        Ok(call) => {
+            let asked = Asked { held, permit, call, hop, bearer, audit, slot };
+            match unproven {
+                None => Ok(asked),
+                Some(failure) => Err(asked.refused(worker, failure)),
+            }
+        }
+        Err(failure) => {
             refused_head(worker, permit, time, failure);
             Err(failed(failure))
         }
@@ -268,7 +277,8 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 
 impl Asked {
     fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
-        let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
+        let mut closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
+        closing.tell_in(self.audit);
         (closing, self.slot)
     }
 

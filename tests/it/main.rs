@@ -10,6 +10,7 @@ mod stage;
 mod actions;
 mod analyze;
 mod attack;
+mod audit;
 mod authorization;
 mod balance;
 mod cli;
