@@ -197,8 +197,8 @@ impl Destination {
         Ok(Some(Self {
             weight: u64::try_from(weighted.weight).unwrap_or(0),
             authority: rewritten.or(by_headers),
-            request: edits(routes, own, alone, |headers| headers.request.as_ref()).to_cluster(name),
-            response: edits(routes, own, alone, |headers| headers.response.as_ref()).to_cluster(name),
+            request: edits(routes, own, alone, |headers| headers.request.as_ref()).for_cluster(name),
+            response: edits(routes, own, alone, |headers| headers.response.as_ref()).for_cluster(name),
             cluster,
         }))
     }

@@ -53,7 +53,7 @@ impl HeaderEdits {
     }
 
     /// These, of calls to a cluster.
-    pub(in super::super) fn to_cluster(mut self, name: &str) -> Self {
+    pub(in super::super) fn for_cluster(mut self, name: &str) -> Self {
         for Edit { change, .. } in &mut self.0 {
             if let Change::Set(Value::Made(parts)) | Change::Append(Value::Made(parts)) = change {
                 let named = parts.iter_mut().filter(|part| **part == FormatPart::Value(Variable::UpstreamCluster));
@@ -206,6 +206,6 @@ mod tests {
         };
         assert_eq!(applied(&edits), owned(&expected));
         let name = "outbound|80||a.example";
-        assert_eq!(applied(&edits.to_cluster(name)), owned(&[&expected[..], &[("x-u", name)]].concat()));
+        assert_eq!(applied(&edits.for_cluster(name)), owned(&[&expected[..], &[("x-u", name)]].concat()));
     }
 }
