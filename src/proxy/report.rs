@@ -18,6 +18,8 @@ use crate::routing::Busy;
 use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
+use super::audit::Audit;
+use super::drain::Phase;
 use super::exchange::now;
 use super::worker::{Held, Worker};
 
@@ -27,8 +29,8 @@ pub(super) struct Judged {
     checked: Checked,
     /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
     message: String,
-    /// The grant by which it goes, and why it would have been refused without.
-    passed: Option<(Arc<Grant>, Failure)>,
+    /// The grant by which it goes, or that it goes in an audit, and why it would have been refused without.
+    passed: Option<(Option<Arc<Grant>>, Failure)>,
     /// Whether the gateway of another process goes on with the call, and reports it.
     handed_on: bool,
 }
@@ -44,9 +46,9 @@ impl Judged {
         Self::new(judgement.hop, std::mem::take(&mut judgement.checked)).by(judgement.passed.take())
     }
 
-    /// By a grant, if there is one.
+    /// By a grant or in an audit, if it is so.
     pub(super) fn by(self, passed: Option<Passed<'_>>) -> Self {
-        Self { passed: passed.map(|passed| (Arc::clone(passed.grant), passed.over)), ..self }
+        Self { passed: passed.map(|passed| (passed.grant.map(Arc::clone), passed.over)), ..self }
     }
 
     /// Whether the gateway of another process is to go on with the call.
@@ -76,6 +78,8 @@ struct Owed {
     started: Instant,
     load: RefCell<Load>,
     upload: Rc<Upload>,
+    /// Where it is told besides.
+    audit: Option<Rc<Audit>>,
     outcome: Outcome,
 }
 
@@ -101,7 +105,7 @@ impl Closing {
             closed_by: None,
         };
         let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
-        if judged.passed.is_some() {
+        if judged.passed.as_ref().is_some_and(|(grant, _)| grant.is_some()) {
             // What is used up is written down at once.
             worker.news.notify_one();
         }
@@ -114,6 +118,7 @@ impl Closing {
             started: Instant::now(),
             load: RefCell::default(),
             upload,
+            audit: None,
             outcome,
         }))
     }
@@ -154,6 +159,11 @@ impl Closing {
         }
     }
 
+    /// When it has to have come to its end, if calls may only last so long.
+    pub(super) fn end(&self) -> Option<Instant> {
+        self.0.worker.limits.stream_duration.map(|longest| self.0.started + longest)
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if let Ok(held) = &self.0.held {
@@ -163,7 +173,17 @@ impl Closing {
 
     /// The grant by which it goes.
     pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
-        self.0.judged.passed.as_ref().map(|(grant, _)| grant)
+        self.0.judged.passed.as_ref()?.0.as_ref()
+    }
+
+    /// It is told in an audit besides, if it is made in one.
+    pub(super) fn tell_in(&mut self, audit: Option<Rc<Audit>>) {
+        self.0.audit = audit;
+    }
+
+    /// Why it would have been refused, if it only goes in an audit.
+    fn lifted(&self) -> Option<Failure> {
+        self.0.judged.passed.as_ref().filter(|(grant, _)| grant.is_none()).map(|(_, over)| *over)
     }
 
     /// The call has been judged once more.
@@ -268,6 +288,10 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
+        let is_cut = self.0.outcome.abandoned && self.0.outcome.closed_by.is_none();
+        if is_cut && self.0.worker.drain.has_reached(Phase::Stopping) {
+            self.cut_off(Failure::LocalReset);
+        }
         self.0.outcome.request_bytes = self.0.upload.bytes();
         self.0.outcome.duration = i64::try_from(self.0.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         if self.0.judged.handed_on {
@@ -277,7 +301,7 @@ impl Drop for Closing {
         let held = self.0.held.as_ref().map_or_else(|_| self.0.worker.held(), Rc::clone);
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
         let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
-        let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
+        let granted = self.grant().map(|grant| &grant.granted);
         let mut bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter).granted(granted);
         if !message.is_empty() {
             bag = bag.refused(message).detailed(checked.details());
@@ -293,13 +317,17 @@ impl Drop for Closing {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
         }
-        if let Some((grant, over)) = passed {
-            report.push(refusal::granted(&self.0.call, self.0.outcome.status, checked, &grant.granted, *over));
-        } else if let Some(entry) = refusal::would_deny(&self.0.call, self.0.outcome.status, checked) {
+        let status = self.0.outcome.status;
+        if let Some((Some(grant), over)) = passed {
+            report.push(refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
+        } else if let Some(entry) = refusal::would_deny(&self.0.call, status, checked, self.lifted()) {
             self.0.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }
-        report.extend(refusal::audited(&self.0.call, self.0.outcome.status, checked));
+        if let Some(audit) = &self.0.audit {
+            audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
+        }
+        report.extend(refusal::audited(&self.0.call, status, checked));
         self.count(report.len());
         if let Some(permit) = self.0.permit.take() {
             permit.record(report);

@@ -12,6 +12,7 @@ mod http;
 mod http1;
 mod multiplexed;
 mod names;
+mod opening;
 mod pool;
 mod request_body;
 mod resolve;
