@@ -54,7 +54,7 @@ fn seal(context: &mut Context) -> Outcome {
     Ok(writeln!(context.out, "sealed {entries} in {}, {} bytes", count(segments, "segment", "segments"), sealed.bytes)?)
 }
 
-fn count(count: i64, one: &str, many: &str) -> String {
+pub(super) fn count(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -161,12 +161,10 @@ impl Arguments {
         if self.stats {
             context.out.flush()?;
             let cost = store.cost();
-            context.say(&format!(
-                "{entries} entries of {} segments, {} more passed over, in {:.1} ms",
-                cost.read,
-                cost.passed,
-                start.elapsed().as_secs_f64() * 1e3
-            ))?;
+            let found = keep::count(i64::try_from(entries).unwrap_or(i64::MAX), "entry", "entries");
+            let read = keep::count(cost.read as i64, "segment", "segments");
+            let took = start.elapsed().as_secs_f64() * 1e3;
+            context.say(&format!("{found}; {read} read, {} passed over; {took:.1} ms", cost.passed))?;
         }
         keep::damage(store.take_damage())?;
         Ok(entries)
