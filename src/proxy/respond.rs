@@ -65,8 +65,8 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     if failure == Failure::Overflow {
         headers.insert(OVERLOADED, HeaderValue::from_static("true"));
     }
-    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge) {
-        // What follows on the connection may be the rest of what could not be understood.
+    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect) {
+        // What follows on the connection may be the rest of what could not be understood, or meant for the tunnel.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

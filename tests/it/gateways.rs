@@ -9,10 +9,10 @@ use crate::proxied::{Client, Proxied, with_origin};
 use crate::stage::{Stage, curl, until};
 
 /// An authority, which issues certificates into files.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).expect("no names");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let name = format!("authority {}", uuid::Uuid::new_v4());
@@ -31,7 +31,7 @@ impl Authority {
     }
 
     /// The paths of certificate and key.
-    fn files(&self, scene: &Stage, name: &str, years: std::ops::Range<i32>) -> (String, String) {
+    pub(crate) fn files(&self, scene: &Stage, name: &str, years: std::ops::Range<i32>) -> (String, String) {
         let (certificate, key) = self.issue(name, years);
         (scene.write(&format!("{name}.crt"), &certificate), scene.write(&format!("{name}.key"), &key))
     }
