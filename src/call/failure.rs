@@ -42,6 +42,8 @@ pub enum Failure {
     NoTunnelRoute,
     /// The route's destination is not registered.
     NoCluster,
+    /// The route leads to a port of the egress gateway on which no Gateway has a server.
+    NoGatewayServer,
     /// The destination has no endpoint that could be tried.
     NoEndpoint,
     /// The origin's name could not be resolved.
@@ -52,6 +54,8 @@ pub enum Failure {
     ConnectFailed,
     /// The origin did not accept the connection in time.
     ConnectTimeout,
+    /// The proxy that leads to the origin does not open a tunnel.
+    TunnelRefused,
     /// TLS to the origin failed: certificate, name, protocol.
     Tls(TlsFault),
     /// The origin reset the stream of the call, on a connection that goes on.
@@ -68,6 +72,10 @@ pub enum Failure {
     UpstreamProtocol,
     /// The origin did not send a head in time.
     Timeout,
+    /// The call lasted longer than any may.
+    MaxDuration,
+    /// The proxy stopped before the call had come to its end.
+    LocalReset,
     /// The destination takes no more calls at a time, as its DestinationRule says.
     Overflow,
     /// The access log could not take one more call in time.
@@ -163,6 +171,8 @@ pub enum ServerFault {
     OtherKey,
     /// Its certificate is past its end or before its start.
     Expired,
+    /// It is another than the one that took the connection, or asks something else of its callers.
+    Changed,
     /// It is to show the mesh's certificate, and there is none.
     Mesh,
     /// The caller did not begin with TLS.
@@ -232,6 +242,9 @@ impl ServerFault {
             ServerFault::Unusable => "the server's certificate, key or authorities are not there or cannot be read",
             ServerFault::OtherKey => "the server's certificate and key do not belong together",
             ServerFault::Expired => "the server's certificate has expired or is not valid yet",
+            ServerFault::Changed => {
+                "the Gateway's server is not the one any more that took the connection: a new connection is wanted"
+            }
             ServerFault::Mesh => {
                 "the server is to show the gateway's certificate (ISTIO_MUTUAL), and it has no identity"
             }
@@ -316,6 +329,7 @@ impl Failure {
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
+            Failure::Server(ServerFault::Changed) => 421,
             Failure::Unproven(_) => 407,
             Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
@@ -323,17 +337,20 @@ impl Failure {
             Failure::Server(_)
             | Failure::Handover(_)
             | Failure::NoCluster
+            | Failure::NoGatewayServer
             | Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed
             | Failure::ConnectTimeout
+            | Failure::TunnelRefused
             | Failure::Tls(_)
             | Failure::UpstreamClosed
             | Failure::UpstreamReset
             | Failure::UpstreamRefused
             | Failure::Overflow
+            | Failure::LocalReset
             | Failure::Overload => 503,
-            Failure::Timeout | Failure::UpstreamIdle => 504,
+            Failure::Timeout | Failure::UpstreamIdle | Failure::MaxDuration => 504,
             Failure::Denied(code) => code.status(),
             Failure::Fault(Abort::Status(status)) | Failure::Unauthorized(status) => status,
             Failure::Fault(Abort::Grpc(code)) => code.status(),
@@ -353,6 +370,7 @@ impl Failure {
             | Failure::UnknownHost
             | Failure::PrivateAddress
             | Failure::AccessDenied
+            | Failure::MaxDuration
             | Failure::Rewrite => "-",
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
             Failure::Server(fault) if fault.is_callers() => "DPE",
@@ -360,13 +378,18 @@ impl Failure {
             Failure::NoCluster => "NC",
             Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
+            Failure::NoGatewayServer
+            | Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::TunnelRefused
+            | Failure::Tls(_) => "UF",
             Failure::Handover(HandoverFault::Broken) | Failure::UpstreamClosed => "UC",
             Failure::Handover(_) => "UF",
             Failure::UpstreamReset | Failure::UpstreamRefused => "UR",
             Failure::UpstreamIdle | Failure::ClientIdle => "SI",
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
+            Failure::LocalReset => "LR",
             Failure::Overflow => "UO",
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
@@ -380,7 +403,7 @@ impl Failure {
     pub fn tunnel_flag(self) -> &'static str {
         match self {
             Failure::UnknownHost => "UH",
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF,URX",
+            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::TunnelRefused | Failure::Tls(_) => "UF,URX",
             other => other.flag(),
         }
     }
@@ -400,11 +423,15 @@ impl Failure {
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoTunnelRoute => "no route of the host matches this server name or address",
             Failure::NoCluster => "the route's destination is not registered",
+            Failure::NoGatewayServer => {
+                "the route leads to a port of the egress gateway on which no Gateway has a server"
+            }
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
             Failure::PrivateAddress => "the origin's name leads to a private address that is not registered for it",
             Failure::ConnectFailed => "the origin refused the connection or could not be reached",
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
+            Failure::TunnelRefused => "the proxy that leads to the origin does not open the tunnel",
             Failure::Tls(fault) => fault.reason(),
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
             Failure::UpstreamReset => "the origin reset the call",
@@ -413,6 +440,8 @@ impl Failure {
             Failure::ClientIdle => "stream timeout: the request did not come to its end in time",
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
+            Failure::MaxDuration => "downstream duration timeout: the call lasted as long as any may",
+            Failure::LocalReset => "local reset: the proxy stopped before the call came to its end",
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
@@ -454,9 +483,12 @@ impl Failure {
             | Failure::NoRoute
             | Failure::NoTunnelRoute
             | Failure::NoCluster
+            | Failure::NoGatewayServer
             | Failure::PrivateAddress
             | Failure::Overflow
             | Failure::Overload
+            | Failure::MaxDuration
+            | Failure::LocalReset
             | Failure::Denied(_)
             | Failure::AccessDenied
             | Failure::Unauthorized(_)
@@ -466,6 +498,7 @@ impl Failure {
             | Failure::NameNotResolved
             | Failure::ConnectFailed
             | Failure::ConnectTimeout
+            | Failure::TunnelRefused
             | Failure::Tls(_)
             | Failure::UpstreamClosed
             | Failure::UpstreamReset

@@ -9,6 +9,7 @@ mod dial;
 mod http;
 mod multiplexed;
 mod names;
+mod opening;
 mod pool;
 mod request_body;
 mod resolve;

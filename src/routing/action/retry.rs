@@ -120,7 +120,7 @@ impl Retries {
         match tried {
             Tried::Answered(status, headers) => self.wants_again_after(status, headers),
             Tried::Failed(failure) => match failure {
-                Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => {
+                Failure::ConnectFailed | Failure::ConnectTimeout | Failure::TunnelRefused | Failure::Tls(_) => {
                     on.connect_failure || on.reset || on.server_error || on.gateway_error
                 }
                 Failure::UpstreamRefused => self.repeats_refused(),
