@@ -464,7 +464,7 @@ fn sound_requests_arrive_in_frames_too() {
 }
 
 /// A head of one request, whatever is in it, as method, target and fields; none where only HTTP/1.1 can say it.
-fn loosely(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>)> {
+fn loosely(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>, Fields)> {
     let text = bytes.strip_suffix(b"\r\n\r\n")?;
     let at = |text: &[u8], byte: u8| text.iter().position(|found| *found == byte);
     let mut parts: Vec<&[u8]> = Vec::new();
