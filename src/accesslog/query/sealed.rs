@@ -31,6 +31,12 @@ pub struct Cost {
 /// Why a segment cannot be read.
 type Fault = String;
 
+/// What came of asking one; nothing where it has no wanted rows.
+type Asked<T> = Result<Option<T>, Fault>;
+
+/// Where the entries of one go.
+type Sender = SyncSender<Result<Chunk, Fault>>;
+
 /// What is asked of the wanted rows of a segment.
 pub(super) type Question<'q, T> = &'q (dyn Fn(&mut Selection<'_>) -> Result<T, parquet::errors::ParquetError> + Sync);
 
@@ -68,7 +74,7 @@ impl LogStore {
         self.note_cost(segments.iter().filter(|one| may_hold(one, plan.asked.query)).count(), segments.len());
         let folder = self.segments.as_path();
         let next = AtomicUsize::new(0);
-        let answers: Vec<Mutex<Option<Result<Option<T>, Fault>>>> = segments.iter().map(|_| Mutex::default()).collect();
+        let answers: Vec<Mutex<Option<Asked<T>>>> = segments.iter().map(|_| Mutex::default()).collect();
         let work = || {
             while let Some((segment, answer)) = take(&next, segments).map(|at| (&segments[at], &answers[at])) {
                 let found = ask(folder, segment, plan, question);
@@ -111,8 +117,7 @@ impl LogStore {
         }
         let (folder, next, stop) = (self.segments.as_path(), AtomicUsize::new(0), AtomicBool::new(false));
         let (senders, receivers): (Vec<_>, Vec<Receiver<_>>) = segments.iter().map(|_| sync_channel(CHUNKS)).unzip();
-        let senders: Vec<Mutex<Option<SyncSender<Result<Chunk, Fault>>>>> =
-            senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
+        let senders: Vec<Mutex<Option<Sender>>> = senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
         let work = || {
             while let Some(at) = take(&next, &segments).filter(|_| !stop.load(Ordering::Relaxed)) {
                 let sender = senders[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

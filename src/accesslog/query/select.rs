@@ -25,7 +25,7 @@ enum Filter<'p> {
     Values(Values),
     /// A condition that takes several columns.
     Condition(&'p Condition<'p>),
-    Pattern(Patterns<'p>),
+    Pattern(Box<Patterns<'p>>),
 }
 
 /// A condition by the numbers of values.
@@ -194,7 +194,7 @@ impl<'p> Selection<'p> {
                 return Ok(());
             }
         }
-        self.filters.push(Filter::Pattern(Patterns { matcher, run, programs, uniform }));
+        self.filters.push(Filter::Pattern(Box::new(Patterns { matcher, run, programs, uniform })));
         Ok(())
     }
 

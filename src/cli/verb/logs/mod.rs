@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
     #[command(flatten)]
-    filter: Filter,
+    filter: Box<Filter>,
     /// Only the last entries; -1 for all
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     tail: Option<i64>,
