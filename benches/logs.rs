@@ -41,7 +41,10 @@ fn main() {
 }
 
 /// A question, our flags, and those of `rg`.
-fn questions(rows: usize) -> Vec<(&'static str, Vec<String>, Option<Vec<String>>)> {
+type Question = (&'static str, Vec<String>, Option<Vec<String>>);
+
+/// What is measured.
+fn questions(rows: usize) -> Vec<Question> {
     let mut hour = String::new();
     let middle = (START + rows as i64 * GAP as i64 / 2) / 3_600_000_000 * 3_600_000_000;
     line::timestamp(&mut hour, middle);
