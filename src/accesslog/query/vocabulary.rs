@@ -52,7 +52,8 @@ impl LogStore {
         });
         let conditions = compiled.map_err(|mut problem| {
             let known: Vec<&str> = names.iter().map(|(name, _)| name.as_ref()).collect();
-            problem.help.get_or_insert_with(|| format!("entries have {}", known.join(", ")));
+            let known = format!("entries have {}", known.join(", "));
+            problem.help = Some(problem.help.take().map_or_else(|| known.clone(), |help| format!("{help}; {known}")));
             Error::Filter { text: text.to_owned(), problem: Box::new(problem) }
         })?;
         Ok(Asked { query, matchers, conditions })
