@@ -5,7 +5,6 @@
 //! programs try another way at once. No datagram is copied, and no process wakes for one.
 
 use std::collections::HashSet;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::proxy::NAME_SERVER;

@@ -5,7 +5,7 @@
 //! for it, only `nf_tables`. Datagrams are noted and refused ([`datagrams`](super::datagrams)).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use rustix::net::{AddressFamily, netlink};
 use socket2::{Domain, Socket, Type};

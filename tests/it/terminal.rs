@@ -28,7 +28,8 @@ struct Typed {
 
 impl Typed {
     fn start(inside: &Inside, command: &[&str]) -> Self {
-        let keys = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let keys = rustix::pty::openpt(flags).expect("a terminal");
         rustix::pty::unlockpt(&keys).expect("a terminal");
         let name = rustix::pty::ptsname(&keys, Vec::new()).expect("a name").into_string().expect("text");
         let terminal: OwnedFd = File::options().read(true).write(true).open(name).expect("a terminal").into();
@@ -139,7 +140,7 @@ fn keys_that_are_signals_are_the_programs() {
         typed.prints.try_iter().for_each(|read| printed.borrow_mut().push_str(&String::from_utf8_lossy(&read)));
         printed.borrow().contains("Stopped")
     });
-    typed.keys(b"kill %1; exit 6\r");
+    typed.keys(b"kill -KILL %1; wait; exit 6\r");
     assert_eq!(typed.status(), Some(6));
 }
 
