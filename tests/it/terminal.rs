@@ -1,13 +1,14 @@
 //! `exec -it` at a real terminal: size, keys and hanging up.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -19,9 +20,8 @@ use crate::stage::until;
 struct Typed {
     child: Child,
     /// The user's end; without it the terminal is hung up.
-    keys: Option<File>,
-    prints: Receiver<Vec<u8>>,
-    printed: String,
+    keys: File,
+    printed: RefCell<String>,
     /// The other end, by which is seen how the terminal is set.
     terminal: OwnedFd,
 }
@@ -46,36 +46,35 @@ impl Typed {
             });
         }
         let child = exec.spawn().expect("it was built");
-        let keys = File::from(keys);
-        let (sent, prints) = channel();
-        let mut reader = keys.try_clone().expect("room");
-        std::thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(read) = reader.read(&mut buffer) {
-                if read == 0 || sent.send(buffer[..read].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, keys: Some(keys), prints, printed: String::new(), terminal }
+        Self { child, keys: File::from(keys), printed: RefCell::default(), terminal }
     }
 
-    fn keys(&mut self, keys: &[u8]) {
-        self.keys.as_mut().expect("not hung up").write_all(keys).expect("a terminal");
+    fn keys(&self, keys: &[u8]) {
+        (&self.keys).write_all(keys).expect("a terminal");
+    }
+
+    /// Reads what is printed, if anything is in this time; whether there was.
+    fn read(&self, patience: Duration) -> bool {
+        let mut watched = [PollFd::new(&self.keys, PollFlags::IN)];
+        let patience = Timespec::try_from(patience).expect("short");
+        if poll(&mut watched, Some(&patience)).expect("a terminal") == 0 {
+            return false;
+        }
+        let mut buffer = [0; 1024];
+        let read = (&self.keys).read(&mut buffer).expect("a terminal");
+        self.printed.borrow_mut().push_str(&String::from_utf8_lossy(&buffer[..read]));
+        true
     }
 
     /// Waits until something is printed; what was printed before it is forgotten.
-    fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait_for(&self, text: &str) {
         loop {
-            if let Some(at) = self.printed.find(text) {
-                self.printed.drain(..at + text.len());
+            let found = self.printed.borrow().find(text);
+            if let Some(at) = found {
+                self.printed.borrow_mut().drain(..at + text.len());
                 return;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            let read = self.prints.recv_timeout(left);
-            let read = read.unwrap_or_else(|_| panic!("never printed {text:?}, only {:?}", self.printed));
-            self.printed.push_str(&String::from_utf8_lossy(&read));
+            assert!(self.read(PATIENCE), "never printed {text:?}, only {:?}", self.printed.borrow());
         }
     }
 
@@ -110,7 +109,7 @@ fn the_programs_terminal_is_as_large_as_the_users_and_follows_it() {
     typed.wait_for("24 80");
     typed.wait_for("ready");
     assert!(typed.is_raw(), "the program's terminal makes signals of keys, not the user's");
-    set_size(typed.keys.as_ref().expect("not hung up").as_fd(), (50, 132));
+    set_size(&typed.keys, (50, 132));
     typed.wait_for("50 132");
     assert_eq!(typed.status(), Some(4));
     assert!(!typed.is_raw(), "it is as before");
@@ -133,12 +132,10 @@ fn keys_that_are_signals_are_the_programs() {
     typed.keys(b"echo rea''dy; sleep 1000\r");
     typed.wait_for("ready");
     // It sleeps a moment after it has said so, and a key that comes before is for the shell, which ignores it.
-    let mut printed = String::new();
-    let printed = std::cell::RefCell::new(&mut printed);
     until("the job is stopped", || {
-        typed.keys.as_ref().expect("not hung up").write_all(b"\x1a").expect("a terminal");
-        typed.prints.try_iter().for_each(|read| printed.borrow_mut().push_str(&String::from_utf8_lossy(&read)));
-        printed.borrow().contains("Stopped")
+        typed.keys(b"\x1a");
+        while typed.read(Duration::ZERO) {}
+        typed.printed.borrow().contains("Stopped")
     });
     typed.keys(b"kill -KILL %1\r");
     // The first is only a warning that there is a job.
@@ -155,10 +152,10 @@ fn a_terminal_that_is_hung_up_ends_the_program_and_all_that_it_started() {
     let inside = Inside::new("");
     let left = inside.scene.state().with_file_name("hung-up");
     let script = ready(&format!("trap 'echo > {}; exit 5' HUP; sleep 1000 & true", left.display()));
-    let mut typed = Typed::start(&inside, &["bash", "-c", &script]);
+    let typed = Typed::start(&inside, &["bash", "-c", &script]);
     typed.wait_for("ready");
-    let Typed { mut child, keys, prints, terminal, .. } = typed;
-    drop((keys, prints, terminal));
+    let Typed { mut child, keys, terminal, .. } = typed;
+    drop((keys, terminal));
     assert_eq!(child.wait().expect("a child").code(), Some(5));
     assert!(left.exists(), "the program was told");
 }
