@@ -1,8 +1,9 @@
 //! HTTP/1.1 to origins: the only file with hyper's client.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::metrics::{Counter, Shard};
 use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
-use super::connect::{Connector, Stream};
+use super::connect::{Connector, Stream, micros, peer_of};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
@@ -37,6 +38,8 @@ struct Connection {
     carried: u32,
     /// When it is closed at the latest, where its rule says.
     end: Option<Instant>,
+    /// Where it leads.
+    peer: Option<IpAddr>,
 }
 
 impl Lendable for Connection {
@@ -78,7 +81,8 @@ impl Upstream {
         Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), shard }
     }
 
-    /// Sends a request to an endpoint and waits for the head of the answer.
+    /// Sends a request to an endpoint and waits for the head of the answer; `reached` is told which of its addresses the call
+    /// went to.
     ///
     /// # Errors
     /// Why there is none.
@@ -87,14 +91,16 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.multiplexed && websocket::upgrades(&request) {
-            return Box::pin(self.send_upgrade(endpoint, connect_timeout, request)).await;
+            return Box::pin(self.send_upgrade(endpoint, connect_timeout, request, reached)).await;
         }
         if endpoint.multiplexed {
-            return Box::pin(self.send_beside(endpoint, connect_timeout, request)).await;
+            return Box::pin(self.send_beside(endpoint, connect_timeout, request, reached)).await;
         }
         while let Some(mut connection) = self.take(endpoint) {
+            reached.set(connection.peer);
             match connection.sender.try_send_request(request).await {
                 Ok(response) => return Ok(response.map(|body| self.lend(body, connection, endpoint))),
                 Err(mut failed) => match failed.take_message() {
@@ -107,7 +113,7 @@ impl Upstream {
                 },
             }
         }
-        self.send_anew(endpoint, connect_timeout, request).await
+        self.send_anew(endpoint, connect_timeout, request, reached).await
     }
 
     /// [`Upstream::send`] beside other calls, on a connection of HTTP/2.
@@ -116,10 +122,12 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         // What a sidecar hands on came in plain text.
         multiplexed::target(&mut request, endpoint.tls.is_some() && !endpoint.is_gateway);
         if let Some((mut sender, place)) = self.multiplexed.take(endpoint) {
+            reached.set(place.peer());
             match multiplexed::send(&mut sender, request).await {
                 Ok(response) => return Ok(response.map(|body| ResponseBody::beside(body, place))),
                 // Not a byte was sent: the connection was on its way to its end.
@@ -132,8 +140,12 @@ impl Upstream {
             reused: false,
             unsent: unsent.map(Box::new),
         };
+        reached.set(None);
         let begun = match self.open(endpoint, connect_timeout).await {
-            Ok(stream) => multiplexed::begin(stream).await,
+            Ok(stream) => {
+                reached.set(peer_of(&stream));
+                multiplexed::begin(stream).await
+            }
             Err(failure) => Err(failure),
         };
         let (mut sender, place) = match begun {
@@ -153,15 +165,20 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.tls.is_some() {
-            return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request).await;
+            return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request, reached).await;
         }
         if !websocket::asks(&request) {
-            return self.send_beside(endpoint, connect_timeout, request).await;
+            return self.send_beside(endpoint, connect_timeout, request, reached).await;
         }
+        reached.set(None);
         let answered = match self.open(endpoint, connect_timeout).await {
-            Ok(stream) => websocket::open(stream, request).await,
+            Ok(stream) => {
+                reached.set(peer_of(&stream));
+                websocket::open(stream, request).await
+            }
             Err(failure) => Err((failure, Some(request))),
         };
         answered.map(|response| response.map(ResponseBody::alone)).map_err(|(failure, unsent)| SendFailure {
@@ -180,7 +197,9 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
+        reached.set(None);
         let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
             failure,
             reused: false,
@@ -190,6 +209,7 @@ impl Upstream {
             Ok(connection) => connection,
             Err(failure) => return Err(failed(failure, Some(request))),
         };
+        reached.set(connection.peer);
         match connection.sender.try_send_request(request).await {
             Ok(response) => Ok(response.map(|body| self.lend(body, connection, endpoint))),
             Err(mut broken) => {
@@ -200,7 +220,8 @@ impl Upstream {
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
-        self.pool.borrow_mut().take(&endpoint.pool_key, Instant::now())
+        let is_wanted = |connection: &Connection| !is_left_out(endpoint, connection.peer);
+        self.pool.borrow_mut().take(&endpoint.pool_key, Instant::now(), is_wanted)
     }
 
     /// Drops connections that have been idle for too long.
@@ -223,6 +244,7 @@ impl Upstream {
     async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
         // Boxed, so that calls that find a connection, which are most, do not carry its room around.
         let stream = Box::pin(self.open(endpoint, timeout)).await?;
+        let peer = peer_of(&stream);
         let (sender, connection) = Builder::new()
             .max_headers(MAX_HEADERS)
             .handshake(TokioIo::new(stream))
@@ -231,7 +253,7 @@ impl Upstream {
         // Ends with the connection, whose errors reach whoever waits for its answers.
         tokio::task::spawn_local(connection.with_upgrades());
         let whole = endpoint.lasting.as_ref().and_then(|lasting| lasting.whole);
-        Ok(Connection { sender, carried: 0, end: whole.map(|whole| Instant::now() + whole) })
+        Ok(Connection { sender, carried: 0, end: whole.map(|whole| Instant::now() + whole), peer })
     }
 
     /// Room for a call to a cluster that takes only so many at a time.
@@ -252,6 +274,12 @@ impl Upstream {
         body.return_if_ended();
         body
     }
+}
+
+/// Whether an address of an endpoint is left out for a while.
+pub(super) fn is_left_out(endpoint: &Endpoint, address: Option<IpAddr>) -> bool {
+    let Some(addresses) = &endpoint.addresses else { return false };
+    address.is_some_and(|address| addresses.is_out(address, micros()))
 }
 
 fn failure_of(error: &hyper::Error) -> Failure {

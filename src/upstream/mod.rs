@@ -19,7 +19,7 @@ mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Upstream};
 pub use breaker::Room;
-pub use connect::{Connector, GatewayAddress, Stream};
+pub use connect::{Connector, GatewayAddress, Stream, peer_of};
 pub use names::Names;
 pub use request_body::{Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};

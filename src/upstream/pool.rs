@@ -30,10 +30,11 @@ impl<T> Default for Pool<T> {
 }
 
 impl<T: Lendable> Pool<T> {
-    /// A connection that can be used, the one used last first: the others may then be closed in peace.
-    pub(super) fn take(&mut self, key: &str, now: Instant) -> Option<T> {
+    /// A connection that can be used and is wanted, the one used last first: the others may then be closed in peace.
+    pub(super) fn take(&mut self, key: &str, now: Instant, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         let idle = self.0.get_mut(key)?;
-        let ready = idle.iter().rposition(|(until, connection)| *until > now && connection.ready())?;
+        let can = |connection: &T| connection.ready() && is_wanted(connection);
+        let ready = idle.iter().rposition(|(until, connection)| *until > now && can(connection))?;
         Some(idle.swap_remove(ready).1)
     }
 
@@ -82,18 +83,18 @@ mod tests {
         for connection in [Scripted(1, true), Scripted(2, true), Scripted(3, false)] {
             pool.put(&key, connection, now + MAX_IDLE);
         }
-        assert_eq!(pool.take("a", now).map(|c| c.0), Some(2));
-        assert_eq!(pool.take("b", now).map(|c| c.0), None);
-        assert_eq!(pool.take("a", now).map(|c| c.0), Some(1));
-        assert_eq!(pool.take("a", now).map(|c| c.0), None);
+        assert_eq!(pool.take("a", now, |_| true).map(|c| c.0), Some(2));
+        assert_eq!(pool.take("b", now, |_| true).map(|c| c.0), None);
+        assert_eq!(pool.take("a", now, |_| true).map(|c| c.0), Some(1));
+        assert_eq!(pool.take("a", now, |_| true).map(|c| c.0), None);
     }
 
     #[test]
     fn what_lies_idle_for_too_long_is_swept_and_not_lent() {
         let (mut pool, now, key) = (Pool::default(), Instant::now(), Arc::from("a"));
         pool.put(&key, Scripted(1, true), now + MAX_IDLE);
-        assert!(pool.take("a", now + MAX_IDLE).is_none());
+        assert!(pool.take("a", now + MAX_IDLE, |_| true).is_none());
         pool.sweep(now + MAX_IDLE);
-        assert!(pool.take("a", now).is_none());
+        assert!(pool.take("a", now, |_| true).is_none());
     }
 }
