@@ -141,7 +141,7 @@ fn calls_go_to_the_nearest_endpoints_as_long_as_they_answer() {
         format!("{{address: 127.0.0.1, ports: {{http: {}}}, locality: {locality}}}", origin.address.port())
     };
     let manifests = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: sleep}}\nspec:\n  template:\n    metadata: {{labels: {{app: \
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: sleep}}\nspec:\n  selector: {{matchLabels: {{app: sleep}}}}\n  template:\n    metadata: {{labels: {{app: \
          sleep, istio-locality: eu.one}}}}\n    spec: {{containers: [{{name: sleep, image: curl}}]}}\n---\n\
          apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: pool}}\nspec:\n  hosts: [pool.example]\n  \
          resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{}, {}]\n---\n\
