@@ -14,7 +14,11 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&SIDECAR, "spec.ingress", "calls to workloads do not come here"),
     (&SIDECAR, "spec.inboundConnectionPool", "calls to workloads do not come here"),
     (&WORKLOAD_GROUP, "spec.probe", "nobody looks whether workloads are ready"),
-    (&REQUEST_AUTHENTICATION, "spec.jwtRules", "tokens are not verified, and policies and routes that ask for them take nobody"),
+    (
+        &REQUEST_AUTHENTICATION,
+        "spec.jwtRules",
+        "tokens are not verified, and policies and routes that ask for them take nobody",
+    ),
     (&GATEWAY, "spec.servers.*.bind", "the port is served where proxy start --gateway-listen says"),
     (&GATEWAY, "spec.servers.*.defaultEndpoint", "calls go where routes lead, or nowhere"),
     (&SIDECAR, "spec.egress.*.bind", "workloads call by the listener of the proxy"),

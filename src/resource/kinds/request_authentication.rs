@@ -98,7 +98,8 @@ fn jwt_rule(at: &mut At<'_>, rule: &JwtRule) {
         jwks_uri(&mut at.field("jwksUri"), &rule.jwks_uri);
     }
     if !rule.jwks.is_empty() && !is_key_set(&rule.jwks) {
-        at.field("jwks").advise("jwks parse error: no set of keys", r#"JSON as {"keys": [{"kty": …}]} (RFC 7517 section 5)"#);
+        at.field("jwks")
+            .advise("jwks parse error: no set of keys", r#"JSON as {"keys": [{"kty": …}]} (RFC 7517 section 5)"#);
     }
     at.each("fromHeaders", &rule.from_headers, |at, header| {
         filled(&mut at.field("name"), &header.name, "location header name must be non-empty string");
@@ -143,25 +144,36 @@ mod tests {
             ("{}", &[][..]),
             ("jwtRules: [{issuer: a, jwksUri: 'https://a.example/keys', audiences: [b], timeout: 5s}]", &[]),
             ("jwtRules: [{issuer: a, jwks: '{\"keys\": []}', fromHeaders: [{name: x, prefix: 'Bearer '}]}]", &[]),
-            ("jwtRules: [{jwks: '{}'}]", &[
-                "error spec.jwtRules[0]: issuer or jwksUri must be set",
-                "error spec.jwtRules[0].jwks: jwks parse error: no set of keys",
-            ]),
-            ("jwtRules: [{issuer: a, audiences: [''], jwksUri: 'file:///a'}]", &[
-                "error spec.jwtRules[0].audiences[0]: audience must be non-empty string",
-                "error spec.jwtRules[0].jwksUri: no URI of http or https",
-            ]),
-            ("jwtRules: [{issuer: a, jwksUri: 'ftp://a.example/keys'}]", &[
-                "error spec.jwtRules[0].jwksUri: URI scheme ftp is not supported",
-            ]),
-            ("jwtRules: [{issuer: a, fromHeaders: [{prefix: x}], fromParams: [''], fromCookies: ['']}]", &[
-                "error spec.jwtRules[0].fromHeaders[0].name: location header name must be non-empty string",
-                "error spec.jwtRules[0].fromParams[0]: location query must be non-empty string",
-                "error spec.jwtRules[0].fromCookies[0]: cookie name must be non-empty string",
-            ]),
-            ("jwtRules: [{issuer: a, outputClaimToHeaders: [{header: x}]}]", &[
-                "error spec.jwtRules[0].outputClaimToHeaders[0].claim: claim must be non-empty string",
-            ]),
+            (
+                "jwtRules: [{jwks: '{}'}]",
+                &[
+                    "error spec.jwtRules[0]: issuer or jwksUri must be set",
+                    "error spec.jwtRules[0].jwks: jwks parse error: no set of keys",
+                ],
+            ),
+            (
+                "jwtRules: [{issuer: a, audiences: [''], jwksUri: 'file:///a'}]",
+                &[
+                    "error spec.jwtRules[0].audiences[0]: audience must be non-empty string",
+                    "error spec.jwtRules[0].jwksUri: no URI of http or https",
+                ],
+            ),
+            (
+                "jwtRules: [{issuer: a, jwksUri: 'ftp://a.example/keys'}]",
+                &["error spec.jwtRules[0].jwksUri: URI scheme ftp is not supported"],
+            ),
+            (
+                "jwtRules: [{issuer: a, fromHeaders: [{prefix: x}], fromParams: [''], fromCookies: ['']}]",
+                &[
+                    "error spec.jwtRules[0].fromHeaders[0].name: location header name must be non-empty string",
+                    "error spec.jwtRules[0].fromParams[0]: location query must be non-empty string",
+                    "error spec.jwtRules[0].fromCookies[0]: cookie name must be non-empty string",
+                ],
+            ),
+            (
+                "jwtRules: [{issuer: a, outputClaimToHeaders: [{header: x}]}]",
+                &["error spec.jwtRules[0].outputClaimToHeaders[0].claim: claim must be non-empty string"],
+            ),
             ("selector: {}", &["warning spec.selector: workload selector specified without labels"]),
         ] {
             assert_eq!(checked(&REQUEST_AUTHENTICATION, spec), problems, "{spec}");
