@@ -47,6 +47,7 @@ mod sandbox;
 mod scenario;
 mod trace;
 mod trace_routing;
+mod terminal;
 mod tokens;
 mod tunnels;
 mod upgrades;
