@@ -55,6 +55,8 @@ pub(super) struct Run<'a> {
 struct Known {
     cache: Option<Cache>,
     ids: Vec<LazyStateID>,
+    /// The state before a line, and the bytes that lead away from it if they are few: most of a line is passed over there.
+    start: Option<(LazyStateID, Vec<u8>)>,
     numbers: HashMap<LazyStateID, State, foldhash::fast::FixedState>,
 }
 
@@ -114,10 +116,19 @@ impl Known {
 
     fn run(&mut self, dfa: &DFA, from: State, bytes: &[u8]) -> State {
         let (Some(cache), Some(&first)) = (&mut self.cache, self.ids.get(from as usize)) else { return UNKNOWN };
-        let mut at = first;
-        for byte in bytes {
-            let Ok(next) = dfa.next_state(cache, at, *byte) else { return UNKNOWN };
-            at = next;
+        let (mut at, mut rest) = (first, bytes);
+        while let Some((byte, behind)) = rest.split_first() {
+            if let Some((start, leaving)) = &self.start
+                && at == *start
+            {
+                let Some(next) = first_of(leaving, rest) else { break };
+                rest = &rest[next..];
+                let Ok(next) = dfa.next_state(cache, at, rest[0]) else { return UNKNOWN };
+                (at, rest) = (next, &rest[1..]);
+            } else {
+                let Ok(next) = dfa.next_state(cache, at, *byte) else { return UNKNOWN };
+                (at, rest) = (next, behind);
+            }
             if at.is_match() || at.is_dead() || at.is_quit() {
                 break;
             }
@@ -132,8 +143,15 @@ impl Run<'_> {
         let Automaton::Spanning(dfa) = self.automaton else { return 0 };
         let mut known = self.known.borrow_mut();
         let Some(cache) = &mut known.cache else { return UNKNOWN };
-        let start = dfa.start_state(cache, &start::Config::new().anchored(Anchored::No));
-        start.map_or(UNKNOWN, |id| known.number(id))
+        let Ok(id) = dfa.start_state(cache, &start::Config::new().anchored(Anchored::No)) else { return UNKNOWN };
+        let state = known.number(id);
+        drop(known);
+        if !is_final(state)
+            && let Some(leaving) = self.leaving(state)
+        {
+            self.known.borrow_mut().start = Some((id, leaving));
+        }
+        state
     }
 
     /// The state after more bytes.
@@ -256,6 +274,16 @@ impl Run<'_> {
             }
         }
         Some(leaving)
+    }
+}
+
+/// Where the first of at most three bytes is.
+fn first_of(wanted: &[u8], bytes: &[u8]) -> Option<usize> {
+    match *wanted {
+        [] => None,
+        [a] => memchr::memchr(a, bytes),
+        [a, b] => memchr::memchr2(a, b, bytes),
+        [a, b, c, ..] => memchr::memchr3(a, b, c, bytes),
     }
 }
 

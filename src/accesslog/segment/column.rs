@@ -266,6 +266,15 @@ impl Column {
         self.optional && self.nulls == Some(self.rows as u64)
     }
 
+    /// The number that all rows have, where that is known without reading any.
+    fn same(&self) -> Option<u32> {
+        match &self.dictionary {
+            _ if self.is_empty() => Some(NONE),
+            Some(dictionary) if dictionary.len() == 1 && self.is_whole() => Some(0),
+            _ => None,
+        }
+    }
+
     /// How many rows its first page has: blocks of so many are read without reading a page twice.
     pub(super) fn rows_of_page(&self, file: &File) -> Result<usize, ParquetError> {
         Ok(self.data(file)?.pages.first().map_or(self.rows, |(_, page)| page.rows).max(1))
@@ -280,6 +289,10 @@ impl Column {
         block: &mut Block,
     ) -> Result<(), ParquetError> {
         block.clear();
+        if let Some(number) = self.same() {
+            block.numbers.resize(rows.len(), number);
+            return Ok(());
+        }
         let Data { bytes, pages } = self.data(file)?;
         let from = pages.partition_point(|(first, page)| first + page.rows <= rows.start);
         for (first, page) in pages[from..].iter().take_while(|(first, _)| *first < rows.end) {
@@ -317,8 +330,9 @@ impl Column {
                     indices(values, count, numbers)?;
                     spread(numbers, levels, NONE, &mut block.numbers);
                 }
-                let most = block.numbers[start..].iter().map(|number| number.wrapping_add(1)).max().unwrap_or_default();
-                (most <= known).then_some(())
+                // A missing one is one less than nothing. Without a branch, for many at a time.
+                let beyond = |any: bool, number: &u32| any | (number.wrapping_add(1) > known);
+                (!block.numbers[start..].iter().fold(false, beyond)).then_some(())
             }
             (Physical::BYTE_ARRAY, PLAIN) if self.dictionary.is_none() => {
                 let (from, first) = (block.texts.all.len(), block.texts.len());

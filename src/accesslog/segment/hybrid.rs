@@ -59,7 +59,8 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     // Eight numbers lie in as many bytes as one has bits; while eight more bytes follow, each needs one look.
     let whole = packed.len().saturating_sub(8) / width * 8;
     let (fast, slow) = out[start..].split_at_mut(whole.min(count) / 8 * 8);
-    for (eight, packed) in fast.chunks_exact_mut(8).zip(packed.windows(width + 8).step_by(width)) {
+    for (place, eight) in fast.chunks_exact_mut(8).enumerate() {
+        let packed = packed.get(place * width..(place + 1) * width + 8)?;
         for (position, number) in eight.iter_mut().enumerate() {
             let bit = position * width;
             let window: [u8; 8] = packed[bit / 8..bit / 8 + 8].try_into().ok()?;
