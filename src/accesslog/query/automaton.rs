@@ -58,6 +58,8 @@ struct Known {
     /// The state before a line, and the bytes that lead away from it if they are few: most of a line is passed over there.
     start: Option<(LazyStateID, Vec<u8>)>,
     numbers: HashMap<LazyStateID, State, foldhash::fast::FixedState>,
+    /// The one that was asked for last, as it mostly is again.
+    last: Option<(LazyStateID, State)>,
 }
 
 impl Automaton {
@@ -108,10 +110,15 @@ impl Known {
         } else if id.is_quit() {
             return UNKNOWN;
         }
-        *self.numbers.entry(id).or_insert_with(|| {
+        if let Some((_, number)) = self.last.filter(|(last, _)| *last == id) {
+            return number;
+        }
+        let number = *self.numbers.entry(id).or_insert_with(|| {
             self.ids.push(id);
             self.ids.len() as State - 1
-        })
+        });
+        self.last = Some((id, number));
+        number
     }
 
     fn run(&mut self, dfa: &DFA, from: State, bytes: &[u8]) -> State {
@@ -213,6 +220,19 @@ impl Run<'_> {
         Some(states)
     }
 
+    /// The one state to which all texts of some bytes lead, but for the empty one; nothing if there are several.
+    pub(super) fn only(&self, from: State, bytes: &[u8]) -> Option<State> {
+        if is_final(from) {
+            return Some(from);
+        }
+        if let Automaton::Inside(_) = self.automaton {
+            return self.closure(&[from], bytes, 1).map(|_| from);
+        }
+        let first = self.run(from, bytes.get(..1)?);
+        let same = bytes.iter().all(|byte| self.run(from, &[*byte]) == first);
+        (same && self.closure(&[first], bytes, 1).is_some()).then_some(first)
+    }
+
     /// Where each text of a dictionary leads, each behind its escapes.
     pub(super) fn run_texts(&self, from: State, texts: &Texts, is_json: bool) -> Vec<State> {
         let mut states = vec![from; texts.len()];
@@ -253,7 +273,7 @@ impl Run<'_> {
             return states;
         }
         let mut escaped = String::new();
-        for number in texts.escaped() {
+        for &number in texts.escaped() {
             escaped.clear();
             crate::expr::write_json_string(texts.text(number), &mut escaped);
             states[number as usize] = self.run(from, &escaped.as_bytes()[1..escaped.len() - 1]);

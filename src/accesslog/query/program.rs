@@ -225,13 +225,12 @@ fn step(
         Piece::Column(_, Spelling::Double) => b"0123456789-.einfaN",
         Piece::Column(..) => b"",
     };
-    // What no value of such bytes leads away from need not be looked at.
-    if !bytes.is_empty() && run.closure(states, bytes, states.len()).is_some_and(|all| all.len() == states.len()) {
-        let alone = |state: &State| run.closure(&[*state], bytes, 1).is_some();
-        if states.iter().all(alone) {
-            let map = states.iter().map(|state| behind.number(*state)).collect();
-            return Ok(Some((Read::Map(map), behind.states)));
-        }
+    // Where all values of such bytes lead to the same state none needs to be looked at. None of them is empty.
+    if !bytes.is_empty()
+        && let Some(all) = states.iter().map(|state| run.only(*state, bytes)).collect::<Option<Vec<_>>>()
+    {
+        let map = all.into_iter().map(|state| behind.number(state)).collect();
+        return Ok(Some((Read::Map(map), behind.states)));
     }
     match piece {
         Piece::Time => {

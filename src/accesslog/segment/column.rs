@@ -28,11 +28,12 @@ const RLE_DICTIONARY: i64 = 8;
 pub(crate) struct Texts {
     all: Vec<u8>,
     starts: Vec<u32>,
+    escaped: OnceCell<Vec<u32>>,
 }
 
 impl Texts {
     fn read(all: Vec<u8>) -> Option<Self> {
-        let mut texts = Self { all, starts: Vec::new() };
+        let mut texts = Self { all, ..Self::default() };
         texts.index(0, texts.all.is_ascii())?;
         Some(texts)
     }
@@ -74,12 +75,14 @@ impl Texts {
     }
 
     /// The numbers of the texts that a line has with escapes.
-    pub(crate) fn escaped(&self) -> Vec<u32> {
-        let lengths = |start: &u32| escapes(&self.all[*start as usize - 4..*start as usize]);
-        if escapes(&self.all) == self.starts.iter().map(lengths).sum::<usize>() {
-            return Vec::new();
-        }
-        (0..self.len() as u32).filter(|number| escapes(self.text(*number).as_bytes()) > 0).collect()
+    pub(crate) fn escaped(&self) -> &[u32] {
+        self.escaped.get_or_init(|| {
+            let lengths = |start: &u32| escapes(&self.all[*start as usize - 4..*start as usize]);
+            if escapes(&self.all) == self.starts.iter().map(lengths).sum::<usize>() {
+                return Vec::new();
+            }
+            (0..self.len() as u32).filter(|number| escapes(self.text(*number).as_bytes()) > 0).collect()
+        })
     }
 
     /// A text by its number.
