@@ -23,7 +23,7 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream, Switched as Origin};
+use crate::upstream::{ResponseBody, Stream, Switched as Origin, peer_of};
 
 use super::audit::Audit;
 use super::body::AnswerBody;
@@ -186,11 +186,11 @@ pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
     }
 }
 
-/// Reports a tunnel to what nobody declared.
-pub(super) async fn refuse_unknown(worker: &Rc<Worker>, client: &Client, target: &str) {
+/// Reports bytes of which nothing was read, because they cannot go to their target.
+pub(super) async fn refuse_unread(worker: &Rc<Worker>, client: &Client, target: &str, failure: Failure) {
     match ask(worker, client, target, Shown::Nothing).await {
         Err(refused) => refused.report(),
-        Ok(asked) => asked.refused(worker, Failure::UnknownHost).report(),
+        Ok(asked) => asked.refused(worker, failure).report(),
     }
 }
 
@@ -333,7 +333,8 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<(S
         return Ok((handover::open(stream, call, worker.limits.response_timeout).await?, None));
     }
     let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
-    cluster.balance.ended(place, outcome, || call.time().micros());
+    let called = endpoint.called(opened.as_ref().ok().and_then(peer_of));
+    cluster.balance.ended(place, &called, outcome, || call.time().micros());
     opened.map(|stream| (stream, endpoint.lasting.clone()))
 }
 
