@@ -16,6 +16,7 @@ mod input;
 mod offline;
 mod output;
 mod own_proxy;
+mod recording;
 mod retention;
 mod sandboxed;
 mod selector;

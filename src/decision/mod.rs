@@ -2,6 +2,7 @@
 //!
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
+pub mod access;
 mod answer;
 mod asked;
 mod explain;

@@ -27,6 +27,18 @@ pub enum Proof {
     SocketOwner,
 }
 
+impl Proof {
+    /// As records of calls spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proof::Listener => "listener",
+            Proof::Certificate => "certificate",
+            Proof::Token => "token",
+            Proof::SocketOwner => "socketOwner",
+        }
+    }
+}
+
 impl Caller {
     /// The workload whose own sidecar's listener the call came by.
     pub fn by_listener(workload: Workload) -> Self {

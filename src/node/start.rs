@@ -9,9 +9,10 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
+use crate::decision::access::Recording;
 use crate::identity::authority::Store;
 use crate::identity::{Mesh, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
@@ -75,6 +76,8 @@ pub struct NodeConfig {
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
     pub limits: Limits,
+    /// What is recorded of calls.
+    pub recording: Recording,
     /// When entries are sealed.
     pub sealing: accesslog::Limits,
     /// How long sealed entries are kept.
@@ -255,10 +258,12 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     if let Some(address) = mesh_address {
         publish(&state, address).map_err(|error| StartError::System("the gateway's address cannot be told", error))?;
     }
-    let store = LogStore::open(state.hot_db())?;
+    let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(&state)));
     let told = messages.clone();
     let recording =
-        Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
+        Recorder::start(lines?, accesses?, Outlets::standard(), accesslog::Config::default(), move |notice| {
+            tell(&told, &notice)
+        });
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
@@ -270,6 +275,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
+        recording: config.recording,
         connector,
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),
@@ -353,7 +359,8 @@ fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Se
             None => "the access log can be sealed and pruned again".to_owned(),
         });
     };
-    Sealing::start(Sealer::open(state, config.sealing)?, config.retention.clone(), tell)
+    let [lines, accesses] = Stream::ALL.map(|stream| Sealer::open(state, stream, config.sealing));
+    Sealing::start(vec![lines?, accesses?], config.retention.clone(), tell)
         .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 

@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
 use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
+use crate::decision::access::{self, Ended};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
+use crate::registry::Revision;
 use crate::routing::Busy;
 use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
@@ -68,6 +70,12 @@ pub(super) struct Closing {
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
+    /// Where its caller came to.
+    arrived: Hop,
+    /// As its caller made it, where the last hop sees another.
+    made: Option<Box<Call>>,
+    /// Of the configuration that it was judged by.
+    revision: Revision,
     judged: Judged,
     started: Instant,
     load: RefCell<Load>,
@@ -96,6 +104,7 @@ impl Closing {
             marks: Marks::default(),
             closed_by: None,
         };
+        let (arrived, revision) = (judged.hop, held.snapshot.revision);
         let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
         if judged.passed.is_some() {
             // What is used up is written down at once.
@@ -106,6 +115,9 @@ impl Closing {
             held,
             permit: Some(permit),
             call,
+            arrived,
+            made: None,
+            revision,
             judged,
             started: Instant::now(),
             load: RefCell::default(),
@@ -117,6 +129,23 @@ impl Closing {
     /// The call.
     pub(super) fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// The call came to this hop, and its caller had made it so, if the last hop sees another.
+    #[must_use]
+    pub(super) fn came_to(mut self, arrived: Hop, made: Option<Box<Call>>) -> Self {
+        (self.arrived, self.made) = (arrived, made);
+        self
+    }
+
+    /// Where the call came to.
+    pub(super) fn arrived(&self) -> Hop {
+        self.arrived
+    }
+
+    /// The call as its caller made it.
+    pub(super) fn made(&self) -> &Call {
+        self.made.as_deref().unwrap_or(&self.call)
     }
 
     /// Compares the name in a ClientHello with the host that the tunnel was opened for.
@@ -168,8 +197,10 @@ impl Closing {
     }
 
     /// The call goes as its caller made it, and not as the last hop saw it.
-    pub(super) fn goes_as_made(&mut self, made: Call) {
-        self.call = made;
+    pub(super) fn goes_as_made(&mut self) {
+        if let Some(made) = self.made.take() {
+            self.call = *made;
+        }
     }
 
     /// What the policy said of it.
@@ -297,8 +328,19 @@ impl Drop for Closing {
         }
         report.extend(refusal::audited(&self.call, self.outcome.status, checked));
         self.count(report.len());
+        let ended = Ended {
+            call: self.made(),
+            outcome: &self.outcome,
+            hop: self.arrived,
+            checked,
+            message,
+            grant: passed.as_ref().map(|(grant, _)| &**grant),
+            revision: self.revision,
+            headers: &snapshot.headers_read,
+        };
+        let access = ended.access(self.worker.recording);
         if let Some(permit) = self.permit.take() {
-            permit.record(report);
+            permit.record(report, access);
         }
     }
 }
@@ -308,5 +350,6 @@ pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, fai
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);
-    permit.record(Report::from_iter([refusal::head_entry(time, failure)]));
+    let access = access::refused_head(time, failure, worker.recording);
+    permit.record(Report::from_iter([refusal::head_entry(time, failure)]), access);
 }

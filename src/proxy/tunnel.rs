@@ -262,7 +262,7 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 impl Asked {
     fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
         let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
-        (closing, self.slot)
+        (closing.came_to(self.hop, None), self.slot)
     }
 
     fn refused(self, worker: &Rc<Worker>, failure: Failure) -> Refused {

@@ -7,6 +7,7 @@ mod harness;
 mod raw;
 mod stage;
 
+mod accesses;
 mod actions;
 mod analyze;
 mod attack;

@@ -19,7 +19,7 @@ use super::{Names, write};
 use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot::{self, covered};
-use crate::accesslog::{Error, Level, LogStore, line};
+use crate::accesslog::{Error, Level, LogStore, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
@@ -51,6 +51,7 @@ pub struct Sealer {
     pub(super) store: LogStore,
     pub(super) segments: PathBuf,
     pub(super) key: SigningKey,
+    pub(super) stream: Stream,
     limits: Limits,
 }
 
@@ -74,17 +75,13 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Opens the log of a state directory for sealing. Makes the key that signs where there is none.
+    /// Opens a log of a state directory for sealing. Makes the key that signs where there is none.
     ///
     /// # Errors
     /// The store's variants of [`Error`], and [`Error::Key`] or [`Error::File`] if there can be no key.
-    pub fn open(state: &StateDir, limits: Limits) -> Result<Self, Error> {
-        Ok(Self {
-            store: LogStore::open(state.hot_db())?,
-            segments: state.segments(),
-            key: SigningKey::open(&state.log_key())?,
-            limits,
-        })
+    pub fn open(state: &StateDir, stream: Stream, limits: Limits) -> Result<Self, Error> {
+        let (store, segments) = (LogStore::open(stream.hot_db(state))?, stream.segments(state));
+        Ok(Self { store, segments, key: SigningKey::open(&state.log_key())?, stream, limits })
     }
 
     /// Seals all rows as they are now.

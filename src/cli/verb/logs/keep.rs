@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 
-use crate::accesslog::{self, Exported, Limits, Sealer, Verified, Verifier};
+use crate::accesslog::{self, Exported, Limits, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::retention::Retention;
@@ -34,16 +35,21 @@ impl Keep {
 }
 
 fn seal(context: &mut Context) -> Outcome {
-    let mut sealer = Sealer::open(&context.state_dir()?, Limits::default()).map_err(Failure::from)?;
-    let sealed = sealer.seal_all(context.now.as_microsecond()).map_err(Failure::from)?;
-    if sealed.busy {
-        return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
+    for stream in Stream::ALL {
+        let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
+        let sealed = sealer.seal_all(context.now.as_microsecond()).map_err(Failure::from)?;
+        if sealed.busy {
+            return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
+        }
+        if sealed.entries > 0 || stream == Stream::Lines {
+            let (entries, segments) = (stream.counted(sealed.entries), count(sealed.segments, "segment", "segments"));
+            writeln!(context.out, "sealed {entries} in {segments}, {} bytes", sealed.bytes)?;
+        }
     }
-    let (entries, segments) = (count(sealed.entries, "entry", "entries"), sealed.segments as i64);
-    Ok(writeln!(context.out, "sealed {entries} in {}, {} bytes", count(segments, "segment", "segments"), sealed.bytes)?)
+    Ok(())
 }
 
-fn count(count: i64, one: &str, many: &str) -> String {
+fn count(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
@@ -78,21 +84,26 @@ impl Prune {
             let message = "nothing says what should go\nhint: --keep 30d keeps the last thirty days";
             return Err(Failure::client(message).into());
         }
-        let now = context.now.as_microsecond();
-        let mut sealer = Sealer::open(&context.state_dir()?, Limits::default()).map_err(Failure::from)?;
-        let pruned =
-            if self.dry_run { sealer.prunable(&retention, now).map(Some) } else { sealer.prune(&retention, now) };
-        let busy = || Failure::client("another process is sealing or pruning the log\nhint: try again in a moment");
-        let pruned = pruned.map_err(Failure::from)?.ok_or_else(busy)?;
-        for one in &pruned {
-            let stay = if one.stay > 0 { format!(", {} stay", one.stay) } else { String::new() };
-            let entries = count(one.entries, "entry", "entries");
-            writeln!(context.out, "log/segments/{}: {entries} of {} bytes{stay}", one.segment, one.bytes)?;
-        }
-        let entries = count(pruned.iter().map(|one| one.entries).sum(), "entry", "entries");
-        let (done, dry) = if self.dry_run { ("would be pruned", " (dry run)") } else { ("pruned", "") };
-        Ok(writeln!(context.out, "{entries} {done}{dry}")?)
+        Stream::ALL.into_iter().try_for_each(|stream| prune(stream, &retention, self.dry_run, context))
     }
+}
+
+fn prune(stream: Stream, retention: &accesslog::Retention, dry_run: bool, context: &mut Context) -> Outcome {
+    let now = context.now.as_microsecond();
+    let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
+    let pruned = if dry_run { sealer.prunable(retention, now).map(Some) } else { sealer.prune(retention, now) };
+    let busy = || Failure::client("another process is sealing or pruning the log\nhint: try again in a moment");
+    let pruned = pruned.map_err(Failure::from)?.ok_or_else(busy)?;
+    for one in &pruned {
+        let stay = if one.stay > 0 { format!(", {} stay", one.stay) } else { String::new() };
+        writeln!(context.out, "{}: {} of {} bytes{stay}", one.segment, stream.counted(one.entries), one.bytes)?;
+    }
+    if pruned.is_empty() && stream != Stream::Lines {
+        return Ok(());
+    }
+    let entries = stream.counted(pruned.iter().map(|one| one.entries).sum());
+    let (done, dry) = if dry_run { ("would be pruned", " (dry run)") } else { ("pruned", "") };
+    Ok(writeln!(context.out, "{entries} {done}{dry}")?)
 }
 
 /// How to check.
@@ -126,25 +137,44 @@ Exit status: 0 if the log is whole, 1 if not, or if it cannot be read.";
 impl Verify {
     fn run(self, context: &mut Context) -> Outcome {
         let head = self.head.as_ref().map(read_head).transpose()?;
-        let verifier = Verifier::open(&context.state_dir()?).map_err(Failure::from)?;
-        let verified = verifier.verify(head.as_ref()).map_err(Failure::from)?;
-        let whole = verified.findings.is_empty();
-        if let Some(path) = self.export_head.as_ref().filter(|_| whole) {
-            let head = verifier.head(context.now.as_microsecond()).map_err(Failure::from)?;
+        let state = context.state_dir()?;
+        let open = |stream| Verifier::open(&state, stream).map_err(Failure::from);
+        let (lines, accesses) = (open(Stream::Lines)?, open(Stream::Accesses)?);
+        let of_accesses = head.as_ref().and_then(|head| head.accesses.as_ref());
+        let verified = lines.verify(head.as_ref().map(|head| &head.lines)).map_err(Failure::from)?;
+        let calls = accesses.verify(of_accesses).map_err(Failure::from)?;
+        let findings = verified.findings.len() + calls.findings.len();
+        if let Some(path) = self.export_head.as_ref().filter(|_| findings == 0) {
+            let now = context.now.as_microsecond();
+            let lines = lines.head(now).map_err(Failure::from)?;
+            let head = Heads { lines, accesses: Some(accesses.head(now).map_err(Failure::from)?) };
             write_head(&head, path, context)?;
         }
         if self.output.is_some() {
-            let json = serde_json::json!({ "whole": whole, "log": verified });
+            let json = serde_json::json!({ "whole": findings == 0, "log": verified, "accesses": calls });
             writeln!(context.out, "{json:#}")?;
         } else if self.export_head.is_none_or(|path| path.as_os_str() != "-") {
-            print(&verified, context)?;
+            print(Stream::Lines, &verified, context)?;
+            if calls.newest > 0 || !calls.findings.is_empty() {
+                print(Stream::Accesses, &calls, context)?;
+            }
         }
         context.out.flush()?;
-        if whole { Ok(()) } else { Err(Failure::Status(1, broken(&verified)).into()) }
+        let broken = || format!("error: the log is not whole: {}", count(findings, "finding", "findings"));
+        if findings == 0 { Ok(()) } else { Err(Failure::Status(1, broken()).into()) }
     }
 }
 
-fn read_head(path: &PathBuf) -> Result<Exported, Failure> {
+/// Heads of both logs, as one file has them. One that was exported before there were accesses has none of those.
+#[derive(Debug, Serialize, Deserialize)]
+struct Heads {
+    #[serde(flatten)]
+    lines: Exported,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accesses: Option<Exported>,
+}
+
+fn read_head(path: &PathBuf) -> Result<Heads, Failure> {
     let text =
         if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     let text = text.map_err(|error| Failure::client(format!("cannot read {}: {error}", path.display())))?;
@@ -154,7 +184,7 @@ fn read_head(path: &PathBuf) -> Result<Exported, Failure> {
     })
 }
 
-fn write_head(head: &Exported, path: &PathBuf, context: &mut Context) -> Result<(), Failure> {
+fn write_head(head: &Heads, path: &PathBuf, context: &mut Context) -> Result<(), Failure> {
     let json = serde_json::to_string(head).map_err(|error| Failure::client(error.to_string()))? + "\n";
     if path.as_os_str() == "-" {
         return Ok(context.out.write_all(json.as_bytes())?);
@@ -162,7 +192,7 @@ fn write_head(head: &Exported, path: &PathBuf, context: &mut Context) -> Result<
     std::fs::write(path, json).map_err(|error| Failure::client(format!("cannot write {}: {error}", path.display())))
 }
 
-fn print(verified: &Verified, context: &mut Context) -> Result<(), Failure> {
+fn print(stream: Stream, verified: &Verified, context: &mut Context) -> Result<(), Failure> {
     for finding in &verified.findings {
         writeln!(context.out, "{}: {}", visible(&finding.place), visible(&finding.problem))?;
     }
@@ -170,16 +200,10 @@ fn print(verified: &Verified, context: &mut Context) -> Result<(), Failure> {
         writeln!(context.out, "note: {}", visible(note))?;
     }
     if verified.findings.is_empty() {
-        let sealed = count(verified.sealed, "entry", "entries");
-        let segments = count(verified.segments as i64, "segment", "segments");
+        let (sealed, segments) = (stream.counted(verified.sealed), count(verified.segments, "segment", "segments"));
         writeln!(context.out, "the log is whole: {sealed} in {segments}, {} not sealed yet", verified.rows)?;
     }
     Ok(())
-}
-
-fn broken(verified: &Verified) -> String {
-    let findings = verified.findings.len() as i64;
-    format!("error: the log is not whole: {}", count(findings, "finding", "findings"))
 }
 
 /// What of the log could not be read, after the rest was shown.

@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Level, LevelFilter, LogStore, Pattern, Query, Syntax};
+use crate::accesslog::{Both, Level, LevelFilter, LogStore, Pattern, Query, Syntax};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::time;
@@ -24,6 +24,9 @@ const EXAMPLES: &str = "Examples:
 
   # Calls of a workload to a host, as they happen
   egressctl logs -f -g '\"source\":\"sleep\"' -g edition.cnn.com
+
+  # Every call, also those that no rule asks a line for
+  egressctl logs --all --instance access -o table
 
   # How many calls were made yesterday
   egressctl logs --count --since 2d --until 1d
@@ -97,6 +100,9 @@ pub(crate) struct Arguments {
     /// With a name the container, as --container has it; without one --count
     #[arg(short = 'c', value_name = "NAME", num_args = 0..=1, id = "short")]
     short: Option<Option<String>>,
+    /// Also the records that are kept of all calls, whether a rule asks for a line or not
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -125,6 +131,9 @@ impl Arguments {
         if !records {
             return printed.finish(if self.count { Some(0) } else { None });
         }
+        if self.all {
+            return self.run_on_both(&query, printed);
+        }
         let store = LogStore::open(printed.context.state_dir()?.hot_db()).map_err(Failure::from)?;
         if self.count {
             let count = store.count(&query).map_err(Failure::from)?;
@@ -137,6 +146,19 @@ impl Arguments {
         }
         printed.finish(None)?;
         keep::damage(store.take_damage())
+    }
+
+    /// Asks lines and records of calls as one.
+    fn run_on_both(&self, query: &Query, mut printed: print::Printed<'_>) -> Outcome {
+        let mut both = Both::open(&printed.context.state_dir()?).map_err(Failure::from)?;
+        if self.count {
+            let count = both.count(query).map_err(Failure::from)?;
+            printed.finish(Some(count))?;
+        } else {
+            both.query(query, self.follow, &mut printed).map_err(Failure::from)?;
+            printed.finish(None)?;
+        }
+        keep::damage(both.take_damage())
     }
 
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod
