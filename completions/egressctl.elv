@@ -380,6 +380,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -c 'Container of the pod'
             cand --container 'Container of the pod'
             cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand --audit 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -394,6 +395,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;run'= {
             cand --from 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]'
             cand --node 'The proxy that takes its calls [default: the first that runs on this state directory]'
+            cand --audit 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -433,6 +435,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'
+            cand --max-stream-duration 'How long a call may last in all, tunnels and WebSockets included [default: no limit]'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'

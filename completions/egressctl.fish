@@ -377,6 +377,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s L -l lis
 complete -c egressctl -n "__fish_egressctl_using_subcommand analyze" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s c -l container -d 'Container of the pod' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l node -d 'The proxy that takes its calls [default: the first that runs on this state directory]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l audit -d 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -387,6 +388,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s t -l tty -d
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l from -d 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l node -d 'The proxy that takes its calls [default: the first that runs on this state directory]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l audit -d 'Let go what the present policy would refuse, and tell at the end what was called (on standard error, or as JSON in FILE); that it was so is recorded' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -430,6 +432,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 allow\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l drain-timeout -d 'How long running calls have when the proxy is stopped' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l response-timeout -d 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-stream-duration -d 'How long a call may last in all, tunnels and WebSockets included [default: no limit]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l tunnel-idle-timeout -d 'How long a tunnel may lie idle' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r

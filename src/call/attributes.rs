@@ -440,7 +440,7 @@ mod tests {
     fn who_calls_is_told_as_far_as_it_is_proven_and_its_certificate_only_where_a_server_asks_for_it() {
         let id = "spiffe://cluster.local/ns/default/sa/sleep".parse().expect("an identity");
         let workload = Caller::by_certificate(&id, None).workload;
-        let caller = |proof| Caller { workload: Arc::clone(&workload), proof };
+        let caller = |proof| Caller { workload: Arc::clone(&workload), proof, in_audit: false };
         let known = Some("cluster.local/ns/default/sa/sleep");
         let gateway = |asks_certificates| Peers::Sidecars { asks_certificates };
         let tls = |mutual| Some(Arc::new(TlsSession { server_name: None, mutual }));

@@ -68,6 +68,10 @@ pub enum Failure {
     UpstreamProtocol,
     /// The origin did not send a head in time.
     Timeout,
+    /// The call lasted longer than any may.
+    MaxDuration,
+    /// The proxy stopped before the call had come to its end.
+    LocalReset,
     /// The destination takes no more calls at a time, as its DestinationRule says.
     Overflow,
     /// The access log could not take one more call in time.
@@ -163,6 +167,8 @@ pub enum ServerFault {
     OtherKey,
     /// Its certificate is past its end or before its start.
     Expired,
+    /// It is another than the one that took the connection, or asks something else of its callers.
+    Changed,
     /// It is to show the mesh's certificate, and there is none.
     Mesh,
     /// The caller did not begin with TLS.
@@ -232,6 +238,9 @@ impl ServerFault {
             ServerFault::Unusable => "the server's certificate, key or authorities are not there or cannot be read",
             ServerFault::OtherKey => "the server's certificate and key do not belong together",
             ServerFault::Expired => "the server's certificate has expired or is not valid yet",
+            ServerFault::Changed => {
+                "the Gateway's server is not the one any more that took the connection: a new connection is wanted"
+            }
             ServerFault::Mesh => {
                 "the server is to show the gateway's certificate (ISTIO_MUTUAL), and it has no identity"
             }
@@ -316,6 +325,7 @@ impl Failure {
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
             Failure::Server(fault) if fault.is_callers() => 400,
             Failure::NestedConnect => 405,
+            Failure::Server(ServerFault::Changed) => 421,
             Failure::Unproven(_) => 407,
             Failure::ClientIdle => 408,
             Failure::HeadTooLarge => 431,
@@ -332,8 +342,9 @@ impl Failure {
             | Failure::UpstreamReset
             | Failure::UpstreamRefused
             | Failure::Overflow
+            | Failure::LocalReset
             | Failure::Overload => 503,
-            Failure::Timeout | Failure::UpstreamIdle => 504,
+            Failure::Timeout | Failure::UpstreamIdle | Failure::MaxDuration => 504,
             Failure::Denied(code) => code.status(),
             Failure::Fault(Abort::Status(status)) | Failure::Unauthorized(status) => status,
             Failure::Fault(Abort::Grpc(code)) => code.status(),
@@ -353,6 +364,7 @@ impl Failure {
             | Failure::UnknownHost
             | Failure::PrivateAddress
             | Failure::AccessDenied
+            | Failure::MaxDuration
             | Failure::Rewrite => "-",
             Failure::NoRoute | Failure::Server(ServerFault::NoServer) => "NR",
             Failure::Server(fault) if fault.is_callers() => "DPE",
@@ -367,6 +379,7 @@ impl Failure {
             Failure::UpstreamIdle | Failure::ClientIdle => "SI",
             Failure::UpstreamProtocol => "UPE",
             Failure::Timeout => "UT",
+            Failure::LocalReset => "LR",
             Failure::Overflow => "UO",
             Failure::Overload => "OM",
             Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
@@ -413,6 +426,8 @@ impl Failure {
             Failure::ClientIdle => "stream timeout: the request did not come to its end in time",
             Failure::UpstreamProtocol => "the origin's answer is no HTTP response that can be passed on",
             Failure::Timeout => "upstream request timeout",
+            Failure::MaxDuration => "downstream duration timeout: the call lasted as long as any may",
+            Failure::LocalReset => "local reset: the proxy stopped before the call came to its end",
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
             Failure::Denied(_) => "refused by policy",
@@ -472,6 +487,8 @@ impl Failure {
             | Failure::UpstreamRefused
             | Failure::UpstreamIdle
             | Failure::UpstreamProtocol
+            | Failure::MaxDuration
+            | Failure::LocalReset
             | Failure::Timeout => false,
         }
     }
@@ -496,6 +513,8 @@ impl Failure {
             | Failure::PrivateAddress
             | Failure::Overflow
             | Failure::Overload
+            | Failure::MaxDuration
+            | Failure::LocalReset
             | Failure::Denied(_)
             | Failure::AccessDenied
             | Failure::Unauthorized(_)

@@ -4,6 +4,7 @@
 //! below and prints what comes of it. Nothing below this module knows a flag.
 
 mod admin_client;
+mod audit;
 mod change;
 mod context;
 mod declare;

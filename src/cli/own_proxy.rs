@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use super::failure::Failure;
-use crate::sandbox::{Lease, Tenant};
+use crate::sandbox::{Asked, Lease, Tenant};
 use crate::state::StateDir;
 
 /// A process of our own, which ends when this does, however it does: it reads from us until there is nothing more.
@@ -48,8 +48,8 @@ impl OwnProxy {
     ///
     /// # Errors
     /// It has ended already.
-    pub(crate) fn lease(&self, state: &StateDir, tenant: &Tenant) -> Result<Lease, Failure> {
-        Lease::ask(&state.node_door(&self.node), tenant)
+    pub(crate) fn lease(&self, state: &StateDir, asked: &Asked) -> Result<Lease, Failure> {
+        Lease::ask(&state.node_door(&self.node), asked)
             .map_err(|error| Failure::client(format!("the proxy has left: {error}")))
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::audit::Audit;
 use super::context::Context;
 use super::failure::{Failure, Outcome};
 use crate::diagnostic::visible;
@@ -13,7 +14,7 @@ use crate::identity::{Cluster, Workload};
 use crate::registry::View;
 use crate::resource::kinds::{self, DEPLOYMENT, POD};
 use crate::resource::{Key, Resource};
-use crate::sandbox::{self, Error, Lease, Plan, Tenant};
+use crate::sandbox::{self, Asked, Error, Lease, Plan, Tenant};
 use crate::state::StateDir;
 
 /// What is to run, as it was typed.
@@ -27,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) input: bool,
     /// Whether it gets a terminal.
     pub(crate) terminal: bool,
+    /// Where it is told what it called, if it is to be.
+    pub(crate) audit: Option<Audit>,
 }
 
 /// The Pod that a word names: `POD`, `pod/POD`, or `deployment/NAME`, whose first Pod it is.
@@ -105,11 +108,11 @@ pub(crate) fn tenant(view: &dyn View, pod: &Resource) -> Result<Tenant, Failure>
 ///
 /// # Errors
 /// None runs.
-pub(crate) fn lease(state: &StateDir, node: Option<&str>, tenant: &Tenant) -> Option<Lease> {
+pub(crate) fn lease(state: &StateDir, node: Option<&str>, asked: &Asked) -> Option<Lease> {
     let mut doors = node.map_or_else(|| state.node_doors(), |node| vec![state.node_door(node)]);
     doors.sort();
     // Those on which nobody answers were left by proxies that were killed.
-    doors.iter().find_map(|door| Lease::ask(door, tenant).ok())
+    doors.iter().find_map(|door| Lease::ask(door, asked).ok())
 }
 
 /// Runs a command in a sandbox to its end. Its exit status becomes ours; `told` is said about one that is not 0.
@@ -125,8 +128,14 @@ pub(crate) fn run(wanted: Wanted, state: &StateDir, lease: &Lease, told: fn(u8) 
         input: wanted.input,
         terminal,
     };
-    match sandbox::run(&plan, lease) {
-        Ok(0) => Ok(()),
+    let ended = sandbox::run(&plan, lease);
+    let audited = match (&ended, wanted.audit) {
+        (Ok(_), Some(audit)) => audit.tell(lease),
+        _ => Ok(()),
+    };
+    match ended {
+        Ok(0) => Ok(audited?),
+        // Its status says more than that it was not told what it called.
         Ok(status) => Err(Failure::Status(status, told(status)).into()),
         Err(error) => Err(worded(error).into()),
     }

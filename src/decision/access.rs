@@ -10,11 +10,11 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
-use crate::call::{Call, Failure, Outcome, Tunnel};
+use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
 use crate::expr::Timestamp;
 use crate::policy::verdict::{Checked, Refusal};
 use crate::registry::Revision;
-use crate::snapshot::{Grant, Hop};
+use crate::snapshot::Hop;
 
 /// Full name of the instance of such entries.
 pub const INSTANCE: &str = "access.egressctl.istio-system";
@@ -113,7 +113,9 @@ pub struct Ended<'a> {
     /// What its caller was told, if the policy refused it; empty if not.
     pub message: &'a str,
     /// The grant by which it went.
-    pub grant: Option<&'a Grant>,
+    pub grant: Option<&'a Granted>,
+    /// Why it would have been refused, if a grant or an audit let it go.
+    pub lifted: Option<Failure>,
     /// Of the configuration that it was judged by.
     pub revision: Revision,
     /// Headers that decisions depend on.
@@ -123,7 +125,7 @@ pub struct Ended<'a> {
 impl Ended<'_> {
     /// Its record, if it is to have one.
     pub fn access(&self, recording: Recording) -> Option<Entry> {
-        let verdict = match (Verdict::of(self.outcome.failure, self.checked), self.grant) {
+        let verdict = match (Verdict::of(self.outcome.failure, self.checked), self.lifted) {
             (Verdict::Allow, Some(_)) => Verdict::WouldDeny,
             (verdict, _) => verdict,
         };
@@ -165,7 +167,7 @@ impl Ended<'_> {
             number(text, ",\"gatewayPort\":", port);
         }
         if let Some(grant) = self.grant {
-            string(text, ",\"grant\":", &grant.granted.name);
+            string(text, ",\"grant\":", &grant.name);
         }
         joined(text, ",\"handler\":", self.checked, |refusal| &refusal.handler);
         if call.tunnel().is_none() {
@@ -200,9 +202,9 @@ impl Ended<'_> {
             (Some(_), message) if !message.is_empty() => string(text, ",\"reason\":", message),
             (Some(failure), _) => string(text, ",\"reason\":", failure.reason()),
             (None, _) if verdict == Verdict::WouldDeny => {
-                if let Some(refusal) = self.checked.refusals.iter().find(|refusal| !refusal.enforced) {
-                    string(text, ",\"reason\":", &refusal.told());
-                }
+                let refusal = self.checked.refusals.iter().find(|refusal| !refusal.enforced).map(Refusal::told);
+                let lifted = || self.lifted.map(Failure::reason).unwrap_or_default().to_owned();
+                string(text, ",\"reason\":", &refusal.unwrap_or_else(lifted));
             }
             (None, _) => {}
         }

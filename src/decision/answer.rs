@@ -3,10 +3,11 @@
 use http::{HeaderMap, header};
 use serde_json::{Value as Json, json};
 
-use super::{Decision, Passed};
+use super::Decision;
 use crate::call::{Call, Code, Failure, Granted};
 use crate::policy::authorization::{Mismatch, Policy, PolicyStep, Standing};
 use crate::policy::verdict::Verdict;
+use crate::snapshot::Grant;
 
 use super::request::NOBODY;
 use super::{CheckStep, Explained, HopStep, Protocol};
@@ -36,7 +37,8 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
         "wouldDeny": explained.judgement.checked.refusals.iter().any(|refusal| !refusal.enforced),
         "logEntries": explained.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Json>>(),
     });
-    answer["grant"] = explained.judgement.passed.as_ref().map_or(Json::Null, grant);
+    answer["grant"] =
+        explained.judgement.passed.as_ref().and_then(|passed| passed.grant).map_or(Json::Null, |one| grant(one));
     answer["remedy"] = explained.refusals.first().map_or(Json::Null, |entry| entry["remedy"].clone());
     if answers {
         add_messages(&mut answer, seen, explained);
@@ -119,11 +121,11 @@ pub(super) fn refused_head(protocol: Protocol, target: Option<&str>, failure: Fa
 }
 
 /// The grant by which a call goes.
-fn grant(passed: &Passed<'_>) -> Json {
-    let Granted { name, reason, expires } = &passed.grant.granted;
+fn grant(grant: &Grant) -> Json {
+    let Granted { name, reason, expires } = &grant.granted;
     let mut until = String::new();
     expires.write_rfc3339(&mut until);
-    json!({"name": name, "reason": reason, "until": until, "usesLeft": passed.grant.uses_left()})
+    json!({"name": name, "reason": reason, "until": until, "usesLeft": grant.uses_left()})
 }
 
 /// The subset of the cluster that a call is sent to, if it has one.

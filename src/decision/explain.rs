@@ -130,8 +130,9 @@ pub(super) fn explain_broken<'s>(
     };
     let outcome = outcome(&judgement, failure, call);
     let message = judgement.checked.message();
-    let passed = judgement.passed.as_ref();
-    let granted = passed.map(|passed| &passed.grant.granted);
+    // Whoever asks is in no audit.
+    let passed = judgement.passed.as_ref().and_then(|passed| Some((passed.grant?, passed.over)));
+    let granted = passed.map(|(grant, _)| &grant.granted);
     let mut bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judgement.hop)).granted(granted);
     if !message.is_empty() {
         bag = bag.refused(&message).detailed(judgement.checked.details());
@@ -150,8 +151,8 @@ pub(super) fn explain_broken<'s>(
     let checked = &judgement.checked;
     let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
     let aside = match passed {
-        Some(passed) => Some(refusal::granted(call, status, checked, &passed.grant.granted, passed.over)),
-        None => refusal::would_deny(call, status, checked),
+        Some((grant, over)) => Some(refusal::granted(call, status, checked, &grant.granted, over)),
+        None => refusal::would_deny(call, status, checked, None),
     };
     let entries = refused.into_iter().chain(aside);
     let entries = entries.chain(refusal::audited(call, status, checked));

@@ -88,7 +88,7 @@ pub struct Judgement<'s> {
     pub edited: Option<Box<Call>>,
     /// The routes that led there.
     pub way: Way<'s>,
-    /// The grant by which the call goes, if it would have been refused without.
+    /// What the call goes by, if it would have been refused without.
     pub passed: Option<Passed<'s>>,
 }
 
@@ -206,9 +206,11 @@ pub fn settle<'s>(
         };
         snapshot.policy.quota(&bag, service, spend, scratch, &mut checked, see);
     }
-    match checked.refused() {
-        Some(code) => judgement.refuse(Failure::Denied(code), checked),
-        None => judgement.checked = checked,
+    match checked.refused().map(Failure::Denied) {
+        Some(failure) if !granting.audits(failure, &mut checked, &mut judgement.passed) => {
+            judgement.refuse(failure, checked);
+        }
+        _ => judgement.checked = checked,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::policy::authorization::{Policy, PolicyStep, Standing};
 use crate::policy::verdict::Verdict;
 use crate::resource::Origin;
 use crate::routing::{Answer, Cluster, Considered, Target};
-use crate::snapshot::Hop;
+use crate::snapshot::{Grant, Hop};
 
 use super::{CheckStep, Decision, Explained, HopStep, Passed, Protocol, RuleStep};
 
@@ -248,8 +248,8 @@ fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool
         (true, true) => writeln!(out, "{}{text}{}", style::ERROR, style::PLAIN),
         (true, false) => writeln!(out, "{}{text}{}", style::HEADING, style::PLAIN),
     };
-    if let Some(passed) = &explained.judgement.passed {
-        granted(out, passed);
+    if let Some(Passed { grant: Some(grant), over }) = &explained.judgement.passed {
+        granted(out, grant, *over);
     }
     for refusal in explained.judgement.checked.refusals.iter().filter(|refusal| !refusal.enforced) {
         let _ = writeln!(out, "  would deny, if it were enforced: {}", visible(&refusal.told()));
@@ -257,13 +257,13 @@ fn verdict(out: &mut String, call: &Call, explained: &Explained<'_>, color: bool
 }
 
 /// The grant by which a call goes.
-fn granted(out: &mut String, passed: &Passed<'_>) {
-    let Granted { name, reason, expires } = &passed.grant.granted;
+fn granted(out: &mut String, grant: &Grant, over: Failure) {
+    let Granted { name, reason, expires } = &grant.granted;
     let mut until = String::new();
     expires.write_rfc3339(&mut until);
-    let uses = passed.grant.uses_left().map(|left| format!(", {left} uses left")).unwrap_or_default();
+    let uses = grant.uses_left().map(|left| format!(", {left} uses left")).unwrap_or_default();
     let _ = writeln!(out, "  allowed by grant {name} until {until}{uses}: {}", visible(reason));
-    let _ = writeln!(out, "  would be refused without: {}", passed.over.reason());
+    let _ = writeln!(out, "  would be refused without: {}", over.reason());
 }
 
 /// What routes make of the call on its way, and of the answer.

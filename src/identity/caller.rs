@@ -12,6 +12,8 @@ pub struct Caller {
     pub workload: Arc<Workload>,
     /// What proves it.
     pub proof: Proof,
+    /// Whether it calls in an audit: what policies would refuse it goes, and is told.
+    pub in_audit: bool,
 }
 
 /// What proves who calls.
@@ -40,9 +42,13 @@ impl Proof {
 }
 
 impl Caller {
+    fn new(workload: Workload, proof: Proof) -> Self {
+        Self { workload: Arc::new(workload), proof, in_audit: false }
+    }
+
     /// The workload whose own sidecar's listener the call came by.
     pub fn by_listener(workload: Workload) -> Self {
-        Self { workload: Arc::new(workload), proof: Proof::Listener }
+        Self::new(workload, Proof::Listener)
     }
 
     /// The holder of a certificate for an identity: the workload that it is known to be, or nobody of whom more is known.
@@ -56,23 +62,23 @@ impl Caller {
                 ..Workload::default()
             },
         };
-        Self { workload: Arc::new(workload), proof: Proof::Certificate }
+        Self::new(workload, Proof::Certificate)
     }
 
     /// Who showed a token of a service account: what all workloads of that account have in common.
     pub fn by_token(workload: Workload) -> Self {
-        Self { workload: Arc::new(workload), proof: Proof::Token }
+        Self::new(workload, Proof::Token)
     }
 
     /// Who runs as the user that the Pods of a workload run as, on this machine.
     pub fn by_socket_owner(workload: Workload) -> Self {
-        Self { workload: Arc::new(workload), proof: Proof::SocketOwner }
+        Self::new(workload, Proof::SocketOwner)
     }
 
     /// The same, without memory in common: a count of references that only one thread writes to.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self { workload: Arc::new(Workload::clone(&self.workload)), proof: self.proof }
+        Self { workload: Arc::new(Workload::clone(&self.workload)), ..*self }
     }
 }
 

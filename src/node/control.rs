@@ -28,7 +28,7 @@ use super::feeds::{self, Feeds};
 use super::grants;
 use super::messages::Messages;
 use super::sandboxes::Sandboxes;
-use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Running};
+use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running};
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
@@ -133,8 +133,9 @@ pub(super) async fn serve(running: Running) {
                 tokio::task::spawn_local(follow(Rc::clone(&control), compiled, turns));
                 let workers = housing;
                 let recorder = control.recorder.clone();
-                let sandboxes =
-                    Sandboxes { recorder, compiler, published, waker, compiled: turn, workers, turn: Cell::default() };
+                let (refuses, compiled) = (control.config.role != Role::Sidecar, turn);
+                let turn = Cell::default();
+                let sandboxes = Sandboxes { compiler, published, recorder, waker, compiled, workers, refuses, turn };
                 tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
             }
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
@@ -274,7 +275,9 @@ async fn rotate(control: Rc<Control>) {
     let mut fails = false;
     loop {
         interval.tick().await;
-        control.certificates.refresh();
+        if control.certificates.refresh() {
+            control.endings.send_replace(());
+        }
         match control.mesh.refresh() {
             Ok(()) => fails = false,
             Err(error) if !fails => {

@@ -1,6 +1,7 @@
 //! Sandboxes that run beside the proxy: each hands its sockets over by a Unix socket in the state directory.
 
 use std::cell::Cell;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::accesslog::{Recorder, Report};
 use crate::policy::refusal;
@@ -19,6 +20,10 @@ use crate::snapshot::{Compiler, Hop, Published};
 
 /// How long to wait after `accept` failed: at once it would fail again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why there is no audit where the gateway is in another process: it believes no sidecar that a call may go.
+const ELSEWHERE: &str = "an audit needs the egress gateway in the same process: proxy start --role all, or `egressctl run --audit` \
+                         where no proxy runs";
 
 /// A bound socket for sandboxes; its file goes with it.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub(super) struct Sandboxes {
     /// Tells whenever that was done: why it failed, if it did.
     pub(super) compiled: watch::Receiver<Option<String>>,
     pub(super) workers: Vec<mpsc::Sender<Captured>>,
+    /// Whether refusals are this process's own, because the gateway is in it.
+    pub(super) refuses: bool,
     /// The worker whose turn it is.
     pub(super) turn: Cell<usize>,
 }
@@ -77,19 +84,29 @@ impl Sandboxes {
 
     /// Serves a sandbox to its end.
     async fn house(&self, sandbox: Served) -> std::io::Result<()> {
-        let tenant = match sandbox.asked().await? {
-            Asked::Sandbox(tenant) => tenant,
-            Asked::Unconfined(tenant) => return sandbox.answer(self.record(&tenant).await.err()),
+        let (tenant, in_audit) = match sandbox.asked().await? {
+            Asked::Sandbox(tenant) => (tenant, false),
+            Asked::Audit(tenant) => (tenant, true),
+            Asked::Unconfined(tenant) => {
+                return sandbox.answer(self.record(refusal::UNCONFINED, &tenant).await.err());
+            }
         };
+        if in_audit && !self.refuses {
+            return sandbox.answer(Some(ELSEWHERE));
+        }
         let listener = match self.listener(&tenant).await {
             Ok(listener) => listener,
             Err(why) => return sandbox.answer(Some(&why)),
         };
+        if in_audit && let Err(why) = self.record(refusal::AUDIT, &tenant).await {
+            return sandbox.answer(Some(why));
+        }
         sandbox.answer(None)?;
         let Sockets { captured, names } = sandbox.sockets().await?;
         let (alive, ended) = watch::channel(());
         let turn = self.turn.replace(self.turn.get().wrapping_add(1)) % self.workers.len().max(1);
-        let captured = Captured { hop: Hop::Sidecar(listener), connections: captured, names, ended };
+        let (audit, told) = in_audit.then(oneshot::channel).unzip();
+        let captured = Captured { hop: Hop::Sidecar(listener), connections: captured, names, ended, audit };
         let taken = match self.workers.get(turn) {
             Some(worker) => worker.send(captured).await.is_ok(),
             None => false,
@@ -100,13 +117,16 @@ impl Sandboxes {
         sandbox.answer(None)?;
         sandbox.ended().await;
         drop(alive);
-        Ok(())
+        match told {
+            Some(told) => sandbox.tell(&told.await.map_err(io::Error::other)?).await,
+            None => Ok(()),
+        }
     }
 
-    /// Records that a command runs as a workload and can call whom it likes.
-    async fn record(&self, tenant: &Tenant) -> Result<(), &'static str> {
+    /// Records that a command runs as a workload with less than the whole protection.
+    async fn record(&self, reason: &str, tenant: &Tenant) -> Result<(), &'static str> {
         let permit = self.recorder.permit().await.map_err(|_| "the access log takes no entries")?;
-        let entry = refusal::unconfined(crate::proxy::now(), &tenant.workload, &tenant.namespace);
+        let entry = refusal::chosen(crate::proxy::now(), reason, &tenant.workload, &tenant.namespace);
         permit.record(Report::from_iter([entry]), None);
         Ok(())
     }

@@ -30,12 +30,22 @@ pub fn entry(call: &Call, failure: Failure, outcome: &Outcome, checked: &Checked
     of_call(call, Level::Error, (&*outcome.flags(call), reason, outcome.status), counted, &way)
 }
 
-/// The entry of a call that only went because its refusals were not to count.
-pub fn would_deny(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
-    let first = checked.refusals.iter().find(|refusal| !refusal.enforced)?;
+/// The entry of a call that only went because its refusals were not to count, or in an audit; `over` is why it would have
+/// been refused without that.
+pub fn would_deny(call: &Call, status: u16, checked: &Checked, over: Option<Failure>) -> Option<Entry> {
+    let (reason, way) = lifted(call, checked, over)?;
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
-    let reason = format!("would deny: {}", first.told());
-    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, ""))
+    let reason = format!("would deny: {reason}");
+    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, &way))
+}
+
+/// Why a call would have been refused that went, and what would have let it go.
+pub fn lifted(call: &Call, checked: &Checked, over: Option<Failure>) -> Option<(String, String)> {
+    let lifted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
+    match lifted.clone().next() {
+        Some(first) => Some((first.told(), remedies(lifted))),
+        None => over.map(|over| (over.reason().to_owned(), remedy(call, over))),
+    }
 }
 
 /// The entry of a call that only went by a grant; `over` is why it would have been refused.
@@ -74,8 +84,7 @@ fn of_entry<'c>(
     };
     let mut details = refusals.clone().map(|refusal| refusal.details.as_str());
     let details = details.find(|details| !details.is_empty()).unwrap_or_default();
-    let told = refusals.clone().map(|refusal| refusal.remedy.as_str()).filter(|remedy| !remedy.is_empty());
-    let remedies = told.collect::<Vec<_>>().join("; and ");
+    let remedies = remedies(refusals.clone());
     let (method, path) = match call.tunnel() {
         None => (call.method().as_str(), call.path()),
         Some(_) => ("", ""),
@@ -120,8 +129,14 @@ pub fn audited(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
     Some(of_call(call, Level::Info, ("-", &reason, status), std::iter::empty(), ""))
 }
 
-/// What would have to be declared for a call to have a way.
-fn remedy(call: &Call, failure: Failure) -> String {
+/// What would let a call go that was refused for all of these.
+fn remedies<'c>(refusals: impl Iterator<Item = &'c Refusal>) -> String {
+    let told = refusals.map(|refusal| refusal.remedy.as_str()).filter(|remedy| !remedy.is_empty());
+    told.collect::<Vec<_>>().join("; and ")
+}
+
+/// What would have to be declared for a call to have a way; may be empty.
+pub fn remedy(call: &Call, failure: Failure) -> String {
     let (host, port) = (call.authority().host(), call.authority().port());
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
@@ -160,10 +175,15 @@ pub fn head_entry(time: Timestamp, failure: Failure) -> Entry {
     end(time, Level::Error, text)
 }
 
-/// The entry of a command that runs as a workload without isolation, because its user chose so.
-pub fn unconfined(time: Timestamp, workload: &str, namespace: &str) -> Entry {
+/// Reasons of [`chosen`].
+pub const UNCONFINED: &str = "a command runs without isolation, as --best-effort says";
+/// See [`UNCONFINED`].
+pub const AUDIT: &str = "a command runs in an audit, as --audit says: what policies would refuse it goes";
+
+/// The entry of a command that runs as a workload with less than the whole protection, because its user chose so.
+pub fn chosen(time: Timestamp, reason: &str, workload: &str, namespace: &str) -> Entry {
     let mut text = begin(time, Level::Warning);
-    write(&mut text, "reason", ValueRef::String("a command runs without isolation, as --best-effort says"));
+    write(&mut text, "reason", ValueRef::String(reason));
     write(&mut text, "source", ValueRef::String(workload));
     write(&mut text, "sourceNamespace", ValueRef::String(namespace));
     end(time, Level::Warning, text)

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use crate::call::{Failure, strip_trailers};
 use crate::upstream::ResponseBody;
 
+use super::forward::Deadline;
 use super::report::Closing;
 
 /// The body of an answer. Its end, or its being dropped before that, makes the call's report.
@@ -32,16 +33,16 @@ enum Content {
 struct Streamed {
     body: ResponseBody,
     patience: Duration,
-    /// When all of it has to be there, if a route says.
-    deadline: Option<Instant>,
+    /// When all of it has to be there, if anything says.
+    deadline: Option<Deadline>,
     /// Runs while the origin is waited for; most bodies are there before anybody has to wait.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Streamed {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            return Poll::Ready(Some(Err(Failure::Timeout)));
+        if let Some(failure) = self.late() {
+            return Poll::Ready(Some(Err(failure)));
         }
         if let Poll::Ready(mut frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.pause = None;
@@ -55,11 +56,14 @@ impl Streamed {
         let (patience, deadline) = (self.patience, self.deadline);
         let pause = self.pause.get_or_insert_with(|| {
             let end = Instant::now() + patience;
-            Box::pin(tokio::time::sleep_until(deadline.map_or(end, |deadline| end.min(deadline)).into()))
+            Box::pin(tokio::time::sleep_until(deadline.map_or(end, |(deadline, _)| end.min(deadline)).into()))
         });
         ready!(pause.as_mut().poll(cx));
-        let late = deadline.is_some_and(|deadline| deadline <= Instant::now());
-        Poll::Ready(Some(Err(if late { Failure::Timeout } else { Failure::UpstreamIdle })))
+        Poll::Ready(Some(Err(self.late().unwrap_or(Failure::UpstreamIdle))))
+    }
+
+    fn late(&self) -> Option<Failure> {
+        self.deadline.filter(|(deadline, _)| *deadline <= Instant::now()).map(|(_, failure)| failure)
     }
 }
 
@@ -68,7 +72,7 @@ impl AnswerBody {
     /// gets the head only.
     pub(super) fn upstream(
         body: ResponseBody,
-        (patience, deadline): (Duration, Option<Instant>),
+        (patience, deadline): (Duration, Option<Deadline>),
         closing: Closing,
         ends_here: bool,
     ) -> Self {

@@ -11,17 +11,19 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::call::{TLS_HANDSHAKE, server_name};
 use crate::snapshot::Hop;
 
+use super::audit::{Audit, Summary};
 use super::client::Client;
 use super::connection::{serve_http, serve_inside, serve_sidecar};
 use super::direct;
 use super::drain::{Drain, Phase};
+use super::exchange::now;
 use super::identify::Shown;
 use super::names::{Answer, Kind, Names, Question};
 use super::sniff::first_byte;
@@ -55,6 +57,8 @@ pub struct Captured {
     pub names: UdpSocket,
     /// Its other half is dropped when the sandbox has ended.
     pub ended: watch::Receiver<()>,
+    /// For what its calls came to, when all have ended, if they are made in an audit.
+    pub audit: Option<oneshot::Sender<Summary>>,
 }
 
 /// Takes up what sandboxes hand over, until the drain begins.
@@ -78,11 +82,22 @@ struct Sandbox {
     worker: Rc<Worker>,
     hop: Hop,
     names: RefCell<Names>,
+    audit: Option<Rc<Audit>>,
+}
+
+impl Sandbox {
+    /// One of its connections or questions.
+    fn client(&self, peer: SocketAddr) -> Client {
+        let mut client = Client::new(self.hop, peer.ip().to_canonical());
+        client.audit.clone_from(&self.audit);
+        client
+    }
 }
 
 async fn serve(worker: Rc<Worker>, captured: Captured, drain: Drain) {
-    let Captured { hop, connections, names, ended } = captured;
-    let sandbox = Rc::new(Sandbox { worker, hop, names: RefCell::default() });
+    let Captured { hop, connections, names, ended, audit } = captured;
+    let (audit, told) = audit.map(|told| (Rc::<Audit>::default(), told)).unzip();
+    let sandbox = Rc::new(Sandbox { worker, hop, names: RefCell::default(), audit });
     let mut served = JoinSet::new();
     if let Ok(socket) = tokio::net::UdpSocket::from_std(names) {
         let (sandbox, ended, drain) = (Rc::clone(&sandbox), ended.clone(), drain.clone());
@@ -102,6 +117,10 @@ async fn serve(worker: Rc<Worker>, captured: Captured, drain: Drain) {
         served.spawn_local(accept(worker, listener, serve, until, cut));
     }
     while served.join_next().await.is_some() {}
+    if let (Some(audit), Some(told)) = (&sandbox.audit, told) {
+        // Who does not wait for it any more is not told.
+        let _ = told.send(audit.take());
+    }
 }
 
 /// Until a sandbox has ended, or the proxy ends.
@@ -129,9 +148,9 @@ async fn cut_off(mut ended: watch::Receiver<()>, mut drain: Drain) {
 async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
     let (Ok(()), Ok(to)) = (stream.set_nodelay(true), stream.local_addr()) else { return };
     let to = SocketAddr::new(to.ip().to_canonical(), to.port());
-    let client = Client::new(sandbox.hop, peer.ip().to_canonical());
+    let client = sandbox.client(peer);
     if to == NAME_SERVER {
-        return answer_by_tcp(&sandbox, &client, stream).await;
+        return answer_by_tcp(&sandbox, peer, stream).await;
     }
     let stream = ClientStream::from(stream);
     if to == SIDECAR {
@@ -175,8 +194,7 @@ async fn answer_all(sandbox: &Rc<Sandbox>, socket: &tokio::net::UdpSocket) {
             // A question that could not be answered may be told of here.
             continue;
         };
-        let client = Client::new(sandbox.hop, from.ip());
-        if let Some(answer) = answer(sandbox, client, &question[..length]) {
+        if let Some(answer) = answer(sandbox, from, &question[..length]) {
             // Who has left gets none.
             let _ = socket.send_to(&answer, from).await;
         }
@@ -184,13 +202,13 @@ async fn answer_all(sandbox: &Rc<Sandbox>, socket: &tokio::net::UdpSocket) {
 }
 
 /// Answers questions that come by TCP, each behind its length (RFC 1035 §4.2.2).
-async fn answer_by_tcp(sandbox: &Rc<Sandbox>, client: &Client, mut stream: TcpStream) {
+async fn answer_by_tcp(sandbox: &Rc<Sandbox>, peer: SocketAddr, mut stream: TcpStream) {
     let patience = sandbox.worker.limits.hello_timeout;
     let mut question = [0; QUESTION];
     while let Ok(Ok(length)) = timeout(patience, stream.read_u16()).await {
         let Some(question) = question.get_mut(..usize::from(length)) else { return };
         let Ok(Ok(_)) = timeout(patience, stream.read_exact(question)).await else { return };
-        let Some(answer) = answer(sandbox, Client::new(client.hop, client.peer), question) else { return };
+        let Some(answer) = answer(sandbox, peer, question) else { return };
         let length = u16::try_from(answer.len()).unwrap_or(u16::MAX).to_be_bytes();
         if stream.write_all(&[&length, &answer[..]].concat()).await.is_err() {
             return;
@@ -199,7 +217,7 @@ async fn answer_by_tcp(sandbox: &Rc<Sandbox>, client: &Client, mut stream: TcpSt
 }
 
 /// The answer to a question; none to what is no question. What is asked for in vain is recorded.
-fn answer(sandbox: &Rc<Sandbox>, client: Client, question: &[u8]) -> Option<Vec<u8>> {
+fn answer(sandbox: &Rc<Sandbox>, peer: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
     let question = Question::read(question)?;
     let known = server_name(question.name()).filter(|name| is_known(sandbox, name));
     let answer = match (known, question.kind()) {
@@ -212,6 +230,7 @@ fn answer(sandbox: &Rc<Sandbox>, client: Client, question: &[u8]) -> Option<Vec<
             // Programs ask for addresses of both families at once, and for names of addresses on their own.
             if kind != Kind::AddressV6 && !question.name().ends_with(".arpa") {
                 let (worker, target) = (Rc::clone(&sandbox.worker), format!("{}:{}", question.name(), HTTP_PORT));
+                let client = sandbox.client(peer);
                 spawn_local(async move { tunnel::refuse_unknown(&worker, &client, &target).await });
             }
             Answer::NoName
@@ -223,6 +242,5 @@ fn answer(sandbox: &Rc<Sandbox>, client: Client, question: &[u8]) -> Option<Vec<
 /// Whether calls to a host would be taken, on whatever port.
 fn is_known(sandbox: &Sandbox, name: &str) -> bool {
     let Hop::Sidecar(listener) = sandbox.hop else { return false };
-    let snapshot = &sandbox.worker.held().snapshot;
-    snapshot.routes.knows(snapshot.scope(listener), name)
+    sandbox.audit.is_some() || sandbox.worker.held().snapshot.knows(listener, name, now())
 }

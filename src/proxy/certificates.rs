@@ -5,6 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -32,6 +33,7 @@ const MAX_FILE: u64 = 4 * 1024 * 1024;
 pub struct Certificates {
     provider: Arc<CryptoProvider>,
     built: ArcSwap<HashMap<Arc<ServerTls>, Arc<Built>>>,
+    generation: AtomicU64,
     mesh: Option<Arc<Mesh>>,
     /// As whom the gateway ends TLS of the mesh.
     gateway: ArcSwapOption<(SpiffeId, Arc<ServerConfig>)>,
@@ -54,7 +56,13 @@ impl Certificates {
     /// None yet; for a gateway that is part of a mesh, if it is.
     pub fn new(mesh: Option<Arc<Mesh>>) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        Self { provider, built: ArcSwap::default(), mesh, gateway: ArcSwapOption::empty() }
+        Self {
+            provider,
+            built: ArcSwap::default(),
+            generation: AtomicU64::default(),
+            mesh,
+            gateway: ArcSwapOption::empty(),
+        }
     }
 
     /// Builds what the servers of a configuration need, before it is put in force; files are read again. What cannot be
@@ -74,17 +82,28 @@ impl Certificates {
         let known = self.built.load();
         let built = routes.server_tls().map(|tls| (Arc::clone(tls), self.anew(tls, known.get(tls))));
         let built = built.collect();
-        self.built.store(Arc::new(built));
+        self.store(built);
     }
 
-    /// Reads files again that were written anew.
-    pub fn refresh(&self) {
+    fn store(&self, built: HashMap<Arc<ServerTls>, Arc<Built>>) {
+        self.built.store(Arc::new(built));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// A number that is another when anything may be shown or asked for that was not before.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Reads files again that were written anew; whether there were any.
+    pub fn refresh(&self) -> bool {
         let known = self.built.load();
         if known.values().all(|built| built.is_fresh()) {
-            return;
+            return false;
         }
         let built = known.iter().map(|(tls, built)| (Arc::clone(tls), self.anew(tls, Some(built)))).collect();
-        self.built.store(Arc::new(built));
+        self.store(built);
+        true
     }
 
     fn anew(&self, tls: &ServerTls, known: Option<&Arc<Built>>) -> Arc<Built> {

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use http::HeaderMap;
 use hyper::upgrade::OnUpgrade;
 
-use crate::call::{Authority, Call, Failure, Handed, TlsSession};
+use crate::call::{Authority, Call, Failure, Handed, ServerFault, TlsSession};
 use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
 use crate::upstream::Upload;
 
+use super::audit::Audit;
+use super::drain::{Drain, Phase};
+use super::standing::Standing;
 use super::strict::Turns;
 use super::tunnel::{Opened, Switched};
-use super::worker::Counted;
+use super::worker::{Counted, Held, Worker};
 
 /// A client connection of HTTP, or the inside of a tunnel.
 pub(super) struct Client {
@@ -25,12 +28,16 @@ pub(super) struct Client {
     pub(super) peer: IpAddr,
     /// The TLS by which it came, where that ended here.
     pub(super) tls: Option<Arc<TlsSession>>,
+    /// By what the gateway took it, if it came there from outside.
+    pub(super) standing: Option<Rc<Standing>>,
     /// Who is at its other end, by a certificate of the mesh.
     pub(super) identity: Option<SpiffeId>,
     /// The user who owns the connecting socket, where users are told apart.
     pub(super) owner: Option<u32>,
     /// Inside a tunnel: the token that it was opened with.
     pub(super) bearer: Option<Rc<Claims>>,
+    /// The audit that its calls are made in.
+    pub(super) audit: Option<Rc<Audit>>,
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
@@ -58,9 +65,11 @@ impl Client {
             hop,
             peer,
             tls: None,
+            standing: None,
             identity: None,
             owner: None,
             bearer: None,
+            audit: None,
             within: None,
             next: RefCell::default(),
             turns: Arc::default(),
@@ -108,7 +117,8 @@ impl Client {
 
     /// The inside of a tunnel.
     pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
-        Self { within: Some(authority), bearer, owner: self.owner, ..Self::new(self.hop, self.peer) }
+        let audit = self.audit.clone();
+        Self { within: Some(authority), bearer, audit, owner: self.owner, ..Self::new(self.hop, self.peer) }
     }
 
     /// Whether tunnels can be opened: not inside one.
@@ -119,6 +129,25 @@ impl Client {
     /// Inside a tunnel: host and port that it was opened for.
     pub(super) fn target(&self) -> Option<String> {
         self.within.as_ref().map(|within| format!("{}:{}", within.host(), within.port()))
+    }
+
+    /// Refuses calls on a connection that the gateway would not take any more.
+    pub(super) fn stands(&self, worker: &Worker, held: &Held) -> Result<(), Failure> {
+        match &self.standing {
+            Some(standing) if !standing.holds(worker, held) => Err(Failure::Server(ServerFault::Changed)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Until no further call may come: the proxy stops, or would not take the connection any more.
+    pub(super) async fn over(&self, worker: &Worker, drain: &mut Drain) {
+        let Some(standing) = &self.standing else { return drain.reached(Phase::Draining).await };
+        // Boxed, so that other connections, which are most, do not carry its room around.
+        let ended = Box::pin(standing.ended(worker));
+        tokio::select! {
+            () = drain.reached(Phase::Draining) => {}
+            () = ended => {}
+        }
     }
 
     /// Refuses a request for another host or port than the tunnel was opened for.

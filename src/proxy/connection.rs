@@ -21,7 +21,7 @@ use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
 use super::debug;
-use super::drain::{Drain, Phase};
+use super::drain::Drain;
 use super::early::Early;
 use super::exchange::{exchange, now};
 use super::patient::Patient;
@@ -63,7 +63,7 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
 /// Serves whatever the client of a sidecar begins to speak.
 pub(super) async fn serve_sidecar(worker: &Rc<Worker>, client: Client, mut stream: ClientStream, mut drain: Drain) {
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
-    let served = match begins(worker, &mut Vec::new(), &mut stream, &mut drain).await {
+    let served = match begins(worker, &mut Vec::new(), &mut stream, client.over(worker, &mut drain)).await {
         None => return,
         Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(worker, &client, direct::PORT, stream)).await,
         Some(socks::VERSION) => Box::pin(socks::serve(worker, &client, stream)).await,
@@ -91,16 +91,16 @@ pub(super) async fn serve_either(
     serve_http(worker, client, early, stream, drain).await
 }
 
-/// The first byte of a connection; none where it does not come in time, or before the proxy stops.
+/// The first byte of a connection; none where it does not come in time, or before the connection is over.
 pub(super) async fn begins(
     worker: &Worker,
     early: &mut Vec<u8>,
     stream: &mut ClientStream,
-    drain: &mut Drain,
+    over: impl Future<Output = ()>,
 ) -> Option<u8> {
     tokio::select! {
         first = first_byte(early, stream, worker.limits.head_timeout) => first,
-        () = drain.reached(Phase::Draining) => None,
+        () = over => None,
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) type Inside = (Client, Vec<u8>, ClientStream);
 
 /// Serves HTTP inside a tunnel, and nothing else.
 pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut stream): Inside, mut drain: Drain) {
-    match begins(worker, &mut early, &mut stream, &mut drain).await {
+    match begins(worker, &mut early, &mut stream, client.over(worker, &mut drain)).await {
         None => {}
         Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
         Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
@@ -174,7 +174,7 @@ async fn converse(
     // Boxed, so that a connection at rest does not keep the room.
     while let Some(at_rest) = Box::pin(speak(worker, client, early, stream, drain)).await {
         (early, stream) = at_rest;
-        if begins(worker, &mut early, &mut stream, drain).await.is_none() {
+        if begins(worker, &mut early, &mut stream, client.over(worker, drain)).await.is_none() {
             return;
         }
     }
@@ -219,7 +219,7 @@ async fn speak(
         tokio::select! {
             biased;
             ended = &mut connection => break ended,
-            () = drain.reached(Phase::Draining) => {
+            () = client.over(worker, drain) => {
                 Pin::new(&mut connection).graceful_shutdown();
                 break connection.await;
             }

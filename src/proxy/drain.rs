@@ -24,6 +24,11 @@ impl Drain {
         (sender, Self(receiver))
     }
 
+    /// Whether the phase has been reached.
+    pub fn has_reached(&self, phase: Phase) -> bool {
+        *self.0.borrow() >= phase
+    }
+
     /// Waits until the phase has been reached, or nobody is left who could move it on.
     pub async fn reached(&mut self, phase: Phase) {
         // An owner that is gone can no longer finish anything: that counts as reached.

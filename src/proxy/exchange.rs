@@ -1,7 +1,7 @@
 //! One call from head to report.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -17,7 +17,7 @@ use super::ask::asked;
 use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
-use super::forward::{Forwarded, forward};
+use super::forward::{Deadline, Forwarded, forward};
 use super::identify::{Identified, Shown, identify};
 use super::report::{Closing, Judged, refused_head};
 use super::respond::{answer, overloaded, own, strip, unauthorized};
@@ -67,9 +67,10 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    if let Some(failure) = unproven {
+    if let Some(failure) = unproven.or_else(|| client.stands(&worker, &held).err()) {
         let judged = Judged::new(hop, Checked::default());
-        let closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        let mut closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        closing.tell_in(client.audit.clone());
         return failed(failure, Way::default(), closing);
     }
     let mut judgement = judge_beside(
@@ -91,6 +92,7 @@ pub(super) async fn exchange(
     let judged = Judged::of(&mut judgement).handed_on(handed_on);
     let closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
     let mut closing = closing.came_to(hop, made);
+    closing.tell_in(client.audit.clone());
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
         // Boxed, so that other calls, which are most, do not carry its room around.
@@ -103,6 +105,7 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
+            let cluster = to.cluster;
             let Forwarded { answer, used_up, deadline } =
                 forward(&worker, to, way, &closing, (body, version), upload).await;
             if used_up {
@@ -111,7 +114,8 @@ pub(super) async fn exchange(
             match answer.and_then(|response| well_framed(response, closing.call(), handshake.as_ref())) {
                 Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     let response = switched(response, way, &closing);
-                    let ends = (closing, upgrade, bearer);
+                    let (lasting, standing) = (cluster.lasting().cloned(), client.standing.clone());
+                    let ends = (closing, upgrade, tunnel::Hangs { lasting, bearer, standing });
                     match tunnel::switch(&worker, &client, response, ends, handshake.as_ref()) {
                         Ok(response) => response,
                         Err(refused) => failed(refused.0, way, refused.1),
@@ -191,7 +195,7 @@ fn switched(mut response: Response<ResponseBody>, way: Way<'_>, closing: &Closin
 
 fn pass_on(
     response: Response<ResponseBody>,
-    patience: (Duration, Option<Instant>),
+    patience: (Duration, Option<Deadline>),
     way: Way<'_>,
     mut closing: Closing,
 ) -> Response<AnswerBody> {

@@ -31,9 +31,12 @@ pub(super) struct Forwarded {
     pub(super) answer: Result<Response<ResponseBody>, Failure>,
     /// Whether it was tried as often as its routes allow.
     pub(super) used_up: bool,
-    /// When the answer has to be there whole, if a route says.
-    pub(super) deadline: Option<Instant>,
+    /// When the answer has to be there whole, if anything says.
+    pub(super) deadline: Option<Deadline>,
 }
+
+/// A time, and what has failed when it comes.
+pub(super) type Deadline = (Instant, Failure);
 
 /// Sends a call to its cluster, again if need be, and waits for the head of the answer.
 pub(super) async fn forward(
@@ -61,7 +64,8 @@ pub(super) async fn forward(
     let multiplexed = version == Version::HTTP_2 && call.upgrade().is_none();
     let sending = Sending { worker, cluster: forward.cluster, way, closing, multiplexed, upload: &upload };
     let sent = sending.tries(body, &mut patience);
-    let mut answer = within(forward.timeout, worker.limits.response_timeout, &upload, sent).await;
+    let longest = worker.limits.response_timeout;
+    let mut answer = within((forward.timeout, longest, closing.end()), &upload, sent).await;
     if closing.is_handed_on() {
         answer = answer.map_err(Failure::of_handover);
     }
@@ -70,28 +74,35 @@ pub(super) async fn forward(
     {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    let deadline = forward.timeout.map(|timeout| upload.ended_at().unwrap_or_else(Instant::now) + timeout);
+    let whole = forward.timeout.map(|timeout| upload.ended_at().unwrap_or_else(Instant::now) + timeout);
+    let ends = [whole.map(|end| (end, Failure::Timeout)), closing.end().map(|end| (end, Failure::MaxDuration))];
+    let deadline = ends.into_iter().flatten().min_by_key(|(end, _)| *end);
     Forwarded { answer, used_up: patience.used_up, deadline }
 }
 
-/// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now.
+/// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now; never beyond
+/// the end of all.
 async fn within(
-    timeout: Option<Duration>,
-    longest: Duration,
+    (timeout, longest, end): (Option<Duration>, Duration, Option<Instant>),
     upload: &Upload,
     sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
 ) -> Result<Response<ResponseBody>, Failure> {
+    let left = || end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+    let idle = || match upload.ended_at() {
+        _ if left().is_zero() => Failure::MaxDuration,
+        Some(_) => Failure::UpstreamIdle,
+        None => Failure::ClientIdle,
+    };
     let Some(timeout) = timeout else {
-        let idle = |_| Err(if upload.ended_at().is_some() { Failure::UpstreamIdle } else { Failure::ClientIdle });
-        return tokio::time::timeout(longest, sent).await.unwrap_or_else(idle);
+        return tokio::time::timeout(longest.min(left()), sent).await.unwrap_or_else(|_| Err(idle()));
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
-        if tokio::time::timeout(longest, upload.ended()).await.is_err() {
-            return Failure::ClientIdle;
+        if tokio::time::timeout(longest.min(left()), upload.ended()).await.is_err() {
+            return idle();
         }
-        tokio::time::sleep(timeout).await;
-        Failure::Timeout
+        tokio::time::sleep(timeout.min(left())).await;
+        if left().is_zero() { Failure::MaxDuration } else { Failure::Timeout }
     };
     tokio::select! {
         biased;
@@ -202,8 +213,8 @@ impl Sending<'_> {
                         unsent = tried.unsent;
                         tried.answer
                     };
-                    let answer =
-                        Box::pin(within(timeout, self.worker.limits.response_timeout, self.upload, once)).await;
+                    let bounds = (timeout, self.worker.limits.response_timeout, None);
+                    let answer = Box::pin(within(bounds, self.upload, once)).await;
                     Tried { answer, unsent }
                 }
             };

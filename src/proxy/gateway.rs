@@ -20,12 +20,13 @@ use super::connection::{begins, serve_either};
 use super::drain::Drain;
 use super::early::Early;
 use super::sniff::{NoHello, server_name};
+use super::standing::{Standing, Taken};
 use super::stream::ClientStream;
 use super::tunnel::{carry, refuse, report_head};
 use super::worker::Worker;
 
 /// Serves a connection to the gateway's server port.
-pub(super) async fn serve(worker: &Rc<Worker>, client: Client, port: u16, stream: TcpStream, drain: &mut Drain) {
+pub(super) async fn serve(worker: &Rc<Worker>, mut client: Client, port: u16, stream: TcpStream, drain: &mut Drain) {
     let gate = Gate { worker, port, local: stream.local_addr().map_or(IpAddr::from([0, 0, 0, 0]), |at| at.ip()) };
     let held = worker.held();
     let chains = held.snapshot.routes.chains(port);
@@ -35,13 +36,14 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: Client, port: u16, stream
     let mut stream = ClientStream::from(stream);
     // Who dials a database may have to listen first.
     let first = if takes_tls || plain == Some(Carries::Http) {
-        match begins(worker, &mut early, &mut stream, drain).await {
+        match begins(worker, &mut early, &mut stream, client.over(worker, drain)).await {
             None => return,
             first => first,
         }
     } else {
         None
     };
+    client.standing = plain.map(|carries| Rc::new(Standing::new(port, Taken::Plain(carries))));
     match (first, plain, stream) {
         (Some(TLS_HANDSHAKE), _, ClientStream::Socket(socket)) if takes_tls => gate.named(client, socket, drain).await,
         (_, Some(Carries::Tcp), stream) => carry(worker, &client, &gate.target(), None, early, stream).await,
@@ -62,6 +64,10 @@ impl Gate<'_> {
     /// What a connection is for of which only this is known.
     fn target(&self) -> String {
         SocketAddr::new(self.local, self.port).to_string()
+    }
+
+    fn standing(&self, taken: Taken) -> Rc<Standing> {
+        Rc::new(Standing::new(self.port, taken))
     }
 
     /// Records a connection that no server takes.
@@ -88,10 +94,14 @@ impl Gate<'_> {
         drop(held);
         let target = name.as_deref().map_or_else(|| self.target(), |name| format!("{name}:{}", self.port));
         let Some(tls) = tls else {
+            client.standing = Some(self.standing(Taken::Passed(name.clone())));
             return carry(worker, &client, &target, name, early, socket.into()).await;
         };
         let taken = match worker.certificates.config(&tls) {
-            Ok(config) => Box::pin(ended(worker, config, early, socket)).await,
+            Ok(config) => {
+                client.standing = Some(self.standing(Taken::Ended(name.clone(), carries, Arc::clone(&config))));
+                Box::pin(ended(worker, config, early, socket)).await
+            }
             Err(fault) => Err(Failure::Server(fault)),
         };
         let ended = match taken {

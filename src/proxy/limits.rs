@@ -29,6 +29,9 @@ pub struct Limits {
     /// pause in its body; also how long a client may pause in reading it. Long polls and language models answer
     /// within minutes.
     pub response_timeout: Duration,
+    /// How long a call may last in all, tunnels and WebSockets included, if that is limited (Envoy's
+    /// `max_stream_duration`).
+    pub stream_duration: Option<Duration>,
     /// How long a client may take to say what a connection is for: its TLS ClientHello, its SOCKS request. Envoy gives
     /// 15 s.
     pub hello_timeout: Duration,
@@ -51,6 +54,7 @@ impl Default for Limits {
             kept_body: 64 * 1024,
             mirrors: 128,
             response_timeout: Duration::from_secs(300),
+            stream_duration: None,
             hello_timeout: Duration::from_secs(15),
             handshakes: 512,
             tunnel_idle_timeout: Duration::from_secs(3600),

@@ -26,7 +26,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, mut client: Client, stream: TcpSt
     let address = stream.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let mut stream = ClientStream::from(stream);
     let mut early = Vec::new();
-    let first = begins(worker, &mut early, &mut stream, drain).await;
+    let first = begins(worker, &mut early, &mut stream, client.over(worker, drain)).await;
     let failure = match (first, stream) {
         (None, _) => return,
         (Some(TLS_HANDSHAKE), ClientStream::Socket(socket)) => match taken(worker, &mut client, early, socket).await {

@@ -3,6 +3,7 @@
 //! Read [`exchange`] first: it is one call from head to report.
 
 mod ask;
+mod audit;
 mod body;
 mod budget;
 mod called;
@@ -38,11 +39,13 @@ mod retry;
 mod sniff;
 mod socks;
 mod stream;
+mod standing;
 mod strict;
 mod tunnel;
 mod websocket;
 mod worker;
 
+pub use audit::{Audited, Counted, Summary, Verdict};
 pub use captured::{Captured, NAME_SERVER, SIDECAR};
 pub use certificates::Certificates;
 pub use drain::{Drain, Phase};

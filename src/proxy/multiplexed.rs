@@ -16,7 +16,7 @@ use crate::metrics::Counter;
 
 use super::client::Client;
 use super::debug;
-use super::drain::{Drain, Phase};
+use super::drain::Drain;
 use super::early::Early;
 use super::exchange::exchange;
 use super::patient::Patient;
@@ -85,7 +85,7 @@ pub(super) async fn serve(
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = drain.reached(Phase::Draining) => {
+        () = client.over(worker, drain) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -20,6 +20,8 @@ use crate::routing::Busy;
 use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
+use super::audit::Audit;
+use super::drain::Phase;
 use super::exchange::now;
 use super::worker::{Held, Worker};
 
@@ -29,8 +31,8 @@ pub(super) struct Judged {
     checked: Checked,
     /// What the caller of a refused call is told, and its entry and attributes say; empty for others.
     message: String,
-    /// The grant by which it goes, and why it would have been refused without.
-    passed: Option<(Arc<Grant>, Failure)>,
+    /// The grant by which it goes, or that it goes in an audit, and why it would have been refused without.
+    passed: Option<(Option<Arc<Grant>>, Failure)>,
     /// Whether the gateway of another process goes on with the call, and reports it.
     handed_on: bool,
 }
@@ -46,9 +48,9 @@ impl Judged {
         Self::new(judgement.hop, std::mem::take(&mut judgement.checked)).by(judgement.passed.take())
     }
 
-    /// By a grant, if there is one.
+    /// By a grant or in an audit, if it is so.
     pub(super) fn by(self, passed: Option<Passed<'_>>) -> Self {
-        Self { passed: passed.map(|passed| (Arc::clone(passed.grant), passed.over)), ..self }
+        Self { passed: passed.map(|passed| (passed.grant.map(Arc::clone), passed.over)), ..self }
     }
 
     /// Whether the gateway of another process is to go on with the call.
@@ -80,6 +82,8 @@ pub(super) struct Closing {
     started: Instant,
     load: RefCell<Load>,
     upload: Rc<Upload>,
+    /// Where it is told besides.
+    audit: Option<Rc<Audit>>,
     outcome: Outcome,
 }
 
@@ -106,7 +110,7 @@ impl Closing {
         };
         let (arrived, revision) = (judged.hop, held.snapshot.revision);
         let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
-        if judged.passed.is_some() {
+        if judged.passed.as_ref().is_some_and(|(grant, _)| grant.is_some()) {
             // What is used up is written down at once.
             worker.news.notify_one();
         }
@@ -122,6 +126,7 @@ impl Closing {
             started: Instant::now(),
             load: RefCell::default(),
             upload,
+            audit: None,
             outcome,
         }
     }
@@ -179,6 +184,11 @@ impl Closing {
         }
     }
 
+    /// When it has to have come to its end, if calls may only last so long.
+    pub(super) fn end(&self) -> Option<Instant> {
+        self.worker.limits.stream_duration.map(|longest| self.started + longest)
+    }
+
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if let Ok(held) = &self.held {
@@ -188,7 +198,17 @@ impl Closing {
 
     /// The grant by which it goes.
     pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
-        self.judged.passed.as_ref().map(|(grant, _)| grant)
+        self.judged.passed.as_ref()?.0.as_ref()
+    }
+
+    /// It is told in an audit besides, if it is made in one.
+    pub(super) fn tell_in(&mut self, audit: Option<Rc<Audit>>) {
+        self.audit = audit;
+    }
+
+    /// Why it would have been refused, if it only goes in an audit.
+    fn lifted(&self) -> Option<Failure> {
+        self.judged.passed.as_ref().filter(|(grant, _)| grant.is_none()).map(|(_, over)| *over)
     }
 
     /// The call has been judged once more.
@@ -295,6 +315,10 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
+        let is_cut = self.outcome.abandoned && self.outcome.closed_by.is_none();
+        if is_cut && self.worker.drain.has_reached(Phase::Stopping) {
+            self.cut_off(Failure::LocalReset);
+        }
         self.outcome.request_bytes = self.upload.bytes();
         self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
         if self.judged.handed_on {
@@ -304,7 +328,7 @@ impl Drop for Closing {
         let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.judged);
         let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
-        let granted = passed.as_ref().map(|(grant, _)| &grant.granted);
+        let granted = self.grant().map(|grant| &grant.granted);
         let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);
         if !message.is_empty() {
             bag = bag.refused(message).detailed(checked.details());
@@ -320,13 +344,17 @@ impl Drop for Closing {
             // Beside the lines of rules, which need not show why.
             report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
         }
-        if let Some((grant, over)) = passed {
-            report.push(refusal::granted(&self.call, self.outcome.status, checked, &grant.granted, *over));
-        } else if let Some(entry) = refusal::would_deny(&self.call, self.outcome.status, checked) {
+        let status = self.outcome.status;
+        if let Some((Some(grant), over)) = passed {
+            report.push(refusal::granted(&self.call, status, checked, &grant.granted, *over));
+        } else if let Some(entry) = refusal::would_deny(&self.call, status, checked, self.lifted()) {
             self.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }
-        report.extend(refusal::audited(&self.call, self.outcome.status, checked));
+        if let Some(audit) = &self.audit {
+            audit.add(&self.call, &self.outcome, checked, self.lifted());
+        }
+        report.extend(refusal::audited(&self.call, status, checked));
         self.count(report.len());
         let ended = Ended {
             call: self.made(),
@@ -334,7 +362,8 @@ impl Drop for Closing {
             hop: self.arrived,
             checked,
             message,
-            grant: passed.as_ref().map(|(grant, _)| &**grant),
+            grant: granted,
+            lifted: passed.as_ref().map(|(_, over)| *over),
             revision: self.revision,
             headers: &snapshot.headers_read,
         };

@@ -7,7 +7,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use tokio::net::TcpStream;
 
-use crate::call::Failure;
+use crate::call::{Failure, ServerFault};
 use crate::metrics::Counter;
 use crate::routing::Answer;
 
@@ -65,8 +65,8 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     if failure == Failure::Overflow {
         headers.insert(OVERLOADED, HeaderValue::from_static("true"));
     }
-    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge) {
-        // What follows on the connection may be the rest of what could not be understood.
+    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::Server(ServerFault::Changed)) {
+        // What follows on the connection may be the rest of what could not be understood, or is refused too.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

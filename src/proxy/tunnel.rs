@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
+use tokio::time::Instant;
 
 use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
@@ -25,6 +26,7 @@ use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
 use crate::upstream::{ResponseBody, Stream};
 
+use super::audit::Audit;
 use super::body::AnswerBody;
 use super::client::{Client, Next};
 use super::connection::{Inside, serve_inside};
@@ -37,6 +39,7 @@ use super::lease::Lease;
 use super::report::{Closing, Judged, refused_head};
 use super::respond::answer;
 use super::sniff::{NoHello, server_name};
+use super::standing::Standing;
 use super::stream::ClientStream;
 use super::websocket::Handshake;
 use super::worker::{Held, Slot, Worker};
@@ -58,6 +61,8 @@ pub(super) struct Ready {
     /// How long it may last, where the rule of its destination says.
     lasting: Option<Arc<Lasting>>,
     bearer: Option<Rc<Claims>>,
+    /// By what the gateway took the connection.
+    standing: Option<Rc<Standing>>,
     tls: bool,
     slot: Slot,
 }
@@ -70,6 +75,7 @@ pub(super) struct Asked {
     /// Where it is judged first.
     hop: Hop,
     bearer: Option<Rc<Claims>>,
+    audit: Option<Rc<Audit>>,
     slot: Slot,
 }
 
@@ -166,14 +172,16 @@ pub(super) async fn open(
     }
 }
 
-/// Whether anything is declared at `HOST:PORT` that a tunnel could be opened to.
+/// Whether a tunnel can be opened to `HOST:PORT` before anything is said: it is declared, or may go there without, with bytes
+/// that nobody looks at.
 pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
     let held = worker.held();
-    let arrival = Arrival { time: now(), chance: 0, caller: None, peer: client.peer, tls: None };
+    let caller = held.caller(client.hop, client);
+    let arrival = Arrival { time: now(), chance: 0, caller, peer: client.peer, tls: None };
     match (client.hop, Call::tunnel_to(target, arrival)) {
         (Hop::Sidecar(listener), Ok(call)) => {
             let reached = held.snapshot.routes.reached(held.snapshot.scope(listener), &call);
-            reached.is_some() || held.snapshot.granted(client.hop, &call).is_some()
+            reached.is_some() || held.snapshot.granted(client.hop, &call) == Some(Carries::Tcp)
         }
         _ => false,
     }
@@ -212,12 +220,17 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_
         Ok(Identified { hop, caller, bearer }) => (hop, caller, bearer, None),
         Err(why) => (client.hop, None, None, Some(Failure::Unproven(why))),
     };
-    let (peer, tls) = (client.peer, client.tls.clone());
+    let (peer, tls, audit) = (client.peer, client.tls.clone(), client.audit.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    match (Call::tunnel_to(target, arrival), unproven) {
-        (Ok(call), None) => Ok(Asked { held, permit, call, hop, bearer, slot }),
-        (Ok(call), Some(failure)) => Err(Asked { held, permit, call, hop, bearer, slot }.refused(worker, failure)),
-        (Err(failure), _) => {
+    match Call::tunnel_to(target, arrival) {
+        Ok(call) => {
+            let asked = Asked { held, permit, call, hop, bearer, audit, slot };
+            match unproven {
+                None => Ok(asked),
+                Some(failure) => Err(asked.refused(worker, failure)),
+            }
+        }
+        Err(failure) => {
             refused_head(worker, permit, time, failure);
             Err(failed(failure))
         }
@@ -243,7 +256,10 @@ pub(super) async fn carry(
         }
     };
     match decided {
-        Ok(ready) => ready.carry(worker, early, stream).await,
+        Ok(mut ready) => {
+            ready.standing.clone_from(&client.standing);
+            ready.carry(worker, early, stream).await;
+        }
         Err(refused) => refused.report(),
     }
 }
@@ -262,7 +278,9 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 impl Asked {
     fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
         let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
-        (closing.came_to(self.hop, None), self.slot)
+        let mut closing = closing.came_to(self.hop, None);
+        closing.tell_in(self.audit);
+        (closing, self.slot)
     }
 
     fn refused(self, worker: &Rc<Worker>, failure: Failure) -> Refused {
@@ -298,7 +316,7 @@ impl Asked {
         match connected {
             Ok((origin, lasting)) => {
                 closing.answered(200);
-                Ok(Box::new(Ready { closing, origin, lasting, bearer, tls, slot }))
+                Ok(Box::new(Ready { closing, origin, lasting, bearer, standing: None, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
         }
@@ -388,31 +406,43 @@ impl Ready {
     }
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
-        let Self { closing, origin, lasting, bearer, slot, .. } = self;
-        pass(worker, closing, slot, (lasting, bearer), Pair { client: stream, origin, early }).await;
+        let Self { closing, origin, lasting, bearer, standing, slot, .. } = self;
+        pass(worker, closing, slot, Hangs { lasting, bearer, standing }, Pair { client: stream, origin, early }).await;
     }
 }
 
-/// Passes bytes to the end of a call, or of what it hangs on: how long its destination lets it last, its grant, its token.
+/// What a tunnel hangs on besides its grant.
+pub(super) struct Hangs {
+    /// How long its destination lets it last.
+    pub(super) lasting: Option<Arc<Lasting>>,
+    /// The token that it was opened with.
+    pub(super) bearer: Option<Rc<Claims>>,
+    /// By what the gateway took its connection.
+    pub(super) standing: Option<Rc<Standing>>,
+}
+
+/// Passes bytes to the end of a call, or of what it hangs on, its grant among that; at most as long as any call may last.
 async fn pass(
     worker: &Worker,
     mut closing: Closing,
     _slot: Slot,
-    (lasting, bearer): (Option<Arc<Lasting>>, Option<Rc<Claims>>),
+    Hangs { lasting, bearer, standing }: Hangs,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
     closing.closed_by(Closer::Proxy);
     let lasting = lasting.as_deref();
     let idle = lasting.and_then(|lasting| lasting.without_byte).unwrap_or(worker.limits.tunnel_idle_timeout);
-    let lease = Lease { grant: closing.grant().cloned(), bearer };
+    let whole = lasting.and_then(|lasting| lasting.whole).map(|whole| Instant::now() + whole);
+    let end = [whole, closing.end().map(Instant::from_std)].into_iter().flatten().min();
+    let lease = Lease { grant: closing.grant().cloned(), bearer, standing };
     let passed = pair.pass(idle, &worker.copied, |way, bytes| match way {
         Way::Up => closing.received(bytes),
         Way::Down => closing.passed(bytes),
     });
     let passed = async {
-        match lasting.and_then(|lasting| lasting.whole) {
+        match end {
             None => passed.await,
-            Some(whole) => tokio::time::timeout(whole, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
+            Some(end) => tokio::time::timeout_at(end, passed).await.unwrap_or((Ended::Idle, Closer::Proxy)),
         }
     };
     let (ended, closer) = if lease.is_none() {
@@ -451,7 +481,7 @@ pub(super) struct Switched {
     closing: Closing,
     client: OnUpgrade,
     origin: OnUpgrade,
-    bearer: Option<Rc<Claims>>,
+    hangs: Hangs,
     slot: Slot,
 }
 
@@ -460,7 +490,7 @@ pub(super) fn switch(
     worker: &Rc<Worker>,
     client: &Client,
     mut response: Response<ResponseBody>,
-    (mut closing, upgrade, bearer): (Closing, OnUpgrade, Option<Rc<Claims>>),
+    (mut closing, upgrade, hangs): (Closing, OnUpgrade, Hangs),
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
@@ -470,7 +500,7 @@ pub(super) fn switch(
     }
     closing.answered(response.status().as_u16());
     closing.release();
-    let switched = Switched { closing, client: upgrade, origin, bearer, slot };
+    let switched = Switched { closing, client: upgrade, origin, hangs, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
         spawn_local(async move { switched.run(&worker).await });
@@ -483,10 +513,10 @@ pub(super) fn switch(
 impl Switched {
     /// Passes the bytes of both on, to the end.
     pub(super) async fn run(self, worker: &Worker) {
-        let Self { closing, client, origin, bearer, slot } = self;
+        let Self { closing, client, origin, hangs, slot } = self;
         if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
             let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
-            pass(worker, closing, slot, (None, bearer), pair).await;
+            pass(worker, closing, slot, hangs, pair).await;
         }
     }
 }

@@ -148,7 +148,7 @@ impl Counted {
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
 /// workers would write to.
 pub(super) struct Held {
-    version: u64,
+    pub(super) version: u64,
     pub(super) snapshot: Arc<Snapshot>,
     /// Who calls by each sidecar: copies, for the same reason.
     callers: Vec<Option<Caller>>,
@@ -171,7 +171,10 @@ impl Held {
     /// Who calls at a hop: where the sidecar is one caller's own, or a certificate says so.
     pub(super) fn caller(&self, hop: Hop, client: &Client) -> Option<Caller> {
         match hop {
-            Hop::Sidecar(place) => self.callers.get(place).cloned().flatten(),
+            Hop::Sidecar(place) => {
+                let caller = self.callers.get(place).cloned().flatten();
+                caller.map(|caller| Caller { in_audit: client.audit.is_some(), ..caller })
+            }
             Hop::Gateway(_) | Hop::Mesh(_) => client.identity.as_ref().map(|identity| self.holder(identity)),
         }
     }

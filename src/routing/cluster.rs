@@ -39,6 +39,16 @@ pub struct Cluster {
     pub(super) original: Option<Original>,
 }
 
+impl Cluster {
+    /// How long connections to it last, where its rule says.
+    pub fn lasting(&self) -> Option<&Arc<Lasting>> {
+        match &self.target {
+            Target::Endpoints(endpoints) => endpoints.first()?.lasting.as_ref(),
+            Target::Gateway(_) => None,
+        }
+    }
+}
+
 /// How many calls a [`Cluster`] takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

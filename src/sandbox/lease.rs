@@ -5,12 +5,14 @@
 //! sandbox ended, the proxy closes them.
 
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Shutdown, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::proxy::Summary;
 
 use super::channel::{Incoming, receive, send};
 use super::network::Sockets;
@@ -29,6 +31,8 @@ pub struct Tenant {
 pub enum Asked {
     /// To take the calls of a sandbox.
     Sandbox(Tenant),
+    /// The same, and to let go what policies would refuse, and to tell of it when it has ended.
+    Audit(Tenant),
     /// To record that a command runs without one.
     Unconfined(Tenant),
 }
@@ -41,13 +45,13 @@ type Answer = Option<String>;
 pub struct Lease(UnixStream);
 
 impl Lease {
-    /// Asks the proxy at a socket to take a tenant's calls; what it says comes with [`Lease::begin`].
+    /// Asks the proxy at a socket to take a sandbox's calls; what it says comes with [`Lease::begin`].
     ///
     /// # Errors
     /// Nobody listens there.
-    pub fn ask(socket: &Path, tenant: &Tenant) -> io::Result<Self> {
+    pub fn ask(socket: &Path, asked: &Asked) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        send(&stream, &Asked::Sandbox(tenant.clone()), &[])?;
+        send(&stream, asked, &[])?;
         Ok(Self(stream))
     }
 
@@ -56,8 +60,7 @@ impl Lease {
     /// # Errors
     /// It does not.
     pub fn unconfined(socket: &Path, tenant: &Tenant) -> io::Result<()> {
-        let stream = UnixStream::connect(socket)?;
-        send(&stream, &Asked::Unconfined(tenant.clone()), &[])?;
+        let Self(stream) = Self::ask(socket, &Asked::Unconfined(tenant.clone()))?;
         let (told, _): (Answer, _) = receive(&stream)?;
         told.map_or(Ok(()), |why| Err(io::Error::other(why)))
     }
@@ -65,6 +68,15 @@ impl Lease {
     /// The connection, which the proxy closes when it ends.
     pub(super) fn connection(&self) -> &UnixStream {
         &self.0
+    }
+
+    /// Ends it, and waits for what its calls came to, which is told of an audit.
+    ///
+    /// # Errors
+    /// The proxy has left.
+    pub fn audited(&self) -> io::Result<Summary> {
+        self.0.shutdown(Shutdown::Write)?;
+        Ok(receive(&self.0)?.0)
     }
 
     /// Hands the sockets over.
@@ -109,6 +121,24 @@ impl Served {
     /// The other side has left.
     pub fn answer(&self, why_not: Option<&str>) -> io::Result<()> {
         send(&self.0, &why_not, &[])
+    }
+
+    /// Says what the calls of an audit came to, if the other side waits for it.
+    ///
+    /// # Errors
+    /// It has left.
+    pub async fn tell(&self, summary: &Summary) -> io::Result<()> {
+        let line = [&serde_json::to_vec(summary)?[..], b"\n"].concat();
+        let mut rest = &line[..];
+        while !rest.is_empty() {
+            self.0.writable().await?;
+            match self.0.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The sockets that the sandbox hands over: listeners, then the name server's.

@@ -12,7 +12,7 @@ use crate::registry::{LoadError, View, load};
 use crate::resource::kinds::GRANT;
 use crate::resource::kinds::grant::{Grant as GrantSpec, GrantStatus};
 use crate::resource::{Key, Labels, Resource};
-use crate::routing::{Carries, Cluster, Endpoints, Networking, RouteTable};
+use crate::routing::{Cluster, Endpoints, Networking, RouteTable};
 
 /// The port of a service, with the cluster of calls that go straight to it.
 type Direct = Vec<(u16, Result<Arc<Cluster>, Failure>)>;
@@ -163,10 +163,11 @@ impl Grants {
         self.covering(call).find(|grant| grant.take(spend))
     }
 
-    /// What goes through a tunnel to where no route leads, if a grant is for it.
-    pub fn carries(&self, routes: &RouteTable, scope: usize, call: &Call) -> Option<Carries> {
-        self.covering(call).find(|grant| grant.take(Spend::Peek))?;
-        routes.carries_around(scope, call)
+    /// Whether there is a grant for some call of a workload to a host.
+    pub fn has_host(&self, workload: &Workload, host: &str, now: Timestamp) -> bool {
+        let key = (workload.namespace.clone(), workload.name.clone());
+        let of = self.by_workload.get(&key).into_iter().flatten();
+        of.into_iter().any(|grant| grant.host == host && grant.lives(now) && grant.take(Spend::Peek))
     }
 }
 

@@ -17,8 +17,8 @@ use http::HeaderName;
 use crate::call::{Call, PathNormalization, Reporter};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, Claims, Holders, SpiffeId, Unproven};
-use crate::policy::Policy;
 use crate::policy::authorization::Authorization;
+use crate::policy::{Policy, Spend};
 use crate::registry::Revision;
 use crate::routing::{Carries, RouteTable};
 
@@ -119,12 +119,20 @@ impl Snapshot {
         self.users.workload(user)
     }
 
-    /// What goes through a tunnel from a sidecar to where no route leads, if a grant is for it.
+    /// What goes through a tunnel from a sidecar to where no route leads, if a grant is for it, or it is asked for in an
+    /// audit.
     pub fn granted(&self, hop: Hop, call: &Call) -> Option<Carries> {
-        match hop {
-            Hop::Sidecar(place) => self.grants.carries(&self.routes, self.scope(place), call),
-            Hop::Gateway(_) | Hop::Mesh(_) => None,
-        }
+        let Hop::Sidecar(place) = hop else { return None };
+        let in_audit = call.caller().is_some_and(|caller| caller.in_audit);
+        let may = in_audit || self.grants.take(call, Spend::Peek).is_some();
+        may.then(|| self.routes.carries_around(self.scope(place), call)).flatten()
+    }
+
+    /// Whether the sidecar at a place knows a host, on whatever port, for its caller's grants at a time too.
+    pub fn knows(&self, place: usize, host: &str, now: Timestamp) -> bool {
+        let caller = self.sidecars.get(place).and_then(|sidecar| sidecar.caller.as_ref());
+        self.routes.knows(self.scope(place), host)
+            || caller.is_some_and(|caller| self.grants.has_host(caller, host, now))
     }
 
     /// The scope of the route table that a sidecar sees.

@@ -1,7 +1,10 @@
 //! A client of HTTP/2 that sends whatever frames it is told to (RFC 9113 section 4, RFC 7541).
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::proxied::PATIENCE;
 
@@ -126,31 +129,65 @@ fn status(mut block: &[u8]) -> u16 {
     }
 }
 
-/// A connection by prior knowledge.
+/// What bytes are read from and written to.
+trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+/// A connection, and a second hold on it.
+fn connected(address: SocketAddr) -> (TcpStream, TcpStream) {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let socket = stream.try_clone().expect("a socket");
+    (stream, socket)
+}
+
+/// A connection by prior knowledge, or over TLS.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    socket: TcpStream,
 }
 
 impl Wire {
+    fn new(stream: impl Stream + 'static, socket: TcpStream) -> Self {
+        Self { stream: Box::new(stream), socket }
+    }
+
     /// Connected, and nothing sent.
     pub(crate) fn raw(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        Self { stream }
+        let (stream, socket) = connected(address);
+        Self::new(stream, socket)
+    }
+
+    /// Connected over TLS, and nothing sent inside it: HTTP/2 was agreed on.
+    pub(crate) fn over_tls(address: SocketAddr, host: &'static str, config: Arc<ClientConfig>) -> Self {
+        let (stream, socket) = connected(address);
+        let name = host.try_into().expect("a name");
+        let mut tls = StreamOwned::new(ClientConnection::new(config, name).expect("a configuration"), stream);
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock).expect("a handshake");
+        }
+        assert_eq!(tls.conn.alpn_protocol(), Some(&b"h2"[..]));
+        Self::new(tls, socket)
     }
 
     /// With the preface and empty settings.
     pub(crate) fn open(address: SocketAddr) -> Self {
-        let mut wire = Self::raw(address);
-        wire.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat());
-        wire
+        Self::raw(address).opened()
+    }
+
+    /// The same, when the preface and empty settings have been sent.
+    pub(crate) fn opened(mut self) -> Self {
+        self.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat());
+        self
     }
 
     /// The server's side of a connection: the preface is read, and empty settings are sent.
     pub(crate) fn accepted(mut stream: TcpStream) -> Option<Self> {
         let mut preface = [0; PREFACE.len()];
         stream.read_exact(&mut preface).ok()?;
-        let mut wire = Self { stream };
+        let socket = stream.try_clone().ok()?;
+        let mut wire = Self::new(stream, socket);
         wire.send(&frame(SETTINGS, 0, 0, &[]));
         Some(wire)
     }
@@ -162,7 +199,7 @@ impl Wire {
 
     /// Ends the connection.
     pub(crate) fn close(&mut self) {
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
     /// The next frame; `None` where the connection has ended.

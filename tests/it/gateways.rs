@@ -1,18 +1,26 @@
 //! The egress gateway reached from outside: its servers' protocols, TLS that ends there, who may come.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use egressctl::cli::demo::origin::{Identity, Origin, Reply};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::proxied::{Client, Proxied, with_origin};
+use crate::frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, Outcome, Wire, block, frame};
+use crate::proxied::{Client, PATIENCE, Proxied, with_origin};
+use crate::raw;
 use crate::stage::{Stage, curl, until};
 
 /// An authority, which issues certificates into files.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).expect("no names");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let name = format!("authority {}", uuid::Uuid::new_v4());
@@ -31,9 +39,21 @@ impl Authority {
     }
 
     /// The paths of certificate and key.
-    fn files(&self, scene: &Stage, name: &str, years: std::ops::Range<i32>) -> (String, String) {
+    pub(crate) fn files(&self, scene: &Stage, name: &str, years: std::ops::Range<i32>) -> (String, String) {
         let (certificate, key) = self.issue(name, years);
         (scene.write(&format!("{name}.crt"), &certificate), scene.write(&format!("{name}.key"), &key))
+    }
+
+    /// What trusts it, and offers to speak HTTP/2.
+    pub(crate) fn client(&self) -> Arc<ClientConfig> {
+        let certificate = CertificateDer::from_pem_slice(self.0.pem().as_bytes()).expect("a certificate");
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).expect("an authority");
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().expect("versions");
+        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
     }
 
     fn file(&self, scene: &Stage) -> String {
@@ -42,12 +62,12 @@ impl Authority {
 }
 
 /// A server of HTTPS on port 443 for a host; `tls` in flow style.
-fn server(host: &str, tls: &str) -> String {
+pub(crate) fn server(host: &str, tls: &str) -> String {
     format!("  - port: {{number: 443, name: https-{host}, protocol: HTTPS}}\n    hosts: [{host}]\n    tls: {tls}\n")
 }
 
 /// A Gateway with these servers, and the route of some hosts to the origin of a.example.
-fn gateway(servers: &str, hosts: &str) -> String {
+pub(crate) fn gateway(servers: &str, hosts: &str) -> String {
     format!(
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gw}}\nspec:\n  servers:\n{servers}---\n\
          apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs}}\nspec:\n  hosts: [{hosts}]\n  \
@@ -185,7 +205,7 @@ fn mutual_tls_takes_whom_the_servers_authorities_know() {
 }
 
 #[test]
-fn a_rotated_secret_is_shown_to_new_connections_and_old_ones_go_on() {
+fn a_rotated_secret_is_shown_to_new_connections() {
     if curl().is_none() {
         return;
     }
@@ -240,7 +260,7 @@ fn tls_that_is_passed_through_ends_at_its_origin() {
 }
 
 /// A Gateway and a VirtualService whose `tcp` routes lead to t.example, which is the origin's plain port.
-fn tcp(server: &str, origin: std::net::SocketAddr, hosts: &str) -> String {
+fn tcp(server: &str, origin: SocketAddr, hosts: &str) -> String {
     format!(
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: gw}}\nspec:\n  servers:\n{server}---\n\
          apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: vs}}\nspec:\n  hosts: [{hosts}]\n  \
@@ -296,4 +316,82 @@ fn a_certificate_that_is_written_anew_is_shown_and_half_of_one_is_not() {
     assert!(shows(&first_ca), "certificate and key that belong together are shown on");
     scene.write("b.example.key", &new_key);
     crate::stage::until("the new certificate is shown", || shows(&second_ca));
+}
+
+/// A connection of HTTP/1.1 over TLS on which one call was answered.
+fn called_over_tls(address: SocketAddr, config: &ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut config = config.clone();
+    config.alpn_protocols.clear();
+    let session = ClientConnection::new(Arc::new(config), "b.example".try_into().expect("a name"));
+    let socket = TcpStream::connect(address).expect("it listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let mut stream = StreamOwned::new(session.expect("a configuration"), socket);
+    stream.write_all(b"GET /x HTTP/1.1\r\nhost: b.example\r\n\r\n").expect("it reads");
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    while !answer.ends_with(b"\r\n\r\npage") {
+        stream.read_exact(&mut byte).expect("an answer");
+        answer.push(byte[0]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    stream
+}
+
+#[test]
+fn a_connection_is_over_when_its_server_begins_to_ask_for_certificates() {
+    let (scene, origin) = with_origin("");
+    let authority = Authority::new();
+    let ca = authority.file(&scene);
+    let (certificate, key) = authority.files(&scene, "b.example", 2020..2120);
+    let of_mode = |mode: &str| {
+        let tls =
+            format!("{{mode: {mode}, serverCertificate: {certificate}, privateKey: {key}, caCertificates: {ca}}}");
+        gateway(&server("b.example", &tls), "b.example")
+    };
+    scene.ok_with(&["create", "-f", "-"], &of_mode("SIMPLE"));
+    let proxy = Proxied::start(&scene, &["--gateway-listen", "127.0.0.1:0=443"]);
+    let (address, config) = (proxy.gateway(443), authority.client());
+    let mut one_by_one = called_over_tls(address, &config);
+    let mut side_by_side = Wire::over_tls(address, "b.example", config).opened();
+    let get = |stream| {
+        let fields = [(":method", "GET"), (":scheme", "https"), (":authority", "b.example"), (":path", "/x")];
+        frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&fields))
+    };
+    side_by_side.send(&get(1));
+    assert_eq!(side_by_side.outcome(1), Outcome::Status(200));
+    assert_eq!(origin.requests(), 2);
+    // A change that does not concern it.
+    scene.ok_with(&["create", "-f", "-"], "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n");
+    scene.ok_with(&["replace", "-f", "-"], &of_mode("MUTUAL"));
+    assert!(side_by_side.read_kind(GOAWAY).is_some(), "it is told to go");
+    // What comes all the same is not forwarded.
+    side_by_side.send(&get(3));
+    assert_eq!(side_by_side.outcome(3), Outcome::Status(421));
+    scene.wait_for_entry("not the one any more that took the connection");
+    let mut rest = Vec::new();
+    let _ = one_by_one.read_to_end(&mut rest);
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    assert_eq!(origin.requests(), 2);
+}
+
+#[test]
+fn connections_are_over_with_their_server() {
+    let (scene, origin) = with_origin("");
+    let silent = raw::serving(|mut stream| while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {});
+    let http = "  - {port: {number: 80, name: http, protocol: HTTP}, hosts: [b.example]}\n";
+    let bytes = "  - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}\n";
+    scene.ok_with(&["create", "-f", "-"], &gateway(http, "b.example"));
+    let other = tcp(bytes, silent, "b.example").replace("name: gw}", "name: bytes}").replace("[gw]", "[bytes]");
+    scene.ok_with(&["create", "-f", "-"], &other.replace("{name: vs}", "{name: bytes}"));
+    let listen = ["--gateway-listen", "127.0.0.1:0=80", "--gateway-listen", "127.0.0.1:0=9000"];
+    let proxy = Proxied::start(&scene, &listen);
+    let mut kept = Client::to(proxy.gateway(80));
+    assert_eq!(kept.get("http://b.example/x").text(), "page");
+    let mut carried = Client::to(proxy.gateway(9000));
+    carried.send(b"hello");
+    until("it is carried", || scene.metrics().contains("upstream_connections_total 2"));
+    scene.ok(&["delete", "gateway", "gw"]);
+    assert!(kept.closed());
+    scene.ok(&["delete", "gateway", "bytes"]);
+    assert!(carried.closed());
+    assert_eq!(origin.requests(), 1);
 }

@@ -11,6 +11,7 @@ mod accesses;
 mod actions;
 mod analyze;
 mod attack;
+mod audit;
 mod authorization;
 mod balance;
 mod cli;

@@ -1,13 +1,16 @@
-//! HTTP/2 from clients, case by case (RFC 9113, RFC 7541): frames that are sent, and what comes of them.
+//! HTTP/2 from clients, case by case (RFC 9113, RFC 7541), in plain text and over TLS: frames that are sent, and what comes of
+//! them.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use egressctl::cli::demo::origin::{Origin, Received, Reply};
+use rustls::ClientConfig;
 
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, Outcome, PADDED, PING, PREFACE,
-    PRIORITIZED, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Wire, block, frame, get,
+    PRIORITIZED, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, Wire, block, frame,
 };
+use crate::gateways::{Authority, gateway, server};
 use crate::proxied::Proxied;
 use crate::stage::{Stage, service_entry};
 
@@ -31,29 +34,104 @@ fn code(goaway: &Frame) -> u32 {
     u32::from_be_bytes(goaway.payload[4..8].try_into().expect("four bytes"))
 }
 
+/// A proxy in front of an origin for a.example, reached in plain text by prior knowledge or over TLS by ALPN.
 struct Site {
     proxy: Proxied,
     origin: Origin,
+    /// What TLS is begun with, to the gateway's server.
+    tls: Option<Arc<ClientConfig>>,
     _scene: Stage,
 }
 
 impl Site {
-    fn new() -> Self {
+    /// A sidecar, in plain text.
+    fn plain() -> Self {
         let origin = Origin::start(None, answer).expect("an origin");
         let scene = Stage::new();
         scene.ok_with(&["create", "-f", "-"], &service_entry("a.example", origin.address));
-        Self { proxy: Proxied::start(&scene, &["--workers", "1"]), origin, _scene: scene }
+        Self { proxy: Proxied::start(&scene, &["--workers", "1"]), origin, tls: None, _scene: scene }
     }
 
-    fn address(&self) -> SocketAddr {
-        self.proxy.address
+    /// A server of the gateway's that ends TLS.
+    fn over_tls() -> Self {
+        let origin = Origin::start(None, answer).expect("an origin");
+        let (scene, authority) = (Stage::new(), Authority::new());
+        let (certificate, key) = authority.files(&scene, "a.example", 2020..2120);
+        let tls = format!("{{mode: SIMPLE, serverCertificate: {certificate}, privateKey: {key}}}");
+        let entry = service_entry("a.example", origin.address);
+        let gateway = gateway(&server("a.example", &tls), "a.example");
+        scene.ok_with(&["create", "-f", "-"], &format!("{entry}---\n{gateway}"));
+        let proxy = Proxied::start(&scene, &["--workers", "1", "--gateway-listen", "127.0.0.1:0=443"]);
+        Self { proxy, origin, tls: Some(authority.client()), _scene: scene }
+    }
+
+    /// A connection on which nothing of HTTP/2 was sent.
+    fn raw(&self) -> Wire {
+        match &self.tls {
+            None => Wire::raw(self.proxy.address),
+            Some(config) => Wire::over_tls(self.proxy.gateway(443), "a.example", Arc::clone(config)),
+        }
+    }
+
+    /// A connection with the preface and empty settings.
+    fn open(&self) -> Wire {
+        self.raw().opened()
+    }
+
+    fn port(&self) -> u16 {
+        if self.tls.is_some() { 443 } else { 80 }
+    }
+
+    /// A list of header fields, with the scheme of the connection.
+    fn block(&self, fields: &[(&str, &str)]) -> Vec<u8> {
+        let of_tls = |field| if field == HTTP { (":scheme", "https") } else { field };
+        let fields: Vec<_> =
+            fields.iter().map(|field| if self.tls.is_some() { of_tls(*field) } else { *field }).collect();
+        block(&fields)
+    }
+
+    /// A request without body.
+    fn get(&self, stream: u32, path: &str) -> Vec<u8> {
+        frame(HEADERS, END_HEADERS | END_STREAM, stream, &self.block(&[GET, HTTP, HOST, (":path", path)]))
+    }
+
+    /// The frames of a request without END_STREAM.
+    fn post(&self, stream: u32, more: &[(&str, &str)]) -> Vec<u8> {
+        let fields = [(":method", "POST"), HTTP, HOST, ROOT];
+        frame(HEADERS, END_HEADERS, stream, &self.block(&[&fields, more].concat()))
     }
 }
 
-/// The frames of a request without END_STREAM.
-fn post(stream: u32, more: &[(&str, &str)]) -> Vec<u8> {
-    let fields = [(":method", "POST"), (":scheme", "http"), (":authority", "a.example"), (":path", "/")];
-    frame(HEADERS, END_HEADERS, stream, &block(&[&fields, more].concat()))
+/// The same cases in plain text and over TLS.
+macro_rules! both_ways {
+    ($($case:ident),+ $(,)?) => {
+        mod in_plain_text {
+            $(#[test]
+            fn $case() {
+                super::$case(&super::Site::plain());
+            })+
+        }
+        mod over_tls {
+            $(#[test]
+            fn $case() {
+                super::$case(&super::Site::over_tls());
+            })+
+        }
+    };
+}
+
+both_ways! {
+    what_breaks_the_connections_rules_ends_it_with_the_right_code,
+    a_connection_that_begins_otherwise_is_closed,
+    what_need_not_be_understood_is_ignored,
+    malformed_requests_are_refused_and_never_forwarded,
+    requests_that_keep_the_rules_are_forwarded,
+    bodies_have_the_length_that_was_said_and_trailers_are_no_second_head,
+    faults_of_one_stream_are_its_own,
+    no_more_is_sent_than_the_client_has_room_for,
+    a_connection_carries_only_so_many_calls_at_a_time,
+    a_client_that_only_makes_work_is_sent_away,
+    a_head_that_is_too_large_is_refused_however_small_it_is_sent,
 }
 
 /// A setting.
@@ -62,8 +140,8 @@ fn setting(name: u16, value: u32) -> Vec<u8> {
 }
 
 /// What breaks the rules of the connection, and how it ends.
-fn faults() -> Vec<(&'static str, Vec<u8>, &'static [u32])> {
-    let plain = block(&[(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/")]);
+fn faults(site: &Site) -> Vec<(&'static str, Vec<u8>, &'static [u32])> {
+    let plain = site.block(&[GET, HTTP, HOST, ROOT]);
     let whole = END_HEADERS | END_STREAM;
     vec![
         // Section 4.2.
@@ -79,11 +157,15 @@ fn faults() -> Vec<(&'static str, Vec<u8>, &'static [u32])> {
         // Section 6.1.
         ("data of no stream", frame(DATA, 0, 0, b"x"), &[PROTOCOL]),
         ("data of an idle stream", frame(DATA, 0, 1, b"x"), &[PROTOCOL]),
-        ("data with more padding than there is", [post(1, &[]), frame(DATA, PADDED, 1, &[9, 0])].concat(), &[PROTOCOL]),
+        (
+            "data with more padding than there is",
+            [site.post(1, &[]), frame(DATA, PADDED, 1, &[9, 0])].concat(),
+            &[PROTOCOL],
+        ),
         // Section 6.2 and 5.1.1.
         ("headers of no stream", frame(HEADERS, whole, 0, &plain), &[PROTOCOL]),
         ("a stream of the server's", frame(HEADERS, whole, 2, &plain), &[PROTOCOL]),
-        ("a stream that was passed over", [get(5, "/"), get(3, "/")].concat(), &[PROTOCOL, STREAM_CLOSED]),
+        ("a stream that was passed over", [site.get(5, "/"), site.get(3, "/")].concat(), &[PROTOCOL, STREAM_CLOSED]),
         ("headers with more padding than there is", frame(HEADERS, whole | PADDED, 1, &[255, 0]), &[PROTOCOL]),
         (
             "headers too short for their priority",
@@ -95,7 +177,7 @@ fn faults() -> Vec<(&'static str, Vec<u8>, &'static [u32])> {
         // Section 6.4.
         ("a reset of no stream", frame(RST_STREAM, 0, 0, &[0; 4]), &[PROTOCOL]),
         ("a reset of an idle stream", frame(RST_STREAM, 0, 1, &[0; 4]), &[PROTOCOL]),
-        ("a reset without its code", [get(1, "/hang"), frame(RST_STREAM, 0, 1, &[0; 3])].concat(), &[FRAME_SIZE]),
+        ("a reset without its code", [site.get(1, "/hang"), frame(RST_STREAM, 0, 1, &[0; 3])].concat(), &[FRAME_SIZE]),
         // Section 6.6.
         ("a promise of a client", frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2]), &[PROTOCOL]),
         // Section 6.7.
@@ -135,13 +217,11 @@ fn faults() -> Vec<(&'static str, Vec<u8>, &'static [u32])> {
     ]
 }
 
-#[test]
-fn what_breaks_the_connections_rules_ends_it_with_the_right_code() {
-    let site = Site::new();
-    let mut neighbour = Wire::open(site.address());
+fn what_breaks_the_connections_rules_ends_it_with_the_right_code(site: &Site) {
+    let mut neighbour = site.open();
     let mut wrong = Vec::new();
-    for (what, bytes, codes) in faults() {
-        let mut wire = Wire::open(site.address());
+    for (what, bytes, codes) in faults(site) {
+        let mut wire = site.open();
         wire.send(&bytes);
         let ended = wire.read_kind(GOAWAY).map(|frame| code(&frame));
         // The general code is said in the place of some others.
@@ -153,18 +233,14 @@ fn what_breaks_the_connections_rules_ends_it_with_the_right_code() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-#[test]
-fn a_connection_that_begins_otherwise_is_closed() {
-    let site = Site::new();
-    let mut wire = Wire::raw(site.address());
+fn a_connection_that_begins_otherwise_is_closed(site: &Site) {
+    let mut wire = site.raw();
     wire.send(b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n");
     assert!(matches!(wire.outcome(1), Outcome::Goaway(PROTOCOL) | Outcome::Closed));
 }
 
-#[test]
-fn what_need_not_be_understood_is_ignored() {
-    let site = Site::new();
-    let mut wire = Wire::open(site.address());
+fn what_need_not_be_understood_is_ignored(site: &Site) {
+    let mut wire = site.open();
     for bytes in [
         frame(SETTINGS, 0, 0, &setting(0x4242, 1)),
         frame(0x16, 0xff, 0, b"unknown"),
@@ -175,8 +251,8 @@ fn what_need_not_be_understood_is_ignored() {
         wire.send(&bytes);
     }
     assert!(wire.lives());
-    let mut wire = Wire::open(site.address());
-    let plain = block(&[(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/")]);
+    let mut wire = site.open();
+    let plain = site.block(&[GET, HTTP, HOST, ROOT]);
     // Padding, a priority, and a block in pieces change nothing.
     wire.send(&frame(HEADERS, END_HEADERS | END_STREAM | PADDED, 1, &[&[2], &plain[..], &[0, 0]].concat()));
     assert_eq!(wire.outcome(1), Outcome::Status(200));
@@ -242,14 +318,12 @@ const MALFORMED: &[Fields] = &[
     &[(":method", "CONNECT")],
 ];
 
-#[test]
-fn malformed_requests_are_refused_and_never_forwarded() {
-    let site = Site::new();
-    let mut neighbour = Wire::open(site.address());
+fn malformed_requests_are_refused_and_never_forwarded(site: &Site) {
+    let mut neighbour = site.open();
     let mut wrong = Vec::new();
     for fields in MALFORMED {
-        let mut wire = Wire::open(site.address());
-        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields)));
+        let mut wire = site.open();
+        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &site.block(fields)));
         let outcome = wire.outcome(1);
         // Some take the whole connection with them, as section 5.4.1 allows.
         if !matches!(outcome, Outcome::Reset(PROTOCOL) | Outcome::Status(400 | 405) | Outcome::Goaway(PROTOCOL)) {
@@ -258,18 +332,17 @@ fn malformed_requests_are_refused_and_never_forwarded() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(site.origin.requests(), 0);
-    neighbour.send(&get(1, "/"));
+    neighbour.send(&site.get(1, "/"));
     assert_eq!(neighbour.outcome(1), Outcome::Status(200));
 }
 
-#[test]
-fn requests_that_keep_the_rules_are_forwarded() {
-    let site = Site::new();
-    let mut wire = Wire::open(site.address());
+fn requests_that_keep_the_rules_are_forwarded(site: &Site) {
+    let mut wire = site.open();
     let mut stream = 1;
-    let requests: [Fields; 7] = [
+    let with_port = format!("A.example:{}", site.port());
+    let requests: [&[(&str, &str)]; 7] = [
         &[GET, HTTP, HOST, ROOT, ("te", "trailers")],
-        &[GET, HTTP, HOST, ROOT, ("host", "A.example:80")],
+        &[GET, HTTP, HOST, ROOT, ("host", &with_port)],
         &[GET, HTTP, ROOT, ("host", "a.example")],
         &[GET, HTTP, HOST, ROOT, ("content-length", "0")],
         &[GET, HTTP, HOST, ROOT, ("cookie", "a=1"), ("cookie", "b=2"), ("x", "")],
@@ -278,18 +351,17 @@ fn requests_that_keep_the_rules_are_forwarded() {
         &[GET, HTTP, HOST, (":path", "/a#b")],
     ];
     for fields in requests {
-        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(fields)));
+        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &site.block(fields)));
         assert_eq!(wire.outcome(stream), Outcome::Status(200), "{fields:?}");
         stream += 2;
     }
 }
 
-#[test]
-fn bodies_have_the_length_that_was_said_and_trailers_are_no_second_head() {
-    let site = Site::new();
-    let mut wire = Wire::open(site.address());
+fn bodies_have_the_length_that_was_said_and_trailers_are_no_second_head(site: &Site) {
+    let mut wire = site.open();
     let mut stream = 1;
-    let trailers = |fields: &[(&str, &str)], flags, stream| frame(HEADERS, END_HEADERS | flags, stream, &block(fields));
+    let trailers =
+        |fields: &[(&str, &str)], flags, stream| frame(HEADERS, END_HEADERS | flags, stream, &site.block(fields));
     let mut wrong = Vec::new();
     for (what, length, frames) in [
         ("too short", "5", vec![frame(DATA, END_STREAM, 0, b"abc")]),
@@ -297,7 +369,7 @@ fn bodies_have_the_length_that_was_said_and_trailers_are_no_second_head() {
         ("too short before trailers", "5", vec![frame(DATA, 0, 0, b"abc"), trailers(&[("x", "y")], END_STREAM, 0)]),
         ("trailers that do not end it", "3", vec![frame(DATA, 0, 0, b"abc"), trailers(&[("x", "y")], 0, 0)]),
     ] {
-        wire.send(&post(stream, &[("content-length", length)]));
+        wire.send(&site.post(stream, &[("content-length", length)]));
         for mut frame in frames {
             frame[5..9].copy_from_slice(&u32::to_be_bytes(stream));
             wire.send(&frame);
@@ -309,23 +381,21 @@ fn bodies_have_the_length_that_was_said_and_trailers_are_no_second_head() {
         stream += 2;
     }
     assert!(wrong.is_empty(), "{wrong:?}");
-    wire.send(&post(stream, &[("content-length", "3")]));
+    wire.send(&site.post(stream, &[("content-length", "3")]));
     wire.send(&frame(DATA, PADDED, stream, b"\x02abc\0\0"));
     wire.send(&trailers(&[("x", "y")], END_STREAM, stream));
     assert_eq!(wire.outcome(stream), Outcome::Status(200));
 }
 
-#[test]
-fn faults_of_one_stream_are_its_own() {
-    let site = Site::new();
-    let mut wire = Wire::open(site.address());
-    wire.send(&get(1, "/hang"));
+fn faults_of_one_stream_are_its_own(site: &Site) {
+    let mut wire = site.open();
+    wire.send(&site.get(1, "/hang"));
     wire.send(&frame(WINDOW_UPDATE, 0, 1, &0x7fff_ffff_u32.to_be_bytes()));
     assert_eq!(wire.outcome(1), Outcome::Reset(FLOW_CONTROL), "its window is opened too far");
-    wire.send(&get(5, "/"));
+    wire.send(&site.get(5, "/"));
     assert_eq!(wire.outcome(5), Outcome::Status(200));
     // What comes for a stream after its end (section 5.1).
-    wire.send(&[get(7, "/"), frame(DATA, 0, 7, b"x")].concat());
+    wire.send(&[site.get(7, "/"), frame(DATA, 0, 7, b"x")].concat());
     let outcome = wire.outcome(7);
     assert!(
         matches!(outcome, Outcome::Reset(STREAM_CLOSED) | Outcome::Goaway(STREAM_CLOSED | PROTOCOL)),
@@ -333,11 +403,9 @@ fn faults_of_one_stream_are_its_own() {
     );
 }
 
-#[test]
-fn no_more_is_sent_than_the_client_has_room_for() {
-    let site = Site::new();
-    let mut wire = Wire::raw(site.address());
-    wire.send(&[PREFACE, &frame(SETTINGS, 0, 0, &setting(4, 10)), &get(1, "/large")].concat());
+fn no_more_is_sent_than_the_client_has_room_for(site: &Site) {
+    let mut wire = site.raw();
+    wire.send(&[PREFACE, &frame(SETTINGS, 0, 0, &setting(4, 10)), &site.get(1, "/large")].concat());
     let mut received = 0;
     while received < 10 {
         received += wire.read_kind(DATA).expect("it goes on").payload.len();
@@ -355,42 +423,38 @@ fn no_more_is_sent_than_the_client_has_room_for() {
         received += wire.read_kind(DATA).expect("it goes on").payload.len();
     }
     assert_eq!(received, 60_020);
-    wire.send(&get(3, "/"));
+    wire.send(&site.get(3, "/"));
     assert_eq!(wire.outcome(3), Outcome::Status(200));
 }
 
-#[test]
-fn a_connection_carries_only_so_many_calls_at_a_time() {
-    let site = Site::new();
-    let mut wire = Wire::open(site.address());
+fn a_connection_carries_only_so_many_calls_at_a_time(site: &Site) {
+    let mut wire = site.open();
     let streams: Vec<u32> = (0..200).map(|number| 2 * number + 1).collect();
     for stream in &streams {
-        wire.send(&get(*stream, "/hang"));
+        wire.send(&site.get(*stream, "/hang"));
     }
     assert_eq!(wire.outcome(streams[199]), Outcome::Reset(REFUSED));
     assert!(wire.lives());
 }
 
-#[test]
-fn a_client_that_only_makes_work_is_sent_away() {
-    let site = Site::new();
-    let mut neighbour = Wire::open(site.address());
+fn a_client_that_only_makes_work_is_sent_away(site: &Site) {
+    let mut neighbour = site.open();
     // Opened and reset, over and over (CVE-2023-44487).
-    let mut wire = Wire::open(site.address());
+    let mut wire = site.open();
     for number in 0..2_000_u32 {
         let stream = 2 * number + 1;
-        wire.send(&[get(stream, "/hang"), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat());
+        wire.send(&[site.get(stream, "/hang"), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat());
     }
     assert!(matches!(wire.outcome(0), Outcome::Goaway(CALM) | Outcome::Closed));
     // Headers without end.
-    let mut wire = Wire::open(site.address());
+    let mut wire = site.open();
     wire.send(&frame(HEADERS, END_STREAM, 1, &block(&[("x", "y")])));
     for _ in 0..1_000 {
         wire.send(&frame(CONTINUATION, 0, 1, &block(&[("x", &"y".repeat(16_000))])));
     }
     assert!(matches!(wire.outcome(0), Outcome::Goaway(CALM | PROTOCOL) | Outcome::Closed));
     // Empty pieces of headers.
-    let mut wire = Wire::open(site.address());
+    let mut wire = site.open();
     wire.send(&frame(HEADERS, END_STREAM, 1, &block(&[("x", "y")])));
     for _ in 0..100_000 {
         wire.send(&frame(CONTINUATION, 0, 1, &[]));
@@ -399,13 +463,11 @@ fn a_client_that_only_makes_work_is_sent_away() {
     assert!(neighbour.lives());
 }
 
-#[test]
-fn a_head_that_is_too_large_is_refused_however_small_it_is_sent() {
-    let site = Site::new();
+fn a_head_that_is_too_large_is_refused_however_small_it_is_sent(site: &Site) {
     let plain = [GET, HTTP, HOST, ROOT];
-    let mut wire = Wire::open(site.address());
+    let mut wire = site.open();
     let filler = "y".repeat(15_000);
-    let large = block(&[&plain[..], &[("x", filler.as_str()); 5]].concat());
+    let large = site.block(&[&plain[..], &[("x", filler.as_str()); 5]].concat());
     let (first, rest) = large.split_at(16_000);
     wire.send(&frame(HEADERS, END_STREAM, 1, first));
     let pieces: Vec<_> = rest.chunks(16_000).collect();
@@ -415,7 +477,7 @@ fn a_head_that_is_too_large_is_refused_however_small_it_is_sent() {
     }
     assert_eq!(wire.outcome(1), Outcome::Status(431));
     // One field of the table, named a thousand times.
-    let mut kept = block(&plain);
+    let mut kept = site.block(&plain);
     kept.extend([0x40, 1, b'x', 127, 0xc9, 0x1e]);
     kept.extend([b'y'; 4_000]);
     kept.extend([0xbe; 1_000]);

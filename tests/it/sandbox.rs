@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use egressctl::cli::demo::origin::{Identity, Origin, Reply};
 
 use crate::proxied::{Proxied, with_origin};
-use crate::stage::{SCENARIO, Stage, curl};
+use crate::stage::{SCENARIO, Stage, curl, until};
 
 /// Whether this machine can make sandboxes. Where it cannot, tests that need one pass by, unless
 /// EGRESSCTL_TEST_REQUIRES_SANDBOX is set, as CI does.
@@ -189,4 +189,20 @@ fn run_brings_a_proxy_of_its_own_and_ends_as_its_command_does() {
     assert!(printed.contains("page 502"), "{printed}");
     assert_eq!(origin.requests(), 1);
     scene.wait_for_entry("b.example");
+}
+
+#[test]
+fn a_host_that_only_a_grant_is_for_has_a_name_and_is_reached_by_whatever_protocol() {
+    let (Some(_), true) = (curl(), possible()) else { return };
+    let (scene, origin) = with_origin("");
+    let leads = ["new.example:80", "new.example:81"].map(|target| format!("{target}:{}", origin.address));
+    let _proxy = Proxied::start(&scene, &["--resolve", &leads[0], "--resolve", &leads[1]]);
+    let call = |url: &str| {
+        let line = ["exec", "deployment/sleep", "--", "curl", "-s", "--noproxy", "*", url];
+        said(&scene.command(&line).output().expect("it was built")).0
+    };
+    assert!(call("http://new.example/").contains("exit code 6"), "it has no address");
+    scene.ok(&["allow", "new.example", "--from", "sleep", "--for", "10m", "--reason", "incident 4711"]);
+    until("the grant is in force", || call("http://new.example/") == "page");
+    assert_eq!(call("http://new.example:81/"), "page", "as bytes that nobody looks at");
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value as Json;
 
+use crate::cli::audit;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::sandboxed::{self, Wanted};
@@ -44,6 +45,8 @@ pub(crate) struct Arguments {
     /// The proxy that takes its calls [default: the first that runs on this state directory]
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    #[command(flatten)]
+    audit: audit::Flag,
 }
 
 impl Arguments {
@@ -63,8 +66,11 @@ impl Arguments {
         if self.tty && !std::io::stdin().is_terminal() {
             context.say("Unable to use a TTY - input is not a terminal or the right kind of file")?;
         }
-        let lease = sandboxed::lease(&state, self.node.as_deref(), &tenant).ok_or_else(|| nobody(&tenant))?;
-        let wanted = Wanted { command: self.command, directory, input: self.stdin, terminal: self.stdin && self.tty };
+        let asked = self.audit.asked(&tenant);
+        let audit = self.audit.open(&tenant)?;
+        let lease = sandboxed::lease(&state, self.node.as_deref(), &asked).ok_or_else(|| nobody(&tenant))?;
+        let terminal = self.stdin && self.tty;
+        let wanted = Wanted { command: self.command, directory, input: self.stdin, terminal, audit };
         sandboxed::run(wanted, &state, &lease, |status| format!("command terminated with exit code {status}"))
     }
 }

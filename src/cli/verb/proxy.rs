@@ -169,6 +169,9 @@ struct Start {
     /// How long an origin has for the head of its answer where the route says nothing, and may pause in its body
     #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
     response_timeout: Duration,
+    /// How long a call may last in all, tunnels and WebSockets included [default: no limit]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    max_stream_duration: Option<Duration>,
     /// How long a tunnel may lie idle
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     tunnel_idle_timeout: Duration,
@@ -392,6 +395,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         drain_timeout: arguments.drain_timeout,
         limits: Limits {
             response_timeout: arguments.response_timeout,
+            stream_duration: arguments.max_stream_duration,
             tunnel_idle_timeout: arguments.tunnel_idle_timeout,
             connections: arguments.max_connections,
             ..Limits::default()

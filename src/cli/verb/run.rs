@@ -8,6 +8,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::cli::admin_client;
+use crate::cli::audit;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::own_proxy::OwnProxy;
@@ -24,6 +25,9 @@ const EXAMPLES: &str = "Examples:
 
   # Where one workload is declared it need not be named
   egressctl run -- npm test
+
+  # What would a command need? Everything goes, and at the end it is told what the present policy would refuse
+  egressctl run --audit --from sleep -- npm install
 
   # Where the kernel makes no namespaces: tell the program of the proxy, and isolate nothing
   egressctl run --best-effort --from sleep -- curl -s http://edition.cnn.com/politics";
@@ -44,8 +48,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
     /// Isolate nothing: only tell the command by variables to call through the proxy; this is recorded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "audit")]
     best_effort: bool,
+    #[command(flatten)]
+    audit: audit::Flag,
 }
 
 impl Arguments {
@@ -65,15 +71,17 @@ impl Arguments {
         if self.best_effort {
             return Err(self.unconfined(&state, &tenant, context)?.into());
         }
-        let (lease, own) = match sandboxed::lease(&state, self.node.as_deref(), &tenant) {
+        let asked = self.audit.asked(&tenant);
+        let audit = self.audit.open(&tenant)?;
+        let (lease, own) = match sandboxed::lease(&state, self.node.as_deref(), &asked) {
             Some(lease) => (lease, None),
             None => {
                 let own = OwnProxy::start(&state, &tenant)?;
-                (own.lease(&state, &tenant)?, Some(own))
+                (own.lease(&state, &asked)?, Some(own))
             }
         };
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        let wanted = Wanted { command: self.command, directory: None, input: true, terminal };
+        let wanted = Wanted { command: self.command, directory: None, input: true, terminal, audit };
         let outcome = sandboxed::run(wanted, &state, &lease, |_| String::new());
         drop(lease);
         // What it has recorded is in the log when it has ended.

@@ -50,6 +50,7 @@ fn record(call: &Call, failure: Option<Failure>, recording: Recording) -> Option
         checked: &checked,
         message: "",
         grant: None,
+        lifted: None,
         revision: Revision(7),
         headers: &headers,
     };

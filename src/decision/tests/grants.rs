@@ -1,5 +1,7 @@
 //! What grants let go, and what never.
 
+use crate::identity::Caller;
+
 use super::*;
 
 /// A host that rules refuse, one with a quota that is used up at once, and one behind the gateway that its policies deny.
@@ -47,14 +49,27 @@ fn grant(spec: &str) -> String {
 
 /// What becomes of a request at a time: the failure, or where it goes, and by which grant.
 fn judged(snapshot: &Snapshot, url: &str, time: &str) -> String {
+    judged_as(snapshot, url, time, false)
+}
+
+/// The same, of a caller who calls in an audit.
+fn audited(snapshot: &Snapshot, url: &str) -> String {
+    judged_as(snapshot, url, NOW, true)
+}
+
+fn judged_as(snapshot: &Snapshot, url: &str, time: &str, in_audit: bool) -> String {
     let head = http::Request::builder().uri(url).version(http::Version::HTTP_2).body(()).expect("a head");
-    let caller = snapshot.callers().next().flatten().cloned();
+    let caller = snapshot.callers().next().flatten().map(|caller| Caller { in_audit, ..caller.clone() });
     let time = Timestamp::parse_rfc3339(time).expect("a time");
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival { time, chance: 0, caller, peer, tls: None };
     let call = normalize(head.into_parts().0, arrival).expect("a call");
     let judgement = judge(snapshot, Hop::Sidecar(0), &call, Spend::Take, &mut Scratch::new(), &mut |_| {});
-    let by = judgement.passed.as_ref().map(|passed| format!(" by {}", passed.grant.granted.name)).unwrap_or_default();
+    let by = judgement.passed.as_ref().map(|passed| match passed.grant {
+        Some(grant) => format!(" by {}", grant.granted.name),
+        None => " in an audit".to_owned(),
+    });
+    let by = by.unwrap_or_default();
     match judgement.decision {
         Decision::Refuse(failure) => format!("{failure:?}{by}"),
         Decision::Answer(answer) => format!("answer {}{by}", answer.status),
@@ -108,4 +123,25 @@ fn policies_of_the_gateway_are_lifted_and_quotas_are_not() {
     let limited = snapshot(&format!("{granted}---\n{quota}"));
     let refused = (0..1000).any(|_| judged(&limited, denied, NOW).starts_with("Denied(Code(8))"));
     assert!(refused, "the quota still counts");
+}
+
+#[test]
+fn in_an_audit_all_goes_that_a_grant_could_let_go_and_what_quotas_refuse_and_grants_are_used_before() {
+    let gateway = format!("{SCENARIO}---\n{REFUSED}");
+    let quota = include_str!("../../../fixtures/policy/quota.yaml").replace("a.example", "edition.cnn.com");
+    let limited = snapshot(&format!("{gateway}---\n{quota}"));
+    let cnn = "outbound|443||edition.cnn.com in an audit";
+    let all: Vec<_> = (0..1000).map(|_| audited(&limited, "http://edition.cnn.com/denied")).collect();
+    assert!(all.iter().all(|judged| judged == cnn), "{:?}", all.last());
+    let granted = format!("{REFUSED}{}", grant("workload: sleep, host: web.example, uses: 1"));
+    let granted = snapshot(&granted);
+    for (url, expected) in [
+        ("http://web.example/no", "outbound|80||web.example by g.default"),
+        ("http://web.example/no", "outbound|80||web.example in an audit"),
+        ("http://web.example/yes", "outbound|80||web.example"),
+        ("http://new.example:8080/", "PassthroughCluster in an audit"),
+        ("http://10.0.0.7/", "PrivateAddress"),
+    ] {
+        assert_eq!(audited(&granted, url), expected, "{url}");
+    }
 }
