@@ -1887,7 +1887,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs)
-            opts="-l -g -F -i -v -f -c -o -n -h --container --selector --level --grep --fixed-strings --ignore-case --invert-match --instance --since --since-time --until --tail --follow --count --output --timestamps --prefix --namespace --state-dir --color --help seal prune verify"
+            opts="-l -g -F -i -v -f -c -o -n -h --container --selector --level --grep --fixed-strings --ignore-case --invert-match --instance --since --since-time --until --tail --follow --count --all --output --timestamps --prefix --namespace --state-dir --color --help seal prune verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2343,7 +2343,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --access --redact --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2427,6 +2427,14 @@ _egressctl() {
                     ;;
                 --max-connections)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --access)
+                    COMPREPLY=($(compgen -W "off refused all" -- "${cur}"))
+                    return 0
+                    ;;
+                --redact)
+                    COMPREPLY=($(compgen -W "none query all" -- "${cur}"))
                     return 0
                     ;;
                 --seal-rows)

@@ -284,6 +284,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s v -l invert-match -d 'Only lines that contain none of the patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s f -l follow -d 'Stay, and show new entries as they come'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l timestamps -d 'The time before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l prefix -d 'The pod and container before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s h -l help -d 'Print help'
@@ -435,6 +436,12 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-stream-duration -d 'How long a call may last in all, tunnels and WebSockets included [default: no limit]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l tunnel-idle-timeout -d 'How long a tunnel may lie idle' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l access -d 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)' -r -f -a "off\t''
+refused\t''
+all\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l redact -d 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are' -r -f -a "none\t''
+query\t''
+all\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r
