@@ -2,7 +2,7 @@
 //! again, and a connection at rest.
 //!
 //! `cargo bench --bench routing` prints times of one run beside something to compare with; the name of a part after `--`
-//! (hosts, routes, compiling, connections) runs that part alone. Linux only (reads /proc).
+//! (hosts, routes, names, compiling, connections) runs that part alone. Linux only (reads /proc).
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use egressctl::call::{Arrival, Call, normalize};
 use egressctl::diagnostic::Source;
 use egressctl::expr::Timestamp;
+use egressctl::identity::Caller;
 use egressctl::manifest::parse;
 use egressctl::registry::{MemoryRegistry, Operation, Registry, SqliteRegistry, Transaction};
 use egressctl::routing::covers;
@@ -34,8 +35,13 @@ const ROUNDS: usize = 9;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 4] =
-        [("hosts", hosts), ("routes", routes), ("compiling", compiling), ("connections", connections)];
+    let parts: [(&str, fn()); 5] = [
+        ("hosts", hosts),
+        ("routes", routes),
+        ("names", names),
+        ("compiling", compiling),
+        ("connections", connections),
+    ];
     for (_, part) in parts.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)) {
         part();
     }
@@ -133,6 +139,44 @@ fn routes() {
     println!();
 }
 
+// Names that TLS asks for
+
+fn names() {
+    let mut text = GATEWAY.replace("protocol: HTTP}", "protocol: TLS}").replace("number: 80", "number: 443");
+    text = text.replace("hosts: ['*']}", "hosts: ['*'], tls: {mode: PASSTHROUGH}}");
+    text.push_str(&service_entry("site", &["site.example".to_owned()]).replace("protocol: HTTP", "protocol: TCP"));
+    let hosts: Vec<String> =
+        (0..ROUTES).map(|n| if n % 10 == 0 { format!("*.w{n}.example") } else { format!("n{n}.example") }).collect();
+    text.push_str(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: names}\nspec:\n  hosts: ['*.example']\n  \
+         gateways: [istio-system/istio-egressgateway]\n  tls:\n",
+    );
+    for host in &hosts {
+        let _ = writeln!(
+            text,
+            "  - match: [{{sniHosts: ['{host}']}}]\n    route: [{{destination: {{host: site.example, port: {{number: 80}}}}}}]"
+        );
+    }
+    let snapshot = compiled(&text);
+    let calls: Vec<Call> = hosts.iter().step_by(7).map(|host| tunnel(&host.replace('*', "www"))).collect();
+    assert!(
+        calls.iter().all(|call| snapshot.routes.tunnel_into_gateway(443, call).is_ok()),
+        "all of them have a route"
+    );
+    let ours = nanos(&calls, |call| snapshot.routes.tunnel_into_gateway(443, call).is_ok());
+    let none = nanos(&[tunnel("nowhere.org")], |call| snapshot.routes.tunnel_into_gateway(443, call).is_ok());
+    let linear = nanos(&calls, |call| hosts.iter().any(|pattern| covers(pattern, call.authority().host())));
+    println!("| finding the tls route of a name among {ROUTES}, ns | none has it | one after the other |");
+    println!("|---|---|---|\n| {ours:.0} | {none:.0} | {linear:.0} |\n");
+}
+
+/// A tunnel to a host whose TLS asks for it.
+fn tunnel(host: &str) -> Call {
+    let mut call = Call::tunnel_to(&format!("{host}:443"), arrival(None)).expect("a target");
+    call.confirm(Some(host.into())).expect("it asks for what it was opened for");
+    call
+}
+
 // Compiling
 
 fn virtual_service(number: usize, status: u16) -> String {
@@ -162,11 +206,17 @@ spec:
   servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
 ";
 
+fn secret(round: usize) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: own, namespace: istio-system}}\nstringData: {{tls.crt: '{round}', tls.key: k}}\n"
+    )
+}
+
 fn compiling() {
     let directory = tempfile::TempDir::new().expect("a directory");
     let state = StateDir::open(directory.path().join("state")).expect("a state directory");
     let registry = SqliteRegistry::open(&state).expect("a registry");
-    let mut text = GATEWAY.to_owned();
+    let mut text = GATEWAY.to_owned() + &secret(0);
     for number in 0..MANY {
         text.push_str(&service_entry(&format!("se-{number}"), &[format!("site-{number}.example")]));
         text.push_str(&virtual_service(number, 404));
@@ -185,12 +235,14 @@ fn compiling() {
     row("all", (0..5).map(|_| from_scratch(&compiler())));
     let compiler = compiler();
     let mut current = compiler.compile(&*registry.frozen().expect("it can be read")).expect("it compiles");
-    let forms: [Change; 3] = [
+    let forms: [Change; 5] = [
         ("one VirtualService again", |round| virtual_service(round * 7, 410)),
         ("one ServiceEntry again", |round| {
             service_entry(&format!("se-{}", round * 7), &[format!("site-{}.example", round * 7)]).replace("NONE", "DNS")
         }),
         ("one DestinationRule again", |round| destination_rule(round * 7).replace("SIMPLE", "DISABLE")),
+        ("the Gateway again", |round| GATEWAY.replace("name: http", &format!("name: http-{round}"))),
+        ("a Secret again", secret),
     ];
     for (name, text) in forms {
         let times = (1..=ROUNDS).map(|round| {
@@ -340,9 +392,11 @@ fn call(snapshot: &Snapshot, host: &str, path: &str, headers: &[(&'static str, S
         head = head.header(*name, value);
     }
     let caller = snapshot.callers().next().flatten().cloned();
-    let arrival =
-        Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
-    normalize(head.body(()).expect("a head").into_parts().0, arrival).expect("a call")
+    normalize(head.body(()).expect("a head").into_parts().0, arrival(caller)).expect("a call")
+}
+
+fn arrival(caller: Option<Caller>) -> Arrival {
+    Arrival { time: Timestamp::ZERO, chance: 0, caller, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None }
 }
 
 /// Median nanoseconds of asking about each of some calls.

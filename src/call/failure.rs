@@ -42,6 +42,8 @@ pub enum Failure {
     NoTunnelRoute,
     /// The route's destination is not registered.
     NoCluster,
+    /// The route leads to a port of the egress gateway on which no Gateway has a server.
+    NoGatewayServer,
     /// The destination has no endpoint that could be tried.
     NoEndpoint,
     /// The origin's name could not be resolved.
@@ -52,6 +54,8 @@ pub enum Failure {
     ConnectFailed,
     /// The origin did not accept the connection in time.
     ConnectTimeout,
+    /// The proxy that leads to the origin does not open a tunnel.
+    TunnelRefused,
     /// TLS to the origin failed: certificate, name, protocol.
     Tls(TlsFault),
     /// The origin reset the stream of the call, on a connection that goes on.
@@ -333,10 +337,12 @@ impl Failure {
             Failure::Server(_)
             | Failure::Handover(_)
             | Failure::NoCluster
+            | Failure::NoGatewayServer
             | Failure::NoEndpoint
             | Failure::NameNotResolved
             | Failure::ConnectFailed
             | Failure::ConnectTimeout
+            | Failure::TunnelRefused
             | Failure::Tls(_)
             | Failure::UpstreamClosed
             | Failure::UpstreamReset
@@ -372,7 +378,11 @@ impl Failure {
             Failure::NoCluster => "NC",
             Failure::NoEndpoint | Failure::NoTunnelRoute => "UH",
             Failure::NameNotResolved => "DF",
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF",
+            Failure::NoGatewayServer
+            | Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::TunnelRefused
+            | Failure::Tls(_) => "UF",
             Failure::Handover(HandoverFault::Broken) | Failure::UpstreamClosed => "UC",
             Failure::Handover(_) => "UF",
             Failure::UpstreamReset | Failure::UpstreamRefused => "UR",
@@ -393,7 +403,7 @@ impl Failure {
     pub fn tunnel_flag(self) -> &'static str {
         match self {
             Failure::UnknownHost => "UH",
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => "UF,URX",
+            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::TunnelRefused | Failure::Tls(_) => "UF,URX",
             other => other.flag(),
         }
     }
@@ -413,11 +423,15 @@ impl Failure {
             Failure::NoRoute => "no route of the host matches this request",
             Failure::NoTunnelRoute => "no route of the host matches this server name or address",
             Failure::NoCluster => "the route's destination is not registered",
+            Failure::NoGatewayServer => {
+                "the route leads to a port of the egress gateway on which no Gateway has a server"
+            }
             Failure::NoEndpoint => "no healthy upstream",
             Failure::NameNotResolved => "the origin's name could not be resolved",
             Failure::PrivateAddress => "the origin's name leads to a private address that is not registered for it",
             Failure::ConnectFailed => "the origin refused the connection or could not be reached",
             Failure::ConnectTimeout => "the origin did not accept the connection in time",
+            Failure::TunnelRefused => "the proxy that leads to the origin does not open the tunnel",
             Failure::Tls(fault) => fault.reason(),
             Failure::UpstreamClosed => "the origin closed the connection before it answered",
             Failure::UpstreamReset => "the origin reset the call",
@@ -510,6 +524,7 @@ impl Failure {
             | Failure::NoRoute
             | Failure::NoTunnelRoute
             | Failure::NoCluster
+            | Failure::NoGatewayServer
             | Failure::PrivateAddress
             | Failure::Overflow
             | Failure::Overload
@@ -524,6 +539,7 @@ impl Failure {
             | Failure::NameNotResolved
             | Failure::ConnectFailed
             | Failure::ConnectTimeout
+            | Failure::TunnelRefused
             | Failure::Tls(_)
             | Failure::UpstreamClosed
             | Failure::UpstreamReset

@@ -55,9 +55,19 @@ impl Timestamp {
         let (year, month, day) = civil_from_days(self.seconds.div_euclid(SECONDS_PER_DAY));
         let second = self.seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        let micros = self.nanos / 1_000;
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-            .expect("writing to a String does not fail");
+        let micros = i64::from(self.nanos / 1_000);
+        if !(0..10_000).contains(&year) {
+            write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+                .expect("writing to a String does not fail");
+            return;
+        }
+        // Every line of the log has a time: writing the digits takes a tenth of what formatting does.
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let fields = [(0..4, year), (5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second)];
+        for (place, number) in fields.into_iter().chain([(20..26, micros)]) {
+            write_digits(&mut text[place], number);
+        }
+        out.push_str(std::str::from_utf8(&text).expect("digits are ASCII"));
     }
 
     /// Appends the time in UTC with as many decimals as it takes, none for a whole second: `2018-06-18T13:22:58.5Z`.
@@ -70,6 +80,14 @@ impl Timestamp {
             out.push_str(decimals.trim_end_matches('0'));
         }
         out.push('Z');
+    }
+}
+
+/// Writes a number that is not negative into a place as wide as it, with zeros before it.
+fn write_digits(place: &mut [u8], mut number: i64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).expect("a digit");
+        number /= 10;
     }
 }
 

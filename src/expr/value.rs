@@ -185,7 +185,10 @@ impl ValueRef<'_> {
                 out.push_str(text);
                 Ok(())
             }
-            ValueRef::Int64(number) => write!(out, "{number}"),
+            ValueRef::Int64(number) => {
+                out.push_str(itoa::Buffer::new().format(*number));
+                Ok(())
+            }
             ValueRef::Double(number) if number.is_infinite() => {
                 out.push_str(if *number > 0.0 { "+Inf" } else { "-Inf" });
                 Ok(())

@@ -34,11 +34,12 @@ pub(super) enum Way {
     Down,
 }
 
-/// A client and an origin, and what the client has sent already.
+/// A client and an origin, and what each has sent already.
 pub(super) struct Pair<C, O> {
     pub(super) client: C,
     pub(super) origin: O,
     pub(super) early: Vec<u8>,
+    pub(super) late: Vec<u8>,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<C, O> {
@@ -53,9 +54,9 @@ impl<C: AsyncRead + AsyncWrite + Unpin, O: AsyncRead + AsyncWrite + Unpin> Pair<
         buffer: &RefCell<Box<[u8]>>,
         mut count: impl FnMut(Way, usize),
     ) -> (Ended, Closer) {
-        let Self { mut client, mut origin, early } = self;
+        let Self { mut client, mut origin, early, late } = self;
         let mut up = Direction { waiting: early, ..Direction::default() };
-        let mut down = Direction::default();
+        let mut down = Direction { waiting: late, ..Direction::default() };
         let mut last = Instant::now();
         let mut first_done = None;
         let mut timer = pin!(sleep_until(last + idle));
@@ -219,7 +220,7 @@ mod tests {
         let ((mut client, ours), (their, mut origin)) = (duplex(16), duplex(16));
         let counted = RefCell::new((0, 0));
         let buffer = buffer();
-        let pair = Pair { client: ours, origin: their, early: b"early ".to_vec() };
+        let pair = Pair { client: ours, origin: their, early: b"early ".to_vec(), late: Vec::new() };
         let passing = pair.pass(IDLE, &buffer, |way, bytes| match way {
             Way::Up => counted.borrow_mut().0 += bytes,
             Way::Down => counted.borrow_mut().1 += bytes,
@@ -249,7 +250,7 @@ mod tests {
         let ((mut client, ours), (their, _origin)) = (duplex(16), duplex(16));
         let buffer = buffer();
         let begun = Instant::now();
-        let pair = Pair { client: ours, origin: their, early: Vec::new() };
+        let pair = Pair { client: ours, origin: their, early: Vec::new(), late: Vec::new() };
         let passing = pair.pass(IDLE, &buffer, |_, _| {});
         let (ended, ()) = tokio::join!(passing, async {
             tokio::time::sleep(IDLE / 2).await;
@@ -264,7 +265,7 @@ mod tests {
         drop(client);
         let buffer = buffer();
         origin.write_all(b"for nobody").await.expect("there is room");
-        let pair = Pair { client: ours, origin: their, early: Vec::new() };
+        let pair = Pair { client: ours, origin: their, early: Vec::new(), late: Vec::new() };
         assert_eq!(pair.pass(IDLE, &buffer, |_, _| {}).await.0, Ended::ClientBroke);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,9 +64,12 @@ pub(super) async fn forward(
     }
     let multiplexed = version == Version::HTTP_2 && call.upgrade().is_none();
     let sending = Sending { worker, cluster: forward.cluster, way, closing, multiplexed, upload: &upload };
-    let sent = sending.tries(body, &mut patience);
     let longest = worker.limits.response_timeout;
-    let mut answer = within((forward.timeout, longest, closing.end()), &upload, sent).await;
+    let mut answer = {
+        // In place: what it would be moved into would have room for it again.
+        let sent = pin!(sending.tries(body, &mut patience));
+        within((forward.timeout, longest, closing.end()), &upload, sent).await
+    };
     if closing.is_handed_on() {
         answer = answer.map_err(Failure::of_handover);
     }
@@ -85,7 +89,7 @@ pub(super) async fn forward(
 async fn within(
     (timeout, longest, end): (Option<Duration>, Duration, Option<Instant>),
     upload: &Upload,
-    sent: impl Future<Output = Result<Response<ResponseBody>, Failure>>,
+    mut sent: Pin<&mut impl Future<Output = Result<Response<ResponseBody>, Failure>>>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let left = || end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
     let idle = || match upload.ended_at() {
@@ -94,7 +98,7 @@ async fn within(
         None => Failure::ClientIdle,
     };
     let Some(timeout) = timeout else {
-        return tokio::time::timeout(longest.min(left()), sent).await.unwrap_or_else(|_| Err(idle()));
+        return tokio::time::timeout(longest.min(left()), sent.as_mut()).await.unwrap_or_else(|_| Err(idle()));
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
@@ -106,14 +110,16 @@ async fn within(
     };
     tokio::select! {
         biased;
-        answer = sent => answer,
+        answer = sent.as_mut() => answer,
         failure = too_long => Err(failure),
     }
 }
 
 /// Whether an origin can say that it has not begun with a call: in HTTP/2 it can.
 fn may_refuse(cluster: &Cluster) -> bool {
-    matches!(&cluster.target, Target::Endpoints(endpoints) if endpoints.iter().any(|endpoint| endpoint.multiplexed))
+    matches!(&cluster.target, Target::Endpoints(endpoints) if endpoints.iter().any(|endpoint| {
+        endpoint.multiplexed || endpoint.for_multiplexed.is_some()
+    }))
 }
 
 /// The bodies of the tries of one call.
@@ -206,17 +212,7 @@ impl Sending<'_> {
             self.take_up(place).await?;
             let Tried { answer, unsent } = match patience.per_try() {
                 None => self.once(&endpoint, body.take(), bodies.is_repeatable()).await,
-                timeout => {
-                    let mut unsent = None;
-                    let once = async {
-                        let tried = self.once(&endpoint, body.take(), bodies.is_repeatable()).await;
-                        unsent = tried.unsent;
-                        tried.answer
-                    };
-                    let bounds = (timeout, self.worker.limits.response_timeout, None);
-                    let answer = Box::pin(within(bounds, self.upload, once)).await;
-                    Tried { answer, unsent }
-                }
+                timeout => self.once_within(timeout, &endpoint, body.take(), bodies.is_repeatable()).await,
             };
             self.note(place, &answer);
             // What may have been acted on is only done again where that changes nothing.
@@ -265,6 +261,28 @@ impl Sending<'_> {
         Ok(head)
     }
 
+    /// [`Sending::once`], so long at most. Boxed, so that calls without such a limit do not carry its room around.
+    fn once_within<'s>(
+        &'s self,
+        timeout: Option<Duration>,
+        endpoint: &'s Endpoint,
+        body: Option<RequestBody>,
+        repeatable: bool,
+    ) -> Pin<Box<dyn Future<Output = Tried> + 's>> {
+        Box::pin(async move {
+            let mut unsent = None;
+            let answer = {
+                let once = pin!(async {
+                    let tried = self.once(endpoint, body, repeatable).await;
+                    unsent = tried.unsent;
+                    tried.answer
+                });
+                within((timeout, self.worker.limits.response_timeout, None), self.upload, once).await
+            };
+            Tried { answer, unsent }
+        })
+    }
+
     async fn once(&self, endpoint: &Endpoint, body: Option<RequestBody>, repeatable: bool) -> Tried {
         let call = self.closing.call();
         let head = match self.outgoing() {
@@ -288,7 +306,7 @@ impl Sending<'_> {
         let again = self.outgoing();
         let request = again.map(|head| self::request(call.method(), head, RequestBody::empty()));
         let answer = match request {
-            Ok(request) => self.worker.upstream.send_anew(endpoint, timeout, request).await,
+            Ok(request) => Box::pin(self.worker.upstream.send_anew(endpoint, timeout, request)).await,
             Err(failure) => return Tried { answer: Err(failure), unsent: None },
         };
         match answer {
@@ -331,14 +349,18 @@ pub(super) fn endpoint<'c>(
         }
         (None, Target::Gateway(_)) => return Err(Failure::NoEndpoint),
     };
-    if endpoint.wants_identity() {
-        return Ok((Chosen::Shared(called(closing, endpoint)?), place));
-    }
+    let endpoint = match endpoint {
+        Cow::Borrowed(Endpoint { for_multiplexed: Some(other), .. }) if multiplexed => Cow::Borrowed(&**other),
+        Cow::Owned(Endpoint { for_multiplexed: Some(other), .. }) if multiplexed => Cow::Owned(Endpoint::clone(&other)),
+        endpoint => endpoint,
+    };
     let chosen = match endpoint {
+        endpoint if endpoint.wants_identity() => Chosen::Shared(called(closing, endpoint)?),
         Cow::Borrowed(endpoint) => Chosen::Listed(endpoint),
         Cow::Owned(endpoint) => Chosen::Shared(Arc::new(endpoint)),
     };
-    Ok((chosen, place))
+    let told = chosen.called_for(call.peer()).map(|endpoint| Chosen::Shared(Arc::new(endpoint)));
+    Ok((told.unwrap_or(chosen), place))
 }
 
 /// An endpoint: one of a cluster's, or one that is known to the call alone.

@@ -64,7 +64,11 @@ impl Judged {
 pub(super) type Load = (Option<Room>, Option<Busy>);
 
 /// What is still owed for a call: dropping it makes the report, so that a caller who leaves is reported too.
-pub(super) struct Closing {
+///
+/// Boxed, because it goes from hand to hand until the answer's body has ended.
+pub(super) struct Closing(Box<Owed>);
+
+struct Owed {
     worker: Rc<Worker>,
     /// The one it was judged by, or of a call that has let go of it who reports it: then the configuration that is in force
     /// at the end makes the report.
@@ -114,7 +118,7 @@ impl Closing {
             // What is used up is written down at once.
             worker.news.notify_one();
         }
-        Self {
+        Self(Box::new(Owed {
             worker,
             held,
             permit: Some(permit),
@@ -128,173 +132,173 @@ impl Closing {
             upload,
             audit: None,
             outcome,
-        }
+        }))
     }
 
     /// The call.
     pub(super) fn call(&self) -> &Call {
-        &self.call
+        &self.0.call
     }
 
     /// The call came to this hop, and its caller had made it so, if the last hop sees another.
     #[must_use]
     pub(super) fn came_to(mut self, arrived: Hop, made: Option<Box<Call>>) -> Self {
-        (self.arrived, self.made) = (arrived, made);
+        (self.0.arrived, self.0.made) = (arrived, made);
         self
     }
 
     /// Where the call came to.
     pub(super) fn arrived(&self) -> Hop {
-        self.arrived
+        self.0.arrived
     }
 
     /// The call as its caller made it.
     pub(super) fn made(&self) -> &Call {
-        self.made.as_deref().unwrap_or(&self.call)
+        self.0.made.as_deref().unwrap_or(&self.0.call)
     }
 
     /// Compares the name in a ClientHello with the host that the tunnel was opened for.
     pub(super) fn confirm(&mut self, name: Option<Box<str>>) -> Result<(), Failure> {
-        self.call.confirm(name)
+        self.0.call.confirm(name)
     }
 
     /// The configuration that it was judged by, unless that was let go of.
     pub(super) fn held(&self) -> Option<&Rc<Held>> {
-        self.held.as_ref().ok()
+        self.0.held.as_ref().ok()
     }
 
     /// Whether the gateway of another process goes on with the call.
     pub(super) fn is_handed_on(&self) -> bool {
-        self.judged.handed_on
+        self.0.judged.handed_on
     }
 
     /// Whose certificate of the mesh is shown for it: the caller's by its sidecar, the gateway's own by the gateway.
     pub(super) fn shown_identity(&self) -> Option<SpiffeId> {
-        match self.judged.hop {
-            Hop::Sidecar(_) => self.call.caller()?.identity(),
+        match self.0.judged.hop {
+            Hop::Sidecar(_) => self.0.call.caller()?.identity(),
             Hop::Gateway(_) | Hop::Mesh(_) => self.held()?.snapshot.gateway_identity.clone(),
         }
     }
 
     /// Its principal.
     pub(super) fn shown_principal(&self) -> Option<&str> {
-        match self.judged.hop {
-            Hop::Sidecar(_) => self.call.caller().map(|caller| caller.principal.as_str()),
+        match self.0.judged.hop {
+            Hop::Sidecar(_) => self.0.call.caller().map(|caller| caller.principal.as_str()),
             Hop::Gateway(_) | Hop::Mesh(_) => self.held()?.snapshot.gateway_identity.as_ref().map(SpiffeId::principal),
         }
     }
 
     /// When it has to have come to its end, if calls may only last so long.
     pub(super) fn end(&self) -> Option<Instant> {
-        self.worker.limits.stream_duration.map(|longest| self.started + longest)
+        self.0.worker.limits.stream_duration.map(|longest| self.0.started + longest)
     }
 
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
-        if let Ok(held) = &self.held {
-            self.held = Err(held.snapshot.reporter(self.judged.hop).clone());
+        if let Ok(held) = &self.0.held {
+            self.0.held = Err(held.snapshot.reporter(self.0.judged.hop).clone());
         }
     }
 
     /// The grant by which it goes.
     pub(super) fn grant(&self) -> Option<&Arc<Grant>> {
-        self.judged.passed.as_ref()?.0.as_ref()
+        self.0.judged.passed.as_ref()?.0.as_ref()
     }
 
     /// It is told in an audit besides, if it is made in one.
     pub(super) fn tell_in(&mut self, audit: Option<Rc<Audit>>) {
-        self.audit = audit;
+        self.0.audit = audit;
     }
 
     /// Why it would have been refused, if it only goes in an audit.
     fn lifted(&self) -> Option<Failure> {
-        self.judged.passed.as_ref().filter(|(grant, _)| grant.is_none()).map(|(_, over)| *over)
+        self.0.judged.passed.as_ref().filter(|(grant, _)| grant.is_none()).map(|(_, over)| *over)
     }
 
     /// The call has been judged once more.
     pub(super) fn judged(&mut self, judged: Judged) {
-        self.judged = judged;
+        self.0.judged = judged;
     }
 
     /// The call goes as its caller made it, and not as the last hop saw it.
     pub(super) fn goes_as_made(&mut self) {
-        if let Some(made) = self.made.take() {
-            self.call = *made;
+        if let Some(made) = self.0.made.take() {
+            self.0.call = *made;
         }
     }
 
     /// What the policy said of it.
     pub(super) fn checked(&self) -> &Checked {
-        &self.judged.checked
+        &self.0.judged.checked
     }
 
     /// What the caller is told, if the policy refused the call; empty if not.
     pub(super) fn message(&self) -> &str {
-        &self.judged.message
+        &self.0.judged.message
     }
 
     /// What the call takes up at its destination, until its end or until it takes up something else.
     pub(super) fn keep(&self, load: Load) {
-        self.load.replace(load);
+        self.0.load.replace(load);
     }
 
     /// The origin has answered with this status.
     pub(super) fn answered(&mut self, status: u16) {
-        self.outcome.status = status;
-        self.outcome.response_time = now();
+        self.0.outcome.status = status;
+        self.0.outcome.response_time = now();
     }
 
     /// We answer.
     pub(super) fn failed(&mut self, failure: Failure) {
         // What did not come to the gateway's answer nobody else reports.
-        self.judged.handed_on &= matches!(failure, Failure::Handover(HandoverFault::Refused(_)));
+        self.0.judged.handed_on &= matches!(failure, Failure::Handover(HandoverFault::Refused(_)));
         self.answered(failure.status());
-        self.outcome.failure = Some(failure);
+        self.0.outcome.failure = Some(failure);
     }
 
     /// So many bytes were taken from the caller.
     pub(super) fn received(&self, bytes: usize) {
-        self.upload.passed(bytes as u64);
+        self.0.upload.passed(bytes as u64);
     }
 
     /// Envoy's flags of the call, as far as its answer's head tells.
     pub(super) fn flags(&self) -> Cow<'static, str> {
-        Outcome { abandoned: false, ..self.outcome }.flags(&self.call)
+        Outcome { abandoned: false, ..self.0.outcome }.flags(&self.0.call)
     }
 
     /// Who ended the connection.
     pub(super) fn closed_by(&mut self, closer: Closer) {
-        self.outcome.closed_by = Some(closer);
+        self.0.outcome.closed_by = Some(closer);
     }
 
     /// The call is held back on purpose.
     pub(super) fn delayed(&mut self) {
-        self.outcome.marks.delayed = true;
+        self.0.outcome.marks.delayed = true;
     }
 
     /// The call was tried as often as its routes allow.
     pub(super) fn used_up(&mut self) {
-        self.outcome.marks.retries_used_up = true;
+        self.0.outcome.marks.retries_used_up = true;
     }
 
     /// So many bytes of the body were handed to the caller.
     pub(super) fn passed(&mut self, bytes: usize) {
-        self.outcome.response_bytes += bytes as u64;
+        self.0.outcome.response_bytes += bytes as u64;
     }
 
     /// The origin's body did not come to its end.
     pub(super) fn cut_off(&mut self, failure: Failure) {
-        self.outcome.failure = Some(failure);
-        self.outcome.abandoned = false;
+        self.0.outcome.failure = Some(failure);
+        self.0.outcome.abandoned = false;
     }
 
     /// The whole answer was handed to the caller.
     pub(super) fn complete(mut self) {
-        self.outcome.abandoned = false;
+        self.0.outcome.abandoned = false;
     }
 
     fn count(&self, entries: usize) {
-        let (shard, outcome) = (&self.worker.shard, &self.outcome);
+        let (shard, outcome) = (&self.0.worker.shard, &self.0.outcome);
         match outcome.status {
             0 => {}
             1..400 => shard.count(Counter::Succeeded),
@@ -315,60 +319,60 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let is_cut = self.outcome.abandoned && self.outcome.closed_by.is_none();
-        if is_cut && self.worker.drain.has_reached(Phase::Stopping) {
+        let is_cut = self.0.outcome.abandoned && self.0.outcome.closed_by.is_none();
+        if is_cut && self.0.worker.drain.has_reached(Phase::Stopping) {
             self.cut_off(Failure::LocalReset);
         }
-        self.outcome.request_bytes = self.upload.bytes();
-        self.outcome.duration = i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        if self.judged.handed_on {
+        self.0.outcome.request_bytes = self.0.upload.bytes();
+        self.0.outcome.duration = i64::try_from(self.0.started.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        if self.0.judged.handed_on {
             return self.count(0);
         }
         let mut report = Report::new();
-        let held = self.held.as_ref().map_or_else(|_| self.worker.held(), Rc::clone);
-        let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.judged);
-        let reporter = self.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
+        let held = self.0.held.as_ref().map_or_else(|_| self.0.worker.held(), Rc::clone);
+        let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
+        let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
         let granted = self.grant().map(|grant| &grant.granted);
-        let mut bag = CallBag::new(&self.call, Some(&self.outcome), reporter).granted(granted);
+        let mut bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter).granted(granted);
         if !message.is_empty() {
             bag = bag.refused(message).detailed(checked.details());
         }
-        let mut scratch = self.worker.scratch.borrow_mut();
+        let mut scratch = self.0.worker.scratch.borrow_mut();
         let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);
-        self.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
+        self.0.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         let exhausted = checked.refusals.iter().filter(|refusal| refusal.is_exhausted()).count();
         if exhausted > 0 {
-            self.worker.shard.add(Counter::QuotaExhausted, exhausted as u64);
+            self.0.worker.shard.add(Counter::QuotaExhausted, exhausted as u64);
         }
-        if let Some(failure) = self.outcome.failure {
+        if let Some(failure) = self.0.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.call, failure, &self.outcome, checked, message));
+            report.push(refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
         }
-        let status = self.outcome.status;
+        let status = self.0.outcome.status;
         if let Some((Some(grant), over)) = passed {
-            report.push(refusal::granted(&self.call, status, checked, &grant.granted, *over));
-        } else if let Some(entry) = refusal::would_deny(&self.call, status, checked, self.lifted()) {
-            self.worker.shard.count(Counter::WouldDeny);
+            report.push(refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
+        } else if let Some(entry) = refusal::would_deny(&self.0.call, status, checked, self.lifted()) {
+            self.0.worker.shard.count(Counter::WouldDeny);
             report.push(entry);
         }
-        if let Some(audit) = &self.audit {
-            audit.add(&self.call, &self.outcome, checked, self.lifted());
+        if let Some(audit) = &self.0.audit {
+            audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
         }
-        report.extend(refusal::audited(&self.call, status, checked));
+        report.extend(refusal::audited(&self.0.call, status, checked));
         self.count(report.len());
         let ended = Ended {
             call: self.made(),
-            outcome: &self.outcome,
-            hop: self.arrived,
+            outcome: &self.0.outcome,
+            hop: self.0.arrived,
             checked,
             message,
             grant: granted,
             lifted: passed.as_ref().map(|(_, over)| *over),
-            revision: self.revision,
+            revision: self.0.revision,
             headers: &snapshot.headers_read,
         };
-        let access = ended.access(self.worker.recording);
-        if let Some(permit) = self.permit.take() {
+        let access = ended.access(self.0.worker.recording);
+        if let Some(permit) = self.0.permit.take() {
             permit.record(report, access);
         }
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
+use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
 use crate::call::{Failure, ServerFault};
@@ -127,10 +128,14 @@ pub(super) fn strip(headers: &mut HeaderMap) {
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    for name in named_in_connection(headers) {
-        headers.remove(name);
+    // Most answers have one of them at most, and comparing names takes less than looking each up.
+    let present: SmallVec<[HeaderName; 4]> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    if present.contains(&header::CONNECTION) {
+        for name in named_in_connection(headers) {
+            headers.remove(name);
+        }
     }
-    for name in HOP_BY_HOP {
+    for name in present {
         headers.remove(name);
     }
 }
@@ -138,8 +143,14 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 /// The headers that the origin declares to be for this connection; never those that frame or describe the answer.
 fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let names = values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    let names = values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !is_plain_option(name));
+    let names = names.filter_map(|name| name.parse::<HeaderName>().ok());
     names.filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE).collect()
+}
+
+/// Whether it is an option that names no header but those that are always removed.
+fn is_plain_option(option: &str) -> bool {
+    ["keep-alive", "close"].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 #[cfg(test)]

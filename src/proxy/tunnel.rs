@@ -11,7 +11,6 @@ use http::header::HeaderMap;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
@@ -24,7 +23,7 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream};
+use crate::upstream::{ResponseBody, Stream, Switched as Origin};
 
 use super::audit::Audit;
 use super::body::AnswerBody;
@@ -407,7 +406,8 @@ impl Ready {
 
     async fn carry(self, worker: &Worker, early: Vec<u8>, stream: ClientStream) {
         let Self { closing, origin, lasting, bearer, standing, slot, .. } = self;
-        pass(worker, closing, slot, Hangs { lasting, bearer, standing }, Pair { client: stream, origin, early }).await;
+        let pair = Pair { client: stream, origin, early, late: Vec::new() };
+        pass(worker, closing, slot, Hangs { lasting, bearer, standing }, pair).await;
     }
 }
 
@@ -480,7 +480,7 @@ pub(super) async fn report_head(worker: &Worker, failure: Failure) {
 pub(super) struct Switched {
     closing: Closing,
     client: OnUpgrade,
-    origin: OnUpgrade,
+    origin: Origin,
     hangs: Hangs,
     slot: Slot,
 }
@@ -494,12 +494,14 @@ pub(super) fn switch(
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
     let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
-    let origin = hyper::upgrade::on(&mut response);
     if handshake.is_some() {
         Handshake::opened(&mut response);
     }
     closing.answered(response.status().as_u16());
     closing.release();
+    let mut answer = Response::new(AnswerBody::none());
+    (*answer.status_mut(), *answer.headers_mut()) = (response.status(), std::mem::take(response.headers_mut()));
+    let origin = Origin::of(response);
     let switched = Switched { closing, client: upgrade, origin, hangs, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
@@ -507,15 +509,16 @@ pub(super) fn switch(
     } else {
         client.go_on(Next::Switched(Box::new(switched)));
     }
-    Ok(response.map(|_| AnswerBody::none()))
+    Ok(answer)
 }
 
 impl Switched {
     /// Passes the bytes of both on, to the end.
     pub(super) async fn run(self, worker: &Worker) {
         let Self { closing, client, origin, hangs, slot } = self;
-        if let (Ok(client), Ok(origin)) = tokio::join!(client, origin) {
-            let pair = Pair { client: ClientStream::from(client), origin: TokioIo::new(origin), early: Vec::new() };
+        if let (Ok(client), Some((late, origin))) = tokio::join!(client, origin.open()) {
+            let client = ClientStream::from(client);
+            let pair = Pair { client, origin, early: Vec::new(), late };
             pass(worker, closing, slot, hangs, pair).await;
         }
     }

@@ -192,12 +192,14 @@ impl Destination {
         let rewritten = rewritten.map(|host| Authority::parse(host).ok_or(())).transpose()?;
         let (of_route, of_destination) = (authority(routes)?, authority(own)?);
         let by_headers = if alone { of_destination.or(of_route) } else { of_route.or(of_destination) };
+        let cluster = clusters(to);
+        let name = cluster.as_ref().map(|cluster| cluster.name.as_str()).unwrap_or_default();
         Ok(Some(Self {
             weight: u64::try_from(weighted.weight).unwrap_or(0),
-            cluster: clusters(to),
             authority: rewritten.or(by_headers),
-            request: edits(routes, own, alone, |headers| headers.request.as_ref()),
-            response: edits(routes, own, alone, |headers| headers.response.as_ref()),
+            request: edits(routes, own, alone, |headers| headers.request.as_ref()).for_cluster(name),
+            response: edits(routes, own, alone, |headers| headers.response.as_ref()).for_cluster(name),
+            cluster,
         }))
     }
 }

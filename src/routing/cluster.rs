@@ -1,5 +1,6 @@
 //! Where calls can be sent: Envoy's clusters.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,10 +97,30 @@ pub struct Endpoint {
     pub lasting: Option<Arc<Lasting>>,
     /// Whether HTTP/2 is spoken there.
     pub multiplexed: bool,
+    /// The same with HTTP/2, for callers who speak that, where its rule says that callers choose.
+    pub for_multiplexed: Option<Arc<Endpoint>>,
+    /// What is said before anything else.
+    pub opening: Opening,
     /// Whether it is the egress gateway of another process, wherever that is at the moment.
     pub is_gateway: bool,
     /// Everything that makes connections to two endpoints unequal, as one text: connections are shared under it.
     pub pool_key: Arc<str>,
+}
+
+/// What is said on a connection before its calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Opening {
+    /// Nothing.
+    None,
+    /// It is a proxy, which is asked for a tunnel to this host and port (a DestinationRule's `tunnel`).
+    Tunnel(Arc<str>),
+    /// Who calls, by the PROXY protocol: in its binary form or as text. Before a call there is nobody.
+    Announced {
+        /// Whether in the binary form (version 2).
+        binary: bool,
+        /// Who calls.
+        caller: Option<IpAddr>,
+    },
 }
 
 /// TLS that is originated to a destination.
@@ -181,6 +202,14 @@ impl Endpoint {
         self
     }
 
+    /// The same as it is told of a caller; `None` where it is told of nobody.
+    #[must_use]
+    pub fn called_for(&self, caller: IpAddr) -> Option<Self> {
+        let Opening::Announced { binary, caller: None } = self.opening else { return None };
+        let opening = Opening::Announced { binary, caller: Some(caller) };
+        Some(Self { pool_key: format!("{} {caller}", self.pool_key).into(), opening, ..self.clone() })
+    }
+
     /// The same, spoken to in HTTP/1.1 on a connection that carries nothing else.
     #[must_use]
     pub fn for_one_upgrade(mut self) -> Self {
@@ -200,7 +229,7 @@ impl Endpoint {
         };
         let pool_key = pool_key.into();
         let (calls_per_connection, calls_at_once, lasting) = (None, None, None);
-        let (multiplexed, is_gateway) = (false, false);
+        let (multiplexed, for_multiplexed, opening, is_gateway) = (false, None, Opening::None, false);
         Self {
             address,
             port,
@@ -210,6 +239,8 @@ impl Endpoint {
             calls_at_once,
             lasting,
             multiplexed,
+            for_multiplexed,
+            opening,
             is_gateway,
             pool_key,
         }

@@ -1,12 +1,15 @@
 //! What connections to a destination are like (a DestinationRule's `connectionPool`), and how often calls to it are tried
 //! again at a time.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::resource::kinds::destination_rule::{H2UpgradePolicy, TcpKeepalive, TrafficPolicy};
+use crate::resource::kinds::destination_rule::{
+    H2UpgradePolicy, ProxyProtocolVersion, TcpKeepalive, TrafficPolicy, Tunnel,
+};
 
-use super::cluster::Endpoint;
+use super::cluster::{Endpoint, Opening};
 
 /// In place of a time that never comes.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -19,6 +22,9 @@ pub(super) struct Spoken {
     calls_per_connection: Option<u32>,
     calls_at_once: Option<u32>,
     lasting: Option<Arc<Lasting>>,
+    /// Whether HTTP/2 is spoken for callers who speak it, and for no others.
+    follows_caller: bool,
+    opening: Opening,
 }
 
 /// How long connections last, where a rule says.
@@ -80,23 +86,50 @@ impl Spoken {
         // Zero is no limit.
         let limit = |limit: i32| u32::try_from(limit).ok().filter(|limit| *limit > 0);
         let lasting = Lasting::new(policy);
+        let follows_caller = http.is_some_and(|http| http.use_client_protocol);
+        let speaks_http_2 = multiplexed || http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade);
         Self {
-            multiplexed: multiplexed || http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade),
+            multiplexed: speaks_http_2 && !follows_caller,
             calls_per_connection: http.and_then(|http| limit(http.max_requests_per_connection)),
             calls_at_once: http.and_then(|http| limit(http.max_concurrent_streams)),
             lasting: (lasting != Lasting::default()).then(|| Arc::new(lasting)),
+            follows_caller,
+            opening: Opening::new(policy),
         }
     }
 
     /// An endpoint that is spoken to so.
     pub(super) fn to(&self, endpoint: Endpoint) -> Endpoint {
         let endpoint = endpoint.speaking(self.multiplexed);
-        let pool_key = match &self.lasting {
-            None => endpoint.pool_key,
-            Some(lasting) => format!("{} {lasting:?}", endpoint.pool_key).into(),
+        let pool_key = match (&self.lasting, &self.opening) {
+            (None, Opening::None) => endpoint.pool_key,
+            (lasting, opening) => format!("{} {lasting:?} {opening:?}", endpoint.pool_key).into(),
         };
         let (calls_per_connection, calls_at_once) = (self.calls_per_connection, self.calls_at_once);
-        Endpoint { calls_per_connection, calls_at_once, lasting: self.lasting.clone(), pool_key, ..endpoint }
+        let (lasting, opening) = (self.lasting.clone(), self.opening.clone());
+        let endpoint = Endpoint { calls_per_connection, calls_at_once, lasting, opening, pool_key, ..endpoint };
+        let for_multiplexed = self.follows_caller.then(|| Arc::new(endpoint.clone().speaking(true)));
+        Endpoint { for_multiplexed, ..endpoint }
+    }
+}
+
+impl Opening {
+    fn new(policy: Option<&TrafficPolicy>) -> Self {
+        let tunnel = policy.and_then(|policy| policy.tunnel.as_ref());
+        let announced = policy.and_then(|policy| policy.proxy_protocol.as_ref());
+        match (tunnel, announced) {
+            (Some(Tunnel { target_host, target_port, .. }), _) => {
+                let target = match target_host.parse::<Ipv6Addr>() {
+                    Ok(address) => format!("[{address}]:{target_port}"),
+                    Err(_) => format!("{target_host}:{target_port}"),
+                };
+                Opening::Tunnel(target.into())
+            }
+            (None, Some(announced)) => {
+                Opening::Announced { binary: announced.version == ProxyProtocolVersion::V2, caller: None }
+            }
+            (None, None) => Opening::None,
+        }
     }
 }
 

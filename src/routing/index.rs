@@ -83,7 +83,7 @@ impl Index {
                 let number = index.next()?;
                 index.file(number, conditions);
                 let regex = conditions.uri.as_ref().and_then(|uri| match uri {
-                    Text::Regex(whole) => Some(&*whole.written),
+                    Text::Regex(whole) => Some(whole.written()),
                     _ => None,
                 });
                 let known = regexes.len();
@@ -190,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::act::Act;
-    use super::super::matching::Whole;
+    use super::super::matching::Expressions;
     use super::super::route::{RouteName, first};
     use super::super::testing::call_of;
     use super::*;
@@ -204,7 +204,7 @@ mod tests {
             text.clone().prop_map(Text::Prefix),
             text.clone().prop_map(Text::ExactIgnoringCase),
             text.prop_map(Text::PrefixIgnoringCase),
-            regex.prop_map(|regex| Text::Regex(Whole::compile(regex).expect("it compiles"))),
+            regex.prop_map(|regex| Text::Regex(Expressions::default().whole(regex).expect("it compiles"))),
             Just(Text::Present),
         ]
     }
@@ -252,7 +252,7 @@ mod tests {
     fn routes_for_other_paths_and_headers_are_not_asked() {
         let exact = |path: String| Match { uri: Some(Text::Exact(path.into())), ..Match::default() };
         let regex = |path: String| {
-            let regex = Whole::compile(&format!("{path}/(a|b)/.*")).expect("it compiles");
+            let regex = Expressions::default().whole(&format!("{path}/(a|b)/.*")).expect("it compiles");
             Match { uri: Some(Text::Regex(regex)), ..Match::default() }
         };
         let tenant = |tenant: usize| {

@@ -1,7 +1,9 @@
 //! Conditions of HTTP routes, compiled.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use http::{HeaderMap, HeaderName};
 use regex::bytes::{Regex, RegexBuilder};
@@ -11,7 +13,7 @@ use crate::call::Call;
 use crate::expr::pattern;
 use crate::resource::kinds::virtual_service::StringMatch;
 
-/// Most bytes that one route's expression may compile to: the bound by which it was accepted.
+/// Most bytes that one route's expression may compile to; the programs of those that were accepted take far less.
 pub(super) const REGEX_SIZE: usize = 10 << 20;
 
 /// A condition on a text.
@@ -28,22 +30,22 @@ pub(super) enum Text {
 
 impl Text {
     /// `None` for what does not say exactly one thing, or does not compile.
-    pub(super) fn compile(condition: &StringMatch) -> Option<Self> {
+    pub(super) fn compile(condition: &StringMatch, expressions: &mut Expressions) -> Option<Self> {
         match (&condition.exact, &condition.prefix, &condition.regex) {
             (Some(text), None, None) => Some(Text::Exact(text.as_str().into())),
             (None, Some(text), None) => Some(Text::Prefix(text.as_str().into())),
-            (None, None, Some(pattern)) => Whole::compile(pattern).map(Text::Regex),
+            (None, None, Some(pattern)) => expressions.whole(pattern).map(Text::Regex),
             _ => None,
         }
     }
 
     /// [`Text::compile`] for paths, in any letter case if that is asked for.
-    pub(super) fn of_path(condition: &StringMatch, ignore_case: bool) -> Option<Self> {
+    pub(super) fn of_path(condition: &StringMatch, ignore_case: bool, expressions: &mut Expressions) -> Option<Self> {
         match (&condition.exact, &condition.prefix, &condition.regex) {
             (Some(text), None, None) if ignore_case => Some(Text::ExactIgnoringCase(text.as_str().into())),
             (None, Some(text), None) if ignore_case => Some(Text::PrefixIgnoringCase(text.as_str().into())),
-            (None, None, Some(pattern)) => Whole::of_ascii(pattern).map(Text::Regex),
-            _ => Self::compile(condition),
+            (None, None, Some(pattern)) => expressions.of_ascii(pattern).map(Text::Regex),
+            _ => Self::compile(condition, expressions),
         }
     }
 
@@ -55,7 +57,7 @@ impl Text {
             Text::PrefixIgnoringCase(text) => {
                 value.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
             }
-            Text::Regex(whole) => whole.regex.is_match(value.as_bytes()),
+            Text::Regex(whole) => whole.0.regex.is_match(value.as_bytes()),
             Text::Present => true,
         }
     }
@@ -64,7 +66,7 @@ impl Text {
     pub(super) fn takes_every_path(&self) -> bool {
         match self {
             Text::Prefix(text) | Text::PrefixIgnoringCase(text) => matches!(&**text, "" | "/"),
-            Text::Regex(whole) => &*whole.written == ".*",
+            Text::Regex(whole) => whole.written() == ".*",
             Text::Present => true,
             _ => false,
         }
@@ -79,7 +81,7 @@ impl fmt::Display for Text {
             Text::ExactIgnoringCase(text) => write!(f, "is not {text:?} in any letter case"),
             Text::Prefix(text) => write!(f, "does not begin with {text:?}"),
             Text::PrefixIgnoringCase(text) => write!(f, "does not begin with {text:?} in any letter case"),
-            Text::Regex(whole) => write!(f, "does not match the regex {:?}", whole.written),
+            Text::Regex(whole) => write!(f, "does not match the regex {:?}", whole.written()),
             Text::Present => f.write_str("is missing"),
         }
     }
@@ -87,28 +89,61 @@ impl fmt::Display for Text {
 
 /// An expression that has to match a whole value.
 #[derive(Debug, Clone)]
-pub(super) struct Whole {
+pub(super) struct Whole(Arc<Expression>);
+
+#[derive(Debug)]
+struct Expression {
     regex: Regex,
-    /// As its author wrote it.
-    pub(super) written: Box<str>,
+    written: Box<str>,
 }
 
 impl Whole {
-    /// `None` for what does not compile.
-    pub(super) fn compile(pattern: &str) -> Option<Self> {
-        Self::build(pattern, true)
-    }
-
-    /// For texts of ASCII alone, as canonical paths are: knowing UTF-8 is most of what making an expression costs. What
-    /// asks for characters beyond ASCII by their kind needs that all the same.
-    pub(super) fn of_ascii(pattern: &str) -> Option<Self> {
-        pattern.is_ascii().then(|| Self::build(pattern, false)).flatten().or_else(|| Self::compile(pattern))
+    /// As its author wrote it.
+    pub(super) fn written(&self) -> &str {
+        &self.0.written
     }
 
     fn build(pattern: &str, unicode: bool) -> Option<Self> {
         let anchored = format!("^(?:{})$", pattern::translate(pattern));
         let regex = RegexBuilder::new(&anchored).unicode(unicode).size_limit(REGEX_SIZE).build().ok()?;
-        Some(Self { regex, written: pattern.into() })
+        Some(Self(Arc::new(Expression { regex, written: pattern.into() })))
+    }
+}
+
+/// Expressions that are in use, each compiled once, however many routes have it.
+#[derive(Debug, Default)]
+pub(super) struct Expressions {
+    /// By what was written, and whether it is for texts of ASCII alone.
+    known: HashMap<(Box<str>, bool), Weak<Expression>>,
+    /// How many may be known before those that are not in use are forgotten.
+    room: usize,
+}
+
+impl Expressions {
+    /// `None` for what does not compile.
+    pub(super) fn whole(&mut self, pattern: &str) -> Option<Whole> {
+        self.get(pattern, false, |pattern| Whole::build(pattern, true))
+    }
+
+    /// For texts of ASCII alone, as canonical paths are: knowing UTF-8 is most of what making an expression costs. What
+    /// asks for characters beyond ASCII by their kind needs that all the same.
+    pub(super) fn of_ascii(&mut self, pattern: &str) -> Option<Whole> {
+        let plain = |pattern: &str| pattern.is_ascii().then(|| Whole::build(pattern, false)).flatten();
+        self.get(pattern, true, |pattern| plain(pattern).or_else(|| Whole::build(pattern, true)))
+    }
+
+    fn get(&mut self, pattern: &str, ascii: bool, build: impl FnOnce(&str) -> Option<Whole>) -> Option<Whole> {
+        let key = (Box::from(pattern), ascii);
+        if let Some(known) = self.known.get(&key).and_then(Weak::upgrade) {
+            return Some(Whole(known));
+        }
+        let whole = build(pattern)?;
+        if self.known.len() >= self.room {
+            self.known.retain(|_, known| known.strong_count() > 0);
+            self.room = 2 * self.known.len() + 64;
+        }
+        self.known.insert(key, Arc::downgrade(&whole.0));
+        Some(whole)
     }
 }
 
@@ -264,7 +299,7 @@ pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Co
 
 /// What every text that a whole expression matches begins with: one of these. None where that says too little.
 pub(super) fn beginnings(whole: &Whole) -> Vec<String> {
-    let Ok(parsed) = regex_syntax::parse(whole.regex.as_str()) else { return Vec::new() };
+    let Ok(parsed) = regex_syntax::parse(whole.0.regex.as_str()) else { return Vec::new() };
     let beginnings = Extractor::new().extract(&parsed);
     let texts = beginnings.literals().into_iter().flatten().map(|literal| std::str::from_utf8(literal.as_bytes()));
     let texts = texts.map(|text| text.ok().filter(|text| text.len() > 1).map(str::to_owned));
@@ -301,11 +336,27 @@ mod tests {
         ];
         let texts = ["", "/", "/v1/x", "/KISS", "/kiss/a\nb", "abc", "a/1", "ab", "/a", "/%C3%A9a", "a b", "\n"];
         for pattern in patterns {
-            let (plain, ascii) = (Whole::compile(pattern).expect(pattern), Whole::of_ascii(pattern).expect(pattern));
+            let mut expressions = Expressions::default();
+            let plain = expressions.whole(pattern).expect(pattern);
+            let ascii = expressions.of_ascii(pattern).expect(pattern);
             for text in texts {
-                let of = |whole: &Whole| whole.regex.is_match(text.as_bytes());
+                let of = |whole: &Whole| whole.0.regex.is_match(text.as_bytes());
                 assert_eq!(of(&ascii), of(&plain), "{pattern} {text:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_expression_that_is_in_use_is_not_compiled_again() {
+        let mut expressions = Expressions::default();
+        let first = expressions.of_ascii("/a.*").expect("it compiles");
+        let again = expressions.of_ascii("/a.*").expect("it compiles");
+        assert!(Arc::ptr_eq(&first.0, &again.0));
+        assert!(!Arc::ptr_eq(&first.0, &expressions.whole("/a.*").expect("it compiles").0));
+        for number in 0..1_000 {
+            drop(expressions.whole(&format!("/{number}")));
+        }
+        assert!(expressions.known.len() < 100, "what is not in use is forgotten");
+        assert!(expressions.of_ascii("(").is_none());
     }
 }

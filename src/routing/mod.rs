@@ -17,6 +17,7 @@ mod destinations;
 mod endings;
 mod hosts;
 mod index;
+mod listed;
 mod matching;
 mod named;
 mod outbound;
@@ -48,7 +49,7 @@ pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
 pub use balance::{Balance, Busy, Live as Endpoints, Retrying};
 pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
-pub use cluster::{Cluster, Endpoint, Limits, Own, Target, TlsSettings, mesh_server_name, port_of_mesh};
+pub use cluster::{Cluster, Endpoint, Limits, Opening, Own, Target, TlsSettings, mesh_server_name, port_of_mesh};
 pub use compile::{GATEWAY_NAMESPACE, Networking};
 pub use connections::{Keepalive, Lasting, RetryLimits};
 pub use credential::Pem;
@@ -151,9 +152,10 @@ impl RouteTable {
         self.gateways.contains_key(&port)
     }
 
-    /// What the gateway's server on a port does with a call; [`Failure::NoRoute`] for hosts without routes.
+    /// What the gateway's server on a port does with a call; [`Failure::NoRoute`] for hosts without routes,
+    /// [`Failure::NoGatewayServer`] where no Gateway has the port.
     pub fn gateway(&self, port: u16, call: &Call) -> Found<'_> {
-        let Some(hosts) = self.gateways.get(&port) else { return Found::nowhere(Failure::NoCluster) };
+        let Some(hosts) = self.gateways.get(&port) else { return Found::nowhere(Failure::NoGatewayServer) };
         match hosts.find(call.authority().host()) {
             Some(routes) => route::find(routes, call),
             None => Found::nowhere(Failure::NoRoute),
@@ -258,7 +260,7 @@ impl RouteTable {
     /// # Errors
     /// As [`RouteTable::gateway`].
     pub fn tunnel_through_gateway(&self, port: u16, call: &Call) -> Result<&Arc<Cluster>, Failure> {
-        self.gateway_tunnels.get(&port).ok_or(Failure::NoCluster)?.find(call, false)
+        self.gateway_tunnels.get(&port).ok_or(Failure::NoGatewayServer)?.find(call, false)
     }
 
     /// [`RouteTable::tunnel_through_gateway`] for a connection that came there from outside.

@@ -20,6 +20,13 @@ pub(super) fn call_of(head: http::request::Builder) -> Call {
     arrived(head, 0)
 }
 
+/// A tunnel to `HOST:PORT`.
+pub(super) fn tunnel_to(target: &str) -> Call {
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
+    Call::tunnel_to(target, arrival).expect("a target")
+}
+
 fn call(url: &str, chance: u64) -> Call {
     arrived(http::Request::builder().uri(url).version(http::Version::HTTP_2), chance)
 }

@@ -9,8 +9,9 @@ use crate::call::{Call, Failure, Tunnel, TunnelFault};
 use super::cluster::{Cluster, Endpoint, TlsSettings};
 use super::connections::Spoken;
 use super::hosts::{HostTable, covers};
+use super::listed::Listed;
 use super::private::Private;
-use super::route::{Considered, RouteName, by_weight};
+use super::route::{Considered, RouteName};
 use super::subnet::{Networks, Subnet};
 
 /// What is spoken at a port, as its ServiceEntry declares it.
@@ -51,7 +52,7 @@ pub(super) enum Port {
     /// With the cluster of the service, where no route applies.
     Bytes {
         tls: bool,
-        routes: Vec<Route>,
+        routes: Listed,
         service: Result<Arc<Cluster>, Failure>,
     },
 }
@@ -60,13 +61,13 @@ pub(super) enum Port {
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     /// Routes of servers that pass TLS through.
-    pub(super) tls: Vec<Route>,
+    pub(super) tls: Listed,
     /// Routes of servers of TCP.
-    pub(super) tcp: Vec<Route>,
+    pub(super) tcp: Listed,
     /// The same for connections from outside, of which no host is known.
-    pub(super) dialled: Vec<Route>,
+    pub(super) dialled: Listed,
     /// Routes of servers of TCP over TLS that ends here, by the name that it asked for.
-    pub(super) ended: Vec<Route>,
+    pub(super) ended: Listed,
 }
 
 /// One weighted destination; a destination that is not registered fails the calls that fall to it.
@@ -181,7 +182,7 @@ impl Tunnels {
     /// The routes that are looked at for a tunnel, up to the one that is taken.
     pub(super) fn considered(&self, call: &Call) -> Vec<Considered> {
         match self.port(call) {
-            Ok(Port::Bytes { tls, routes, .. }) => considered(routes, name(call, *tls), call),
+            Ok(Port::Bytes { tls, routes, .. }) => routes.considered(name(call, *tls), call),
             _ => Vec::new(),
         }
     }
@@ -190,7 +191,7 @@ impl Tunnels {
     pub(super) fn find(&self, call: &Call) -> Result<&Arc<Cluster>, Failure> {
         match self.port(call)? {
             Port::Http => Err(Failure::Tunnel(TunnelFault::TlsToHttp)),
-            Port::Bytes { tls, routes, service } => match find(routes, name(call, *tls), call) {
+            Port::Bytes { tls, routes, service } => match routes.find(name(call, *tls), call) {
                 // One route of TLS claims its port's names for all of them. Plain TCP that no route is for goes to the
                 // service (Istio's rule).
                 Err(Failure::NoRoute) if *tls && !routes.is_empty() => Err(Failure::NoTunnelRoute),
@@ -205,17 +206,17 @@ impl Servers {
     /// Where a tunnel goes; `outside` where it came to the gateway from there, and not from a sidecar.
     pub(super) fn find(&self, call: &Call, outside: bool) -> Result<&Arc<Cluster>, Failure> {
         let (routes, name) = self.routes(call, outside);
-        find(routes, name, call)
+        routes.find(name, call)
     }
 
     /// The routes that are looked at for a tunnel, up to the one that is taken.
     pub(super) fn considered(&self, call: &Call, outside: bool) -> Vec<Considered> {
         let (routes, name) = self.routes(call, outside);
-        considered(routes, name, call)
+        routes.considered(name, call)
     }
 
     /// The routes that a tunnel is for, and what they are told apart by.
-    fn routes<'a, 'c>(&'a self, call: &'c Call, outside: bool) -> (&'a [Route], Option<&'c str>) {
+    fn routes<'a, 'c>(&'a self, call: &'c Call, outside: bool) -> (&'a Listed, Option<&'c str>) {
         let name = call.requested_server_name();
         match (call.tls(), name) {
             (Some(_), _) if outside => (&self.ended, name),
@@ -236,26 +237,6 @@ fn name(call: &Call, tls: bool) -> Option<&str> {
     if tls { call.tunnel()?.server_name() } else { Some(call.authority().host()) }
 }
 
-fn considered(routes: &[Route], name: Option<&str>, call: &Call) -> Vec<Considered> {
-    let mut considered = Vec::new();
-    for route in routes {
-        let passed_over = route.why_not(name, call);
-        let taken = passed_over.is_none();
-        considered.push(Considered { route: route.of.clone(), passed_over });
-        if taken {
-            break;
-        }
-    }
-    considered
-}
-
-fn find<'t>(routes: &'t [Route], name: Option<&str>, call: &Call) -> Result<&'t Arc<Cluster>, Failure> {
-    let route = routes.iter().find(|route| route.holds(name, call)).ok_or(Failure::NoRoute)?;
-    let destination =
-        by_weight(&route.destinations, |destination| destination.weight, call.chance()).ok_or(Failure::NoCluster)?;
-    destination.cluster.as_ref().map_err(|failure| *failure)
-}
-
 impl Port {
     fn carries(&self) -> Carries {
         match self {
@@ -267,7 +248,8 @@ impl Port {
 }
 
 impl Route {
-    fn holds(&self, name: Option<&str>, call: &Call) -> bool {
+    /// Whether it is for a call, and the name that is asked for.
+    pub(super) fn holds(&self, name: Option<&str>, call: &Call) -> bool {
         self.fits(name) && self.source_subnet.is_none_or(|subnet| subnet.has(call.peer())) && self.holds_address(call)
     }
 
@@ -284,7 +266,7 @@ impl Route {
     }
 
     /// The first condition that does not hold of a call, in words; `None` where all do.
-    fn why_not(&self, name: Option<&str>, call: &Call) -> Option<String> {
+    pub(super) fn why_not(&self, name: Option<&str>, call: &Call) -> Option<String> {
         if !self.fits(name) {
             let pattern = self.name.as_deref().unwrap_or_default();
             return Some(match name {

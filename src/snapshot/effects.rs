@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
+use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
 use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR, WORKLOAD_GROUP};
 use crate::resource::{Kind, Resource};
@@ -27,9 +28,6 @@ const POLICIES: [&str; 4] = [
 
 /// Such fields of a policy.
 const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
-    ("tunnel", "the origin is dialled directly"),
-    ("proxyProtocol", "no PROXY header is sent"),
-    ("connectionPool.http.useClientProtocol", ONE_PROTOCOL),
     ("connectionPool.http.http2KeepAlive", "no PING is sent on connections at rest"),
     ("outlierDetection.outlierDetectionHttpErrorCodes", "statuses of 500 and above count as errors"),
     ("retryBudget.budgetInterval", "the budget is a share of the calls that are under way"),
@@ -40,7 +38,6 @@ const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("loadBalancer.warmupDurationSecs", ALIKE),
 ];
 
-const ONE_PROTOCOL: &str = "the port's protocol, or h2UpgradePolicy, says what is spoken";
 const ALIKE: &str = "endpoints are alike wherever they are, from the start";
 
 /// Warns of every such field that a resource uses.
@@ -61,6 +58,7 @@ pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {
             }
         }
         credential_of_sidecars(resource, problems);
+        posts(resource, problems);
     } else if *resource.kind == GATEWAY {
         modes(resource, problems);
     }
@@ -78,6 +76,24 @@ fn credential_of_sidecars(resource: &Resource, problems: &mut Problems) {
             let help = "calls that go out from a sidecar get 503, as plain text is never sent in place of TLS";
             problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help(help.to_owned()));
         });
+    }
+}
+
+/// Warns of tunnels that are to be asked for by POST.
+fn posts(resource: &Resource, problems: &mut Problems) {
+    // What does not decode has been refused already.
+    let Ok(spec) = resource.typed::<DestinationRule>() else { return };
+    let own = spec.traffic_policy.iter().map(|policy| (FieldPath::of("spec.trafficPolicy"), policy));
+    let of_subsets = spec.subsets.iter().enumerate().filter_map(|(position, subset)| {
+        let at = FieldPath::of("spec.subsets").index(position).field("trafficPolicy");
+        Some((at, subset.traffic_policy.as_ref()?))
+    });
+    for (at, policy) in own.chain(of_subsets) {
+        if policy.tunnel.as_ref().is_some_and(|tunnel| tunnel.protocol == "POST") {
+            let message = "POST is kept, but not carried out by this version";
+            let problem = Problem::warning(Code::NoEffect, at.field("tunnel").field("protocol"), message);
+            problems.push(problem.help("the proxy is asked by CONNECT".to_owned()));
+        }
     }
 }
 

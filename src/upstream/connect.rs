@@ -15,11 +15,12 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use crate::call::{Failure, TlsFault};
-use crate::routing::{Endpoint, Keepalive, TlsSettings};
+use crate::routing::{Endpoint, Keepalive, Opening, TlsSettings};
 
 use super::breaker::Breakers;
 use super::dial::dial;
 use super::names::Names;
+use super::opening;
 use super::resolve::Overrides;
 use super::tls::{HTTP_2, TlsConfigs, fault_of};
 
@@ -46,7 +47,7 @@ pub enum GatewayAddress {
 }
 
 /// A socket: of an address, or of the machine's own.
-type Socket = Either<TcpStream, UnixStream>;
+pub(super) type Socket = Either<TcpStream, UnixStream>;
 
 /// An open stream to an origin. A TLS session is far larger than a socket, so it is boxed.
 pub type Stream = Either<Socket, Box<TlsStream<Socket>>>;
@@ -77,9 +78,17 @@ impl Connector {
                 Either::Left(stream)
             }
         };
-        match &endpoint.tls {
-            None => Ok(Either::Left(socket)),
-            Some(settings) => self.handshake(socket, settings).await.map_err(Failure::Tls),
+        let socket = match endpoint.opening {
+            Opening::Announced { binary, caller: Some(caller) } => opening::announce(socket, binary, caller).await?,
+            _ => socket,
+        };
+        let stream = match &endpoint.tls {
+            None => Either::Left(socket),
+            Some(settings) => self.handshake(socket, settings).await.map_err(Failure::Tls)?,
+        };
+        match &endpoint.opening {
+            Opening::Tunnel(target) => opening::tunnel(stream, target).await,
+            _ => Ok(stream),
         }
     }
 

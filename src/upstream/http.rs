@@ -1,8 +1,6 @@
-//! HTTP/1.1 to origins: the only file with hyper's client.
+//! Calls to origins: over a connection that is kept, one made anew, or beside others.
 
 use std::cell::RefCell;
-use std::error::Error as _;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,8 +11,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio_util::either::Either;
 
 use crate::call::Failure;
 use crate::metrics::{Counter, Shard};
@@ -22,30 +21,24 @@ use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
 use super::connect::{Connector, Stream};
+use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
 use super::websocket;
 
-/// Most header fields of an answer; hyper's own default, named here because it is a bound of ours.
-const MAX_HEADERS: usize = 100;
-
 /// A connection, and how many calls it has carried.
 #[derive(Debug)]
 struct Connection {
-    sender: SendRequest<RequestBody>,
+    line: http1::Connection,
     carried: u32,
     /// When it is closed at the latest, where its rule says.
     end: Option<Instant>,
 }
 
 impl Lendable for Connection {
-    fn ready(&self) -> bool {
-        self.sender.is_ready()
-    }
-
-    fn closed(&self) -> bool {
-        self.sender.is_closed()
+    fn closed(&mut self) -> bool {
+        self.line.is_over()
     }
 }
 
@@ -94,20 +87,18 @@ impl Upstream {
         if endpoint.multiplexed {
             return Box::pin(self.send_beside(endpoint, connect_timeout, request)).await;
         }
-        while let Some(mut connection) = self.take(endpoint) {
-            match connection.sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(|body| self.lend(body, connection, endpoint))),
-                Err(mut failed) => match failed.take_message() {
-                    // Not a byte was sent: the connection was closed while it lay idle.
-                    Some(unsent) => request = unsent,
-                    None => {
-                        let failure = failure_of(failed.error());
-                        return Err(SendFailure { failure, reused: true, unsent: None });
-                    }
-                },
+        while let Some(connection) = self.take(endpoint) {
+            match self.ask(connection, endpoint, request).await {
+                Ok(response) => return Ok(response),
+                // Not a byte was sent: the connection was closed while it lay idle.
+                Err(Broken { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Broken { failure, unsent: None }) => {
+                    return Err(SendFailure { failure, reused: true, unsent: None });
+                }
             }
         }
-        self.send_anew(endpoint, connect_timeout, request).await
+        // Boxed, so that calls that find a connection, which are most, do not carry its room around.
+        Box::pin(self.send_anew(endpoint, connect_timeout, request)).await
     }
 
     /// [`Upstream::send`] beside other calls, on a connection of HTTP/2.
@@ -186,17 +177,29 @@ impl Upstream {
             reused: false,
             unsent: unsent.map(Box::new),
         };
-        let mut connection = match self.connect(endpoint, connect_timeout).await {
+        let connection = match self.connect(endpoint, connect_timeout).await {
             Ok(connection) => connection,
             Err(failure) => return Err(failed(failure, Some(request))),
         };
-        match connection.sender.try_send_request(request).await {
-            Ok(response) => Ok(response.map(|body| self.lend(body, connection, endpoint))),
-            Err(mut broken) => {
-                let unsent = broken.take_message();
-                Err(failed(failure_of(broken.error()), unsent))
-            }
-        }
+        self.ask(connection, endpoint, request).await.map_err(|Broken { failure, unsent }| failed(failure, unsent))
+    }
+
+    async fn ask(
+        &self,
+        connection: Connection,
+        endpoint: &Endpoint,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Broken> {
+        let Connection { line, carried, end } = connection;
+        let (parts, exchange) = http1::ask(line, request).await?;
+        let carried = carried.saturating_add(1);
+        // One that has carried all that it may is closed with its answer.
+        let is_kept = endpoint.calls_per_connection.is_none_or(|most| carried < most);
+        let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
+        let back = Back { carried, end, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
+        let mut body = ResponseBody(Source::Own(Box::new(Own { exchange, back: is_kept.then_some(back) })));
+        body.return_if_ended();
+        Ok(Response::from_parts(parts, body))
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
@@ -223,15 +226,9 @@ impl Upstream {
     async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {
         // Boxed, so that calls that find a connection, which are most, do not carry its room around.
         let stream = Box::pin(self.open(endpoint, timeout)).await?;
-        let (sender, connection) = Builder::new()
-            .max_headers(MAX_HEADERS)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failure_of(&error))?;
-        // Ends with the connection, whose errors reach whoever waits for its answers.
-        tokio::task::spawn_local(connection.with_upgrades());
         let whole = endpoint.lasting.as_ref().and_then(|lasting| lasting.whole);
-        Ok(Connection { sender, carried: 0, end: whole.map(|whole| Instant::now() + whole) })
+        let end = whole.map(|whole| Instant::now() + whole);
+        Ok(Connection { line: http1::Connection::new(stream), carried: 0, end })
     }
 
     /// Room for a call to a cluster that takes only so many at a time.
@@ -241,44 +238,12 @@ impl Upstream {
     pub async fn room(&self, cluster: &str, limits: &Limits) -> Result<Room, Failure> {
         self.connector.breakers.room(cluster, limits).await
     }
-
-    fn lend(&self, body: Incoming, mut connection: Connection, endpoint: &Endpoint) -> ResponseBody {
-        connection.carried = connection.carried.saturating_add(1);
-        // One that has carried all that it may is closed when its sender is dropped.
-        let is_kept = endpoint.calls_per_connection.is_none_or(|most| connection.carried < most);
-        let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
-        let lent = Lent { connection, is_kept, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
-        let mut body = ResponseBody { body, held: Held::Connection(lent) };
-        body.return_if_ended();
-        body
-    }
 }
 
-fn failure_of(error: &hyper::Error) -> Failure {
-    if error.is_user() {
-        // The only thing that we hand to hyper and that can fail is the caller's body.
-        Failure::BadRequest("the body of the request broke off or breaks HTTP")
-    } else if error.is_parse() || error.is_parse_too_large() {
-        Failure::UpstreamProtocol
-    } else {
-        Failure::UpstreamClosed
-    }
-}
-
-/// Why the body of an answer did not come to its end.
-fn body_failure(error: &hyper::Error) -> Failure {
-    let broken = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match broken.map(io::Error::kind) {
-        // Chunks that are none.
-        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Failure::UpstreamProtocol,
-        _ => multiplexed::failure_of(error),
-    }
-}
-
-/// A connection that goes back to its pool when the body it carries has ended.
-struct Lent {
-    connection: Connection,
-    is_kept: bool,
+/// What takes a connection back to its pool when the answer that it carries has ended.
+struct Back {
+    carried: u32,
+    end: Option<Instant>,
     /// How long it may lie idle.
     idle: Duration,
     key: Arc<str>,
@@ -287,41 +252,84 @@ struct Lent {
 
 /// The body of an answer. Dropped before its end it closes the connection, because what is left of the answer would
 /// stand in the way of the next one.
-pub struct ResponseBody {
-    body: Incoming,
-    held: Held,
+pub struct ResponseBody(Source);
+
+enum Source {
+    /// All of a connection of HTTP/1.1. Boxed, because an answer goes from hand to hand.
+    Own(Box<Own>),
+    /// One stream of several.
+    Beside { body: Incoming, _place: Place },
+    /// One that nobody follows on its connection.
+    Alone(Incoming),
+    /// It has ended.
+    Ended,
 }
 
-/// What a call has of a connection, to the end of its answer.
-enum Held {
-    /// All of it.
-    Connection(Lent),
-    /// One stream of several.
-    Place { _place: Place },
-    /// Nothing that others could be given.
-    Nothing,
+struct Own {
+    exchange: Exchange,
+    back: Option<Back>,
+}
+
+/// An origin's end of a call that goes on in another protocol.
+pub enum Switched {
+    /// What was read of the protocol already, and the stream.
+    Own(Vec<u8>, Box<Stream>),
+    /// A stream of HTTP/2.
+    Beside(OnUpgrade),
+}
+
+impl Switched {
+    /// Of an answer whose head was passed on.
+    pub fn of(mut response: Response<ResponseBody>) -> Self {
+        let upgrade = hyper::upgrade::on(&mut response);
+        match response.into_body().0 {
+            Source::Own(own) => {
+                let (read, stream) = own.exchange.into_stream();
+                Switched::Own(read, Box::new(stream))
+            }
+            Source::Beside { .. } | Source::Alone(_) | Source::Ended => Switched::Beside(upgrade),
+        }
+    }
+
+    /// What was read already, and the stream; nothing if that is gone.
+    pub async fn open(self) -> Option<(Vec<u8>, Either<Box<Stream>, TokioIo<Upgraded>>)> {
+        match self {
+            Switched::Own(read, stream) => Some((read, Either::Left(stream))),
+            Switched::Beside(upgrade) => Some((Vec::new(), Either::Right(TokioIo::new(upgrade.await.ok()?)))),
+        }
+    }
 }
 
 impl ResponseBody {
     fn beside(body: Incoming, place: Place) -> Self {
-        let mut body = Self { body, held: Held::Place { _place: place } };
+        let mut body = Self(Source::Beside { body, _place: place });
         body.return_if_ended();
         body
     }
 
     /// Of a call that nobody follows on its connection.
     fn alone(body: Incoming) -> Self {
-        Self { body, held: Held::Nothing }
+        Self(Source::Alone(body))
     }
 
     fn return_if_ended(&mut self) {
-        if self.body.is_end_stream()
-            && let Held::Connection(lent) = std::mem::replace(&mut self.held, Held::Nothing)
-            && lent.is_kept
+        let ended = match &self.0 {
+            // A stream that goes on in another protocol has ended as an answer only.
+            Source::Own(own) => own.exchange.is_done() && own.exchange.keeps(),
+            Source::Beside { body, .. } => body.is_end_stream(),
+            Source::Alone(_) | Source::Ended => false,
+        };
+        if !ended {
+            return;
+        }
+        if let Source::Own(own) = std::mem::replace(&mut self.0, Source::Ended)
+            && let Own { exchange, back: Some(back) } = *own
+            && let Some(line) = exchange.into_connection()
         {
-            let until = Instant::now() + lent.idle;
-            let until = lent.connection.end.map_or(until, |end| end.min(until));
-            lent.pool.borrow_mut().put(&lent.key, lent.connection, until);
+            let Back { carried, end, idle, key, pool } = back;
+            let until = Instant::now() + idle;
+            let until = end.map_or(until, |end| end.min(until));
+            pool.borrow_mut().put(&key, Connection { line, carried, end }, until);
         }
     }
 }
@@ -334,16 +342,31 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = match &mut self.0 {
+            Source::Own(own) => ready!(own.exchange.poll_frame(cx)),
+            Source::Beside { body, .. } | Source::Alone(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                frame.map(|frame| frame.map_err(|error| multiplexed::failure_of(&error)))
+            }
+            Source::Ended => None,
+        };
         self.return_if_ended();
-        Poll::Ready(frame.map(|frame| frame.map_err(|error| body_failure(&error))))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.0 {
+            Source::Own(own) => own.exchange.is_done(),
+            Source::Beside { body, .. } | Source::Alone(body) => body.is_end_stream(),
+            Source::Ended => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.0 {
+            Source::Own(own) => own.exchange.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Beside { body, .. } | Source::Alone(body) => body.size_hint(),
+            Source::Ended => SizeHint::with_exact(0),
+        }
     }
 }

@@ -5,10 +5,14 @@
 
 mod breaker;
 mod connect;
+mod decode;
 mod dial;
+mod encode;
 mod http;
+mod http1;
 mod multiplexed;
 mod names;
+mod opening;
 mod pool;
 mod request_body;
 mod resolve;
@@ -16,7 +20,7 @@ pub mod secrets;
 mod tls;
 mod websocket;
 
-pub use self::http::{ResponseBody, SendFailure, Upstream};
+pub use self::http::{ResponseBody, SendFailure, Switched, Upstream};
 pub use breaker::Room;
 pub use connect::{Connector, GatewayAddress, Stream};
 pub use names::Names;

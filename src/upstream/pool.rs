@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
+
 /// Longest time a connection may lie idle, if its rule does not say; shorter than the minute after which common origins close, so that a
 /// connection being closed is rarely picked.
 pub(super) const MAX_IDLE: Duration = Duration::from_secs(50);
@@ -13,19 +15,17 @@ const MAX_IDLE_CONNECTIONS: usize = 256;
 
 /// A connection that can be lent.
 pub(super) trait Lendable {
-    /// Whether a request can be sent on it right now.
-    fn ready(&self) -> bool;
     /// Whether it is gone.
-    fn closed(&self) -> bool;
+    fn closed(&mut self) -> bool;
 }
 
 /// Idle connections, with when they are closed.
 #[derive(Debug)]
-pub(super) struct Pool<T>(HashMap<Arc<str>, Vec<(Instant, T)>>);
+pub(super) struct Pool<T>(HashMap<Arc<str>, Vec<(Instant, T)>, RandomState>);
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(HashMap::default())
     }
 }
 
@@ -33,12 +33,16 @@ impl<T: Lendable> Pool<T> {
     /// A connection that can be used, the one used last first: the others may then be closed in peace.
     pub(super) fn take(&mut self, key: &str, now: Instant) -> Option<T> {
         let idle = self.0.get_mut(key)?;
-        let ready = idle.iter().rposition(|(until, connection)| *until > now && connection.ready())?;
-        Some(idle.swap_remove(ready).1)
+        while let Some((until, mut connection)) = idle.pop() {
+            if until > now && !connection.closed() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     /// Gives a connection back, which may lie idle until then.
-    pub(super) fn put(&mut self, key: &Arc<str>, connection: T, until: Instant) {
+    pub(super) fn put(&mut self, key: &Arc<str>, mut connection: T, until: Instant) {
         if connection.closed() {
             return;
         }
@@ -54,7 +58,7 @@ impl<T: Lendable> Pool<T> {
     /// Drops what is closed or has been idle for too long, and endpoints that are no longer used.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.0.retain(|_, idle| {
-            idle.retain(|(until, connection)| !connection.closed() && *until > now);
+            idle.retain_mut(|(until, connection)| !connection.closed() && *until > now);
             !idle.is_empty()
         });
     }
@@ -67,11 +71,7 @@ mod tests {
     struct Scripted(u8, bool);
 
     impl Lendable for Scripted {
-        fn ready(&self) -> bool {
-            self.1
-        }
-
-        fn closed(&self) -> bool {
+        fn closed(&mut self) -> bool {
             !self.1
         }
     }

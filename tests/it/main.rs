@@ -29,6 +29,7 @@ mod mesh;
 mod multiplexed;
 mod name_servers;
 mod names;
+mod openings;
 mod outbound;
 mod origins;
 mod policy;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use crate::accesslog::{Entry, Format, Level, Outlet, Report, Rotation, line};
 use crate::expr::{Timestamp, ValueRef};
 use crate::policy::instance::{Fault, Values};
@@ -25,7 +27,7 @@ pub static STDIO: Adapter = Adapter {
 
 #[derive(Debug)]
 struct Stdio {
-    levels: HashMap<String, Level>,
+    levels: HashMap<String, Level, RandomState>,
     least: Level,
     metric_level: Level,
     format: Format,

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use crate::call::Call;
 use crate::resource::kinds::virtual_service::{CorsPolicy, UnmatchedPreflights};
 
-use super::super::matching::Text;
+use super::super::matching::{Expressions, Text};
 use super::answer::Answer;
 
 /// What pages of other origins may do.
@@ -28,7 +28,9 @@ impl Cors {
         let origins = if spec.allow_origins.is_empty() {
             spec.allow_origin.iter().map(|origin| Text::Exact(origin.as_str().into())).collect()
         } else {
-            spec.allow_origins.iter().map(Text::compile).collect::<Option<_>>()?
+            let mut expressions = Expressions::default();
+            let origins = spec.allow_origins.iter().map(|origin| Text::compile(origin, &mut expressions));
+            origins.collect::<Option<_>>()?
         };
         let list = |name, values: &[String]| {
             let joined = values.join(",");

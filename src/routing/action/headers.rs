@@ -52,6 +52,17 @@ impl HeaderEdits {
         self
     }
 
+    /// These, of calls to a cluster.
+    pub(in super::super) fn for_cluster(mut self, name: &str) -> Self {
+        for Edit { change, .. } in &mut self.0 {
+            if let Change::Set(Value::Made(parts)) | Change::Append(Value::Made(parts)) = change {
+                let named = parts.iter_mut().filter(|part| **part == FormatPart::Value(Variable::UpstreamCluster));
+                named.for_each(|part| *part = FormatPart::Text(name.to_owned()));
+            }
+        }
+        self
+    }
+
     /// Whether there are none.
     pub(in super::super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -124,6 +135,8 @@ fn write(text: &mut String, variable: &Variable, call: &Call) {
             text.push('Z');
         }
         Variable::Protocol => text.push_str("HTTP/1.1"),
+        // Of what is sent nowhere there is none.
+        Variable::UpstreamCluster => {}
         Variable::RemoteAddress => {
             let _ = write!(text, "{}", call.peer());
         }
@@ -184,10 +197,15 @@ mod tests {
     fn values_are_format_strings_and_framing_is_left_alone() {
         let edits = HeaderEdits::compile([&operations(
             &[("x-a", "100%% of %REQ(X-B)% at %REQ(:path):3%"), ("content-length", "9"), ("host", "b.com")],
-            &[("x-n", "%UPSTREAM_HOST%"), ("x-e", "")],
+            &[("x-n", "%UPSTREAM_HOST%"), ("x-e", ""), ("x-u", "%UPSTREAM_CLUSTER%")],
             &["content-length"],
         )]);
-        let expected = [("content-length", "3"), ("x-a", "100% of  at /p?"), ("x-b", "2")];
-        assert_eq!(applied(&edits), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let expected = vec![("content-length", "3"), ("x-a", "100% of  at /p?"), ("x-b", "2")];
+        let owned = |pairs: &[(&str, &str)]| -> Vec<_> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        assert_eq!(applied(&edits), owned(&expected));
+        let name = "outbound|80||a.example";
+        assert_eq!(applied(&edits.for_cluster(name)), owned(&[&expected[..], &[("x-u", name)]].concat()));
     }
 }

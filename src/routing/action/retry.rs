@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::call::Failure;
 use crate::resource::kinds::virtual_service::HttpRetry;
@@ -12,6 +12,14 @@ const BACKOFF: Duration = Duration::from_millis(25);
 
 /// Longest pause, as a multiple of the first (Envoy's default).
 const LONGEST_BACKOFF: u32 = 10;
+
+/// An overloaded destination says so (Envoy's name).
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
+
+/// A limit on calls was reached (Envoy's name).
+const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What came of a try, as far as retries are decided by it.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +128,7 @@ impl Retries {
         match tried {
             Tried::Answered(status, headers) => self.wants_again_after(status, headers),
             Tried::Failed(failure) => match failure {
-                Failure::ConnectFailed | Failure::ConnectTimeout | Failure::Tls(_) => {
+                Failure::ConnectFailed | Failure::ConnectTimeout | Failure::TunnelRefused | Failure::Tls(_) => {
                     on.connect_failure || on.reset || on.server_error || on.gateway_error
                 }
                 Failure::UpstreamRefused => self.repeats_refused(),
@@ -137,13 +145,13 @@ impl Retries {
 
     fn wants_again_after(&self, status: u16, headers: &HeaderMap) -> bool {
         let on = self.on;
-        if headers.contains_key("x-envoy-overloaded") {
+        if headers.contains_key(OVERLOADED) {
             return false;
         }
-        if headers.contains_key("x-envoy-ratelimited") {
+        if headers.contains_key(RATE_LIMITED) {
             return on.rate_limited;
         }
-        let grpc = headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+        let grpc = headers.get(GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
         (on.server_error && (500..600).contains(&status))
             || (on.gateway_error && (502..=504).contains(&status))
             || (on.retriable_4xx && status == 409)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use super::super::cluster::Cluster;
+use super::super::matching::Expressions;
 use super::super::route::Routes;
 use super::super::touched::Affected;
 use super::super::virtual_services::Virtual;
@@ -18,6 +19,7 @@ pub(in super::super) struct Made {
     routes: HashMap<Arc<str>, Vec<(Applied, Arc<Routes>)>>,
     /// Those of which it is not known yet whether they are still asked for.
     earlier: HashMap<Arc<str>, Vec<(Applied, Arc<Routes>)>>,
+    pub(super) expressions: Expressions,
 }
 
 /// A cluster by port and subset.

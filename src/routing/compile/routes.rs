@@ -12,7 +12,7 @@ use super::super::act::Act;
 use super::super::delegate;
 use super::super::destinations::Destinations;
 use super::super::hosts::qualify;
-use super::super::matching::{Match, Part, PseudoHeader, Text};
+use super::super::matching::{Expressions, Match, Part, PseudoHeader, Text};
 use super::super::route::{Route, RouteName, Routes};
 use super::super::services::exported;
 use super::super::virtual_services::Virtual;
@@ -95,7 +95,7 @@ struct Leaf<'r> {
 /// names gateways.
 fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Destinations<'_>, routes: &mut Routes) {
     let Leaf { name, namespace, route } = leaf;
-    let matches = match matches(&route, root, spot) {
+    let matches = match matches(&route, root, spot, &mut destinations.made.expressions) {
         Ok(matches) => matches,
         Err(why) => return routes.elsewhere.push((name, why)),
     };
@@ -112,7 +112,12 @@ fn add_leaf(leaf: Leaf<'_>, root: &str, spot: Spot<'_>, destinations: &mut Desti
 ///
 /// # Errors
 /// Why not, if it has entries, but none of them can.
-fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Match>, &'static str> {
+fn matches(
+    route: &HttpRoute,
+    namespace: &str,
+    spot: Spot<'_>,
+    expressions: &mut Expressions,
+) -> Result<Vec<Match>, &'static str> {
     if route.r#match.is_empty() {
         return Ok(Vec::new());
     }
@@ -139,25 +144,25 @@ fn matches(route: &HttpRoute, namespace: &str, spot: Spot<'_>) -> Result<Vec<Mat
     }
     // A condition that cannot be compiled was refused when it was created; should one come up all the same, its entry
     // must not match more than was written, so it matches nothing.
-    let compiled: Vec<_> = here.filter_map(condition).collect();
+    let compiled: Vec<_> = here.filter_map(|entry| condition(entry, expressions)).collect();
     if compiled.is_empty() { Err("its match cannot be compiled") } else { Ok(compiled) }
 }
 
-fn condition(entry: &HttpMatch) -> Option<Match> {
+fn condition(entry: &HttpMatch, known: &mut Expressions) -> Option<Match> {
     let ignore_case = entry.ignore_uri_case;
-    let mut pseudo_headers = pseudo_headers(&entry.headers, true)?;
-    pseudo_headers.extend(self::pseudo_headers(&entry.without_headers, false)?);
+    let mut pseudo_headers = pseudo_headers(&entry.headers, true, known)?;
+    pseudo_headers.extend(self::pseudo_headers(&entry.without_headers, false, known)?);
     Some(Match {
-        uri: text(entry.uri.as_ref(), |uri| Text::of_path(uri, ignore_case))?,
-        scheme: text(entry.scheme.as_ref(), Text::compile)?,
-        method: text(entry.method.as_ref(), Text::compile)?,
-        authority: text(entry.authority.as_ref(), Text::compile)?,
-        headers: headers(&entry.headers)?,
-        without_headers: headers(&entry.without_headers)?,
+        uri: text(entry.uri.as_ref(), |uri| Text::of_path(uri, ignore_case, known))?,
+        scheme: text(entry.scheme.as_ref(), |text| Text::compile(text, known))?,
+        method: text(entry.method.as_ref(), |text| Text::compile(text, known))?,
+        authority: text(entry.authority.as_ref(), |text| Text::compile(text, known))?,
+        headers: headers(&entry.headers, known)?,
+        without_headers: headers(&entry.without_headers, known)?,
         query: entry
             .query_params
             .iter()
-            .map(|(name, condition)| Some((name.clone(), present_or(condition.as_ref())?)))
+            .map(|(name, condition)| Some((name.clone(), present_or(condition.as_ref(), known)?)))
             .collect::<Option<_>>()?,
         pseudo_headers,
     })
@@ -165,14 +170,14 @@ fn condition(entry: &HttpMatch) -> Option<Match> {
 
 type HeaderConditions = BTreeMap<String, Option<StringMatch>>;
 
-fn headers(conditions: &HeaderConditions) -> Option<Vec<(HeaderName, Text)>> {
+fn headers(conditions: &HeaderConditions, known: &mut Expressions) -> Option<Vec<(HeaderName, Text)>> {
     let plain = conditions.iter().filter(|(name, _)| Part::of(name).is_none());
-    plain.map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref())?))).collect()
+    plain.map(|(name, condition)| Some((name.parse().ok()?, present_or(condition.as_ref(), known)?))).collect()
 }
 
-fn pseudo_headers(conditions: &HeaderConditions, wanted: bool) -> Option<Vec<PseudoHeader>> {
+fn pseudo_headers(conditions: &HeaderConditions, wanted: bool, known: &mut Expressions) -> Option<Vec<PseudoHeader>> {
     let parts = conditions.iter().filter_map(|(name, condition)| Some((Part::of(name)?, condition)));
-    parts.map(|(part, text)| Some(PseudoHeader { part, text: present_or(text.as_ref())?, wanted })).collect()
+    parts.map(|(part, text)| Some(PseudoHeader { part, text: present_or(text.as_ref(), known)?, wanted })).collect()
 }
 
 /// `None` if it cannot be compiled, `Some(None)` if there is no condition.
@@ -185,8 +190,8 @@ fn text(condition: Option<&StringMatch>, compile: impl FnOnce(&StringMatch) -> O
 }
 
 /// A condition of headers and parameters, where `{}` and the regex `*` ask for presence only.
-fn present_or(condition: Option<&StringMatch>) -> Option<Text> {
+fn present_or(condition: Option<&StringMatch>, known: &mut Expressions) -> Option<Text> {
     let Some(condition) = condition else { return Some(Text::Present) };
     let empty = condition.exact.is_none() && condition.prefix.is_none() && condition.regex.is_none();
-    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { Text::compile(condition) }
+    if empty || condition.regex.as_deref() == Some("*") { Some(Text::Present) } else { Text::compile(condition, known) }
 }

@@ -49,7 +49,7 @@ impl Networking {
         bound.retain(|one| sight.has_virtual_service(&one.spec().hosts, one.namespace(), port.number));
         let routes = sidecar_routes(&bound, service, port.number, bytes, destinations);
         let service = destinations.cluster(&service.host, Some(port.number), port.number, "");
-        Some(Arc::new(Port::Bytes { tls: bytes == Bytes::Tls, routes, service }))
+        Some(Arc::new(Port::Bytes { tls: bytes == Bytes::Tls, routes: routes.into(), service }))
     }
 
     /// The VirtualServices with routes for bytes of which a host has calls in common with a service's, as sidecars of a
@@ -72,7 +72,7 @@ impl Networking {
         destinations: &mut Destinations<'_>,
     ) -> HashMap<u16, Servers> {
         let of_port = |(port, servers): (&u16, &Vec<Server>)| {
-            let mut table = Servers::default();
+            let (mut tls, mut tcp, mut dialled, mut ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
             for (server, inside) in servers.iter().filter_map(|server| Some((server, server.inside?))) {
                 let bound = self.virtual_services.of_bytes().filter(|of| server.binds(of));
                 let namespace = &destinations.scope.namespace;
@@ -82,18 +82,18 @@ impl Networking {
                     let bytes = if inside == Inside::Tls { Bytes::Tls } else { Bytes::Tcp };
                     let routes = gateway_routes(of, server, *port, bytes, destinations);
                     match inside {
-                        Inside::Tls => table.tls.extend(routes),
-                        Inside::EndedTls => table.ended.extend(routes),
+                        Inside::Tls => tls.extend(routes),
+                        Inside::EndedTls => ended.extend(routes),
                         Inside::Tcp => {
-                            table.dialled.extend(routes.iter().cloned().map(|route| Route { name: None, ..route }));
-                            table.tcp.extend(routes);
+                            dialled.extend(routes.iter().cloned().map(|route| Route { name: None, ..route }));
+                            tcp.extend(routes);
                         }
                     }
                 }
             }
-            most_specific_first(&mut table.tls);
-            most_specific_first(&mut table.ended);
-            (*port, table)
+            most_specific_first(&mut tls);
+            most_specific_first(&mut ended);
+            (*port, Servers { tls: tls.into(), tcp: tcp.into(), dialled: dialled.into(), ended: ended.into() })
         };
         servers.iter().map(of_port).collect()
     }

@@ -23,7 +23,7 @@ fn text(condition: &Text) -> String {
         Text::ExactIgnoringCase(text) => format!("{text} in any case"),
         Text::Prefix(text) => format!("{text}*"),
         Text::PrefixIgnoringCase(text) => format!("{text}* in any case"),
-        Text::Regex(whole) => format!("regex {}", whole.written),
+        Text::Regex(whole) => format!("regex {}", whole.written()),
         Text::Present => "*".to_owned(),
     }
 }

@@ -20,6 +20,8 @@ pub enum Variable {
     Protocol,
     /// `DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT` and `DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT`.
     RemoteAddress,
+    /// `UPSTREAM_CLUSTER`: the cluster that the call is sent to.
+    UpstreamCluster,
     /// `REQ(name?other):limit`: a header of the request, else another; at most so many bytes of it.
     RequestHeader {
         /// Which.
@@ -119,6 +121,7 @@ fn variable(name: &str) -> Option<Variable> {
     match name {
         "START_TIME" => Some(Variable::StartTime),
         "PROTOCOL" => Some(Variable::Protocol),
+        "UPSTREAM_CLUSTER" => Some(Variable::UpstreamCluster),
         "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT" => {
             Some(Variable::RemoteAddress)
         }

@@ -72,12 +72,12 @@ pub(super) fn http_route(at: &mut At<'_>, route: &HttpRoute, bound: &Bound<'_>) 
     weights(at, &route.route.iter().map(|target| target.weight).collect::<Vec<_>>());
     at.part("redirect", route.redirect.as_ref(), |at, redirect| self::redirect(at, redirect, route));
     at.part("directResponse", route.direct_response.as_ref(), direct_response);
-    at.part("rewrite", route.rewrite.as_ref(), rewrite);
+    at.part("rewrite", route.rewrite.as_ref(), |at, one| rewrite(at, one, bound));
     at.part("timeout", route.timeout.as_ref(), check::duration);
     at.part("retries", route.retries.as_ref(), retries);
     at.part("fault", route.fault.as_ref(), fault);
     mirrors(at, route);
-    at.part("corsPolicy", route.cors_policy.as_ref(), cors);
+    at.part("corsPolicy", route.cors_policy.as_ref(), |at, policy| cors(at, policy, bound));
     at.part("headers", route.headers.as_ref(), headers);
     one_authority(at, route);
 }
@@ -176,7 +176,7 @@ fn http_status(at: &mut At<'_>, status: i64) {
     }
 }
 
-fn rewrite(at: &mut At<'_>, rewrite: &HttpRewrite) {
+fn rewrite(at: &mut At<'_>, rewrite: &HttpRewrite, bound: &Bound<'_>) {
     if rewrite.uri.is_empty() && rewrite.authority.is_empty() && rewrite.uri_regex_rewrite.is_none() {
         at.missing(
             "rewrite must specify at least one of URI, UriRegexRewrite, or authority. Only one of URI or UriRegexRewrite may \
@@ -190,7 +190,7 @@ fn rewrite(at: &mut At<'_>, rewrite: &HttpRewrite) {
         if parts.r#match.is_empty() || parts.rewrite.is_empty() {
             at.missing("UriRegexRewrite requires both Rewrite and Match fields to be specified");
         } else {
-            regex(&mut at.field("match"), &parts.r#match, "HTTPRewrite.UriRegexRewrite.Match");
+            regex(&mut at.field("match"), &parts.r#match, "HTTPRewrite.UriRegexRewrite.Match", bound);
         }
     });
 }
@@ -323,7 +323,7 @@ fn mirror_share(at: &mut At<'_>, share: &Percent, what: &str) {
     }
 }
 
-fn cors(at: &mut At<'_>, cors: &CorsPolicy) {
+fn cors(at: &mut At<'_>, cors: &CorsPolicy, bound: &Bound<'_>) {
     if !cors.allow_origin.is_empty() {
         at.field("allowOrigin").deprecated("allowOrigin is deprecated, use allowOrigins");
     }
@@ -331,7 +331,9 @@ fn cors(at: &mut At<'_>, cors: &CorsPolicy) {
         let given: Vec<&String> = [&origin.exact, &origin.prefix, &origin.regex].into_iter().flatten().collect();
         match given[..] {
             [text] if !text.is_empty() => {
-                at.part("regex", origin.regex.as_ref(), |at, text| regex(at, text, "corsPolicy.allowOrigins"));
+                at.part("regex", origin.regex.as_ref(), |at, text| {
+                    regex(at, text, "corsPolicy.allowOrigins", bound);
+                });
             }
             [] | [_] => at.invalid("'' is not a valid match type for CORS allow origins"),
             _ => at.invalid("only one of exact, prefix and regex may be given"),

@@ -5,9 +5,46 @@ use regex_syntax::ast::{
     self, AssertionKind, Ast, ClassSetBinaryOp, ClassSetBinaryOpKind, Flag, Flags, FlagsItemKind, GroupKind,
     RepetitionKind, RepetitionRange, Visitor,
 };
+use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::utf8::Utf8Sequences;
+
+use crate::expr::pattern;
 
 /// Most repetitions that may be counted (RE2's bound).
 const MAX_COUNT: u32 = 1000;
+
+/// How many instructions the program of an expression has, nearly: RE2 counts so, and memory and time to compile it grow with
+/// them here too.
+///
+/// # Errors
+/// What is wrong with it, on one line.
+pub(super) fn program(regex: &str) -> Result<u64, String> {
+    let parsed = regex_syntax::parse(&pattern::translate(regex)).map_err(|error| {
+        let error = error.to_string();
+        error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    })?;
+    Ok(instructions(&parsed))
+}
+
+fn instructions(expression: &Hir) -> u64 {
+    let all = |parts: &[Hir]| parts.iter().map(instructions).fold(0, u64::saturating_add);
+    match expression.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Unicode(class)) => {
+            let sequences = class.iter().flat_map(|range| Utf8Sequences::new(range.start(), range.end()));
+            sequences.map(|sequence| sequence.len() as u64).sum()
+        }
+        HirKind::Repetition(repetition) => {
+            let times = u64::from(repetition.max.unwrap_or(repetition.min + 1)).max(1);
+            (instructions(&repetition.sub) + 1).saturating_mul(times)
+        }
+        HirKind::Capture(capture) => instructions(&capture.sub).saturating_add(2),
+        HirKind::Concat(parts) => all(parts),
+        HirKind::Alternation(parts) => all(parts).saturating_add(parts.len() as u64),
+    }
+}
 
 /// Whether an expression that we can read means the same to RE2.
 ///
@@ -86,6 +123,22 @@ fn flags(flags: &Flags) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_of_a_program_is_that_of_what_is_repeated_as_often_as_it_is() {
+        for (regex, size) in [
+            ("", 1),
+            ("abc", 3),
+            ("[a-z]", 1),
+            ("(a|bc)", 2 + 2 + 3),
+            ("a{10}", 20),
+            ("(a{10}){10}", (20 + 2 + 1) * 10),
+            ("a{1000}{1000}", 2_001_000),
+        ] {
+            assert_eq!(program(regex), Ok(size), "{regex}");
+        }
+        assert!(program("(a").is_err());
+    }
 
     #[test]
     fn what_re2_reads_otherwise_is_found() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::match_rules::Expressions;
 use super::{Destination, L4Match, MESH, RouteDestination, TcpRoute, TlsMatch, TlsRoute, VirtualService};
 use super::{http_rules, order};
 use crate::resource::host;
@@ -15,6 +16,8 @@ pub(super) struct Bound<'a> {
     pub(super) in_mesh: bool,
     /// Its gateways.
     pub(super) gateways: &'a [String],
+    /// What its expressions have in common.
+    pub(super) expressions: Expressions,
 }
 
 pub(super) fn virtual_service(at: &mut At<'_>, service: &VirtualService, namespace: &str) {
@@ -23,7 +26,7 @@ pub(super) fn virtual_service(at: &mut At<'_>, service: &VirtualService, namespa
         delegate_rules(at, service);
     }
     let in_mesh = service.gateways.is_empty() || service.gateways.iter().any(|gateway| gateway == MESH);
-    let bound = Bound { delegate, in_mesh, gateways: &service.gateways };
+    let bound = Bound { delegate, in_mesh, gateways: &service.gateways, expressions: Expressions::default() };
     at.each("gateways", &service.gateways, |at, gateway| gateway_name(at, gateway));
     hosts(at, service, in_mesh);
     if service.http.is_empty() && service.tls.is_empty() && service.tcp.is_empty() {

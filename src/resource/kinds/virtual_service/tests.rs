@@ -547,6 +547,29 @@ fn bodies_and_expressions_are_bounded() {
     let regex = |length: usize| route(format!("{TO}\n  match: [{{uri: {{regex: {}}}}}]", "x".repeat(length)));
     assert!(regex(1024).is_empty());
     assert_eq!(regex(1025), ["error .match[0].uri.regex: \"uri\": regex is too large, max length allowed is 1024"]);
+    let program = |regex: &str| route(format!("{TO}\n  match: [{{uri: {{regex: '{regex}'}}}}]"));
+    assert!(program("(/[a-z]{1,100}){1,100}").is_empty());
+    assert_eq!(
+        program("(/[a-z]{1,1000}){1,100}"),
+        [
+            "error .match[0].uri.regex: \"uri\": the program of the regex has some 200400 instructions, more than the 32768 that \
+          Envoy takes"
+        ]
+    );
+    // Each may be so large, but not all of them together; the same one again costs nothing.
+    let several = |regex: fn(usize) -> String| {
+        let routes: String =
+            (0..400).map(|n| format!("- {TO}\n  match: [{{uri: {{regex: '{}'}}}}]\n", regex(n))).collect();
+        checked(&VIRTUAL_SERVICE, &format!("hosts: [a.com]\nhttp:\n{routes}"))
+    };
+    let refused = several(|n| format!("/{n}/([a-z]{{1,100}}/){{1,100}}"));
+    assert_eq!(refused.iter().filter(|problem| problem.starts_with("error")).count(), 375, "{:?}", refused.first());
+    assert!(
+        refused[0].starts_with("error spec.http[25].match[0].uri.regex: \"uri\": with this one the regexes"),
+        "{}",
+        refused[0]
+    );
+    assert!(!several(|_| "/([a-z]{1,100}/){1,100}".to_owned()).iter().any(|problem| problem.starts_with("error")));
 }
 
 #[test]

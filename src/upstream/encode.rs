@@ -1,0 +1,244 @@
+//! Requests of HTTP/1.1 as they are sent: heads, and bodies framed by a length or in chunks (RFC 9112 §6, §7.1).
+
+use std::io::{self, IoSlice, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, header, request};
+use http_body::Body as _;
+use tokio::io::AsyncWrite;
+
+use super::request_body::RequestBody;
+
+/// Bytes of a body that are copied behind what is sent before them, which costs less than a piece of its own.
+const COPIED: usize = 4 * 1024;
+
+/// Bytes that are gathered before they are sent.
+const GATHERED: usize = 16 * 1024;
+
+/// A request on its way.
+pub(super) struct Sending {
+    /// Bytes that are sent next.
+    out: BytesMut,
+    /// What follows them: a piece of the body as it came.
+    piece: Bytes,
+    /// What follows that.
+    after: &'static [u8],
+    body: RequestBody,
+    framing: Framing,
+    /// Whether anything was sent.
+    begun: bool,
+    /// Whether anything of the body was taken, so that the request is no longer whole.
+    opened: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// So many bytes are still to come.
+    Length(u64),
+    Chunked,
+    /// All of the body was taken.
+    Ended,
+}
+
+/// Why a request was not sent whole.
+#[derive(Debug)]
+pub(super) enum Unsendable {
+    /// The caller's body broke off, or is not as long as it said.
+    Body,
+    /// The connection broke.
+    Connection,
+}
+
+impl From<io::Error> for Unsendable {
+    fn from(_: io::Error) -> Self {
+        Unsendable::Connection
+    }
+}
+
+impl Sending {
+    /// A request with its body; its head says how that is framed.
+    pub(super) fn new(parts: &request::Parts, body: RequestBody) -> Self {
+        let mut out = BytesMut::with_capacity(512);
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        for text in [parts.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+            out.extend_from_slice(text.as_bytes());
+        }
+        let framing = fields(&mut out, &parts.headers, &body);
+        out.extend_from_slice(b"\r\n");
+        Self { out, piece: Bytes::new(), after: b"", body, framing, begun: false, opened: false }
+    }
+
+    /// Whether anything was sent.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The body, if the request can be sent elsewhere as if it had not been tried.
+    pub(super) fn unsent(self) -> Option<RequestBody> {
+        (!self.begun && !self.opened).then_some(self.body)
+    }
+
+    /// Sends as much as can be sent; ready when all of it was.
+    ///
+    /// # Errors
+    /// Why it cannot go on.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<Result<(), Unsendable>> {
+        loop {
+            let waits = self.poll_body(cx)?.is_pending();
+            ready!(self.poll_write(cx, stream))?;
+            if waits || self.framing == Framing::Ended {
+                ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+                return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
+            }
+        }
+    }
+
+    /// Takes of the body what can be sent together with what waits. Pending where the caller has to go on first.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        while self.framing != Framing::Ended && self.piece.is_empty() && self.out.len() < GATHERED {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            self.opened = true;
+            match frame.transpose().map_err(|_| Unsendable::Body)? {
+                None => self.end()?,
+                // Trailers may be dropped (RFC 9110 §6.5.1), and some origins would take them for headers.
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => self.add(data)?,
+                    Err(_) => self.end()?,
+                },
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn add(&mut self, data: Bytes) -> Result<(), Unsendable> {
+        match &mut self.framing {
+            _ if data.is_empty() => return Ok(()),
+            Framing::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or(Unsendable::Body)?;
+            }
+            Framing::Chunked => {
+                let size = data.len();
+                write!(Out(&mut self.out), "{size:x}\r\n").expect("memory takes all");
+                self.after = b"\r\n";
+            }
+            Framing::Ended => return Err(Unsendable::Body),
+        }
+        if data.len() <= COPIED {
+            self.out.extend_from_slice(&data);
+            self.out.extend_from_slice(std::mem::take(&mut self.after));
+        } else {
+            self.piece = data;
+        }
+        if self.framing == Framing::Length(0) {
+            self.framing = Framing::Ended;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Unsendable> {
+        match self.framing {
+            Framing::Length(1..) => return Err(Unsendable::Body),
+            Framing::Chunked => self.out.extend_from_slice(b"0\r\n\r\n"),
+            Framing::Length(0) | Framing::Ended => {}
+        }
+        self.framing = Framing::Ended;
+        Ok(())
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<()>> {
+        while !(self.out.is_empty() && self.piece.is_empty() && self.after.is_empty()) {
+            let mut stream = Pin::new(&mut *stream);
+            let sent = if self.piece.is_empty() && self.after.is_empty() {
+                ready!(stream.as_mut().poll_write(cx, &self.out))?
+            } else {
+                let slices = [IoSlice::new(&self.out), IoSlice::new(&self.piece), IoSlice::new(self.after)];
+                let first = slices.iter().position(|slice| !slice.is_empty()).unwrap_or_default();
+                ready!(stream.as_mut().poll_write_vectored(cx, &slices[first..]))?
+            };
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.begun = true;
+            self.sent(sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn sent(&mut self, mut bytes: usize) {
+        let of_out = bytes.min(self.out.len());
+        self.out.advance(of_out);
+        bytes -= of_out;
+        let of_piece = bytes.min(self.piece.len());
+        self.piece.advance(of_piece);
+        if self.piece.is_empty() {
+            // Not the room that was gathered for it as well.
+            self.piece = Bytes::new();
+        }
+        self.after = &self.after[bytes - of_piece..];
+    }
+}
+
+/// Writes into memory.
+struct Out<'a>(&'a mut BytesMut);
+
+impl io::Write for Out<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
+    for text in [name.as_bytes(), b": ", value, b"\r\n"] {
+        out.extend_from_slice(text);
+    }
+}
+
+/// Writes the fields of a head; those that frame are made of the body that follows.
+fn fields(out: &mut BytesMut, headers: &HeaderMap, body: &RequestBody) -> Framing {
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let framing = match body.size_hint().exact().filter(|_| !chunked) {
+        _ if body.is_end_stream() => Framing::Ended,
+        Some(length) => Framing::Length(length),
+        None => Framing::Chunked,
+    };
+    let mut told = false;
+    for (name, value) in headers {
+        let framed = *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
+        match framing {
+            _ if !framed => field(out, name.as_str(), value.as_bytes()),
+            // That nothing follows is only said where the caller said it (RFC 9110 §8.6).
+            Framing::Ended if *name == header::CONTENT_LENGTH => field(out, name.as_str(), b"0"),
+            _ if !told => {
+                told = true;
+                tell(out, framing);
+            }
+            _ => {}
+        }
+    }
+    if !told {
+        tell(out, framing);
+    }
+    framing
+}
+
+/// Says how long a body is.
+fn tell(out: &mut BytesMut, framing: Framing) {
+    match framing {
+        Framing::Length(length) => {
+            field(out, header::CONTENT_LENGTH.as_str(), itoa::Buffer::new().format(length).as_bytes());
+        }
+        Framing::Chunked => field(out, header::TRANSFER_ENCODING.as_str(), b"chunked"),
+        Framing::Ended => {}
+    }
+}

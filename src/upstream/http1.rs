@@ -1,0 +1,234 @@
+//! HTTP/1.1 on one connection to an origin, a call at a time; no task runs for it, whoever waits for the call drives it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, StatusCode, response};
+use http_body::Frame;
+use tokio::io::AsyncRead as _;
+use tokio_util::io::poll_read_buf;
+
+use crate::call::Failure;
+
+use super::connect::Stream;
+use super::decode::{self, Chunk, Head, Rest};
+use super::encode::{Sending, Unsendable};
+use super::request_body::RequestBody;
+
+/// Bytes that are read at first: most heads, and small bodies with them.
+const FIRST_READ: usize = 8 * 1024;
+
+/// Bytes of a body that are read at most at once.
+const LARGEST_READ: usize = 128 * 1024;
+
+/// What a caller whose body breaks off is told, should it still listen.
+pub(super) const BROKEN_BODY: Failure = Failure::BadRequest("the body of the request broke off or breaks HTTP");
+
+/// A connection between two calls.
+#[derive(Debug)]
+pub(super) struct Connection(Stream);
+
+impl Connection {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self(stream)
+    }
+
+    /// Whether the origin has closed it, or sent what nobody asked for. Costs no system call while nothing has happened.
+    pub(super) fn is_over(&mut self) -> bool {
+        let mut byte = [0; 1];
+        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
+        Pin::new(&mut self.0).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer).is_ready()
+    }
+}
+
+/// A call that got no answer.
+pub(super) struct Broken {
+    pub(super) failure: Failure,
+    /// The request, if not a byte of it was sent.
+    pub(super) unsent: Option<Request<RequestBody>>,
+}
+
+/// A call whose answer has begun.
+pub(super) struct Exchange {
+    stream: Stream,
+    /// What was read and not yet handed on.
+    buffer: BytesMut,
+    /// What is left of the request.
+    sending: Option<Box<Sending>>,
+    rest: Rest,
+    keeps: bool,
+    /// Whether data were handed on that the caller may not have been sent yet.
+    unsettled: bool,
+    /// Why the body does not go on.
+    failed: Option<Failure>,
+}
+
+/// Sends a request and waits for the head of its answer.
+pub(super) async fn ask(
+    connection: Connection,
+    request: Request<RequestBody>,
+) -> Result<(response::Parts, Exchange), Broken> {
+    let (parts, body) = request.into_parts();
+    let to_head = parts.method == Method::HEAD;
+    let mut sending = Some(Sending::new(&parts, body));
+    let mut stream = connection.0;
+    let mut buffer = BytesMut::new();
+    let asked = poll_fn(|cx| {
+        if let Some(request) = &mut sending {
+            match request.poll(cx, &mut stream) {
+                Poll::Ready(Err(Unsendable::Body)) => return Poll::Ready(Err(BROKEN_BODY)),
+                Poll::Ready(Err(Unsendable::Connection)) if !request.has_begun() => {
+                    return Poll::Ready(Err(Failure::UpstreamClosed));
+                }
+                // The origin may have answered before it stopped to listen.
+                Poll::Ready(Err(Unsendable::Connection)) | Poll::Ready(Ok(())) => sending = None,
+                Poll::Pending => {}
+            }
+        }
+        loop {
+            if !buffer.is_empty()
+                && let Some(head) = decode::head(&mut buffer, to_head)?
+            {
+                let status = head.parts.status;
+                if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                    return Poll::Ready(Ok(head));
+                }
+                // What comes before the answer (RFC 9110 §15.2) is for us alone; its time is bounded by who waits.
+                continue;
+            }
+            if ready!(poll_more(&mut stream, &mut buffer, FIRST_READ, cx)).unwrap_or_default() == 0 {
+                return Poll::Ready(Err(Failure::UpstreamClosed));
+            }
+        }
+    });
+    match asked.await {
+        Ok(Head { parts, rest, keeps }) => {
+            let sending = sending.map(Box::new);
+            Ok((parts, Exchange { stream, buffer, sending, rest, keeps, unsettled: false, failed: None }))
+        }
+        Err(failure) => {
+            let body = sending.and_then(Sending::unsent);
+            Err(Broken { failure, unsent: body.map(|body| Request::from_parts(parts, body)) })
+        }
+    }
+}
+
+/// Reads once, at most so many bytes; how many there were, none at the stream's end.
+fn poll_more(stream: &mut Stream, buffer: &mut BytesMut, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    buffer.reserve(most);
+    poll_read_buf(Pin::new(stream), cx, buffer)
+}
+
+impl Exchange {
+    /// Whether all of the answer was handed on.
+    pub(super) fn is_done(&self) -> bool {
+        self.rest == Rest::Done
+    }
+
+    /// Whether the origin keeps the connection.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// How much of the body is to come, where that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        match self.rest {
+            Rest::Sized(left) => Some(left),
+            Rest::Done => Some(0),
+            Rest::Chunked(_) | Rest::UntilClosed => None,
+        }
+    }
+
+    /// The connection, if it can carry another call: this one is done both ways, and the origin has sent nothing besides.
+    pub(super) fn into_connection(self) -> Option<Connection> {
+        let reusable = self.keeps && self.is_done() && self.sending.is_none() && self.buffer.is_empty();
+        reusable.then_some(Connection(self.stream))
+    }
+
+    /// The stream of a connection that goes on in another protocol, and what of that has been read.
+    pub(super) fn into_stream(self) -> (Vec<u8>, Stream) {
+        (self.buffer.into(), self.stream)
+    }
+
+    /// The next piece of the answer's body. What is left of the request is sent beside it.
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Some(failure) = self.failed {
+            return Poll::Ready(Some(Err(failure)));
+        }
+        let polled = self.poll_next(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => self.unsettled = true,
+            // What came before it has to reach the caller first, whose connection is given up then.
+            Poll::Ready(Some(Err(failure))) if self.unsettled => {
+                self.failed = Some(*failure);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(_) => {}
+            Poll::Pending => self.unsettled = false,
+        }
+        polled
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if self.is_done() {
+            return Poll::Ready(None);
+        }
+        match self.sending.as_mut().map(|sending| sending.poll(cx, &mut self.stream)) {
+            None | Some(Poll::Pending) => {}
+            Some(Poll::Ready(Ok(()))) => self.sending = None,
+            Some(Poll::Ready(Err(Unsendable::Connection))) => (self.sending, self.keeps) = (None, false),
+            Some(Poll::Ready(Err(Unsendable::Body))) => return Poll::Ready(Some(Err(BROKEN_BODY))),
+        }
+        loop {
+            if let Some(found) = self.buffered()? {
+                return Poll::Ready(found.map(Ok));
+            }
+            let most = match self.rest {
+                Rest::Sized(left) => usize::try_from(left).unwrap_or(LARGEST_READ).min(LARGEST_READ),
+                _ => LARGEST_READ / 4,
+            };
+            match ready!(poll_more(&mut self.stream, &mut self.buffer, most, cx)) {
+                Ok(0) if self.rest == Rest::UntilClosed => {
+                    self.rest = Rest::Done;
+                    return Poll::Ready(None);
+                }
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(Failure::UpstreamClosed))),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// What the buffer has of the body; `Some(None)` is its end.
+    fn buffered(&mut self) -> Result<Option<Option<Frame<Bytes>>>, Failure> {
+        let data = match &mut self.rest {
+            Rest::Done => return Ok(Some(None)),
+            Rest::Chunked(chunks) => match chunks.next(&mut self.buffer)? {
+                Chunk::More => return Ok(None),
+                Chunk::Data(data) => data,
+                Chunk::End => {
+                    self.rest = Rest::Done;
+                    return Ok(Some(None));
+                }
+                Chunk::Trailers(trailers) => {
+                    self.rest = Rest::Done;
+                    return Ok(Some(Some(Frame::trailers(trailers))));
+                }
+            },
+            _ if self.buffer.is_empty() => return Ok(None),
+            Rest::UntilClosed => self.buffer.split().freeze(),
+            Rest::Sized(left) => {
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.rest = Rest::Done;
+                }
+                self.buffer.split_to(taken).freeze()
+            }
+        };
+        Ok(Some(Some(Frame::data(data))))
+    }
+}
