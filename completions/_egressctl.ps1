@@ -459,7 +459,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--metrics-listen', '--metrics-listen', [CompletionResultType]::ParameterName, 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Worker threads [default: one for each core]')
             [CompletionResult]::new('--outbound-traffic-policy', '--outbound-traffic-policy', [CompletionResultType]::ParameterName, 'Which hosts may be called where no Sidecar says so: registered ones, or any')
-            [CompletionResult]::new('--path-normalization', '--path-normalization', [CompletionResultType]::ParameterName, 'How paths are normalized before they are judged: strictly, or as Istio''s modes do')
+            [CompletionResult]::new('--path-normalization', '--path-normalization', [CompletionResultType]::ParameterName, 'How paths are normalized before they are judged: strictly, or as Istio''s modes do [default: as the ConfigMap istio says in pathNormalization.normalization, or STRICT]')
             [CompletionResult]::new('--on-check-failure', '--on-check-failure', [CompletionResultType]::ParameterName, 'What to do with a call when a check that applies to it cannot be carried out')
             [CompletionResult]::new('--drain-timeout', '--drain-timeout', [CompletionResultType]::ParameterName, 'How long running calls have when the proxy is stopped')
             [CompletionResult]::new('--response-timeout', '--response-timeout', [CompletionResultType]::ParameterName, 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body')

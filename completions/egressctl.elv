@@ -432,7 +432,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
             cand --workers 'Worker threads [default: one for each core]'
             cand --outbound-traffic-policy 'Which hosts may be called where no Sidecar says so: registered ones, or any'
-            cand --path-normalization 'How paths are normalized before they are judged: strictly, or as Istio''s modes do'
+            cand --path-normalization 'How paths are normalized before they are judged: strictly, or as Istio''s modes do [default: as the ConfigMap istio says in pathNormalization.normalization, or STRICT]'
             cand --on-check-failure 'What to do with a call when a check that applies to it cannot be carried out'
             cand --drain-timeout 'How long running calls have when the proxy is stopped'
             cand --response-timeout 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body'

@@ -424,7 +424,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l workers -d 'Worker threads [default: one for each core]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l outbound-traffic-policy -d 'Which hosts may be called where no Sidecar says so: registered ones, or any' -r -f -a "REGISTRY_ONLY\t''
 ALLOW_ANY\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l path-normalization -d 'How paths are normalized before they are judged: strictly, or as Istio\'s modes do' -r -f -a "STRICT\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l path-normalization -d 'How paths are normalized before they are judged: strictly, or as Istio\'s modes do [default: as the ConfigMap istio says in pathNormalization.normalization, or STRICT]' -r -f -a "STRICT\t''
 NONE\t''
 BASE\t''
 MERGE_SLASHES\t''

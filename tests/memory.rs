@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use egressctl::call::PathNormalization;
 use egressctl::diagnostic::Source;
 use egressctl::manifest::parse;
 use egressctl::node::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, start};
@@ -79,7 +78,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let registry = SqliteRegistry::open(&state).expect("a registry");
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
-        paths: PathNormalization::default(),
+        paths: None,
         recording: egressctl::decision::access::Recording::default(),
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),

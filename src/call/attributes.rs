@@ -274,9 +274,12 @@ pub fn known_only_afterwards(attribute: &str) -> bool {
         || AFTERWARDS.contains(&attribute)
 }
 
-/// A header's value; without value where it is no UTF-8, since nothing could be compared with it.
-fn text(value: &HeaderValue) -> Option<&str> {
-    std::str::from_utf8(value.as_bytes()).ok()
+/// A header's value as text: UTF-8, or else Latin-1, in which every byte is a letter (RFC 9110 §5.5).
+pub fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(value.as_bytes().iter().map(|byte| char::from(*byte)).collect()),
+    }
 }
 
 /// Headers under lower-case names, with HTTP/2's names for what stands in the request line. A repeated header is one, its
@@ -284,15 +287,15 @@ fn text(value: &HeaderValue) -> Option<&str> {
 #[derive(Debug)]
 struct RequestHeaders<'a> {
     call: &'a Call,
-    /// Made only for calls that repeat a header, and only when one of theirs is asked for.
+    /// Made only for calls that repeat a header, or have one that is no UTF-8, and only when one of theirs is asked for.
     joined: OnceCell<BTreeMap<String, String>>,
 }
 
 impl RequestHeaders<'_> {
     fn join(&self) -> BTreeMap<String, String> {
         let headers = self.call.headers();
-        let joined = |name| headers.get_all(name).iter().map(text).collect::<Option<Vec<_>>>();
-        headers.keys().filter_map(|name| Some((name.as_str().replace('_', "-"), joined(name)?.join(",")))).collect()
+        let joined = |name| headers.get_all(name).iter().map(header_text).collect::<Vec<_>>().join(",");
+        headers.keys().map(|name| (name.as_str().replace('_', "-"), joined(name))).collect()
     }
 }
 
@@ -306,9 +309,9 @@ impl StringMap for RequestHeaders<'_> {
         }
         let mut values = self.call.header(key).iter();
         let first = values.next()?;
-        match values.next() {
-            None => text(first),
-            Some(_) => self.joined.get_or_init(|| self.join()).get(&*key.replace('_', "-")).map(String::as_str),
+        match (values.next(), std::str::from_utf8(first.as_bytes())) {
+            (None, Ok(text)) => Some(text),
+            _ => self.joined.get_or_init(|| self.join()).get(&*key.replace('_', "-")).map(String::as_str),
         }
     }
 
@@ -485,5 +488,18 @@ mod tests {
         let Some(ValueRef::StringMap(headers)) = bag.get(slot::REQUEST_HEADERS) else { panic!("no headers") };
         assert_eq!(headers.get("x-h"), Some("ok,bad"));
         assert_eq!(headers.get("x-none"), None);
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_latin_1() {
+        let latin = HeaderValue::from_bytes(b"caf\xe9").expect("a value");
+        let utf = HeaderValue::from_bytes("caf\u{e9}".as_bytes()).expect("a value");
+        let head = http::Request::builder().uri("http://a.example/").header("x-l", &latin).header("x-u", &utf);
+        let call = call(head.header("x-both", &utf).header("x-both", &latin));
+        let reporter = Reporter::default();
+        let bag = CallBag::new(&call, None, &reporter);
+        let Some(ValueRef::StringMap(headers)) = bag.get(slot::REQUEST_HEADERS) else { panic!("no headers") };
+        assert_eq!((headers.get("x-l"), headers.get("x-u")), (Some("caf\u{e9}"), Some("caf\u{e9}")));
+        assert_eq!(headers.get("x-both"), Some("caf\u{e9},caf\u{e9}"));
     }
 }

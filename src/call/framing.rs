@@ -87,6 +87,34 @@ impl Framing {
         (taken, Landmark::None)
     }
 
+    /// These bytes, where they begin within a request line whose target has characters that clients send and parsers refuse
+    /// (RFC 3986 §2; browsers escape them): the same with those escaped. None where there are none.
+    pub fn escape_target(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if !matches!(self.state, State::Head) || self.head.begun {
+            return None;
+        }
+        let blank = match &self.begun[..] {
+            b"" | b"\r" => bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count(),
+            _ => 0,
+        };
+        let line = &bytes[blank..];
+        let end = memchr(b'\n', line).map_or(bytes.len(), |end| blank + end);
+        let in_target = memchr(b' ', &self.begun).is_some();
+        let target = if in_target { 0 } else { blank + memchr(b' ', &bytes[blank..end])? };
+        let is_escaped = |byte: &u8| matches!(byte, b'"' | b'<' | b'>' | b'`');
+        let first = target + bytes[target..end].iter().position(is_escaped)?;
+        let mut escaped = Vec::with_capacity(bytes.len() + 64);
+        escaped.extend_from_slice(&bytes[..first]);
+        for byte in &bytes[first..end] {
+            match is_escaped(byte) {
+                true => escaped.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+                false => escaped.push(*byte),
+            }
+        }
+        escaped.extend_from_slice(&bytes[end..]);
+        Some(escaped)
+    }
+
     /// Reads on to the end of a line, and looks at the line when it is whole.
     fn line(&mut self, bytes: &[u8], look: fn(&mut Self, &[u8]) -> Landmark) -> (usize, Landmark) {
         let end = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
@@ -195,7 +223,8 @@ impl Head {
     fn begin(&mut self, line: &[u8]) {
         self.begun = true;
         self.switches = line.starts_with(b"CONNECT ");
-        if memchr(b'#', line).is_some() {
+        // A method may have one.
+        if memchr(b' ', line).is_some_and(|blank| memchr(b'#', &line[blank..]).is_some()) {
             self.refuse("the target has a fragment");
         }
     }
@@ -321,6 +350,7 @@ mod tests {
             assert_eq!(fault(&format!("POST / HTTP/1.1\r\n{fields}\r\n")), expected, "{fields:?}");
         }
         assert_eq!(fault("GET /a#b HTTP/1.1\r\n\r\n"), Some("the target has a fragment"));
+        assert_eq!(fault("X# /a HTTP/1.1\r\n\r\n"), None);
         assert_eq!(fault("GET / HTTP/1.1\r\n\n"), Some("a line of the head ends with LF alone"));
     }
 
@@ -373,6 +403,32 @@ mod tests {
         }
         let trailers = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\na: b\n\r\n";
         assert!(matches!(landmarks(trailers.as_bytes(), usize::MAX)[1], (_, Landmark::Broken(_))));
+    }
+
+    #[test]
+    fn what_clients_send_unescaped_in_a_target_is_escaped_in_whatever_pieces_it_comes() {
+        for (sent, escaped) in [
+            ("GET /?q=\"a\" HTTP/1.1\r\nx: \"y\"\r\n\r\n", "GET /?q=%22a%22 HTTP/1.1\r\nx: \"y\"\r\n\r\n"),
+            ("\r\n\r\nGET /<a>`? HTTP/1.1\r\n\r\n", "\r\n\r\nGET /%3Ca%3E%60? HTTP/1.1\r\n\r\n"),
+            ("\"GET\" / HTTP/1.1\r\n\r\n", "\"GET\" / HTTP/1.1\r\n\r\n"),
+            (
+                "PUT / HTTP/1.1\r\ncontent-length: 2\r\n\r\n <GET /> HTTP/1.1\r\n\r\n",
+                "PUT / HTTP/1.1\r\ncontent-length: 2\r\n\r\n <GET /%3E HTTP/1.1\r\n\r\n",
+            ),
+        ] {
+            for size in [1, 2, 3, 7, 1000] {
+                let (mut framing, mut passed) = (Framing::default(), Vec::new());
+                for piece in sent.as_bytes().chunks(size) {
+                    let mut rest = piece.to_vec();
+                    while !rest.is_empty() {
+                        rest = framing.escape_target(&rest).unwrap_or(rest);
+                        let taken = framing.follow(&rest).0;
+                        passed.extend(rest.drain(..taken));
+                    }
+                }
+                assert_eq!(String::from_utf8(passed).expect("text"), escaped, "pieces of {size}");
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use crate::expr::Timestamp;
 use crate::identity::Caller;
 
-pub use attributes::{CallBag, Peers, Reporter, always_present, known_only_afterwards};
+pub use attributes::{CallBag, Peers, Reporter, always_present, header_text, known_only_afterwards};
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Abort, Failure, HandoverFault, ServerFault, Side, TlsFault, TunnelFault};

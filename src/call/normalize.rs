@@ -78,9 +78,8 @@ pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arriva
         return Err(Failure::HeadTooLarge);
     }
     check_framing(&mut headers)?;
-    // Its value could be compared with nothing, and would hide others of its name.
-    if headers.values().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
-        return Err(Failure::BadRequest("the value of a header is no text in UTF-8"));
+    if version == Version::HTTP_2 {
+        check_fields(&headers)?;
     }
     let host = host_header(&headers, version)?;
     let (scheme, port) = match arrival.tls {
@@ -110,6 +109,18 @@ pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arriva
 fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     headers.iter().fold(target, |size, (name, value)| size + name.as_str().len() + value.len())
+}
+
+/// RFC 9113 §8.2.1: what only HTTP/2 can send, and origins of HTTP/1.1 would read as something else.
+fn check_fields(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.values().any(|value| value.as_bytes().trim_ascii().len() < value.len()) {
+        return Err(Failure::BadRequest("the value of a header begins or ends with a blank"));
+    }
+    // The library for HTTP takes it for a part of a name.
+    match headers.keys().any(|name| name.as_str().contains('"')) {
+        true => Err(Failure::BadRequest("the name of a header has quotes")),
+        false => Ok(()),
+    }
 }
 
 /// RFC 9112 §6.3: a message with both lengths may be an attempt to smuggle a second one. A length is written in one way, which
@@ -456,11 +467,32 @@ fn is_ours(name: &HeaderName) -> bool {
     }
 }
 
-/// The names of proxies' headers, and the beginnings of such names. (Scripts of CGI take `proxy` for a setting of theirs.)
+/// The names of proxies' headers, and the beginnings of such names: who calls and by which certificate (RFC 9440 §3), from
+/// where, and for what. (Scripts of CGI take `proxy` for a setting of theirs.)
 fn is_proxys(name: &str) -> bool {
-    const NAMES: [&str; 5] = ["forwarded", "proxy", "x-real-ip", "x-rewrite-url", "x-istio-attributes"];
-    const PREFIXES: [&str; 4] = ["x-envoy-", "x-egress-", "x-forwarded-", "x-original-"];
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    const PREFIXES: [&str; 6] =
+        ["x-envoy-", "x-egress-", "x-forwarded-", "x-original-", "x-client-cert", "x-ssl-client-"];
+    let is_known = matches!(
+        name,
+        "forwarded"
+            | "proxy"
+            | "x-istio-attributes"
+            | "client-cert"
+            | "client-cert-chain"
+            | "remote-user"
+            | "x-remote-user"
+            | "x-real-ip"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "true-client-ip"
+            | "x-remote-ip"
+            | "x-remote-addr"
+            | "x-rewrite-url"
+            | "x-override-url"
+            | "x-host"
+            | "x-http-host-override"
+    );
+    is_known || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]

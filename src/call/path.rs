@@ -28,6 +28,11 @@ impl PathNormalization {
     /// All modes, as they are written.
     pub const NAMES: [&str; 5] = ["STRICT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"];
 
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        Self::MODES.iter().position(|mode| *mode == self).map_or("", |place| Self::NAMES[place])
+    }
+
     const MODES: [Self; 5] = [Self::Strict, Self::None, Self::Base, Self::MergeSlashes, Self::DecodeAndMergeSlashes];
 
     /// The form of a path in which it is judged and sent.
@@ -80,7 +85,7 @@ fn strict(path: &str) -> Result<Cow<'_, str>, &'static str> {
     if is_plain(path) {
         return Ok(Cow::Borrowed(path));
     }
-    let written = one_spelling(path).ok_or(NUL)?;
+    let written = one_spelling(&in_characters_of_uris(path)).ok_or(NUL)?;
     match fault(&written) {
         Some(fault) => Err(fault),
         None => {
@@ -102,8 +107,29 @@ pub(super) fn canonical(path: &str) -> Option<Cow<'_, str>> {
 /// Whether a path is in every mode's form as it stands.
 fn is_plain(path: &str) -> bool {
     let bytes = path.as_bytes();
-    !bytes.iter().any(|b| matches!(b, b'%' | b'\\') || !b.is_ascii())
+    !bytes.iter().any(|b| matches!(b, b'%' | b'\\') || !b.is_ascii() || is_no_uris(*b))
         && !bytes.windows(2).any(|pair| pair[0] == b'/' && matches!(pair[1], b'/' | b'.' | b';'))
+}
+
+/// Whether it is a character that a path can have only escaped (RFC 3986 §3.3), though clients send it as it is. `\` is
+/// another matter.
+fn is_no_uris(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
+/// The path with such characters escaped, so that they have one spelling too.
+fn in_characters_of_uris(path: &str) -> Cow<'_, str> {
+    if !path.bytes().any(is_no_uris) {
+        return Cow::Borrowed(path);
+    }
+    let mut out = String::with_capacity(path.len() + 16);
+    for letter in path.chars() {
+        match u8::try_from(letter) {
+            Ok(byte) if is_no_uris(byte) => out.push_str(&format!("%{byte:02X}")),
+            _ => out.push(letter),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// What is written for an escape.
@@ -307,6 +333,7 @@ mod tests {
             ("/a;x=1", [KEPT; 5]),
             ("/A", [KEPT; 5]),
             ("/a%20b", [KEPT; 5]),
+            ("/a|b", [KEPT, KEPT, KEPT, KEPT, "/a%7Cb"]),
             ("/a/%2e%2e;/b", [KEPT, "/a/..;/b", "/a/..;/b", "/a/..;/b", BAD]),
             ("/..", [KEPT, "/", "/", "/", "/"]),
             ("/a/.", [KEPT, "/a/", "/a/", "/a/", "/a/"]),
@@ -337,6 +364,9 @@ mod tests {
             ("/caf%e9", "/caf%E9"),
             ("/%c0_propos", "/%C0_propos"),
             ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/a|b^c", "/a%7Cb%5Ec"),
+            ("/{id}/[0]/\"x\"", "/%7Bid%7D/%5B0%5D/%22x%22"),
+            ("/%7bid%7d/%5b0%5d", "/%7Bid%7D/%5B0%5D"),
             ("/%40scope", "/@scope"),
             ("/a%21b%3b%3D", "/a!b%3B%3D"),
             ("/100%", "/100%25"),

@@ -63,6 +63,9 @@ pub struct Status {
     /// Their names.
     #[serde(default)]
     pub only_reporting: Vec<String>,
+    /// How paths are normalized: `STRICT`, or a mode of Istio's.
+    #[serde(default)]
+    pub path_normalization: String,
     /// Version of the program.
     #[serde(default)]
     pub version: String,

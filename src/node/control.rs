@@ -340,6 +340,7 @@ impl Answers for Control {
             enforced_rules,
             report_only_rules,
             only_reporting: snapshot.policy.only_reporting(),
+            path_normalization: snapshot.paths.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.started.elapsed().as_secs(),
             requests: answered.into_iter().map(|counter| self.metrics.total(counter)).sum(),

@@ -64,8 +64,8 @@ pub struct NodeConfig {
     pub outbound: OutboundPolicy,
     /// How far refusals of the policy go.
     pub enforcement: Enforcement,
-    /// How paths are brought into the form in which they are judged.
-    pub paths: PathNormalization,
+    /// How paths are brought into the form in which they are judged, if not as the mesh's configuration says.
+    pub paths: Option<PathNormalization>,
     /// Whether every client connection begins with the PROXY protocol.
     pub proxy_protocol: bool,
     /// Whether sidecar listeners take only callers who prove who they are.

@@ -66,8 +66,10 @@ pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response
     if failure == Failure::Overflow {
         headers.insert(OVERLOADED, HeaderValue::from_static("true"));
     }
-    if matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::Server(ServerFault::Changed)) {
-        // What follows on the connection may be the rest of what could not be understood, or is refused too.
+    let ends = matches!(failure, Failure::BadRequest(_) | Failure::HeadTooLarge | Failure::NestedConnect);
+    if ends || failure == Failure::Server(ServerFault::Changed) {
+        // What follows on the connection may be the rest of what could not be understood, or meant for a tunnel, or is refused
+        // too.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

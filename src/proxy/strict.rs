@@ -1,4 +1,5 @@
-//! Sees the bytes of requests before hyper does, which would mend some of what must be refused (see [`Framing`]).
+//! Sees the bytes of requests before hyper does, which would mend some of what must be refused (see [`Framing`]), and refuse
+//! some of what clients do send.
 
 use std::io;
 use std::pin::Pin;
@@ -95,6 +96,11 @@ impl<S> Strict<S> {
     fn follow(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && self.now == Now::Follow {
+            if let Some(escaped) = self.framing.escape_target(&bytes[taken..]) {
+                // It is longer, and so is read again.
+                self.stream.put_back(&escaped);
+                break;
+            }
             let (more, landmark) = self.framing.follow(&bytes[taken..]);
             taken += more;
             match landmark {
@@ -345,6 +351,14 @@ mod tests {
         turns.answered();
         assert!(matches!(turns.fault(), Some(Failure::BadRequest(_))));
         assert_eq!(read(&mut stream).await, "");
+    }
+
+    #[tokio::test]
+    async fn what_a_parser_would_refuse_in_a_target_is_escaped_before_it() {
+        let (mut stream, _) = reading("GET /?\"a\" HTTP/1.1\r\n\r\nGET /<> HTTP/1.1\r\n\r\n");
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.expect("in memory");
+        assert_eq!(read, b"GET /?%22a%22 HTTP/1.1\r\n\r\nGET /%3C%3E HTTP/1.1\r\n\r\n");
     }
 
     #[tokio::test]

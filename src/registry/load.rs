@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use crate::diagnostic::Problems;
+use crate::resource::kinds::CONFIG_MAP;
+use crate::resource::kinds::mesh_config::{self, MeshConfig};
 use crate::resource::{Key, Kind, Resource, Typed};
 
 use super::{Changes, Error, ListQuery, Revision, View};
@@ -52,6 +54,18 @@ pub fn load<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<(Resou
             Err(problems) => Err(LoadError::broken(&resource, problems)),
         })
         .collect()
+}
+
+/// What the configuration of the mesh says; nothing where there is none.
+///
+/// # Errors
+/// When the registry cannot be read, or its ConfigMap does not decode.
+pub fn load_mesh_config(view: &dyn View) -> Result<MeshConfig, LoadError> {
+    let Some(resource) = view.get(&Key::new(&CONFIG_MAP, mesh_config::NAMESPACE, mesh_config::NAME))? else {
+        return Ok(MeshConfig::default());
+    };
+    let map = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
+    Ok(MeshConfig::of(&map))
 }
 
 /// What is new to somebody who has seen a revision.

@@ -24,7 +24,7 @@ use std::fmt;
 use crate::resource::{KINDS, Key, Kind, Resource};
 
 pub use error::{Error, Result};
-pub use load::{Declared, LoadError, Loaded, News, Renewed, load};
+pub use load::{Declared, LoadError, Loaded, News, Renewed, load, load_mesh_config};
 pub use memory::MemoryRegistry;
 pub use overlay::Overlay;
 pub use selector::{Requirement, Selector};

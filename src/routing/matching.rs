@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 
-use crate::call::Call;
+use crate::call::{Call, header_text};
 use crate::expr::pattern;
 use crate::resource::kinds::virtual_service::StringMatch;
 
@@ -288,11 +288,10 @@ fn has(headers: &HeaderMap, name: &HeaderName, text: &Text) -> bool {
 
 /// The value of a header. Repeated ones count as one, joined by `,` (RFC 9110 §5.3).
 pub(super) fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
-    let mut values =
-        headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default());
+    let mut values = headers.get_all(name).iter().map(header_text);
     let first = values.next()?;
     Some(match values.next() {
-        None => Cow::Borrowed(first),
+        None => first,
         Some(second) => [first, second].into_iter().chain(values).collect::<Vec<_>>().join(",").into(),
     })
 }

@@ -6,7 +6,7 @@ use crate::call::{PathNormalization, Peers, Reporter};
 use crate::identity::{Holders, TrustDomain, Workload};
 use crate::policy::authorization::{Authorization, Enforcer};
 use crate::policy::{Enforcement, Kept, Live, Policy};
-use crate::registry::{LoadError, News, View, load};
+use crate::registry::{LoadError, News, View, load, load_mesh_config};
 use crate::resource::Labels;
 use crate::resource::kinds::token::Token;
 use crate::resource::kinds::{DEPLOYMENT, POD, SERVICE, TOKEN};
@@ -66,8 +66,8 @@ pub struct Compiler {
     pub outbound: OutboundPolicy,
     /// How far refusals go.
     pub enforcement: Enforcement,
-    /// How paths are brought into the form in which they are judged.
-    pub paths: PathNormalization,
+    /// How paths are brought into the form in which they are judged, if not as the mesh's configuration says.
+    pub paths: Option<PathNormalization>,
     /// What handlers take over from one snapshot to the next.
     pub live: Live,
     /// What is known of endpoints.
@@ -155,7 +155,7 @@ impl Compiler {
             .map(|asks_certificates| Reporter { uid: uid.clone(), peers: Peers::Sidecars { asks_certificates } });
         Ok(Snapshot {
             revision,
-            paths: self.paths,
+            paths: self.paths.map_or_else(|| paths_of_mesh(view), Ok)?,
             routes,
             policy,
             authorization,
@@ -241,6 +241,12 @@ impl Compiler {
         memory.holders = Some(Arc::clone(&holders));
         Ok(holders)
     }
+}
+
+/// How paths are normalized by the configuration of the mesh; strictly where that says nothing.
+fn paths_of_mesh(view: &dyn View) -> Result<PathNormalization, LoadError> {
+    let said = load_mesh_config(view)?.normalization.and_then(|name| name.parse().ok());
+    Ok(said.unwrap_or_default())
 }
 
 /// The policies of the gateway: those of before where nothing of them has changed.

@@ -85,13 +85,14 @@ fn credentials_are_told_to_nobody_however_they_are_spelled_or_computed() {
 }
 
 #[test]
-fn a_header_that_is_no_text_is_refused_and_hides_no_other() {
+fn a_header_that_is_no_utf_8_is_read_as_latin_1_and_hides_no_other() {
     let scene = Stage::new();
-    let _origin = declared(&scene, &whitelist("request.path", "request.host == \"none.example\""));
+    let seen = "request.headers[\"x-team\"] == \"bad,\u{ff}\" && request.host == \"a.example\"";
+    let _origin = declared(&scene, &whitelist("request.path", seen));
     let proxy = Proxied::start(&scene, &[]);
     let mut client = proxy.connect();
     client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\nx-team: bad\r\nx-team: \xff\r\n\r\n");
-    assert_eq!(client.read().status, 400);
+    assert_eq!(client.read().status, 403);
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub(crate) fn read_message(reader: &mut impl BufRead) -> Option<Message> {
             .find_map(|line| line.to_ascii_lowercase().strip_prefix(name).map(|value| value.trim().to_owned()))
     };
     if value("transfer-encoding:").is_some() {
-        while let size @ 1.. = usize::from_str_radix(line(reader)?.trim(), 16).ok()? {
+        let size = |line: String| usize::from_str_radix(line.split(';').next()?.trim(), 16).ok();
+        while let size @ 1.. = size(line(reader)?)? {
             let mut chunk = vec![0; size + 2];
             reader.read_exact(&mut chunk).ok()?;
             message.body.extend(&chunk[..size]);
@@ -75,10 +76,12 @@ pub(crate) fn read_message(reader: &mut impl BufRead) -> Option<Message> {
     Some(message)
 }
 
+/// A line in UTF-8, or else Latin-1.
 fn line(reader: &mut impl BufRead) -> Option<String> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    line.ends_with("\r\n").then_some(line)
+    let mut line = Vec::new();
+    reader.read_until(b'\n', &mut line).ok()?;
+    let latin = |line: &[u8]| line.iter().map(|byte| char::from(*byte)).collect();
+    line.ends_with(b"\r\n").then(|| String::from_utf8(line).unwrap_or_else(|error| latin(error.as_bytes())))
 }
 
 /// All up to an empty line, without it.

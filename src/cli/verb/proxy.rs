@@ -154,9 +154,10 @@ struct Start {
     /// Which hosts may be called where no Sidecar says so: registered ones, or any
     #[arg(long, value_name = "REGISTRY_ONLY|ALLOW_ANY", default_value = "REGISTRY_ONLY", value_parser = outbound_policy())]
     outbound_traffic_policy: OutboundPolicy,
-    /// How paths are normalized before they are judged: strictly, or as Istio's modes do
-    #[arg(long, value_name = "MODE", default_value = "STRICT", value_parser = path_normalization())]
-    path_normalization: PathNormalization,
+    /// How paths are normalized before they are judged: strictly, or as Istio's modes do [default: as the ConfigMap istio says
+    /// in pathNormalization.normalization, or STRICT]
+    #[arg(long, value_name = "MODE", value_parser = path_normalization())]
+    path_normalization: Option<PathNormalization>,
     /// Record what rules would refuse, and let every call go
     #[arg(long)]
     report_only: bool,
@@ -523,6 +524,9 @@ fn describe(status: &Status) -> String {
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
     rows.push(("Policy:", rules_in_words(status.enforced_rules, &status.only_reporting)));
+    if status.path_normalization != PathNormalization::default().name() {
+        rows.push(("Paths:", format!("normalized as Istio's {} does", status.path_normalization)));
+    }
     rows.extend(status.rejected.iter().map(|why| ("Rejected:", format!("newer changes are not in force: {why}"))));
     rows.push(("Uptime:", in_words(i64::try_from(status.uptime_seconds).unwrap_or(i64::MAX))));
     rows.push(("Calls:", format!("{} answered, {} of them refused or failed here", status.requests, status.refused)));

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::registry::{LoadError, View, load};
+use crate::registry::{LoadError, View, load, load_mesh_config};
+use crate::resource::kinds::AUTHORIZATION_POLICY;
 use crate::resource::kinds::authorization_policy::{
     Action, Attribute, AuthorizationPolicy, Condition, Rule as RuleSpec, is_dry_run,
 };
-use crate::resource::kinds::{AUTHORIZATION_POLICY, CONFIG_MAP, mesh_config};
-use crate::resource::{Key, Labels, Provenance, Resource};
+use crate::resource::{Labels, Provenance, Resource};
 
 use super::super::compile::full_name;
 use super::peer::Peers;
@@ -111,11 +111,7 @@ impl Authorization {
 /// # Errors
 /// When the registry cannot be read, or the configuration does not decode.
 fn providers(view: &dyn View) -> Result<Vec<Arc<Authorizer>>, LoadError> {
-    let Some(resource) = view.get(&Key::new(&CONFIG_MAP, mesh_config::NAMESPACE, mesh_config::NAME))? else {
-        return Ok(Vec::new());
-    };
-    let map = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
-    let known = mesh_config::providers(&map);
+    let known = load_mesh_config(view)?.providers;
     let of_http = known.iter().filter_map(|provider| Some((&provider.name, provider.http.as_ref()?)));
     Ok(of_http.map(|(name, http)| Arc::new(Authorizer::new(name, service(&http.service), http))).collect())
 }

@@ -102,9 +102,16 @@ mod tests {
         let mesh = |text: &str| found("istio", json!({"data": {"mesh": text}}));
         let provider = |fields: &str| format!("extensionProviders:\n- name: p\n  envoyExtAuthzHttp: {{{fields}}}");
         assert_eq!(mesh("accessLogFile: /dev/stdout"), [""; 0]);
+        for mode in ["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] {
+            assert_eq!(mesh(&format!("pathNormalization: {{normalization: {mode}}}")), [""; 0]);
+        }
         assert_eq!(mesh(&provider("service: foo/a.foo.svc.cluster.local, port: 8000, timeout: 1s")), [""; 0]);
         for (text, problem) in [
             ("a: [".to_owned(), "data.mesh: not YAML: "),
+            (
+                "pathNormalization: {normalization: STRICT}".to_owned(),
+                "data.mesh: pathNormalization.normalization: expected DEFAULT, NONE, BASE, MERGE_SLASHES, ",
+            ),
             (
                 "extensionProviders: [{}]".to_owned(),
                 "data.mesh: extensionProviders[0].name: extension provider name must not be empty, found empty at index: 0",

@@ -1,4 +1,5 @@
-//! The configuration of the mesh, a YAML text in the ConfigMap `istio`: of it, whom CUSTOM policies can ask.
+//! The configuration of the mesh, a YAML text in the ConfigMap `istio`: of it, whom CUSTOM policies can ask, and how paths are
+//! normalized.
 
 use std::collections::BTreeMap;
 
@@ -62,9 +63,23 @@ pub struct ExtAuthzHttp {
     pub clear_route_cache: bool,
 }
 
-/// The providers of a mesh; those that cannot be read are left out.
-pub fn providers(map: &ConfigMap) -> Vec<ExtensionProvider> {
-    read(map, &mut Problems::new())
+/// What is read of the configuration.
+#[derive(Debug, Default)]
+pub struct MeshConfig {
+    /// Those whom policies can ask; who cannot be read is left out.
+    pub providers: Vec<ExtensionProvider>,
+    /// `pathNormalization.normalization`; none where it is not said or not known.
+    pub normalization: Option<&'static str>,
+}
+
+/// The values of `pathNormalization.normalization`, but for `DEFAULT`, which says nothing.
+pub const NORMALIZATIONS: [&str; 4] = ["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"];
+
+impl MeshConfig {
+    /// What a ConfigMap says, as far as it can be read.
+    pub fn of(map: &ConfigMap) -> Self {
+        read(map, &mut Problems::new())
+    }
 }
 
 /// Checks the text, of which the problems tell the places.
@@ -78,15 +93,30 @@ pub(super) fn check(at: &mut At<'_>, map: &ConfigMap) {
     }));
 }
 
-fn read(map: &ConfigMap, problems: &mut Problems) -> Vec<ExtensionProvider> {
-    let Some(text) = map.data.get(KEY) else { return Vec::new() };
+fn read(map: &ConfigMap, problems: &mut Problems) -> MeshConfig {
+    let Some(text) = map.data.get(KEY) else { return MeshConfig::default() };
     let tree: Json = match serde_yaml::from_str(text) {
         Ok(tree) => tree,
         Err(error) => {
             problems.error(Code::Syntax, FieldPath::root(), format!("not YAML: {error}"));
-            return Vec::new();
+            return MeshConfig::default();
         }
     };
+    MeshConfig { providers: providers(&tree, problems), normalization: normalization(&tree, problems) }
+}
+
+fn normalization(tree: &Json, problems: &mut Problems) -> Option<&'static str> {
+    let written = tree.get("pathNormalization")?.get("normalization")?;
+    let known = NORMALIZATIONS.into_iter().find(|name| written == name);
+    if known.is_none() && written != "DEFAULT" {
+        let place = FieldPath::of("pathNormalization").field("normalization");
+        let expected = format!("expected DEFAULT, {}, found: {written}", NORMALIZATIONS.join(", "));
+        At { path: place, problems }.invalid(expected);
+    }
+    known
+}
+
+fn providers(tree: &Json, problems: &mut Problems) -> Vec<ExtensionProvider> {
     let mut providers: Vec<ExtensionProvider> = Vec::new();
     for (index, item) in tree.get("extensionProviders").and_then(Json::as_array).into_iter().flatten().enumerate() {
         let place = FieldPath::of("extensionProviders").index(index);

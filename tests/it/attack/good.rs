@@ -20,8 +20,8 @@ const GOOD: &[Case] = &[
     ("G1", b"GET /a;v=1/b;w=2 HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /a;v=1/b;w=2 HTTP/1.1"),
     ("G1", b"GET /;jsessionid=1A2B HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /;jsessionid=1A2B HTTP/1.1"),
     ("G1", b"GET /a,b&c=d+e!$'()* HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /a,b&c=d+e!$'()* HTTP/1.1"),
-    ("G1", b"GET /a|b^c HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /a|b^c HTTP/1.1"),
-    ("G1", b"GET /{id}/[0]/\"x\" HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /{id}/"),
+    ("G1", b"GET /a|b^c HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /a%7Cb%5Ec HTTP/1.1"),
+    ("G1", b"GET /{id}/[0]/\"x\" HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /%7Bid%7D/%5B0%5D/%22x%22 HTTP/1.1"),
     ("G1", b"GET /C%23/what%3F HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /C%23/what%3F HTTP/1.1"),
     ("G1", b"GET /100%25 HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /100%25 HTTP/1.1"),
     ("G1", b"GET /50%25-off HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /50%25-off HTTP/1.1"),
@@ -42,7 +42,8 @@ const GOOD: &[Case] = &[
     ("G2", b"GET /?q=a%20b+c%0Ad%00 HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?q=a%20b+c%0Ad%00 HTTP/1.1"),
     ("G2", b"GET /?a?b=/?/ HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?a?b=/?/ HTTP/1.1"),
     ("G2", b"GET /?q=100% HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?q=100% HTTP/1.1"),
-    // Quotes in a query are refused by the HTTP library (RFC 3986 §3.4 has none): clients have to escape them.
+    // RFC 3986 §3.4 has no quotes in a query, and clients send them.
+    ("G2", b"GET /?q=\"a\"&b=<c> HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?q=%22a%22&b=%3Cc%3E HTTP/1.1"),
     ("G2", b"GET /?ids[]=1&filter={%22a%22:1} HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?ids[]=1&filter={%22a%22:1} HTTP/1.1"),
     ("G2", b"GET /?q=\xc3\xa9 HTTP/1.1\r\nhost: a.example\r\n\r\n", "GET /?q=\u{e9} HTTP/1.1"),
     // Hosts and forms of the target.

@@ -3,6 +3,7 @@
 //! Each case has the id of its row in SECURITY.md. It is refused and nothing of it reaches the origin, or it reaches the
 //! origin in the very form on which it was decided.
 
+mod corpus;
 mod framing;
 mod good;
 mod headers;

@@ -80,6 +80,9 @@ const REQUESTS: &[Case] = &[
     ("M3", &[GET, HTTP, HOST, PUBLIC, ("x-role ", "admin")], BeRefused),
     ("M3", &[GET, HTTP, HOST, PUBLIC, ("x-role:", "admin")], BeRefused),
     ("M3", &[GET, HTTP, HOST, PUBLIC, ("X-Role", "admin")], BeRefused),
+    // RFC 9113 §8.2.1: HTTP/1.1 would be read without the blanks.
+    ("M3", &[GET, HTTP, HOST, PUBLIC, ("x-role", " admin")], BeRefused),
+    ("M3", &[GET, HTTP, HOST, PUBLIC, ("x-role", "admin\t")], BeRefused),
     ("M3", &[GET, HTTP, HOST, (":path", "/public HTTP/1.1\r\nx: y\r\n\r\nGET /admin")], BeRefused),
     ("M3", &[GET, HTTP, HOST, (":path", "/public\r\nx-role: admin")], BeRefused),
     ("M3", &[GET, HTTP, HOST, (":path", "/public HTTP/1.1")], BeRefused),

@@ -221,6 +221,17 @@ fn istios_modes_are_to_be_had() {
                 answer.text()
             );
         }
+        // As the configuration of the mesh says, unless the flag says otherwise.
+        let mesh = Site::new(&[]);
+        let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    \
+                      pathNormalization: {normalization: MODE}\n";
+        mesh.scene.ok_with(&["apply", "-f", "-"], &config.replace("MODE", mode));
+        let (sent, arrives) = cases[0];
+        let same = format!("GET {arrives} HTTP/1.1\r\n");
+        crate::stage::until(mode, || mesh.proxy.get(&format!("http://a.example{sent}")).text().starts_with(&same));
+        site.scene.ok_with(&["apply", "-f", "-"], &config.replace("MODE", "BASE"));
+        let told = site.scene.wait_for_status();
+        assert_eq!(told["pathNormalization"], mode, "{told}");
         if mode == "DECODE_AND_MERGE_SLASHES" {
             assert_eq!(site.proxy.get("http://a.example/x%2f..%2fadmin").status, 403, "it is judged as it is sent");
         }
