@@ -485,6 +485,7 @@ impl Failure {
             | Failure::Denied(_)
             | Failure::AccessDenied
             | Failure::Unauthorized(_)
+            | Failure::NoGatewayServer
             | Failure::Fault(_)
             | Failure::Rewrite => true,
             Failure::Handover(_)
@@ -503,6 +504,7 @@ impl Failure {
             | Failure::UpstreamProtocol
             | Failure::MaxDuration
             | Failure::LocalReset
+            | Failure::TunnelRefused
             | Failure::Timeout => false,
         }
     }
