@@ -49,6 +49,9 @@ _egressctl() {
             egressctl,exec)
                 cmd="egressctl__subcmd__exec"
                 ;;
+            egressctl,generate)
+                cmd="egressctl__subcmd__generate"
+                ;;
             egressctl,get)
                 cmd="egressctl__subcmd__get"
                 ;;
@@ -79,6 +82,9 @@ _egressctl() {
             egressctl,replace)
                 cmd="egressctl__subcmd__replace"
                 ;;
+            egressctl,replay)
+                cmd="egressctl__subcmd__replay"
+                ;;
             egressctl,run)
                 cmd="egressctl__subcmd__run"
                 ;;
@@ -108,6 +114,18 @@ _egressctl() {
                 ;;
             egressctl__subcmd__create,token)
                 cmd="egressctl__subcmd__create__subcmd__token"
+                ;;
+            egressctl__subcmd__generate,help)
+                cmd="egressctl__subcmd__generate__subcmd__help"
+                ;;
+            egressctl__subcmd__generate,policy)
+                cmd="egressctl__subcmd__generate__subcmd__policy"
+                ;;
+            egressctl__subcmd__generate__subcmd__help,help)
+                cmd="egressctl__subcmd__generate__subcmd__help__subcmd__help"
+                ;;
+            egressctl__subcmd__generate__subcmd__help,policy)
+                cmd="egressctl__subcmd__generate__subcmd__help__subcmd__policy"
                 ;;
             egressctl__subcmd__help,allow)
                 cmd="egressctl__subcmd__help__subcmd__allow"
@@ -142,6 +160,9 @@ _egressctl() {
             egressctl__subcmd__help,exec)
                 cmd="egressctl__subcmd__help__subcmd__exec"
                 ;;
+            egressctl__subcmd__help,generate)
+                cmd="egressctl__subcmd__help__subcmd__generate"
+                ;;
             egressctl__subcmd__help,get)
                 cmd="egressctl__subcmd__help__subcmd__get"
                 ;;
@@ -165,6 +186,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,replace)
                 cmd="egressctl__subcmd__help__subcmd__replace"
+                ;;
+            egressctl__subcmd__help,replay)
+                cmd="egressctl__subcmd__help__subcmd__replay"
                 ;;
             egressctl__subcmd__help,run)
                 cmd="egressctl__subcmd__help__subcmd__run"
@@ -190,6 +214,9 @@ _egressctl() {
             egressctl__subcmd__help__subcmd__create,token)
                 cmd="egressctl__subcmd__help__subcmd__create__subcmd__token"
                 ;;
+            egressctl__subcmd__help__subcmd__generate,policy)
+                cmd="egressctl__subcmd__help__subcmd__generate__subcmd__policy"
+                ;;
             egressctl__subcmd__help__subcmd__identity,export)
                 cmd="egressctl__subcmd__help__subcmd__identity__subcmd__export"
                 ;;
@@ -201,6 +228,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help__subcmd__identity,show)
                 cmd="egressctl__subcmd__help__subcmd__identity__subcmd__show"
+                ;;
+            egressctl__subcmd__help__subcmd__logs,import)
+                cmd="egressctl__subcmd__help__subcmd__logs__subcmd__import"
                 ;;
             egressctl__subcmd__help__subcmd__logs,prune)
                 cmd="egressctl__subcmd__help__subcmd__logs__subcmd__prune"
@@ -253,6 +283,9 @@ _egressctl() {
             egressctl__subcmd__identity__subcmd__help,show)
                 cmd="egressctl__subcmd__identity__subcmd__help__subcmd__show"
                 ;;
+            egressctl__subcmd__logs,import)
+                cmd="egressctl__subcmd__logs__subcmd__import"
+                ;;
             egressctl__subcmd__logs,prune)
                 cmd="egressctl__subcmd__logs__subcmd__prune"
                 ;;
@@ -299,7 +332,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -511,7 +544,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__apply)
-            opts="-f -R -o -n -h --filename --recursive --dry-run --output --namespace --state-dir --color --help"
+            opts="-f -R -o -n -h --filename --recursive --dry-run --output --replay-check --since --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,6 +568,10 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -992,6 +1029,120 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__generate)
+            opts="-n -h --namespace --state-dir --color --help policy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help)
+            opts="policy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__policy)
+            opts="-n -h --since --from --style --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --style)
+                    COMPREPLY=($(compgen -W "listchecker authorization" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__get)
             opts="-l -A -o -L -n -h --selector --all-namespaces --output --label-columns --show-labels --no-headers --ignore-not-found --sort-by --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1051,7 +1202,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help"
+            opts="create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1260,6 +1411,34 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__help__subcmd__generate)
+            opts="policy"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__generate__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__help__subcmd__get)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1359,8 +1538,22 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__logs)
-            opts="seal prune verify"
+            opts="seal prune verify import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__logs__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1513,6 +1706,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__replace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1887,7 +2094,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs)
-            opts="-l -g -F -i -v -f -c -o -n -h --container --selector --level --grep --fixed-strings --ignore-case --invert-match --instance --since --since-time --until --tail --follow --count --all --output --timestamps --prefix --namespace --state-dir --color --help seal prune verify"
+            opts="-l -g -F -i -v -f -c -o -n -h --container --selector --level --grep --fixed-strings --ignore-case --invert-match --instance --since --since-time --until --tail --follow --count --all --output --timestamps --prefix --namespace --state-dir --color --help seal prune verify import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1949,6 +2156,36 @@ _egressctl() {
                     COMPREPLY=($(compgen -W "line json table wide name" -- "${cur}"))
                     return 0
                     ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__logs__subcmd__import)
+            opts="-n -h --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2577,6 +2814,64 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__replay)
+            opts="-f -R -o -n -h --filename --recursive --since --from --outbound-traffic-policy --output --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbound-traffic-policy)
+                    COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)

@@ -35,7 +35,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand replay 'Show which recorded calls a changed configuration would refuse, and which let through'
+            cand generate 'Write manifests out of recorded calls'
+            cand why 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
@@ -134,12 +136,14 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dry-run 'Check everything, but change nothing: none, client or server'
             cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand --since 'How far back the recorded calls go that --replay-check looks at [default: all]'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
+            cand --replay-check 'Apply nothing if a recorded call that went would be refused then (see replay)'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -269,6 +273,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
             cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+            cand import 'Take the entries of files into the log'
         }
         &'egressctl;logs;seal'= {
             cand -n 'Namespace of the resources'
@@ -294,6 +299,14 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --export-head 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output'
             cand -o 'json for programs'
             cand --output 'json for programs'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;import'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -327,6 +340,52 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --batch 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'egressctl;replay'= {
+            cand -f 'File, directory or URL with the resources; - reads standard input'
+            cand --filename 'File, directory or URL with the resources; - reads standard input'
+            cand --since 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]'
+            cand --from 'Only calls of this workload'
+            cand --outbound-traffic-policy 'Which hosts workloads may call where no Sidecar says so'
+            cand -o 'json for scripts'
+            cand --output 'json for scripts'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -R 'Read the directories below those named by -f, too'
+            cand --recursive 'Read the directories below those named by -f, too'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;generate'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;generate;policy'= {
+            cand --since 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]'
+            cand --from 'Only calls of this workload; those of others are not touched by the policy'
+            cand --style 'listchecker: lists that every call is checked against; authorization: an AuthorizationPolicy at the egress gateway'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;generate;help'= {
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;generate;help;policy'= {
+        }
+        &'egressctl;generate;help;help'= {
         }
         &'egressctl;why'= {
             cand -o 'json for scripts'
@@ -705,7 +764,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand replay 'Show which recorded calls a changed configuration would refuse, and which let through'
+            cand generate 'Write manifests out of recorded calls'
+            cand why 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
@@ -748,6 +809,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
             cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+            cand import 'Take the entries of files into the log'
         }
         &'egressctl;help;logs;seal'= {
         }
@@ -755,7 +817,16 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;help;logs;verify'= {
         }
+        &'egressctl;help;logs;import'= {
+        }
         &'egressctl;help;trace'= {
+        }
+        &'egressctl;help;replay'= {
+        }
+        &'egressctl;help;generate'= {
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+        }
+        &'egressctl;help;generate;policy'= {
         }
         &'egressctl;help;why'= {
         }

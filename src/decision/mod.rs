@@ -7,6 +7,7 @@ mod answer;
 mod asked;
 mod explain;
 mod grant;
+pub mod replay;
 mod request;
 mod tree;
 mod tunnel;

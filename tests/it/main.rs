@@ -23,6 +23,7 @@ mod grants;
 mod grpc;
 mod identity;
 mod layering;
+mod learning;
 mod logs;
 mod logs_sealed;
 mod mesh;

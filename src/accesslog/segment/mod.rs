@@ -4,6 +4,7 @@
 //! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines.
 
 mod columns;
+mod direct;
 mod hybrid;
 mod interned;
 mod list;
@@ -14,11 +15,12 @@ pub(super) mod seal;
 pub(super) mod thread;
 mod write;
 
+pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;
 pub(crate) use read::{Lines, Name, Reader, Texts};
 
-use super::Format;
+use super::{Format, Limits};
 
 /// Columns that every segment has, before those that make lines and the variables.
 const OWN: [&str; 6] = ["seq", "time", "level", "instance", "handler", "rule"];

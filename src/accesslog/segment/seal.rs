@@ -225,12 +225,12 @@ fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
 
 /// Rows that were taken apart.
 pub(super) struct Gathered {
-    columns: Columns,
-    shapes: Vec<Names>,
-    levels: [i64; 3],
-    before: Hash,
-    link: Hash,
-    doubt: String,
+    pub(super) columns: Columns,
+    pub(super) shapes: Vec<Names>,
+    pub(super) levels: [i64; 3],
+    pub(super) before: Hash,
+    pub(super) link: Hash,
+    pub(super) doubt: String,
 }
 
 fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
@@ -275,7 +275,7 @@ fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<G
 }
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// The committed values of the chain from before an entry on, and the first of them.
 pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {
@@ -397,6 +397,8 @@ pub(in crate::accesslog) fn is_left_over(
         store.sql(|| Segment::newest(&store.connection))?.map_or((0, ORIGIN), |newest| (newest.id, newest.hash));
     let is_row =
         store.sql(|| store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([first]))?;
+    // Or it was imported, and never came to be in the log: its numbers were given to no entry.
+    let is_row = is_row || first > store.newest()?;
     if path.extension().is_some_and(|end| end == "tmp") {
         return Ok(is_row || listed.is_some());
     }

@@ -1,15 +1,17 @@
 //! `logs seal`, `logs prune` and `logs verify`: keeping the log.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::accesslog::{self, Exported, Limits, Sealer, Stream, Verified, Verifier};
+use crate::accesslog::{self, Exported, Imported, Importer, Limits, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::retention::Retention;
+use crate::decision::access;
 use crate::diagnostic::visible;
 
 /// What can be done with the log besides asking it.
@@ -21,6 +23,8 @@ pub(super) enum Keep {
     Prune(Prune),
     /// Check that nothing in the log was cut off, changed, taken out or put in another order
     Verify(Verify),
+    /// Take the entries of files into the log
+    Import(Import),
 }
 
 impl Keep {
@@ -30,6 +34,7 @@ impl Keep {
             Self::Seal => seal(context),
             Self::Prune(prune) => prune.run(context),
             Self::Verify(verify) => verify.run(context),
+            Self::Import(import) => import.run(context),
         }
     }
 }
@@ -204,6 +209,70 @@ fn print(stream: Stream, verified: &Verified, context: &mut Context) -> Result<(
         writeln!(context.out, "the log is whole: {sealed} in {segments}, {} not sealed yet", verified.rows)?;
     }
     Ok(())
+}
+
+/// What is imported.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(super) struct Import {
+    /// Files of entries; - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  # The lines that another egressctl printed, with its records of calls
+  egressctl logs --all -o json | ssh elsewhere egressctl logs import -
+
+  # What Istio's proxies wrote
+  kubectl logs deployment/istio-egressgateway -n istio-system | egressctl logs import -
+
+A line is our JSON, Mixer's stdio JSON or text, or Envoy's or Istio's default text or JSON access log. What is none of them is
+told by its number, and the rest goes in. Exit status: 1 if there was such a line.";
+
+/// Lines that are no entries and are told one by one; after so many it is a file of something else.
+const FAULTS_TOLD: u64 = 10;
+
+impl Import {
+    fn run(self, context: &mut Context) -> Outcome {
+        let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
+        let (mut imported, mut faults) = (Imported::default(), 0_u64);
+        for path in &self.files {
+            let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
+            let mut input: Box<dyn Read> = match path.as_os_str() == "-" {
+                true => Box::new(std::io::stdin()),
+                false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
+            };
+            let mut told = Vec::new();
+            let mut fault = |number: u64, why: &str| {
+                faults += 1;
+                if faults <= FAULTS_TOLD {
+                    told.push(format!("{name}:{number}: {}", visible(why)));
+                }
+            };
+            let now = context.now.as_microsecond();
+            let done = importer.import((&name, &mut *input), now, &mut fault);
+            told.iter().try_for_each(|told| context.say(told))?;
+            imported = done.map_err(Failure::from)?;
+        }
+        let accesses = match imported.accesses {
+            0 => String::new(),
+            accesses => format!(", {}", Stream::Accesses.counted(accesses as i64)),
+        };
+        writeln!(context.out, "imported {}{accesses}", Stream::Lines.counted(imported.entries as i64))?;
+        context.out.flush()?;
+        let message = || {
+            format!(
+                "error: {} no entries",
+                if faults == 1 { "1 line is".into() } else { format!("{faults} lines are") }
+            )
+        };
+        if faults == 0 { Ok(()) } else { Err(Failure::Status(1, message()).into()) }
+    }
+}
+
+fn cannot_read(name: &str, error: &std::io::Error) -> Failure {
+    Failure::client(format!("cannot read {name}: {error}"))
 }
 
 /// What of the log could not be read, after the rest was shown.
