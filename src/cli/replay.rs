@@ -161,15 +161,15 @@ impl Replayed {
         let refused = self.calls - self.went;
         let lets: u64 = self.lets_through.values().map(|group| group.count).sum();
         // Writing to a String does not fail.
-        let _ = writeln!(text, "would refuse {} of {} that went", thousands(self.would_refuse()), calls(self.went));
+        let _ = writeln!(text, "would refuse {} of {} that went", thousands(self.would_refuse()), calls(self.went, ""));
         tell(&mut text, &self.refuses);
-        let _ = writeln!(text, "would let through {} of {} that were refused", thousands(lets), calls(refused));
+        let _ = writeln!(text, "would let through {} of {}", thousands(lets), calls(refused, "refused "));
         tell(&mut text, &self.lets_through);
         for (why, count) in &self.unjudged {
-            let _ = writeln!(text, "could not judge {}: {}", calls(*count), visible(why));
+            let _ = writeln!(text, "could not judge {}: {}", calls(*count, ""), visible(why));
         }
         if self.redacted > 0 {
-            let _ = writeln!(text, "judged without what was left out of their records: {}", calls(self.redacted));
+            let _ = writeln!(text, "judged without what was left out of their records: {}", calls(self.redacted, ""));
         }
         text
     }
@@ -227,8 +227,9 @@ pub(crate) fn shown(access: &Access) -> String {
     }
 }
 
-fn calls(count: u64) -> String {
-    if count == 1 { "1 call".to_owned() } else { format!("{} calls", thousands(count)) }
+fn calls(count: u64, which: &str) -> String {
+    let noun = if count == 1 { "call" } else { "calls" };
+    format!("{} {which}{noun}", thousands(count))
 }
 
 /// `3,400`.

@@ -49,7 +49,7 @@ fn every_call_leaves_a_record_of_who_asked_what_and_how_it_was_judged() {
     let (scene, _origin) = with_origin(POLICY);
     let proxy = Proxied::start(&scene, &[]);
     assert_eq!(proxy.get("http://a.example/x?token=1").status, 200);
-    assert_eq!(proxy.get("http://nobody.example/").status, 404);
+    assert_eq!(proxy.get("http://nobody.example/").status, 502);
     assert_eq!(proxy.get("http://a.example/trial").status, 200);
     let mut client = proxy.connect();
     client.send(b"GET http://a.example/y HTTP/1.1\r\nHost: a.example\r\nX-Team: red\r\nAccept: */*\r\n\r\n");
@@ -99,7 +99,7 @@ fn a_proxy_keeps_records_of_refused_calls_alone_or_of_none() {
         let (scene, _origin) = with_origin("");
         let mut proxy = Proxied::start(&scene, &["--access", mode]);
         assert_eq!(proxy.get("http://a.example/x").status, 200);
-        assert_eq!(proxy.get("http://nobody.example/").status, 404);
+        assert_eq!(proxy.get("http://nobody.example/").status, 502);
         proxy.signal("TERM");
         assert!(proxy.wait().success());
         let found = accesses(&scene, paths.len());
