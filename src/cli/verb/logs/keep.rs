@@ -261,11 +261,9 @@ impl Import {
         };
         writeln!(context.out, "imported {}{accesses}", Stream::Lines.counted(imported.entries as i64))?;
         context.out.flush()?;
-        let message = || {
-            format!(
-                "error: {} no entries",
-                if faults == 1 { "1 line is".into() } else { format!("{faults} lines are") }
-            )
+        let message = || match faults {
+            1 => "error: 1 line is no entry".to_owned(),
+            _ => format!("error: {faults} lines are no entries"),
         };
         if faults == 0 { Ok(()) } else { Err(Failure::Status(1, message()).into()) }
     }
