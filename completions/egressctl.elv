@@ -500,6 +500,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --max-connections 'Most client connections of one worker'
             cand --access 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)'
             cand --redact 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are'
+            cand --durability 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
             cand --seal-age 'Seal log entries when the oldest is so old'
             cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'

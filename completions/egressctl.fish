@@ -486,6 +486,8 @@ all\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l redact -d 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are' -r -f -a "none\t''
 query\t''
 all\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l durability -d 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk' -r -f -a "group\t''
+strict\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::writer::{Append, Message, WriterThread};
@@ -195,6 +196,18 @@ impl Recorder {
 }
 
 impl Permit {
+    /// Stores what the call is going to do, and waits until it is stored, at most [`Config::patience`].
+    ///
+    /// # Errors
+    /// [`Overload`]: the call must not be made.
+    pub async fn intend(&self, intent: Entry) -> Result<(), Overload> {
+        let Some(Recorder { shared }) = &self.recorder else { return Err(Overload::Closed) };
+        let (done, stored) = oneshot::channel();
+        shared.sender.send(Message::Intent(intent, done)).map_err(|_| Overload::Closed)?;
+        let stored = tokio::time::timeout(shared.patience, stored).await;
+        stored.map_err(|_| Overload::Full)?.map_err(|_| Overload::Closed)
+    }
+
     /// Leaves the report of the call, and its own record. Does not wait, neither for the disk nor for a lock.
     pub fn record(mut self, report: Report, access: Option<Entry>) {
         if report.is_empty() && access.is_none() {

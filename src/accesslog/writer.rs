@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use super::outlet::{Event, Outlets};
 use super::recorder::State;
@@ -35,6 +36,8 @@ impl Append for LogStore {
 pub(super) enum Message {
     /// Store this. Comes with so many permits.
     Report(Report, Option<Entry>, usize),
+    /// Store this, and answer then. Its call has a permit.
+    Intent(Entry, oneshot::Sender<()>),
     /// Answer when everything sent before is stored and printed.
     Flush(sync::Sender<()>),
 }
@@ -54,6 +57,7 @@ pub(super) struct WriterThread {
     accesses: Vec<Entry>,
     permits: usize,
     flushes: Vec<sync::Sender<()>>,
+    intents: Vec<oneshot::Sender<()>>,
 }
 
 impl WriterThread {
@@ -66,7 +70,19 @@ impl WriterThread {
         notice: OnNotice,
     ) -> Self {
         let (entries, accesses, flushes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { stores, outlets, receiver, state, interval, notice, entries, accesses, permits: 0, flushes }
+        Self {
+            stores,
+            outlets,
+            receiver,
+            state,
+            interval,
+            notice,
+            entries,
+            accesses,
+            permits: 0,
+            flushes,
+            intents: Vec::new(),
+        }
     }
 
     /// Stores groups until the channel ends or the recorder is closed.
@@ -109,6 +125,10 @@ impl WriterThread {
                 self.accesses.extend(access);
                 self.permits += permits;
             }
+            Message::Intent(intent, stored) => {
+                self.accesses.push(intent);
+                self.intents.push(stored);
+            }
             Message::Flush(done) => self.flushes.push(done),
         }
     }
@@ -126,6 +146,10 @@ impl WriterThread {
         }
         self.entries.clear();
         self.state.room.add_permits(std::mem::take(&mut self.permits));
+        for stored in self.intents.drain(..) {
+            // Its caller may have left.
+            let _ = stored.send(());
+        }
         for flush in self.flushes.drain(..) {
             // Whoever asked may have stopped waiting.
             let _ = flush.send(());

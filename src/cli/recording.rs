@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::decision::access::{self, Recorded, Redact};
+use crate::decision::access::{self, Durability, Recorded, Redact};
 
 /// What is recorded of calls besides the lines that rules ask for.
 #[derive(Debug, Clone, Args)]
@@ -14,6 +14,16 @@ pub(crate) struct Recording {
     /// What is left out of these records: nothing, the query, or the path and headers too; credentials always are
     #[arg(long, value_name = "none|query|all", default_value = "query", value_parser = redact())]
     redact: Redact,
+    /// group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk
+    #[arg(long, value_name = "group|strict", default_value = "group", value_parser = durability())]
+    durability: Durability,
+}
+
+fn durability() -> impl TypedValueParser<Value = Durability> {
+    PossibleValuesParser::new(["group", "strict"]).map(|name| match name.as_str() {
+        "strict" => Durability::Strict,
+        _ => Durability::Group,
+    })
 }
 
 fn calls() -> impl TypedValueParser<Value = Recorded> {
@@ -34,6 +44,6 @@ fn redact() -> impl TypedValueParser<Value = Redact> {
 
 impl From<Recording> for access::Recording {
     fn from(flags: Recording) -> Self {
-        Self { calls: flags.access, redact: flags.redact }
+        Self { calls: flags.access, redact: flags.redact, durability: flags.durability }
     }
 }

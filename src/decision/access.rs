@@ -19,21 +19,25 @@ use crate::snapshot::Hop;
 /// Full name of the instance of such entries.
 pub const INSTANCE: &str = "access.egressctl.istio-system";
 
+/// Full name of the instance of what calls are going to do.
+pub const INTENT: &str = "intent.egressctl.istio-system";
+
+/// What is said of a call without outcome.
+pub const UNFINISHED: &str = "the proxy ended before the call did: what came of it is not known";
+
 /// Stands where something was left out.
 pub const REDACTED: &str = "[redacted]";
 
 /// Bytes of a record as they mostly are.
 const USUAL_BYTES: usize = 640;
 
-static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
-    Arc::new(Shape {
-        instance: INSTANCE.into(),
-        handler: INSTANCE.into(),
-        rule: String::new(),
-        format: Format::Json,
-        outlet: Outlet::Stdout,
-    })
-});
+static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INSTANCE));
+static INTENT_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INTENT));
+
+fn shape(instance: &str) -> Arc<Shape> {
+    let (handler, rule) = (instance.to_owned(), String::new());
+    Arc::new(Shape { instance: instance.into(), handler, rule, format: Format::Json, outlet: Outlet::Stdout })
+}
 
 /// Which calls are recorded besides the lines that rules ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +63,16 @@ pub enum Redact {
     All,
 }
 
+/// When what is recorded of a call has to be stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// In groups, a moment after the call.
+    #[default]
+    Group,
+    /// What it is going to do before it leaves, and its outcome in groups.
+    Strict,
+}
+
 /// What is recorded of calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recording {
@@ -66,6 +80,8 @@ pub struct Recording {
     pub calls: Recorded,
     /// What is left out.
     pub redact: Redact,
+    /// When it is stored.
+    pub durability: Durability,
 }
 
 /// How a call was judged.
@@ -237,6 +253,46 @@ impl Ended<'_> {
         string(text, ",\"sourcePrincipal\":", &caller.principal);
         string(text, ",\"sourceProof\":", caller.proof.name());
     }
+}
+
+/// What a call is going to do, stored before it leaves. Its record follows by the same name of the decision.
+pub fn intent(call: &Call, node: &str, redact: Redact) -> Entry {
+    let (time, level) = (call.time().micros(), Level::Info);
+    let mut text = String::new();
+    line::begin(&mut text, level, time, INTENT);
+    string(&mut text, ",\"decision\":", &call.decision_id());
+    string(&mut text, ",\"destination\":", call.authority().as_str());
+    if call.tunnel().is_none() {
+        string(&mut text, ",\"method\":", call.method().as_str());
+    }
+    string(&mut text, ",\"node\":", node);
+    if call.tunnel().is_none() {
+        path(&mut text, call, redact);
+    }
+    if let Some(caller) = call.caller() {
+        string(&mut text, ",\"source\":", &caller.name);
+        string(&mut text, ",\"sourceNamespace\":", &caller.namespace);
+    }
+    line::end(&mut text);
+    Entry { time, level, shape: Arc::clone(&INTENT_SHAPE), line: text }
+}
+
+/// The record of a call of which only the intent is known: its proxy ended before it did.
+pub fn unfinished(time: i64, intent: &str) -> Option<Entry> {
+    let fields = line::fields(intent).ok()?;
+    let mut text = String::new();
+    line::begin(&mut text, Level::Error, time, INSTANCE);
+    let mut add = |name: &str, value: &str| {
+        line::name(&mut text, name);
+        line::string(&mut text, value);
+    };
+    let known = fields.iter().filter(|(name, _)| !["level", "time", "instance"].contains(&name.as_str()));
+    let known: Vec<(&str, &str)> = known.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+    let own = [("reason", UNFINISHED), ("verdict", Verdict::Allow.name())];
+    let (before, after): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| *name < own[0].0);
+    before.into_iter().chain([own[0]]).chain(after).chain([own[1]]).for_each(|(name, value)| add(name, value));
+    line::end(&mut text);
+    Some(Entry { time, level: Level::Error, shape: Arc::clone(&SHAPE), line: text })
 }
 
 /// The record of a request that never became a call.

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
-use crate::decision::access::Recording;
+use crate::decision::access::{Durability, Recording};
 use crate::identity::authority::Store;
 use crate::identity::{Mesh, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
@@ -29,7 +29,10 @@ use super::control::StopSignals;
 use super::feeds::Feeds;
 use super::messages::Messages;
 use super::sandboxes::Door;
-use super::{control, counted};
+use super::{control, counted, unfinished};
+
+/// How long intents of calls gather before they are stored.
+const STRICT_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
 #[derive(Debug, Clone)]
@@ -259,11 +262,19 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         publish(&state, address).map_err(|error| StartError::System("the gateway's address cannot be told", error))?;
     }
     let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(&state)));
+    let (lines, mut accesses) = (lines?, accesses?);
+    if config.recording.durability == Durability::Strict {
+        accesses.sync_each_commit()?;
+        unfinished::close(&mut accesses, &config.name, proxy::now().micros())?;
+    }
     let told = messages.clone();
+    let of_recorder = match config.recording.durability {
+        Durability::Group => accesslog::Config::default(),
+        // Calls wait for it.
+        Durability::Strict => accesslog::Config { interval: STRICT_INTERVAL, ..accesslog::Config::default() },
+    };
     let recording =
-        Recorder::start(lines?, accesses?, Outlets::standard(), accesslog::Config::default(), move |notice| {
-            tell(&told, &notice)
-        });
+        Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| tell(&told, &notice));
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
@@ -276,6 +287,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         published: Arc::clone(&published),
         recorder: recorder.clone(),
         recording: config.recording,
+        node: config.name.as_str().into(),
         connector,
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),

@@ -105,6 +105,9 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
+            if let Err(failure) = closing.intend().await {
+                return failed(failure, way, closing);
+            }
             let cluster = to.cluster;
             let Forwarded { answer, used_up, deadline } =
                 forward(&worker, to, way, &closing, (body, version), upload).await;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
 use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
-use crate::decision::access::{self, Ended};
+use crate::decision::access::{self, Durability, Ended};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
@@ -155,6 +155,18 @@ impl Closing {
     /// The call as its caller made it.
     pub(super) fn made(&self) -> &Call {
         self.0.made.as_deref().unwrap_or(&self.0.call)
+    }
+
+    /// Sees to it that what the call is going to do is stored before it leaves, where that is wanted.
+    pub(super) async fn intend(&self) -> Result<(), Failure> {
+        let Owed { worker, judged, permit, .. } = &*self.0;
+        let recording = worker.recording;
+        if recording.durability == Durability::Group || judged.handed_on {
+            return Ok(());
+        }
+        let intent = access::intent(self.made(), &worker.node, recording.redact);
+        let permit = permit.as_ref().ok_or(Failure::Overload)?;
+        permit.intend(intent).await.map_err(|_| Failure::Overload)
     }
 
     /// Compares the name in a ClientHello with the host that the tunnel was opened for.

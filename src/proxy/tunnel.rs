@@ -305,7 +305,10 @@ impl Asked {
         // Whoever goes on with it sees what its TLS asks for, and reports that.
         let tls = tls && !handed_on;
         let connected = match decision {
-            Decision::Forward(way) => dial(worker, way, &closing).await,
+            Decision::Forward(way) => match closing.intend().await {
+                Ok(()) => dial(worker, way, &closing).await,
+                Err(failure) => Err(failure),
+            },
             // No route of HTTP answers it, and nobody is asked about it by HTTP.
             Decision::Answer(_) | Decision::Ask(_) => Err(Failure::NoRoute),
             Decision::Refuse(failure) => Err(failure),

@@ -50,6 +50,8 @@ pub struct Shared {
     pub connector: Arc<Connector>,
     /// What is recorded of calls.
     pub recording: Recording,
+    /// The proxy's name.
+    pub node: Arc<str>,
     /// The bounds.
     pub limits: Limits,
     /// What gateway servers end TLS with.
@@ -76,6 +78,7 @@ pub struct Shared {
 pub struct Worker {
     pub(super) recorder: Recorder,
     pub(super) recording: Recording,
+    pub(super) node: Arc<str>,
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
@@ -195,6 +198,7 @@ impl Worker {
         Self {
             recorder: shared.recorder.clone(),
             recording: shared.recording,
+            node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             shard,

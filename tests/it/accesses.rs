@@ -2,8 +2,10 @@
 
 use serde_json::Value as Json;
 
+use egressctl::cli::demo::origin::{Origin, Received, Reply};
+
 use crate::proxied::{Client, Proxied, with_origin};
-use crate::stage::{Stage, until};
+use crate::stage::{SCENARIO, Stage, service_entry, until};
 
 /// A check that reads a header, and one that only reports.
 const POLICY: &str = "\
@@ -105,4 +107,37 @@ fn a_proxy_keeps_records_of_refused_calls_alone_or_of_none() {
         let found = accesses(&scene, paths.len());
         assert_eq!(found.iter().map(|access| field(access, "destination")).collect::<Vec<_>>(), paths, "{mode}");
     }
+}
+
+#[test]
+fn a_killed_proxy_shows_the_calls_without_outcome_as_such() {
+    let (asked, told) = std::sync::mpsc::channel();
+    let asked = std::sync::Mutex::new(asked);
+    let origin = Origin::start(None, move |received: &Received| {
+        if received.head.starts_with("GET /slow ") {
+            let _ = asked.lock().expect("not poisoned").send(());
+            std::thread::park();
+        }
+        Reply::page("200 OK", b"page")
+    });
+    let origin = origin.expect("an origin");
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.ok_with(&["create", "-f", "-"], &service_entry("a.example", origin.address));
+    let mut proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    assert_eq!(proxy.get("http://a.example/x").status, 200);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/slow HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    // The origin has been asked, so the intent is stored.
+    told.recv_timeout(crate::proxied::PATIENCE).expect("the origin is asked");
+    let intents = scene.ok(&["logs", "--all", "--instance", "intent", "-F", "--grep", "/slow"]);
+    assert_eq!(intents.lines().count(), 1, "{intents}");
+    proxy.signal("KILL");
+    proxy.wait();
+    let _proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    let found = accesses(&scene, 2);
+    let slow: Vec<&Json> = found.iter().filter(|access| field(access, "path") == "/slow").collect();
+    assert_eq!(slow.len(), 1);
+    assert!(field(slow[0], "reason").contains("the proxy ended before the call did"), "{}", slow[0]);
+    assert_eq!(found.iter().filter(|access| field(access, "path") == "/x").count(), 1);
 }
