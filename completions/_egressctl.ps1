@@ -38,9 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
-            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Show which recorded calls a changed configuration would refuse, and which let through')
-            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write manifests out of recorded calls')
-            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
@@ -146,14 +144,12 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'How far back the recorded calls go that --replay-check looks at [default: all]')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
-            [CompletionResult]::new('--replay-check', '--replay-check', [CompletionResultType]::ParameterName, 'Apply nothing if a recorded call that went would be refused then (see replay)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -260,14 +256,38 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Only entries of this level: info, warn, error; with + also worse ones (warn+)')
             [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
             [CompletionResult]::new('--grep', '--grep', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Only lines that contain none of these')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Only calls of these hosts; * stands for any characters')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Only calls of these paths')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Only calls of these workloads')
+            [CompletionResult]::new('--source-namespace', '--source-namespace', [CompletionResultType]::ParameterName, 'Only calls of workloads of these namespaces')
+            [CompletionResult]::new('--principal', '--principal', [CompletionResultType]::ParameterName, 'Only calls with these principals')
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'Only answers with these codes: 403, 4xx, 400-404, 400+')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Only calls with these methods')
+            [CompletionResult]::new('--verdict', '--verdict', [CompletionResultType]::ParameterName, 'Only what was decided so: allow, deny, would-deny')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Only the decision of this id')
+            [CompletionResult]::new('--field', '--field', [CompletionResultType]::ParameterName, 'Only entries of which a field is so; with != is not so')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only entries of which this expression over their fields is true, in the language of rules')
             [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE')
+            [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Only entries of this handler, named likewise')
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Only entries of this rule, named likewise')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only entries newer than this: 90s, 10m, 1h30m, 2d')
             [CompletionResult]::new('--since-time', '--since-time', [CompletionResultType]::ParameterName, 'Only entries after this time: 2018-06-18T13:22:58Z')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only entries before this time, or older than this duration')
             [CompletionResult]::new('--tail', '--tail', [CompletionResultType]::ParameterName, 'Only the last entries; -1 for all')
+            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'Only the first entries')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'With a name the container, as --container has it; without one --count')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance')
+            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'Also so many entries after each')
+            [CompletionResult]::new('--after-context', '--after-context', [CompletionResultType]::ParameterName, 'Also so many entries after each')
+            [CompletionResult]::new('-B', '-B ', [CompletionResultType]::ParameterName, 'Also so many entries before each')
+            [CompletionResult]::new('--before-context', '--before-context', [CompletionResultType]::ParameterName, 'Also so many entries before each')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Also so many entries before and after each')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Also so many entries before and after each')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns of a table or of csv')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Let this stand out, without leaving out other lines')
+            [CompletionResult]::new('--highlight', '--highlight', [CompletionResultType]::ParameterName, 'Let this stand out, without leaving out other lines')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -278,18 +298,25 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--ignore-case', '--ignore-case', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
             [CompletionResult]::new('--invert-match', '--invert-match', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('--word-regexp', '--word-regexp', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Stay, and show new entries as they come')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Stay, and show new entries as they come')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print only how many entries there are')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also the records that are kept of all calls, whether a rule asks for a line or not')
+            [CompletionResult]::new('--exit-status', '--exit-status', [CompletionResultType]::ParameterName, 'Exit with 1 if there is no entry, and with 2 on an error')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Say on standard error what it took')
             [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'The time before each line')
+            [CompletionResult]::new('--relative', '--relative', [CompletionResultType]::ParameterName, 'How long ago instead of times, in tables and before lines')
+            [CompletionResult]::new('--only-matching', '--only-matching', [CompletionResultType]::ParameterName, 'Print only what the patterns find, each on a line')
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'The pod and container before each line')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the entries of files into the log')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count entries by time and by their fields')
+            [CompletionResult]::new('facets', 'facets', [CompletionResultType]::ParameterValue, 'Show the most frequent values of each field')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries into files for other tools')
             break
         }
         'egressctl;logs;seal' {
@@ -326,11 +353,129 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'egressctl;logs;import' {
+        'egressctl;logs;stats' {
+            [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Only entries of this level: info, warn, error; with + also worse ones (warn+)')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--grep', '--grep', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Only lines that contain none of these')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Only calls of these hosts; * stands for any characters')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Only calls of these paths')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Only calls of these workloads')
+            [CompletionResult]::new('--source-namespace', '--source-namespace', [CompletionResultType]::ParameterName, 'Only calls of workloads of these namespaces')
+            [CompletionResult]::new('--principal', '--principal', [CompletionResultType]::ParameterName, 'Only calls with these principals')
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'Only answers with these codes: 403, 4xx, 400-404, 400+')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Only calls with these methods')
+            [CompletionResult]::new('--verdict', '--verdict', [CompletionResultType]::ParameterName, 'Only what was decided so: allow, deny, would-deny')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Only the decision of this id')
+            [CompletionResult]::new('--field', '--field', [CompletionResultType]::ParameterName, 'Only entries of which a field is so; with != is not so')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only entries of which this expression over their fields is true, in the language of rules')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE')
+            [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Only entries of this handler, named likewise')
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Only entries of this rule, named likewise')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only entries newer than this: 90s, 10m, 1h30m, 2d')
+            [CompletionResult]::new('--since-time', '--since-time', [CompletionResultType]::ParameterName, 'Only entries after this time: 2018-06-18T13:22:58Z')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only entries before this time, or older than this duration')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Count by these fields')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show only so many groups, those with most entries; 0 for all')
+            [CompletionResult]::new('--measure', '--measure', [CompletionResultType]::ParameterName, 'Add up the numbers of these fields')
+            [CompletionResult]::new('--percentiles', '--percentiles', [CompletionResultType]::ParameterName, 'Below which numbers so many of a hundred lie')
+            [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Count by time: 1m, 1h, 1d')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'table, json, markdown')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'table, json, markdown')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('--fixed-strings', '--fixed-strings', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('--ignore-case', '--ignore-case', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('--invert-match', '--invert-match', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('--word-regexp', '--word-regexp', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;logs;facets' {
+            [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Only entries of this level: info, warn, error; with + also worse ones (warn+)')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--grep', '--grep', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Only lines that contain none of these')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Only calls of these hosts; * stands for any characters')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Only calls of these paths')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Only calls of these workloads')
+            [CompletionResult]::new('--source-namespace', '--source-namespace', [CompletionResultType]::ParameterName, 'Only calls of workloads of these namespaces')
+            [CompletionResult]::new('--principal', '--principal', [CompletionResultType]::ParameterName, 'Only calls with these principals')
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'Only answers with these codes: 403, 4xx, 400-404, 400+')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Only calls with these methods')
+            [CompletionResult]::new('--verdict', '--verdict', [CompletionResultType]::ParameterName, 'Only what was decided so: allow, deny, would-deny')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Only the decision of this id')
+            [CompletionResult]::new('--field', '--field', [CompletionResultType]::ParameterName, 'Only entries of which a field is so; with != is not so')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only entries of which this expression over their fields is true, in the language of rules')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE')
+            [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Only entries of this handler, named likewise')
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Only entries of this rule, named likewise')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only entries newer than this: 90s, 10m, 1h30m, 2d')
+            [CompletionResult]::new('--since-time', '--since-time', [CompletionResultType]::ParameterName, 'Only entries after this time: 2018-06-18T13:22:58Z')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only entries before this time, or older than this duration')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Only these fields')
+            [CompletionResult]::new('--top', '--top', [CompletionResultType]::ParameterName, 'Show so many values of each field')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for programs')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for programs')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('--fixed-strings', '--fixed-strings', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('--ignore-case', '--ignore-case', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('--invert-match', '--invert-match', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('--word-regexp', '--word-regexp', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;logs;export' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'NAME.jsonl, NAME.csv, NAME.parquet, or a folder; - for standard output')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns of csv')
+            [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'Only entries of this level: info, warn, error; with + also worse ones (warn+)')
+            [CompletionResult]::new('-g', '-g', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--grep', '--grep', [CompletionResultType]::ParameterName, 'Only lines that contain this regular expression; several must all be contained')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Only lines that contain none of these')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Only calls of these hosts; * stands for any characters')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Only calls of these paths')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Only calls of these workloads')
+            [CompletionResult]::new('--source-namespace', '--source-namespace', [CompletionResultType]::ParameterName, 'Only calls of workloads of these namespaces')
+            [CompletionResult]::new('--principal', '--principal', [CompletionResultType]::ParameterName, 'Only calls with these principals')
+            [CompletionResult]::new('--code', '--code', [CompletionResultType]::ParameterName, 'Only answers with these codes: 403, 4xx, 400-404, 400+')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Only calls with these methods')
+            [CompletionResult]::new('--verdict', '--verdict', [CompletionResultType]::ParameterName, 'Only what was decided so: allow, deny, would-deny')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Only the decision of this id')
+            [CompletionResult]::new('--field', '--field', [CompletionResultType]::ParameterName, 'Only entries of which a field is so; with != is not so')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only entries of which this expression over their fields is true, in the language of rules')
+            [CompletionResult]::new('--instance', '--instance', [CompletionResultType]::ParameterName, 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE')
+            [CompletionResult]::new('--handler', '--handler', [CompletionResultType]::ParameterName, 'Only entries of this handler, named likewise')
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Only entries of this rule, named likewise')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only entries newer than this: 90s, 10m, 1h30m, 2d')
+            [CompletionResult]::new('--since-time', '--since-time', [CompletionResultType]::ParameterName, 'Only entries after this time: 2018-06-18T13:22:58Z')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Only entries before this time, or older than this duration')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('--fixed-strings', '--fixed-strings', [CompletionResultType]::ParameterName, 'Take the patterns as they stand, not as regular expressions')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('--ignore-case', '--ignore-case', [CompletionResultType]::ParameterName, 'Ignore case in patterns')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('--invert-match', '--invert-match', [CompletionResultType]::ParameterName, 'Only lines that contain none of the patterns')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
+            [CompletionResult]::new('--word-regexp', '--word-regexp', [CompletionResultType]::ParameterName, 'Find patterns only as whole words')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -361,58 +506,6 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
-        'egressctl;replay' {
-            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
-            [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]')
-            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Only calls of this workload')
-            [CompletionResult]::new('--outbound-traffic-policy', '--outbound-traffic-policy', [CompletionResultType]::ParameterName, 'Which hosts workloads may call where no Sidecar says so')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
-            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
-            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
-            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'egressctl;generate' {
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
-            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'egressctl;generate;policy' {
-            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]')
-            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Only calls of this workload; those of others are not touched by the policy')
-            [CompletionResult]::new('--style', '--style', [CompletionResultType]::ParameterName, 'listchecker: lists that every call is checked against; authorization: an AuthorizationPolicy at the egress gateway')
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
-            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
-            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'egressctl;generate;help' {
-            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'egressctl;generate;help;policy' {
-            break
-        }
-        'egressctl;generate;help;help' {
             break
         }
         'egressctl;why' {
@@ -532,9 +625,6 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--max-stream-duration', '--max-stream-duration', [CompletionResultType]::ParameterName, 'How long a call may last in all, tunnels and WebSockets included [default: no limit]')
             [CompletionResult]::new('--tunnel-idle-timeout', '--tunnel-idle-timeout', [CompletionResultType]::ParameterName, 'How long a tunnel may lie idle')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
-            [CompletionResult]::new('--access', '--access', [CompletionResultType]::ParameterName, 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)')
-            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are')
-            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk')
             [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')
             [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
@@ -829,9 +919,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
-            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Show which recorded calls a changed configuration would refuse, and which let through')
-            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write manifests out of recorded calls')
-            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
@@ -885,7 +973,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the entries of files into the log')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count entries by time and by their fields')
+            [CompletionResult]::new('facets', 'facets', [CompletionResultType]::ParameterValue, 'Show the most frequent values of each field')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries into files for other tools')
             break
         }
         'egressctl;help;logs;seal' {
@@ -897,20 +987,16 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;help;logs;verify' {
             break
         }
-        'egressctl;help;logs;import' {
+        'egressctl;help;logs;stats' {
+            break
+        }
+        'egressctl;help;logs;facets' {
+            break
+        }
+        'egressctl;help;logs;export' {
             break
         }
         'egressctl;help;trace' {
-            break
-        }
-        'egressctl;help;replay' {
-            break
-        }
-        'egressctl;help;generate' {
-            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
-            break
-        }
-        'egressctl;help;generate;policy' {
             break
         }
         'egressctl;help;why' {

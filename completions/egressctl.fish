@@ -40,9 +40,7 @@ complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "delete" -d 'Del
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "allow" -d 'Let calls of a workload to a host go for a while, whatever policies and routes say'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "replay" -d 'Show which recorded calls a changed configuration would refuse, and which let through'
-complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "generate" -d 'Write manifests out of recorded calls'
-complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "why" -d 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
 complete -c egressctl -n "__fish_egressctl_needs_command" -f -a "exec" -d 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
@@ -160,14 +158,12 @@ jsonpath=\t''
 name\t''
 wide\t''
 yaml\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l since -d 'How far back the recorded calls go that --replay-check looks at [default: all]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -l replay-check -d 'Apply nothing if a recorded call that went would be refused then (see replay)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand apply" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand replace" -l dry-run -d 'Check everything, but change nothing: none, client or server' -r -f -a "none\t'It is made'
@@ -260,42 +256,71 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l container -d 'Container of the pod; also -c NAME' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s l -l selector -d 'The log of the pods with these labels' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l container -d 'Container of the pod; also -c NAME' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s l -l selector -d 'The log of the pods with these labels' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
 error\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l until -d 'Only entries before this time, or older than this duration' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l tail -d 'Only the last entries; -1 for all' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s c -d 'With a name the container, as --container has it; without one --count' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance' -r -f -a "line\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l tail -d 'Only the last entries; -1 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l head -d 'Only the first entries' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s c -d 'With a name the container, as --container has it; without one --count' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s A -l after-context -d 'Also so many entries after each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s B -l before-context -d 'Also so many entries before each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s C -l context -d 'Also so many entries before and after each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance' -r -f -a "line\t''
 json\t''
 table\t''
 wide\t''
+csv\t''
 name\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l columns -d 'Columns of a table or of csv' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s H -l highlight -d 'Let this stand out, without leaving out other lines' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s i -l ignore-case -d 'Ignore case in patterns'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s v -l invert-match -d 'Only lines that contain none of the patterns'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s f -l follow -d 'Stay, and show new entries as they come'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l count -d 'Print only how many entries there are'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l timestamps -d 'The time before each line'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -l prefix -d 'The pod and container before each line'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -a "prune" -d 'Remove old entries from the sealed log'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import" -a "import" -d 'Take the entries of files into the log'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s f -l follow -d 'Stay, and show new entries as they come'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l exit-status -d 'Exit with 1 if there is no entry, and with 2 on an error'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l stats -d 'Say on standard error what it took'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l timestamps -d 'The time before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l relative -d 'How long ago instead of times, in tables and before lines'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l only-matching -d 'Print only what the patterns find, each on a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l prefix -d 'The pod and container before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "prune" -d 'Remove old entries from the sealed log'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "facets" -d 'Show the most frequent values of each field'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -320,12 +345,124 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l by -d 'Count by these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l top -d 'Show only so many groups, those with most entries; 0 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l measure -d 'Add up the numbers of these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l percentiles -d 'Below which numbers so many of a hundred lie' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l interval -d 'Count by time: 1m, 1h, 1d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s o -l output -d 'table, json, markdown' -r -f -a "table\t''
+json\t''
+markdown\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l fields -d 'Only these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l top -d 'Show so many values of each field' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s o -l output -d 'json for programs' -r -f -a "json\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l to -d 'NAME.jsonl, NAME.csv, NAME.parquet, or a folder; - for standard output' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l columns -d 'Columns of csv' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
@@ -348,39 +485,6 @@ never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s R -l recursive -d 'Read the directories below those named by -f, too'
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l batch -d 'Read calls from standard input, {"id","manifest","from","request":{"method","url","headers":{},…}} a line; --help says which fields there are'
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -l since -d 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -l from -d 'Only calls of this workload' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -l outbound-traffic-policy -d 'Which hosts workloads may call where no Sidecar says so' -r -f -a "REGISTRY_ONLY\t''
-ALLOW_ANY\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
-always\t'Anywhere'
-never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -s R -l recursive -d 'Read the directories below those named by -f, too'
-complete -c egressctl -n "__fish_egressctl_using_subcommand replay" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
-always\t'Anywhere'
-never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -f -a "policy" -d 'The least policy that allows the recorded calls that went, and nothing else'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and not __fish_seen_subcommand_from policy help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -l since -d 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -l from -d 'Only calls of this workload; those of others are not touched by the policy' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -l style -d 'listchecker: lists that every call is checked against; authorization: an AuthorizationPolicy at the egress gateway' -r -f -a "listchecker\t''
-authorization\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
-always\t'Anywhere'
-never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from policy" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "policy" -d 'The least policy that allows the recorded calls that went, and nothing else'
-complete -c egressctl -n "__fish_egressctl_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s o -l output -d 'json for scripts' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand why" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
@@ -480,14 +584,6 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-stream-duration -d 'How long a call may last in all, tunnels and WebSockets included [default: no limit]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l tunnel-idle-timeout -d 'How long a tunnel may lie idle' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l access -d 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)' -r -f -a "off\t''
-refused\t''
-all\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l redact -d 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are' -r -f -a "none\t''
-query\t''
-all\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l durability -d 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk' -r -f -a "group\t''
-strict\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r
@@ -686,40 +782,39 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -l client -d 'Accepted for kubectl\'s sake: there is no server whose version could be asked'
 complete -c egressctl -n "__fish_egressctl_using_subcommand version" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "allow" -d 'Let calls of a workload to a host go for a while, whatever policies and routes say'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "replay" -d 'Show which recorded calls a changed configuration would refuse, and which let through'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "generate" -d 'Write manifests out of recorded calls'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "exec" -d 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "run" -d 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "identity" -d 'Show, rotate and use the certificate authority that vouches for workloads'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "create" -d 'Create resources from files, directories, URLs or standard input'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "apply" -d 'Create the resources that files declare, or change them to what is declared there'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "replace" -d 'Replace resources that are there by what files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "get" -d 'Show resources as a table, or as YAML, JSON or what a template finds in them'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "describe" -d 'Show all fields of resources, by name, by the start of a name, or by labels'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "delete" -d 'Delete resources by name, by labels, or those that files declare'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "allow" -d 'Let calls of a workload to a host go for a while, whatever policies and routes say'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "logs" -d 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "trace" -d 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "why" -d 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "validate" -d 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "analyze" -d 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "exec" -d 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "run" -d 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy" -d 'Start, ask and stop the forward proxy'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-config" -d 'Show what running proxies have compiled, and which resource each piece came from'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "proxy-status" -d 'Show whether running proxies are in step with what is declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "identity" -d 'Show, rotate and use the certificate authority that vouches for workloads'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "demo" -d 'Take the guided tour: declare, forward over TLS, record, ask; every step is checked'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "eval" -d 'Try an expression of a rule or an instance: print its value and type, or what is wrong with it'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "api-resources" -d 'List the kinds of resources that can be declared'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "completion" -d 'Print a script that completes commands and flags in bash, zsh, fish, elvish or powershell'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "version" -d 'Print the version of this program'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and not __fish_seen_subcommand_from create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "namespace" -d 'Create a namespace'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "serviceaccount" -d 'Create a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from create" -f -a "token" -d 'Print a token for a service account'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "import" -d 'Take the entries of files into the log'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "policy" -d 'The least policy that allows the recorded calls that went, and nothing else'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "facets" -d 'Show the most frequent values of each field'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'

@@ -51,7 +51,8 @@ impl Both {
     pub fn count(&self, query: &Query) -> Result<u64, Error> {
         let counts = self.stores.each_ref().map(|store| store.count(query));
         let [lines, accesses] = counts;
-        Ok(query.tail.map_or(u64::MAX, |tail| tail as u64).min(lines? + accesses?))
+        let most = query.tail.or(query.head).map_or(u64::MAX, |most| most as u64);
+        Ok(most.min(lines? + accesses?))
     }
 
     /// Hands the entries of both to a sink, merged by time; with `follow` also those that are stored from then on, as they
@@ -72,7 +73,7 @@ impl Both {
                 merged.sources.push((receiver, VecDeque::new()));
             }
             drop(coming);
-            let wanted = merged.send(query.tail, sink);
+            let wanted = merged.send(query, sink);
             // Whoever still sends finds nobody.
             drop(merged);
             if wanted && follow {
@@ -159,15 +160,11 @@ impl Merged {
         heads.min_by_key(|(_, rows)| rows.front().map(|row| row.time))?.1.pop_front()
     }
 
-    /// Hands all to a sink, or the last so many; whether it wants more.
-    fn send(&mut self, tail: Option<usize>, sink: &mut dyn Sink) -> bool {
-        let Some(tail) = tail else {
-            while let Some(row) = self.next() {
-                if !row.send(sink) {
-                    return false;
-                }
-            }
-            return true;
+    /// Hands all to a sink, or the first or last so many; whether it wants more.
+    fn send(&mut self, query: &Query, sink: &mut dyn Sink) -> bool {
+        let Some(tail) = query.tail else {
+            let mut rows = std::iter::from_fn(|| self.next()).take(query.head.unwrap_or(usize::MAX));
+            return rows.all(|row| row.send(sink));
         };
         let mut last = VecDeque::new();
         while let Some(row) = self.next() {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
+use super::export::Export;
+use super::stats::{Facets, Stats};
 use crate::accesslog::{self, Exported, Imported, Importer, Limits, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
@@ -25,6 +27,12 @@ pub(super) enum Keep {
     Verify(Verify),
     /// Take the entries of files into the log
     Import(Import),
+    /// Count entries by time and by their fields
+    Stats(Box<Stats>),
+    /// Show the most frequent values of each field
+    Facets(Box<Facets>),
+    /// Write entries into files for other tools
+    Export(Box<Export>),
 }
 
 impl Keep {
@@ -35,6 +43,9 @@ impl Keep {
             Self::Prune(prune) => prune.run(context),
             Self::Verify(verify) => verify.run(context),
             Self::Import(import) => import.run(context),
+            Self::Stats(stats) => stats.run(context),
+            Self::Facets(facets) => facets.run(context),
+            Self::Export(export) => export.run(context),
         }
     }
 }
@@ -47,14 +58,15 @@ fn seal(context: &mut Context) -> Outcome {
             return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
         }
         if sealed.entries > 0 || stream == Stream::Lines {
-            let (entries, segments) = (stream.counted(sealed.entries), count(sealed.segments, "segment", "segments"));
+            let (entries, segments) =
+                (stream.counted(sealed.entries), count(sealed.segments as i64, "segment", "segments"));
             writeln!(context.out, "sealed {entries} in {segments}, {} bytes", sealed.bytes)?;
         }
     }
     Ok(())
 }
 
-fn count(count: usize, one: &str, many: &str) -> String {
+pub(super) fn count(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
@@ -148,7 +160,7 @@ impl Verify {
         let of_accesses = head.as_ref().and_then(|head| head.accesses.as_ref());
         let verified = lines.verify(head.as_ref().map(|head| &head.lines)).map_err(Failure::from)?;
         let calls = accesses.verify(of_accesses).map_err(Failure::from)?;
-        let findings = verified.findings.len() + calls.findings.len();
+        let findings = (verified.findings.len() + calls.findings.len()) as i64;
         if let Some(path) = self.export_head.as_ref().filter(|_| findings == 0) {
             let now = context.now.as_microsecond();
             let lines = lines.head(now).map_err(Failure::from)?;
@@ -205,7 +217,8 @@ fn print(stream: Stream, verified: &Verified, context: &mut Context) -> Result<(
         writeln!(context.out, "note: {}", visible(note))?;
     }
     if verified.findings.is_empty() {
-        let (sealed, segments) = (stream.counted(verified.sealed), count(verified.segments, "segment", "segments"));
+        let (sealed, segments) =
+            (stream.counted(verified.sealed), count(verified.segments as i64, "segment", "segments"));
         writeln!(context.out, "the log is whole: {sealed} in {segments}, {} not sealed yet", verified.rows)?;
     }
     Ok(())
