@@ -673,7 +673,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         }
         'egressctl;proxy;start' {
             [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'What to play: sidecars and the egress gateway, or one of them, with the other in another process')
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]')
             [CompletionResult]::new('--mesh-listen', '--mesh-listen', [CompletionResultType]::ParameterName, 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]')
             [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Where the egress gateway of another process is [default: where it says itself in the state directory]')
             [CompletionResult]::new('--trust-domain', '--trust-domain', [CompletionResultType]::ParameterName, 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]')

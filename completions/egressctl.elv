@@ -636,7 +636,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;proxy;start'= {
             cand --role 'What to play: sidecars and the egress gateway, or one of them, with the other in another process'
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]'
             cand --mesh-listen 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]'
             cand --gateway 'Where the egress gateway of another process is [default: where it says itself in the state directory]'
             cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'

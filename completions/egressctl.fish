@@ -604,7 +604,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fis
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l role -d 'What to play: sidecars and the egress gateway, or one of them, with the other in another process' -r -f -a "all\t''
 sidecar\t''
 gateway\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l listen -d 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l mesh-listen -d 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l gateway -d 'Where the egress gateway of another process is [default: where it says itself in the state directory]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l trust-domain -d 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]' -r
