@@ -102,14 +102,17 @@ fn the_scenarios_session_is_allowed_by_the_policies_that_are_made_of_it() {
         assert_eq!(proxy.get(&format!("http://edition.cnn.com/{path}")).status, 200);
     }
     wait_for(&site.scene, 3);
-    for style in ["listchecker", "authorization"] {
+    let files = ["listchecker", "authorization"].map(|style| {
         let yaml = site.scene.ok(&["generate", "policy", "--style", style]);
         let file = site.scene.write(&format!("{style}.yaml"), &yaml);
         let json = replayed(&site.scene, &["-f", &file]);
         assert_eq!((&json["calls"], &json["wouldRefuse"]["count"]), (&Json::from(3), &Json::from(0)), "{yaml}");
+        file
+    });
+    for file in files {
         site.scene.ok(&["apply", "-f", &file]);
         until("the policy is in force", || proxy.get("http://edition.cnn.com/other").status == 403);
-        assert_eq!(proxy.get("http://edition.cnn.com/sport").status, 200, "{yaml}");
+        assert_eq!(proxy.get("http://edition.cnn.com/sport").status, 200, "{file}");
         site.scene.ok(&["delete", "-f", &file]);
         until("the policy is gone", || proxy.get("http://edition.cnn.com/other").status == 200);
     }
