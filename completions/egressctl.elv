@@ -640,6 +640,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --mesh-listen 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]'
             cand --gateway 'Where the egress gateway of another process is [default: where it says itself in the state directory]'
             cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand --identity 'Prove and believe by what `identity issue --out DIR` has written, instead of by the state directory''s authority, whose key is then not needed; read anew when it is replaced'
             cand --certificate-ttl 'How long certificates of workloads are valid; they are renewed at half their life'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'

@@ -155,7 +155,7 @@ fn policies_are_shown_by_their_actions_and_warned_of_where_nobody_enforces_them(
 }
 
 /// An authorizer that lets `/sport` go, and what declares it as the provider of a CUSTOM policy for the whole gateway.
-fn authorizer(fields: &str) -> (Origin, String) {
+pub(crate) fn authorizer(fields: &str) -> (Origin, String) {
     let origin = Origin::start(None, |request: &Received| match request.path() {
         "/check/sport" => {
             let seen = if request.head.contains("x-team: web") { "web" } else { "nobody" };

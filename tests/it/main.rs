@@ -10,6 +10,7 @@ mod stage;
 mod accesses;
 mod actions;
 mod analyze;
+mod apart;
 mod attack;
 mod audit;
 mod authorization;

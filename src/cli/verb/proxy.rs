@@ -123,6 +123,10 @@ struct Start {
     /// Trust domain of all identities; chosen when the authority is made [default: cluster.local]
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
+    /// Prove and believe by what `identity issue --out DIR` has written, instead of by the state directory's authority, whose
+    /// key is then not needed; read anew when it is replaced
+    #[arg(long, value_name = "DIR")]
+    identity: Option<PathBuf>,
     /// How long certificates of workloads are valid; they are renewed at half their life
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = certificate_ttl)]
     certificate_ttl: Duration,
@@ -376,6 +380,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         listeners: listen.into_iter().map(listener).collect(),
         mesh_listen: arguments.mesh_listen.or((role == Role::Gateway).then_some(DEFAULT_MESH_LISTEN)),
         gateway: arguments.gateway,
+        identity: arguments.identity,
         trust_domain: arguments.trust_domain,
         certificate_ttl: arguments.certificate_ttl,
         gateway_listeners: arguments.gateway_listen.into_iter().map(|one| one.0).collect(),
