@@ -70,6 +70,15 @@ impl LogStore {
         quarantine::open(path.into())
     }
 
+    /// From now on what is committed is on the disk, so that not even a crash of the machine loses it.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn sync_each_commit(&self) -> Result<(), Error> {
+        let full = self.connection.execute_batch("PRAGMA synchronous = FULL");
+        full.map_err(|error| Error::sqlite(&self.path, error))
+    }
+
     /// Opens the store as it is.
     pub(super) fn open_undamaged(path: PathBuf) -> Result<Self, Error> {
         let connection = open_store(&path, MIGRATIONS, "log")?;

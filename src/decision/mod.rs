@@ -2,10 +2,12 @@
 //!
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
+pub mod access;
 mod answer;
 mod asked;
 mod explain;
 mod grant;
+pub mod replay;
 mod request;
 mod tree;
 mod tunnel;

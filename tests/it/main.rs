@@ -7,6 +7,7 @@ mod harness;
 mod raw;
 mod stage;
 
+mod accesses;
 mod actions;
 mod analyze;
 mod apart;
@@ -23,6 +24,7 @@ mod grants;
 mod grpc;
 mod identity;
 mod layering;
+mod learning;
 mod logs;
 mod logs_questions;
 mod logs_sealed;

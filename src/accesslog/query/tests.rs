@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, place, shape};
-use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape};
+use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape, Stream};
 use crate::state::StateDir;
 
 /// A number that the environment may say otherwise, for runs longer than people wait.
@@ -326,7 +326,7 @@ proptest! {
     ) {
         let (directory, mut store) = filled(&[]);
         let state = StateDir::open(directory.path().join("state")).unwrap();
-        let mut sealer = Sealer::open(&state, Limits { rows: segment, ..Limits::default() }).unwrap();
+        let mut sealer = Sealer::open(&state, Stream::Lines, Limits { rows: segment, ..Limits::default() }).unwrap();
         store.connection.execute("UPDATE sequence SET next = ?1", [NEAR_BLOCK_END]).unwrap();
         for (batch, seal) in entries.chunks(batch).zip(seal_after) {
             store.append(batch).unwrap();
