@@ -24,6 +24,7 @@ mod grpc;
 mod identity;
 mod layering;
 mod logs;
+mod logs_questions;
 mod logs_sealed;
 mod mesh;
 mod multiplexed;

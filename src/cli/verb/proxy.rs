@@ -109,7 +109,7 @@ struct Start {
     #[arg(long, value_name = "all|sidecar|gateway", default_value = "all", value_parser = role())]
     role: Role,
     /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens
-    /// (see create token); repeatable [default: 127.0.0.1:15001]
+    /// (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]
     #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]")]
     listen: Vec<Listen>,
     /// Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway:
@@ -368,7 +368,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let role = arguments.role;
     let default_name = if role == Role::Sidecar { SIDECAR_NODE } else { DEFAULT_NODE };
     let mut listen = arguments.listen;
-    if listen.is_empty() && role != Role::Gateway {
+    if listen.is_empty() && role != Role::Gateway && arguments.gateway_listen.is_empty() {
         listen.push(Listen { address: DEFAULT_LISTEN, workload: None });
     }
     NodeConfig {
