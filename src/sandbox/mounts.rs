@@ -154,8 +154,15 @@ fn close_sockets<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(), Fau
     File::create(&closed).and_then(|file| file.set_permissions(Permissions::from_mode(0o000))).map_err(at(&closed))?;
     for path in paths {
         // What cannot be looked at from here cannot be reached from here.
-        if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            mount_bind(&closed, path).map_err(at(path))?;
+        let is_socket = || fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        if !is_socket() {
+            continue;
+        }
+        match mount_bind(&closed, path) {
+            // Whoever had it has removed it meanwhile.
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(_) if !is_socket() => {}
+            done => done.map_err(at(path))?,
         }
     }
     Ok(())
