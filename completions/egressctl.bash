@@ -1002,7 +1002,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__exec)
-            opts="-c -i -t -n -h --container --stdin --tty --node --audit --namespace --state-dir --color --help"
+            opts="-c -i -t -n -h --container --stdin --tty --node --private-tmp --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3456,7 +3456,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__run)
-            opts="-n -h --from --node --best-effort --audit --namespace --state-dir --color --help"
+            opts="-n -h --from --node --best-effort --private-tmp --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

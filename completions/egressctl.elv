@@ -606,6 +606,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --stdin 'Pass standard input on'
             cand -t 'Give it a terminal, if there is one'
             cand --tty 'Give it a terminal, if there is one'
+            cand --private-tmp 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -618,6 +619,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --best-effort 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded'
+            cand --private-tmp 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -579,6 +579,7 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s i -l stdin -d 'Pass standard input on'
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s t -l tty -d 'Give it a terminal, if there is one'
+complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -l private-tmp -d 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
 complete -c egressctl -n "__fish_egressctl_using_subcommand exec" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l from -d 'Workload (Deployment or Pod) that it runs as [default: the only one of the namespace]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l node -d 'The proxy that takes its calls [default: the first that runs on this state directory]' -r
@@ -589,6 +590,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l color -d 'Wh
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l best-effort -d 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded'
+complete -c egressctl -n "__fish_egressctl_using_subcommand run" -l private-tmp -d 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
 complete -c egressctl -n "__fish_egressctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and not __fish_seen_subcommand_from start status metrics stop help" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
