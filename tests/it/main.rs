@@ -25,6 +25,7 @@ mod layering;
 mod logs;
 mod logs_sealed;
 mod mesh;
+mod mesh_policies;
 mod multiplexed;
 mod name_servers;
 mod names;
