@@ -23,8 +23,11 @@ pub(super) struct Rules {
 /// How many rules ask for the same of an attribute.
 type Counts<'r> = HashMap<(&'r Attribute, &'r expr::Test), usize>;
 
-/// The tests of a rule that can be looked up: for each of its parts, for each of the part's clauses.
-type Parts<'r> = Vec<Vec<Vec<(&'r Attribute, Vec<expr::Test>)>>>;
+/// Tests that can be looked up: what each looks at, and what it asks for.
+type Clause<'r> = Vec<(&'r Attribute, Vec<expr::Test>)>;
+
+/// Those of a rule: for each of its parts, for each of the part's clauses.
+type Parts<'r> = Vec<Vec<Clause<'r>>>;
 
 impl Rules {
     /// Rules that are not to change any more.
@@ -97,10 +100,12 @@ impl Rules {
 
 /// What of a rule can be looked up.
 fn parts(rule: &Rule) -> Parts<'_> {
-    let tests = |clause: &'_ [Test]| {
-        clause.iter().filter_map(|test| Some((&test.attribute, test.literals()?))).collect::<Vec<_>>()
-    };
-    rule.parts().map(|clauses| clauses.iter().map(|clause| tests(clause)).collect()).into()
+    rule.parts().iter().map(|clauses| clauses.iter().map(|clause| tests(clause)).collect()).collect()
+}
+
+/// Tests of a clause that can be looked up.
+fn tests(clause: &[Test]) -> Clause<'_> {
+    clause.iter().filter_map(|test| Some((&test.attribute, test.literals()?))).collect()
 }
 
 /// What a call must have one of for a rule to match it: of each clause of one of its parts the test that the fewest rules
@@ -109,7 +114,7 @@ fn rarest<'p, 'r>(parts: &'p Parts<'r>, counts: &Counts<'_>) -> Option<Vec<&'p (
     let shared = |(attribute, tests): &(&Attribute, Vec<expr::Test>)| {
         tests.iter().filter_map(|test| counts.get(&(*attribute, test))).max().copied().unwrap_or_default()
     };
-    let of_part = |clauses: &'p Vec<Vec<(&'r Attribute, Vec<expr::Test>)>>| {
+    let of_part = |clauses: &'p Vec<Clause<'r>>| {
         let rare = clauses.iter().map(|clause| clause.iter().min_by_key(|test| shared(test)));
         rare.collect::<Option<Vec<_>>>().filter(|rare| !rare.is_empty())
     };
@@ -152,7 +157,7 @@ mod tests {
             ("GET http://a.example/x/y", &[0, 4][..]),
             ("GET http://a.example/y x=1", &[1, 4, 5]),
             ("GET http://c.b.example/ from cluster.local/ns/web/sa/front", &[2, 3, 4]),
-            ("GET http://c.example/b/d/c", &[2, 4]),
+            ("PUT http://c.example/b/d/c", &[2, 4]),
             ("tunnel a.example:443", &[0, 1, 2, 3, 4, 5]),
         ] {
             assert_eq!(candidates(&manifest, words), expected, "{words}");

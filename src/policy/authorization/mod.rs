@@ -101,7 +101,7 @@ impl Authorization {
     /// How many rules refuse calls or let them go, and how many of others are only tried.
     pub fn enforced(&self) -> (usize, usize) {
         let allowing = self.allowances.iter().flat_map(|allowance| allowance.rules.iter());
-        let rules = || self.custom.iter().chain(&self.deny).chain(allowing.clone());
+        let rules = || self.custom.iter().chain(self.deny.iter()).chain(allowing.clone());
         let tried = rules().filter(|rule| rule.policy.dry_run).count();
         (rules().count() - tried, tried)
     }
