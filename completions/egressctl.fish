@@ -256,40 +256,71 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -l color -d '
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l container -d 'Container of the pod; also -c NAME' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s l -l selector -d 'The log of the pods with these labels' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l container -d 'Container of the pod; also -c NAME' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s l -l selector -d 'The log of the pods with these labels' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
 error\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l until -d 'Only entries before this time, or older than this duration' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l tail -d 'Only the last entries; -1 for all' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s c -d 'With a name the container, as --container has it; without one --count' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance' -r -f -a "line\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l tail -d 'Only the last entries; -1 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l head -d 'Only the first entries' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s c -d 'With a name the container, as --container has it; without one --count' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s A -l after-context -d 'Also so many entries after each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s B -l before-context -d 'Also so many entries before each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s C -l context -d 'Also so many entries before and after each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance' -r -f -a "line\t''
 json\t''
 table\t''
 wide\t''
+csv\t''
 name\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s n -l namespace -d 'Namespace of the resources' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l columns -d 'Columns of a table or of csv' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s H -l highlight -d 'Let this stand out, without leaving out other lines' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s i -l ignore-case -d 'Ignore case in patterns'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s v -l invert-match -d 'Only lines that contain none of the patterns'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s f -l follow -d 'Stay, and show new entries as they come'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l count -d 'Print only how many entries there are'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l timestamps -d 'The time before each line'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -l prefix -d 'The pod and container before each line'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -s h -l help -d 'Print help'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -a "prune" -d 'Remove old entries from the sealed log'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify" -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s f -l follow -d 'Stay, and show new entries as they come'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l exit-status -d 'Exit with 1 if there is no entry, and with 2 on an error'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l stats -d 'Say on standard error what it took'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l timestamps -d 'The time before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l relative -d 'How long ago instead of times, in tables and before lines'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l only-matching -d 'Print only what the patterns find, each on a line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -l prefix -d 'The pod and container before each line'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "prune" -d 'Remove old entries from the sealed log'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "facets" -d 'Show the most frequent values of each field'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify stats facets export" -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -314,6 +345,124 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l by -d 'Count by these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l top -d 'Show only so many groups, those with most entries; 0 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l measure -d 'Add up the numbers of these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l percentiles -d 'Below which numbers so many of a hundred lie' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l interval -d 'Count by time: 1m, 1h, 1d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s o -l output -d 'table, json, markdown' -r -f -a "table\t''
+json\t''
+markdown\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l fields -d 'Only these fields' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l top -d 'Show so many values of each field' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s o -l output -d 'json for programs' -r -f -a "json\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l to -d 'NAME.jsonl, NAME.csv, NAME.parquet, or a folder; - for standard output' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l columns -d 'Columns of csv' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
+warn\t''
+warn+\t''
+error\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l exclude -d 'Only lines that contain none of these' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l host -d 'Only calls of these hosts; * stands for any characters' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l path -d 'Only calls of these paths' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l source -d 'Only calls of these workloads' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l principal -d 'Only calls with these principals' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l method -d 'Only calls with these methods' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+deny\t''
+would-deny\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l id -d 'Only the decision of this id' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l field -d 'Only entries of which a field is so; with != is not so' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l where -d 'Only entries of which this expression over their fields is true, in the language of rules' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l instance -d 'Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l handler -d 'Only entries of this handler, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l rule -d 'Only entries of this rule, named likewise' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l until -d 'Only entries before this time, or older than this duration' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s n -l namespace -d 'Namespace of the resources' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
+always\t'Anywhere'
+never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s i -l ignore-case -d 'Ignore case in patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s w -l word-regexp -d 'Find patterns only as whole words'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
@@ -663,6 +812,9 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "seal" -d 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "facets" -d 'Show the most frequent values of each field'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "start" -d 'Run a proxy in the foreground: a sidecar for each --listen, and the egress gateway, in one process or two'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "status" -d 'Show the proxies that run on this state directory'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from proxy" -f -a "metrics" -d 'Print a proxy\'s counters, and the metrics of its prometheus handlers, in Prometheus\' text form'

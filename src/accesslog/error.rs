@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Problem;
 use crate::state;
 
 /// Why the log cannot be written or asked.
@@ -38,6 +39,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<regex::Error>,
     },
+    /// An expression of a query does not compile over the fields that entries have.
+    #[error("invalid expression '{text}': {}", .problem.message)]
+    Filter {
+        /// As it was given.
+        text: String,
+        /// What is wrong with it, and where.
+        problem: Box<Problem>,
+    },
 }
 
 impl Error {
@@ -59,6 +68,7 @@ impl Error {
                 Some("the rest of the log was read; `egressctl logs verify` tells what happened to this part".into())
             }
             Error::Key(_) => Some("restore the file from a copy, or move it away to begin with a new key".into()),
+            Error::Filter { problem, .. } => problem.help.clone().map(Cow::Owned),
             Error::Pattern { .. } => {
                 Some("quote the characters that have a meaning in regular expressions, or search for fixed text".into())
             }

@@ -1,6 +1,6 @@
 //! The hot store: the newest entries, in an SQLite file.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::chain::{self, Hash, Item};
 use super::quarantine;
 use super::segment::Names;
-use super::{Entry, Error, Format, Shape};
+use super::{Cost, Entry, Error, Format, Shape};
 use crate::state::open_store;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
@@ -54,6 +54,7 @@ pub struct LogStore {
     pub(super) segments: PathBuf,
     /// Segments that could not be read.
     damage: RefCell<Vec<Error>>,
+    pub(super) cost: Cell<Cost>,
 }
 
 impl LogStore {
@@ -75,7 +76,14 @@ impl LogStore {
         let normal = connection.execute_batch("PRAGMA synchronous = NORMAL");
         normal.map_err(|error| Error::sqlite(&path, error))?;
         let segments = path.with_file_name("segments");
-        Ok(Self { connection, path, shapes: HashMap::new(), segments, damage: RefCell::default() })
+        Ok(Self {
+            connection,
+            path,
+            shapes: HashMap::new(),
+            segments,
+            damage: RefCell::default(),
+            cost: Cell::default(),
+        })
     }
 
     /// The segments that could not be read since this was asked last. What can be read is handed out all the same.

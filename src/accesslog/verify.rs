@@ -250,15 +250,18 @@ impl Verifier {
         }
         let path = segment.path(&self.segments);
         let value = Reader::open(&path).and_then(|reader| {
-            let lines = reader.load_lines()?;
+            let mut lines = reader.lines()?;
             let (mut value, mut line) = (segment.before, String::new());
-            for row in (0..reader.rows()).take_while(|row| lines.seq[*row] <= seq) {
+            for row in 0..reader.rows() {
+                lines.load(row)?;
+                if lines.seq(row) > seq {
+                    break;
+                }
                 line.clear();
                 lines.write(row, &mut line);
-                let names = (lines.instances.of_row(row), lines.handlers.of_row(row), lines.rules.of_row(row));
-                let shape = chain::shape(names.0, names.1, names.2, lines.format(row));
-                let (time, level) = (lines.time[row], lines.level(row).code());
-                let item = Item { seq: lines.seq[row], time, level, shape: &shape, line: line.as_bytes() };
+                let shape = chain::shape(lines.instance(row), lines.handler(row), lines.rule(row), lines.format(row));
+                let (time, level) = (lines.time(row), lines.level(row).code());
+                let item = Item { seq: lines.seq(row), time, level, shape: &shape, line: line.as_bytes() };
                 value = chain::entry(&value, &item);
             }
             Ok(value)

@@ -210,6 +210,8 @@ pub enum TunnelFault {
     NoHello,
     /// To a port of HTTP TLS was sent.
     TlsToHttp,
+    /// Datagrams were sent from a sandbox.
+    Datagrams,
     /// The bytes before the first call are not those of the PROXY protocol or of SOCKS 5.
     Preface(&'static str),
 }
@@ -225,6 +227,7 @@ impl TunnelFault {
             TunnelFault::TooLarge => "the TLS ClientHello is larger than 16 KiB",
             TunnelFault::NoHello => "no whole TLS ClientHello was sent in time",
             TunnelFault::TlsToHttp => "the port is declared to carry HTTP, and TLS was sent",
+            TunnelFault::Datagrams => "datagrams (UDP) lead nowhere from a sandbox: only TCP does",
             TunnelFault::Preface(reason) => reason,
         }
     }
@@ -324,6 +327,7 @@ impl Failure {
             Failure::BadRequest(_) => 400,
             Failure::Handover(HandoverFault::Refused(status)) => status,
             Failure::PrivateAddress | Failure::Upgrade | Failure::AccessDenied => 403,
+            Failure::Tunnel(TunnelFault::Datagrams) => 403,
             Failure::Tunnel(fault) if fault.is_of_names() => 403,
             Failure::Tunnel(_) => 400,
             Failure::NoRoute | Failure::NoTunnelRoute | Failure::Server(ServerFault::NoServer) => 404,
@@ -362,6 +366,7 @@ impl Failure {
     pub fn flag(self) -> &'static str {
         match self {
             Failure::BadRequest(_) | Failure::HeadTooLarge => "DPE",
+            Failure::Tunnel(TunnelFault::Datagrams) => "-",
             Failure::Tunnel(fault) if fault.is_of_names() => "NR",
             Failure::Tunnel(_) => "DPE",
             Failure::NestedConnect

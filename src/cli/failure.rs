@@ -5,7 +5,7 @@ use std::io;
 
 use super::style;
 use crate::accesslog;
-use crate::diagnostic::{visible, visible_lines};
+use crate::diagnostic::{Source, render, visible, visible_lines};
 use crate::identity::authority;
 use crate::registry;
 use crate::state;
@@ -182,6 +182,11 @@ impl From<state::Error> for Failure {
 
 impl From<accesslog::Error> for Failure {
     fn from(error: accesslog::Error) -> Self {
+        if let accesslog::Error::Filter { text, problem } = &error {
+            let source = Source::new("--where", text.as_str());
+            let place = problem.within.clone().map(|span| (&source, span));
+            return Self::Text(render(problem, place, false));
+        }
         Self::with_hint(&error, error.hint().as_deref())
     }
 }

@@ -52,6 +52,14 @@ pub fn reads(text: &str) -> Reads {
     Reads { attributes, last: last.to_string() }
 }
 
+/// The operands of an expression's outermost `&&`, each as an expression; the whole one where there are none.
+pub fn conjuncts(text: &str) -> Vec<String> {
+    match Ast::parse(text) {
+        Ok(Ast { kind: Kind::Chain(Joint::And, operands), .. }) => operands.iter().map(ToString::to_string).collect(),
+        _ => vec![text.to_owned()],
+    }
+}
+
 fn explain_ast(ast: &Ast, vocabulary: &Vocabulary, bag: &impl Bag) -> Explanation {
     let text = ast.to_string();
     let value = value(&text, vocabulary, bag);

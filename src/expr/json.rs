@@ -63,7 +63,7 @@ fn write_escaped(text: &str, out: &mut String) {
 }
 
 /// Whether a byte is, or begins, a character that needs an escape.
-fn may_need_escape(byte: u8) -> bool {
+pub(crate) fn may_need_escape(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2 | 0xd8 | 0xe2)
 }
 

@@ -25,6 +25,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const ELSEWHERE: &str = "an audit needs the egress gateway in the same process: proxy start --role all, or `egressctl run --audit` \
                          where no proxy runs";
 
+/// Addresses of datagrams that wait to be recorded.
+const DATAGRAMS_WAITING: usize = 64;
+
 /// A bound socket for sandboxes; its file goes with it.
 #[derive(Debug)]
 pub(super) struct Door {
@@ -105,8 +108,9 @@ impl Sandboxes {
         let Sockets { captured, names } = sandbox.sockets().await?;
         let (alive, ended) = watch::channel(());
         let turn = self.turn.replace(self.turn.get().wrapping_add(1)) % self.workers.len().max(1);
+        let (sent, datagrams) = mpsc::channel(DATAGRAMS_WAITING);
         let (audit, told) = in_audit.then(oneshot::channel).unzip();
-        let captured = Captured { hop: Hop::Sidecar(listener), connections: captured, names, ended, audit };
+        let captured = Captured { hop: Hop::Sidecar(listener), connections: captured, names, datagrams, ended, audit };
         let taken = match self.workers.get(turn) {
             Some(worker) => worker.send(captured).await.is_ok(),
             None => false,
@@ -115,10 +119,16 @@ impl Sandboxes {
             return sandbox.answer(Some("it is about to end"));
         }
         sandbox.answer(None)?;
-        sandbox.ended().await;
-        drop(alive);
+        let mut followed = sandbox.follow();
+        while let Some(addresses) = followed.datagrams().await {
+            for address in addresses {
+                // A worker that has ended records nothing any more.
+                let _ = sent.send(address).await;
+            }
+        }
+        drop((alive, sent));
         match told {
-            Some(told) => sandbox.tell(&told.await.map_err(io::Error::other)?).await,
+            Some(told) => followed.tell(&told.await.map_err(io::Error::other)?).await,
             None => Ok(()),
         }
     }

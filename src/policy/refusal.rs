@@ -159,6 +159,11 @@ pub fn remedy(call: &Call, failure: Failure) -> String {
         Failure::Tunnel(TunnelFault::NotTls) => {
             format!("the protocol TCP for the port {port} in the ServiceEntry of {host}, or TLS from the caller")
         }
+        Failure::Tunnel(TunnelFault::Datagrams) => match port {
+            53 => "the name server in /etc/resolv.conf instead of one of the program's own".to_owned(),
+            443 => "HTTP over TCP from the caller instead of QUIC (HTTP/3)".to_owned(),
+            _ => "TCP from the caller".to_owned(),
+        },
         Failure::NoCluster | Failure::NoEndpoint => {
             format!("a ServiceEntry with endpoints for what {host} is routed to")
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, Failure, Outcome, Side};
+use crate::call::{Call, Failure, Outcome, Side, TunnelFault};
 use crate::policy::refusal;
 use crate::policy::verdict::Checked;
 
@@ -94,7 +94,11 @@ impl Audit {
         let (protocol, destination) = match call.tunnel() {
             None => ("http", authority.as_str().to_owned()),
             Some(tunnel) => {
-                let protocol = if tunnel.server_name().is_some() { "tls" } else { "tcp" };
+                let protocol = match (outcome.failure, tunnel.server_name()) {
+                    (Some(Failure::Tunnel(TunnelFault::Datagrams)), _) => "udp",
+                    (_, Some(_)) => "tls",
+                    (_, None) => "tcp",
+                };
                 (protocol, format!("{}:{}", authority.host(), authority.port()))
             }
         };

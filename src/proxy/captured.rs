@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use crate::call::{TLS_HANDSHAKE, server_name};
+use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault, server_name};
 use crate::snapshot::Hop;
 
 use super::audit::{Audit, Summary};
@@ -33,6 +33,9 @@ use super::worker::{Worker, accept};
 
 /// Where a sandbox's program finds its sidecar as a proxy that is asked: the address is nobody's (RFC 2544), the port Istio's.
 pub const SIDECAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 18, 0, 2)), 15001);
+
+/// The address from which it calls by IPv4, which is nobody's either.
+pub const PROGRAM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));
 
 /// Where it finds its name server.
 pub const NAME_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 18, 0, 53)), 53);
@@ -55,6 +58,8 @@ pub struct Captured {
     pub connections: Vec<TcpListener>,
     /// Questions for names; set to return at once.
     pub names: UdpSocket,
+    /// Where its programs have sent datagrams, each address once.
+    pub datagrams: mpsc::Receiver<SocketAddr>,
     /// Its other half is dropped when the sandbox has ended.
     pub ended: watch::Receiver<()>,
     /// For what its calls came to, when all have ended, if they are made in an audit.
@@ -87,18 +92,35 @@ struct Sandbox {
 
 impl Sandbox {
     /// One of its connections or questions.
-    fn client(&self, peer: SocketAddr) -> Client {
-        let mut client = Client::new(self.hop, peer.ip().to_canonical());
+    fn client(&self, peer: IpAddr) -> Client {
+        let mut client = Client::new(self.hop, peer.to_canonical());
         client.audit.clone_from(&self.audit);
         client
+    }
+
+    /// What its programs mean by an address.
+    fn target(&self, to: SocketAddr) -> String {
+        match self.names.borrow().name(to.ip()) {
+            Some(name) => format!("{name}:{}", to.port()),
+            None => to.to_string(),
+        }
+    }
+}
+
+/// Records where datagrams were sent, which lead nowhere.
+async fn tell_datagrams(sandbox: Rc<Sandbox>, mut datagrams: mpsc::Receiver<SocketAddr>) {
+    while let Some(to) = datagrams.recv().await {
+        let (client, target) = (sandbox.client(PROGRAM), sandbox.target(to));
+        tunnel::refuse_unread(&sandbox.worker, &client, &target, Failure::Tunnel(TunnelFault::Datagrams)).await;
     }
 }
 
 async fn serve(worker: Rc<Worker>, captured: Captured, drain: Drain) {
-    let Captured { hop, connections, names, ended, audit } = captured;
+    let Captured { hop, connections, names, datagrams, ended, audit } = captured;
     let (audit, told) = audit.map(|told| (Rc::<Audit>::default(), told)).unzip();
     let sandbox = Rc::new(Sandbox { worker, hop, names: RefCell::default(), audit });
     let mut served = JoinSet::new();
+    served.spawn_local(tell_datagrams(Rc::clone(&sandbox), datagrams));
     if let Ok(socket) = tokio::net::UdpSocket::from_std(names) {
         let (sandbox, ended, drain) = (Rc::clone(&sandbox), ended.clone(), drain.clone());
         served.spawn_local(async move {
@@ -148,7 +170,7 @@ async fn cut_off(mut ended: watch::Receiver<()>, mut drain: Drain) {
 async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
     let (Ok(()), Ok(to)) = (stream.set_nodelay(true), stream.local_addr()) else { return };
     let to = SocketAddr::new(to.ip().to_canonical(), to.port());
-    let client = sandbox.client(peer);
+    let client = sandbox.client(peer.ip());
     if to == NAME_SERVER {
         return answer_by_tcp(&sandbox, peer, stream).await;
     }
@@ -156,10 +178,7 @@ async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, m
     if to == SIDECAR {
         return serve_sidecar(&sandbox.worker, client, stream, drain).await;
     }
-    let target = match sandbox.names.borrow().name(to.ip()) {
-        Some(name) => format!("{name}:{}", to.port()),
-        None => to.to_string(),
-    };
+    let target = sandbox.target(to);
     Box::pin(carry(&sandbox.worker, client, &target, stream, &mut drain)).await;
 }
 
@@ -178,7 +197,7 @@ async fn carry(worker: &Rc<Worker>, client: Client, target: &str, mut stream: Cl
                 return direct::serve(worker, &client, port, stream).await;
             }
             Some(b'A'..=b'Z') => serve_http(worker, client, Vec::new(), stream, drain).await,
-            _ => return tunnel::refuse_unknown(worker, &client, target).await,
+            _ => return tunnel::refuse_unread(worker, &client, target, Failure::UnknownHost).await,
         }
     };
     if let Some(inside) = served {
@@ -230,8 +249,9 @@ fn answer(sandbox: &Rc<Sandbox>, peer: SocketAddr, question: &[u8]) -> Option<Ve
             // Programs ask for addresses of both families at once, and for names of addresses on their own.
             if kind != Kind::AddressV6 && !question.name().ends_with(".arpa") {
                 let (worker, target) = (Rc::clone(&sandbox.worker), format!("{}:{}", question.name(), HTTP_PORT));
-                let client = sandbox.client(peer);
-                spawn_local(async move { tunnel::refuse_unknown(&worker, &client, &target).await });
+                let client = sandbox.client(peer.ip());
+                let unknown = Failure::UnknownHost;
+                spawn_local(async move { tunnel::refuse_unread(&worker, &client, &target, unknown).await });
             }
             Answer::NoName
         }

@@ -46,7 +46,7 @@ mod websocket;
 mod worker;
 
 pub use audit::{Audited, Counted, Summary, Verdict};
-pub use captured::{Captured, NAME_SERVER, SIDECAR};
+pub use captured::{Captured, NAME_SERVER, PROGRAM, SIDECAR};
 pub use certificates::Certificates;
 pub use drain::{Drain, Phase};
 pub(crate) use exchange::now;

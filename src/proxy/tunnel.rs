@@ -186,11 +186,11 @@ pub(super) fn is_known(worker: &Worker, client: &Client, target: &str) -> bool {
     }
 }
 
-/// Reports a tunnel to what nobody declared.
-pub(super) async fn refuse_unknown(worker: &Rc<Worker>, client: &Client, target: &str) {
+/// Reports bytes of which nothing was read, because they cannot go to their target.
+pub(super) async fn refuse_unread(worker: &Rc<Worker>, client: &Client, target: &str, failure: Failure) {
     match ask(worker, client, target, Shown::Nothing).await {
         Err(refused) => refused.report(),
-        Ok(asked) => asked.refused(worker, Failure::UnknownHost).report(),
+        Ok(asked) => asked.refused(worker, failure).report(),
     }
 }
 

@@ -5,11 +5,14 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcsetwinsize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 
 use super::terminal::{Raw, Size};
+
+/// How long nothing happens before there is time to look around.
+const WHILE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// Signals that the program gets in our place.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -35,12 +38,13 @@ impl Signals {
 }
 
 /// Passes on signals, and with a terminal keys and what is printed, until the first process of the sandbox has ended, or the
-/// proxy has.
+/// proxy has. Whenever nothing has happened for a while, `look` is called.
 pub(super) fn attend(
     control: &UnixStream,
     lease: &UnixStream,
     signals: &Signals,
     master: Option<OwnedFd>,
+    look: &mut dyn FnMut(),
 ) -> io::Result<()> {
     let mut terminal = master.map(Terminal::new).transpose()?;
     loop {
@@ -52,8 +56,12 @@ pub(super) fn attend(
         watched.extend(
             keys.into_iter().chain(prints).map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)),
         );
-        match poll(&mut watched, None) {
+        match poll(&mut watched, Some(&WHILE)) {
             Err(rustix::io::Errno::INTR) => continue,
+            Ok(0) => {
+                look();
+                continue;
+            }
             polled => polled?,
         };
         let ready: Vec<bool> = watched.iter().map(|one| !one.revents().is_empty()).collect();
@@ -151,7 +159,7 @@ impl Terminal {
     fn has_more(&self) -> bool {
         let Some(master) = &self.master else { return false };
         let mut watched = [PollFd::new(master, PollFlags::IN)];
-        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut watched, Some(&now)).is_ok_and(|ready| ready > 0)
     }
 }

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use landlock::{
+    AccessFs, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
+};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
@@ -62,12 +65,26 @@ pub(super) fn confine() -> io::Result<()> {
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
     set_no_new_privs(true)?;
+    close_sockets_of_others()?;
     // What this process knows is not the program's to read.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     for program in programs()? {
         seccompiler::apply_filter(&program).map_err(io::Error::other)?;
     }
     Ok(())
+}
+
+/// Closes Unix sockets by path that were not made inside, also those that appear later, where the kernel can (Landlock since
+/// Linux 7.1). Before that those alone are closed that were there at the start.
+fn close_sockets_of_others() -> io::Result<()> {
+    let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let Ok(ruleset) = hard.handle_access(AccessFs::ResolveUnix) else { return Ok(()) };
+    // Whoever handles anything has to let files be moved between directories.
+    let root = PathFd::new("/").map_err(io::Error::other)?;
+    let moved = PathBeneath::new(root, AccessFs::Refer);
+    let ruleset = ruleset.handle_access(AccessFs::Refer).and_then(Ruleset::create);
+    let restricted = ruleset.and_then(|ruleset| ruleset.add_rule(moved)).and_then(|ruleset| ruleset.restrict_self());
+    restricted.map(drop).map_err(io::Error::other)
 }
 
 /// Two filters, because each has one answer: that what is asked for is not permitted, and that it does not exist, after

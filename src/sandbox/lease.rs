@@ -5,12 +5,14 @@
 //! sandbox ended, the proxy closes them.
 
 use std::io;
-use std::net::{Shutdown, TcpListener, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Take};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::proxy::Summary;
 
@@ -70,6 +72,14 @@ impl Lease {
         &self.0
     }
 
+    /// Tells where datagrams were sent.
+    pub(super) fn tell_datagrams(&self, to: &[SocketAddr]) {
+        if !to.is_empty() {
+            // That the proxy has left is seen elsewhere.
+            let _ = send(&self.0, &to, &[]);
+        }
+    }
+
     /// Ends it, and waits for what its calls came to, which is told of an audit.
     ///
     /// # Errors
@@ -123,24 +133,6 @@ impl Served {
         send(&self.0, &why_not, &[])
     }
 
-    /// Says what the calls of an audit came to, if the other side waits for it.
-    ///
-    /// # Errors
-    /// It has left.
-    pub async fn tell(&self, summary: &Summary) -> io::Result<()> {
-        let line = [&serde_json::to_vec(summary)?[..], b"\n"].concat();
-        let mut rest = &line[..];
-        while !rest.is_empty() {
-            self.0.writable().await?;
-            match self.0.try_write(rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     /// The sockets that the sandbox hands over: listeners, then the name server's.
     ///
     /// # Errors
@@ -156,19 +148,10 @@ impl Served {
         Ok(Sockets { captured, names })
     }
 
-    /// Until the sandbox has ended.
-    pub async fn ended(&self) {
-        let mut byte = [0];
-        loop {
-            if self.0.readable().await.is_err() {
-                return;
-            }
-            match self.0.try_read(&mut byte) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(1) => {}
-                _ => return,
-            }
-        }
+    /// Goes on, when the sockets are handed over.
+    pub fn follow(self) -> Followed {
+        let (news, told) = self.0.into_split();
+        Followed { news: BufReader::new(news.take(MOST_NEWS)), told }
     }
 
     async fn receive<T: serde::de::DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
@@ -183,5 +166,33 @@ impl Served {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Most bytes of all that a sandbox tells while it runs: some hundred addresses.
+const MOST_NEWS: u64 = 1 << 20;
+
+/// The proxy's end while a sandbox runs.
+#[derive(Debug)]
+pub struct Followed {
+    news: BufReader<Take<OwnedReadHalf>>,
+    told: OwnedWriteHalf,
+}
+
+impl Followed {
+    /// Where datagrams were sent, as soon as it is told; none when the sandbox has ended.
+    pub async fn datagrams(&mut self) -> Option<Vec<SocketAddr>> {
+        let mut line = Vec::new();
+        self.news.read_until(b'\n', &mut line).await.ok()?;
+        serde_json::from_slice(&line).ok()
+    }
+
+    /// Says what the calls of an audit came to, if the other side waits for it.
+    ///
+    /// # Errors
+    /// It has left.
+    pub async fn tell(&mut self, summary: &Summary) -> io::Result<()> {
+        let line = [&serde_json::to_vec(summary)?[..], b"\n"].concat();
+        self.told.write_all(&line).await
     }
 }

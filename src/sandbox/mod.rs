@@ -8,6 +8,7 @@
 mod attend;
 mod channel;
 mod confine;
+mod datagrams;
 mod init;
 mod lease;
 mod mounts;
@@ -18,7 +19,7 @@ mod supervise;
 mod terminal;
 
 pub use init::as_init;
-pub use lease::{Asked, Lease, Served, Tenant};
+pub use lease::{Asked, Followed, Lease, Served, Tenant};
 pub use namespaces::Refused;
 pub use network::Sockets;
 pub use supervise::{Error, Plan, run, with_proxy_variables};

@@ -15,6 +15,10 @@ pub(super) const CREATE: u16 = 0x400;
 /// The type of a message that tells how another one went (`NLMSG_ERROR`); 0 is success.
 const ANSWER: u16 = 2;
 
+/// That a list is wanted (`NLM_F_DUMP`), and the type of the message that ends one (`NLMSG_DONE`).
+const LIST: u16 = 0x300;
+const DONE: u16 = 3;
+
 /// Bytes of a message's head.
 const HEAD: usize = 16;
 
@@ -47,10 +51,30 @@ impl Attributes {
         self.with(kind, &[text.as_bytes(), &[0]].concat())
     }
 
+    /// All of them.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Adds a number in the order of bytes that the network has.
     pub(super) fn number(self, kind: u16, number: u32) -> Self {
         self.with(kind, &number.to_be_bytes())
     }
+}
+
+/// The attributes in what the kernel has sent: their kinds and values.
+pub(super) fn attributes(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
+    // Besides nested ones, those with values in the order of bytes that the network has are marked.
+    const KIND: u16 = 0x3fff;
+    let mut found = Vec::new();
+    let half = |bytes: &[u8], at: usize| Some(u16::from_ne_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+    while let (Some(length), Some(kind)) = (half(bytes, 0), half(bytes, 2)) {
+        let Some(value) = bytes.get(4..usize::from(length)) else { break };
+        found.push((kind & KIND, value));
+        bytes = bytes.get(usize::from(length).next_multiple_of(4)..).unwrap_or_default();
+    }
+    found
 }
 
 /// A message: its type and flags, and what stands in it.
@@ -113,6 +137,30 @@ impl Conversation {
         self.exchange(&bytes, messages.len())
     }
 
+    /// Asks for a list: the messages that are its parts, without their heads.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub(super) fn list(&self, message: &Message) -> io::Result<Vec<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        message.write(1, LIST, &mut bytes);
+        sendto(&self.0, &bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+        let (mut listed, mut buffer) = (Vec::new(), [0; 32 * 1024]);
+        loop {
+            let (length, _) = recv(&self.0, &mut buffer[..], RecvFlags::empty())?;
+            for (kind, body) in messages(&buffer[..length]) {
+                match kind {
+                    DONE => return Ok(listed),
+                    ANSWER => {
+                        return Err(code(body)
+                            .map_or(io::ErrorKind::InvalidData.into(), |code| io::Error::from_raw_os_error(-code)));
+                    }
+                    _ => listed.push(body.to_vec()),
+                }
+            }
+        }
+    }
+
     fn exchange(&self, bytes: &[u8], expected: usize) -> io::Result<()> {
         sendto(&self.0, bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
         let mut left = expected;
@@ -131,20 +179,27 @@ impl Conversation {
 }
 
 /// The codes of the answers in what was received.
-fn answers(mut bytes: &[u8]) -> Vec<i32> {
-    let mut codes = Vec::new();
-    let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).and_then(|word| <[u8; 4]>::try_from(word).ok());
-    while let Some(length) = word(bytes, 0).map(u32::from_ne_bytes) {
-        let kind = bytes.get(4..6).and_then(|kind| <[u8; 2]>::try_from(kind).ok()).map(u16::from_ne_bytes);
-        if kind == Some(ANSWER)
-            && let Some(code) = word(bytes, HEAD)
-        {
-            codes.push(i32::from_ne_bytes(code));
-        }
-        let next = usize::try_from(length).unwrap_or(usize::MAX).max(HEAD).next_multiple_of(4);
-        bytes = bytes.get(next..).unwrap_or_default();
+fn answers(bytes: &[u8]) -> Vec<i32> {
+    let answers = messages(bytes).into_iter().filter(|(kind, _)| *kind == ANSWER);
+    answers.filter_map(|(_, body)| code(body)).collect()
+}
+
+/// The code that an answer begins with.
+fn code(body: &[u8]) -> Option<i32> {
+    Some(i32::from_ne_bytes(body.get(..4)?.try_into().ok()?))
+}
+
+/// The messages in what was received: their types, and what stands behind their heads.
+fn messages(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
+    let mut found = Vec::new();
+    while let Some(head) = bytes.get(..HEAD) {
+        let length = u32::from_ne_bytes([head[0], head[1], head[2], head[3]]);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let body = bytes.get(HEAD..length.min(bytes.len())).unwrap_or_default();
+        found.push((u16::from_ne_bytes([head[4], head[5]]), body));
+        bytes = bytes.get(length.max(HEAD).saturating_add(3) & !3..).unwrap_or_default();
     }
-    codes
+    found
 }
 
 #[cfg(test)]

@@ -2,20 +2,20 @@
 //!
 //! There is no other device, so nothing that is sent can leave. Connections of TCP to any address but the program's own
 //! are handed to one listener by the kernel (TPROXY), which keeps the address that they were for. No program is needed
-//! for it, only `nf_tables`.
+//! for it, only `nf_tables`. Datagrams are noted and refused ([`datagrams`](super::datagrams)).
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use rustix::net::{AddressFamily, netlink};
 use socket2::{Domain, Socket, Type};
 
-use crate::proxy::{NAME_SERVER, SIDECAR};
+use crate::proxy::{NAME_SERVER, PROGRAM, SIDECAR};
 
+use super::datagrams::Datagrams;
 use super::netlink::{Attributes, CREATE, Conversation, Message};
 
-/// The addresses from which a program calls: those of tests in a closed network (RFC 2544), so that they are nobody's.
-const OWN: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+/// The address from which a program calls by IPv6: one of those of tests in a closed network, so that it is nobody's.
 const OWN_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1);
 
 /// Where the kernel hands connections of IPv6 over; those of IPv4 at [`SIDECAR`].
@@ -59,22 +59,24 @@ pub struct Sockets {
 pub(super) type Fault = (&'static str, io::Error);
 
 /// Makes the network of the calling process, which must be in a network namespace of its own.
-pub(super) fn set_up() -> Result<Sockets, Fault> {
+pub(super) fn set_up() -> Result<(Sockets, Datagrams), Fault> {
     let route = Conversation::with(None).map_err(|error| ("NETLINK_ROUTE", error))?;
     route.ask(&link_up()).map_err(|error| ("the loopback", error))?;
-    everything_is_here(&route, OWN.into()).map_err(|error| ("routes of IPv4", error))?;
+    everything_is_here(&route, PROGRAM).map_err(|error| ("routes of IPv4", error))?;
     // A kernel may have been started without IPv6; then there is none to be captured.
     let v6 = everything_is_here(&route, OWN_V6.into()).is_ok();
     let netfilter = Conversation::with(Some(netlink::NETFILTER)).map_err(|error| ("NETLINK_NETFILTER", error))?;
     let mut captured = Vec::new();
     let families: &[(IpAddr, SocketAddr)] =
-        &[(OWN.into(), SIDECAR), (OWN_V6.into(), SocketAddr::new(SIDECAR_V6.into(), SIDECAR.port()))];
-    for (own, to) in &families[..if v6 { 2 } else { 1 }] {
+        &[(PROGRAM, SIDECAR), (OWN_V6.into(), SocketAddr::new(SIDECAR_V6.into(), SIDECAR.port()))];
+    let families = &families[..if v6 { 2 } else { 1 }];
+    for (own, to) in families {
         capture(&netfilter, *own, *to).map_err(|error| ("nf_tables with tproxy", error))?;
         captured.push(listen(*to).map_err(|error| ("a transparent socket", error))?);
     }
     let names = UdpSocket::bind(NAME_SERVER).map_err(|error| ("the name server's socket", error))?;
-    Ok(Sockets { captured, names })
+    let own: Vec<_> = families.iter().map(|(own, _)| *own).collect();
+    Ok((Sockets { captured, names }, Datagrams::note(netfilter, &own)))
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -110,7 +112,7 @@ fn everything_is_here(route: &Conversation, own: IpAddr) -> io::Result<()> {
     route.ask(&Message::new(NEW_ROUTE, CREATE, &fixed, &attributes))
 }
 
-fn family(address: IpAddr) -> u8 {
+pub(super) fn family(address: IpAddr) -> u8 {
     let family = match address {
         IpAddr::V4(_) => AddressFamily::INET,
         IpAddr::V6(_) => AddressFamily::INET6,
@@ -122,10 +124,10 @@ fn family(address: IpAddr) -> u8 {
 /// Types of messages of `nf_tables`, and those around a batch.
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
-const NF_TABLES: u16 = 10 << 8;
+pub(super) const NF_TABLES: u16 = 10 << 8;
 const NEW_TABLE: u16 = NF_TABLES;
 const NEW_CHAIN: u16 = NF_TABLES + 3;
-const NEW_RULE: u16 = NF_TABLES + 6;
+pub(super) const NEW_RULE: u16 = NF_TABLES + 6;
 
 /// The hook that arriving packets come to before they are routed (`NF_INET_PRE_ROUTING`), and where packets are changed
 /// there (`NF_IP_PRI_MANGLE`).
@@ -133,8 +135,8 @@ const PREROUTING: u32 = 0;
 const MANGLE: i32 = -150;
 
 /// The name of the table and its chain.
-const TABLE: &str = "egressctl";
-const CHAIN: &str = "prerouting";
+pub(super) const TABLE: &str = "egressctl";
+pub(super) const CHAIN: &str = "prerouting";
 
 /// Hands connections of TCP to any address but the caller's own, and none within the loopback's network, to a listener.
 fn capture(netfilter: &Conversation, own: IpAddr, to: SocketAddr) -> io::Result<()> {
@@ -148,10 +150,15 @@ fn capture(netfilter: &Conversation, own: IpAddr, to: SocketAddr) -> io::Result<
         Message::new(NEW_CHAIN, CREATE, &head, &chain),
         Message::new(NEW_RULE, CREATE, &head, &rule),
     ];
+    commit(netfilter, &messages)
+}
+
+/// Asks `nf_tables` for things that are done all or not at all.
+pub(super) fn commit(netfilter: &Conversation, messages: &[Message]) -> io::Result<()> {
     // The batch is for the part of netfilter that has the number of its messages.
     let of_nf_tables = [0, 0, 0, 10];
     let around = |kind| Message::new(kind, 0, &of_nf_tables, &Attributes::default());
-    netfilter.ask_all(&around(BATCH_BEGIN), &messages, &around(BATCH_END))
+    netfilter.ask_all(&around(BATCH_BEGIN), messages, &around(BATCH_END))
 }
 
 /// The registers that the rule uses; each has 16 bytes.
@@ -166,39 +173,50 @@ const TCP: u8 = 6;
 
 /// `ip daddr != 127.0.0.0/8 ip daddr != OWN meta l4proto tcp tproxy to TO`, as the kernel has it.
 fn expressions(own: IpAddr, to: SocketAddr) -> Attributes {
-    let bytes = |address: IpAddr| match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    };
-    // Where the address stands in the header, and what the loopback's begin with.
-    let (at, loopback) = match own {
-        IpAddr::V4(_) => (16, vec![127]),
-        IpAddr::V6(_) => (24, bytes(Ipv6Addr::LOCALHOST.into())),
-    };
-    let meta = Attributes::default().number(1, FIRST).number(2, PROTOCOL);
     let tproxy = Attributes::default().number(1, u32::from(family(own))).number(2, FIRST).number(3, SECOND);
-    [
-        destination(at, loopback.len()),
-        compared(OTHER, &loopback),
-        destination(at, bytes(own).len()),
-        compared(OTHER, &bytes(own)),
-        expression("meta", &meta),
-        compared(EQUAL, &[TCP]),
-        loaded(FIRST, &bytes(to.ip())),
-        loaded(SECOND, &to.port().to_be_bytes()),
-        expression("tproxy", &tproxy),
-    ]
-    .iter()
-    .fold(Attributes::default(), |all, one| all.holding(1, one))
+    let handed_over =
+        [loaded(FIRST, &octets(to.ip())), loaded(SECOND, &to.port().to_be_bytes()), expression("tproxy", &tproxy)];
+    spared(own, TCP).into_iter().chain(handed_over).fold(Attributes::default(), |all, one| all.holding(1, &one))
 }
 
-fn expression(name: &str, data: &Attributes) -> Attributes {
+/// `ip daddr != 127.0.0.0/8 ip daddr != OWN meta l4proto PROTOCOL`: what a program sends to itself is spared.
+pub(super) fn spared(own: IpAddr, protocol: u8) -> [Attributes; 6] {
+    let loopback = match own {
+        IpAddr::V4(_) => vec![127],
+        IpAddr::V6(_) => octets(Ipv6Addr::LOCALHOST.into()),
+    };
+    let (at, length) = place(own);
+    [
+        destination(at, u32::try_from(loopback.len()).unwrap_or(length)),
+        compared(OTHER, &loopback),
+        destination(at, length),
+        compared(OTHER, &octets(own)),
+        expression("meta", &Attributes::default().number(1, FIRST).number(2, PROTOCOL)),
+        compared(EQUAL, &[protocol]),
+    ]
+}
+
+/// Where the address that a packet is for stands in its header, and how many bytes it has.
+pub(super) fn place(own: IpAddr) -> (u32, u32) {
+    match own {
+        IpAddr::V4(_) => (16, 4),
+        IpAddr::V6(_) => (24, 16),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+pub(super) fn expression(name: &str, data: &Attributes) -> Attributes {
     Attributes::default().text(1, name).holding(2, data)
 }
 
 /// Loads bytes of the network header (`NFT_PAYLOAD_NETWORK_HEADER`).
-fn destination(at: u32, length: usize) -> Attributes {
-    let length = u32::try_from(length).unwrap_or_default();
+fn destination(at: u32, length: u32) -> Attributes {
     expression("payload", &Attributes::default().number(1, FIRST).number(2, 1).number(3, at).number(4, length))
 }
 

@@ -75,7 +75,7 @@ pub fn run(plan: &Plan, lease: &Lease) -> Result<u8, Error> {
     // Outside, as long as we are there.
     let sockets = mounts::bound_sockets();
     namespaces::enter()?;
-    let network = network::set_up().map_err(|(part, error)| forbidden(part, &error))?;
+    let (network, mut datagrams) = network::set_up().map_err(|(part, error)| forbidden(part, &error))?;
     lease.begin(&network).map_err(Error::Proxy)?;
     // From here on they are the proxy's alone: without it, nobody takes a call.
     drop(network);
@@ -88,7 +88,9 @@ pub fn run(plan: &Plan, lease: &Lease) -> Result<u8, Error> {
     drop(standard);
     match receive::<Told>(&control).map_err(|error| unmade("its first process", error))? {
         (Told::Started, master) => {
-            let attended = attend(&control, lease.connection(), &signals, master.into_iter().next());
+            let mut tell = || lease.tell_datagrams(&datagrams.news());
+            let attended = attend(&control, lease.connection(), &signals, master.into_iter().next(), &mut tell);
+            tell();
             attended.map_err(|error| unmade("signals and terminal", error))?;
             // Where it has not ended by itself, the proxy has, without which it could call nobody.
             drop(control);

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::{Inside, possible};
+use crate::stage::curl;
 
 /// Names what is outside to the process inside, which makes the attempts; without it that test does nothing.
 const OUTSIDE: &str = "EGRESSCTL_TEST_OUTSIDE";
@@ -435,4 +436,41 @@ fn a_working_directory_that_is_closed_off_cannot_be_stood_in() {
     let directory = File::open(inside.scene.state()).expect("a directory");
     let output = command.stdin(Stdio::from(directory)).output().expect("it was built");
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+}
+
+/// Whether the kernel can tell Unix sockets of the sandbox from others by their paths (Landlock's version 9).
+fn tells_sockets_apart() -> bool {
+    const VERSION: usize = 1;
+    let found = kernel(libc::SYS_landlock_create_ruleset, [0, 0, VERSION]);
+    let version = found.ok().and_then(|found| found.rsplit(' ').next()?.parse::<u32>().ok());
+    version.is_some_and(|version| version >= 9)
+}
+
+#[test]
+fn a_unix_socket_that_appears_later_is_closed_where_the_kernel_can_and_those_made_inside_are_open() {
+    let (Some(_), true) = (curl(), possible()) else { return };
+    let inside = Inside::new("");
+    let path = inside.scene.state().with_file_name("late.sock");
+    let line = format!(
+        "echo running; read -r _; curl -s --max-time 20 --unix-socket {0} http://localhost/; echo $?; \
+         mkdir {0}.a {0}.b && echo moved >{0}.a/x && mv {0}.a/x {0}.b/y && cat {0}.b/y",
+        path.display()
+    );
+    let mut command = inside.exec(&["bash", "-c", &line]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it was built");
+    let mut said = io::BufReader::new(child.stdout.take().expect("piped"));
+    let mut lines = String::new();
+    io::BufRead::read_line(&mut said, &mut lines).expect("it runs");
+    let late = UnixListener::bind(&path).expect("room");
+    let visitors = Visitors::default();
+    let came = visitors.clone();
+    std::thread::spawn(move || late.incoming().flatten().for_each(|stream| came.greet(stream)));
+    child.stdin.take().expect("piped").write_all(b"\n").expect("it reads");
+    said.read_to_string(&mut lines).expect("text");
+    assert!(lines.ends_with("moved\n") && child.wait().expect("a child").success(), "{lines}");
+    if tells_sockets_apart() {
+        assert_eq!(visitors.count(), 0, "{lines}");
+    } else {
+        eprintln!("not tested: this kernel cannot close Unix sockets that appear later (Linux 7.1 can)");
+    }
 }

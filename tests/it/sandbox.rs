@@ -206,3 +206,48 @@ fn a_host_that_only_a_grant_is_for_has_a_name_and_is_reached_by_whatever_protoco
     until("the grant is in force", || call("http://new.example/") == "page");
     assert_eq!(call("http://new.example:81/"), "page", "as bytes that nobody looks at");
 }
+
+#[test]
+fn datagrams_are_refused_at_once_and_it_is_recorded_where_they_were_for() {
+    if !possible() {
+        return;
+    }
+    let inside = Inside::new("");
+    let (said, code) = inside.bash(
+        "for to in 192.0.2.1/443 192.0.2.1/443 2001:db8::1/53 a.example/443; do
+           (exec 3<>/dev/udp/$to && echo a >&3 && ! timeout 10 head -c 1 <&3) || echo failed $to; done 2>/dev/null",
+    );
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("failed"), "who waits for an answer is refused, and not kept waiting: {said}");
+    for (target, remedy) in [
+        ("192.0.2.1:443", "instead of QUIC (HTTP/3)"),
+        ("[2001:db8::1]:53", "the name server in /etc/resolv.conf"),
+        ("a.example:443", "instead of QUIC"),
+    ] {
+        let entry = inside.scene.wait_for_entry(&format!("\"destination\":\"{target}\""));
+        assert!(entry.contains("datagrams (UDP) lead nowhere") && entry.contains(remedy), "{entry}");
+        assert!(entry.contains("\"source\":\"sleep\""), "{entry}");
+    }
+    let lines = inside.scene.ok(&["logs", "-F", "--grep", "192.0.2.1:443"]);
+    assert_eq!(lines.lines().count(), 1, "an address is told once: {lines}");
+}
+
+#[test]
+fn with_best_effort_the_command_is_only_told_of_the_proxy_and_that_is_recorded() {
+    let Some(_) = curl() else { return };
+    let (scene, origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    let line = "echo $http_proxy $no_proxy $ALL_PROXY; curl -s http://a.example/x; exit 7";
+    let mut run = scene.command(&["run", "--best-effort", "--from", "sleep", "--", "bash", "-c", line]);
+    let output = run.env("ALL_PROXY", "http://elsewhere.example").stdin(Stdio::null()).output().expect("it was built");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let expected = format!("http://{} localhost,127.0.0.1,::1\npage", proxy.address);
+    assert_eq!((String::from_utf8_lossy(&output.stdout), output.status.code()), (expected.into(), Some(7)), "{told}");
+    assert!(told.contains("warning: nothing is isolated"), "{told}");
+    assert_eq!(origin.requests(), 1);
+    let entry = scene.wait_for_entry("as --best-effort says");
+    assert!(entry.contains("\"source\":\"sleep\"") && entry.contains("\"level\":\"warn\""), "{entry}");
+    drop(proxy);
+    let told = scene.fails(&["run", "--best-effort", "--from", "sleep", "--", "true"]);
+    assert!(told.contains("no proxy that runs on this state directory has a listener for sleep.default"), "{told}");
+}

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::plan::{self, Plan};
+use super::plan::Plan;
 use super::{Query, Sink};
 use crate::accesslog::{Error, LogStore};
 
@@ -18,13 +18,13 @@ impl LogStore {
     /// # Errors
     /// Every variant of [`Error`].
     pub fn follow(&self, query: &Query, after: i64, sink: &mut dyn Sink) -> Result<(), Error> {
-        let matchers = plan::matchers(query)?;
+        let asked = self.asked(query)?;
         let mut seen = after;
         loop {
             let newest = self.newest()?;
             if newest > seen {
                 let span = (seen + 1, newest);
-                let plan = self.sql(|| Plan::new(&self.connection, query, &matchers, span))?;
+                let plan = self.sql(|| Plan::new(&self.connection, &asked, span))?;
                 if self.forwards(&plan, sink)? {
                     return Ok(());
                 }

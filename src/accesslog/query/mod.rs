@@ -1,15 +1,25 @@
 //! Questions about the log: a [`Query`] says which entries, a [`Sink`] takes them.
 
+mod automaton;
+mod chunk;
+mod condition;
 mod count;
 mod follow;
 mod pattern;
 mod plan;
+mod program;
 mod scan;
 mod sealed;
+mod select;
+mod tally;
+mod vocabulary;
 
 use std::borrow::Cow;
 
+pub use condition::{Field, Test};
 pub use pattern::{Pattern, Syntax};
+pub use sealed::Cost;
+pub use tally::{Group, Grouping, Measure};
 
 use super::{Format, Level, line};
 
@@ -24,6 +34,8 @@ pub struct Query {
     pub until: Option<i64>,
     /// Only the last so many of those that meet the other conditions.
     pub tail: Option<usize>,
+    /// Only the first so many of them.
+    pub head: Option<usize>,
     /// Their instance: `NAME.KIND.NAMESPACE`, `NAME.KIND` or `NAME`.
     pub instance: Option<String>,
     /// Their handler, in the same forms.
@@ -32,6 +44,10 @@ pub struct Query {
     pub rule: Option<String>,
     /// What the printed line contains, or, inverted, does not.
     pub patterns: Vec<Pattern>,
+    /// What their fields are.
+    pub fields: Vec<Field>,
+    /// An expression over their fields, in the language of rules.
+    pub filter: Option<String>,
 }
 
 /// A condition on the level.
@@ -41,6 +57,14 @@ pub enum LevelFilter {
     Exactly(Level),
     /// This level or a worse one.
     AtLeast(Level),
+}
+
+fn passes(filter: Option<LevelFilter>, level: Level) -> bool {
+    match filter {
+        None => true,
+        Some(LevelFilter::Exactly(wanted)) => level == wanted,
+        Some(LevelFilter::AtLeast(least)) => level >= least,
+    }
 }
 
 /// An entry as the store hands it out.

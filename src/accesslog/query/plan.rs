@@ -5,16 +5,18 @@ use std::fmt::Write;
 
 use rusqlite::Connection;
 
+use super::condition::{Condition, Token, find};
 use super::pattern::Matcher;
 use super::{LevelFilter, Query};
 use crate::accesslog::hot::{covered, shapes};
 use crate::accesslog::segment::Names;
-use crate::accesslog::{Error, Format, Level};
+use crate::accesslog::{Format, Level, line};
+use crate::expr::{Scratch, Timestamp, ValueRef};
 
 /// How the entries with numbers in a certain span are read for a query.
 #[derive(Debug)]
 pub(super) struct Plan<'q> {
-    pub(super) query: &'q Query,
+    pub(super) asked: &'q Asked<'q>,
     /// The span, both ends included.
     pub(super) first: i64,
     pub(super) last: i64,
@@ -22,29 +24,39 @@ pub(super) struct Plan<'q> {
     pub(super) ranges: Vec<(i64, i64)>,
     /// The names of all shapes that occur.
     pub(super) shapes: HashMap<i64, Names>,
-    pub(super) matchers: &'q [Matcher],
     /// What SQLite checks, as ` AND …`. Contains nothing but numbers, so there is nothing to escape.
     conditions: String,
     /// Whether the index of warnings and errors has all that is wanted.
     severe: bool,
 }
 
-/// Compiles the patterns of a query.
-pub(super) fn matchers(query: &Query) -> Result<Vec<Matcher>, Error> {
-    query.patterns.iter().map(|pattern| pattern.compile()).collect()
+/// A query whose patterns and conditions are compiled.
+#[derive(Debug)]
+pub(super) struct Asked<'q> {
+    pub(super) query: &'q Query,
+    pub(super) matchers: Vec<Matcher>,
+    pub(super) conditions: Vec<Condition<'q>>,
+}
+
+/// A row of the hot store.
+pub(super) struct Hot<'r> {
+    pub(super) time: i64,
+    pub(super) level: Level,
+    pub(super) shape: i64,
+    pub(super) line: &'r [u8],
 }
 
 impl<'q> Plan<'q> {
     /// Plans to read the entries from `first` to `last`, both included.
     pub(super) fn new(
         connection: &Connection,
-        query: &'q Query,
-        matchers: &'q [Matcher],
+        asked: &'q Asked<'q>,
         (first, last): (i64, i64),
     ) -> rusqlite::Result<Self> {
         let shapes = shapes(connection)?;
+        let query = asked.query;
         let (conditions, severe) = level_condition(query.level);
-        let mut plan = Self { query, first, last, ranges: Vec::new(), shapes, matchers, conditions, severe };
+        let mut plan = Self { asked, first, last, ranges: Vec::new(), shapes, conditions, severe };
         plan.ranges = ranges(connection, query, first, last)?;
         plan.add_time(query);
         plan.add_shapes(query);
@@ -86,17 +98,46 @@ impl<'q> Plan<'q> {
         format!("SELECT {columns} FROM entry {index} WHERE seq BETWEEN ?1 AND ?2{} {order}", self.conditions)
     }
 
+    /// Whether lines must be read to tell what is wanted.
+    pub(super) fn reads_lines(&self) -> bool {
+        !self.asked.matchers.is_empty() || !self.asked.conditions.is_empty()
+    }
+
     /// Whether the conditions that SQLite does not check hold for a row.
-    pub(super) fn accepts(&self, shape: i64, line: &[u8]) -> bool {
-        if self.matchers.is_empty() {
+    pub(super) fn accepts(&self, row: &Hot<'_>) -> bool {
+        self.matches(row) && self.asked.conditions.iter().all(|condition| self.holds(condition, row))
+    }
+
+    fn matches(&self, row: &Hot<'_>) -> bool {
+        let matchers = &self.asked.matchers;
+        if matchers.is_empty() {
             return true;
         }
-        if self.shapes.get(&shape).is_some_and(|names| names.format == Format::Text) {
-            let line = String::from_utf8_lossy(line);
-            let printed = crate::accesslog::line::printed(&line, Format::Text);
-            return self.matchers.iter().all(|matcher| matcher.accepts(printed.as_bytes()));
+        if self.shapes.get(&row.shape).is_some_and(|names| names.format == Format::Text) {
+            let line = String::from_utf8_lossy(row.line);
+            let printed = line::printed(&line, Format::Text);
+            return matchers.iter().all(|matcher| matcher.accepts(printed.as_bytes()));
         }
-        self.matchers.iter().all(|matcher| matcher.accepts(line))
+        matchers.iter().all(|matcher| matcher.accepts(row.line))
+    }
+
+    fn holds(&self, condition: &Condition<'_>, row: &Hot<'_>) -> bool {
+        let line = String::from_utf8_lossy(row.line);
+        let wanted: Vec<&str> = condition.names().collect();
+        let found: Vec<Option<Token<'_>>> = find(&line, &wanted);
+        let (instance, handler, rule, _) = self.names(row.shape);
+        let mut get = |name: &str| match name {
+            "time" => Some(ValueRef::Timestamp(Timestamp::from_micros(row.time))),
+            "level" => Some(ValueRef::String(row.level.name())),
+            "instance" => Some(ValueRef::String(instance)),
+            "handler" => Some(ValueRef::String(handler)),
+            "rule" => Some(ValueRef::String(rule)),
+            _ => {
+                let place = wanted.iter().position(|wanted| *wanted == name)?;
+                Some(found[place].as_ref()?.value())
+            }
+        };
+        condition.holds(&mut get, &mut Scratch::new())
     }
 
     /// Instance, handler, rule and format of a shape. It is stored before its first entry, so one that is missing means

@@ -1,25 +1,22 @@
-//! Reading the entries of a plan, forwards and from the end.
+//! Reading entries in the order of the log, and finding where its tail begins.
 
-use rusqlite::{Statement, types::ValueRef};
-
-use super::plan::{self, Plan};
+use super::chunk::{Chunk, text};
+use super::plan::{Hot, Plan};
+use super::sealed::{may_hold, threads};
 use super::{Answer, Query, Row, Sink};
-use crate::accesslog::segment::Segment;
+use crate::accesslog::segment::{Own, Segment};
 use crate::accesslog::{Error, Level, LogStore};
 
 /// How many sequence numbers are looked at in one go. Every go is a read transaction of its own, which ends before the
 /// sink gets the rows: a slow reader (`logs | less`) would otherwise keep SQLite from ever emptying its write-ahead log.
 const STEP: i64 = 65_536;
 
-/// A go ends early when it has found this many bytes of lines.
-const CHUNK_BYTES: usize = 1 << 20;
-
 const COLUMNS: &str = "seq, time, level, shape, line";
 
 /// What lies at a place of the log: each step looks in one read transaction, so that it finds an entry either in a segment
 /// or among the rows, whatever is sealed between two steps.
 enum Step {
-    Segment(Box<Segment>),
+    Segments(Vec<Segment>),
     /// Rows, which are read already; the place behind them.
     Rows(i64),
 }
@@ -31,14 +28,36 @@ impl LogStore {
     /// # Errors
     /// Every variant of [`Error`].
     pub fn query(&self, query: &Query, sink: &mut dyn Sink) -> Result<Answer, Error> {
-        let matchers = plan::matchers(query)?;
+        let asked = self.asked(query)?;
         let upto = self.newest()?;
-        let mut plan = self.sql(|| Plan::new(&self.connection, query, &matchers, (1, upto)))?;
+        let mut plan = self.sql(|| Plan::new(&self.connection, &asked, (1, upto)))?;
         if let Some(tail) = query.tail {
             plan.first = self.start_of_tail(&plan, tail)?.unwrap_or(upto + 1);
         }
-        let stopped = self.forwards(&plan, sink)?;
+        let Some(mut left) = query.head else {
+            let stopped = self.forwards(&plan, sink)?;
+            return Ok(Answer { upto, stopped });
+        };
+        let mut stopped = false;
+        let mut first = |row: &Row<'_>| {
+            left -= 1;
+            stopped = !sink.entry(row);
+            !stopped && left > 0
+        };
+        if query.head != Some(0) {
+            self.forwards(&plan, &mut first)?;
+        }
         Ok(Answer { upto, stopped })
+    }
+
+    /// The same of the entries with certain sequence numbers, both ends included, without regard to limits.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub fn query_between(&self, query: &Query, span: (i64, i64), sink: &mut dyn Sink) -> Result<bool, Error> {
+        let asked = self.asked(query)?;
+        let plan = self.sql(|| Plan::new(&self.connection, &asked, span))?;
+        self.forwards(&plan, sink)
     }
 
     /// Runs SQL, naming the file in its errors.
@@ -51,9 +70,9 @@ impl LogStore {
         let (mut chunk, mut next) = (Chunk::default(), plan.first);
         while next <= plan.last {
             let stopped = match self.sql(|| self.step(plan, next, &mut chunk))? {
-                Step::Segment(segment) => {
-                    next = segment.last + 1;
-                    self.send_segment(&segment, plan, sink)?
+                Step::Segments(segments) => {
+                    next = segments.last().map_or(next, |segment| segment.last) + 1;
+                    self.send_segments(&segments, plan, sink)?
                 }
                 Step::Rows(behind) => {
                     next = behind;
@@ -69,8 +88,9 @@ impl LogStore {
 
     fn step(&self, plan: &Plan<'_>, next: i64, chunk: &mut Chunk) -> rusqlite::Result<Step> {
         let transaction = self.connection.unchecked_transaction()?;
-        if let Some(segment) = Segment::from(&transaction, next)? {
-            return Ok(Step::Segment(Box::new(segment)));
+        let segments = Segment::between(&transaction, next, plan.last)?;
+        if !segments.is_empty() {
+            return Ok(Step::Segments(segments));
         }
         let mut statement = transaction.prepare_cached(&plan.sql(COLUMNS, "ORDER BY seq"))?;
         match plan.from(next, STEP) {
@@ -89,11 +109,12 @@ impl LogStore {
         let mut upto = plan.last;
         while upto >= plan.first && found.count < tail {
             match self.sql(|| self.step_back(plan, upto, &mut found))? {
-                Step::Segment(segment) => {
-                    upto = segment.first - 1;
-                    if let Some((reader, rows)) = self.selected(&segment, plan)? {
-                        let seq = self.reading(&segment, reader.seq()).unwrap_or_default();
-                        rows.iter().rev().filter_map(|row| seq.get(*row as usize)).for_each(|seq| found.add(*seq));
+                Step::Segments(segments) => {
+                    upto = segments.first().map_or(0, |segment| segment.first - 1);
+                    let segments: Vec<_> =
+                        segments.into_iter().filter(|segment| may_hold(segment, plan.asked.query)).collect();
+                    for some in segments.rchunks(threads(segments.len()).max(1)) {
+                        self.add_last(some, plan, &mut found)?;
                     }
                 }
                 Step::Rows(before) => upto = before,
@@ -102,12 +123,36 @@ impl LogStore {
         Ok(found.start)
     }
 
+    /// Adds the last wanted entries of some segments, unless there are enough.
+    fn add_last(&self, segments: &[Segment], plan: &Plan<'_>, found: &mut Found) -> Result<(), Error> {
+        let wanted = found.wanted - found.count;
+        if wanted == 0 {
+            return Ok(());
+        }
+        let last = self.of_segments(segments, plan, &|selection| {
+            let (mut last, mut mask) = (Vec::new(), Vec::new());
+            for rows in selection.blocks().rev() {
+                selection.mask(rows.clone(), &mut mask)?;
+                for (row, _) in rows.zip(&mask).rev().filter(|(_, is_wanted)| **is_wanted) {
+                    if last.len() == wanted {
+                        return Ok(last);
+                    }
+                    selection.lines.load_own(row, Own::Seq)?;
+                    last.push(selection.lines.seq(row));
+                }
+            }
+            Ok(last)
+        })?;
+        last.into_iter().rev().flatten().flatten().for_each(|seq| found.add(seq));
+        Ok(())
+    }
+
     fn step_back(&self, plan: &Plan<'_>, upto: i64, found: &mut Found) -> rusqlite::Result<Step> {
         let transaction = self.connection.unchecked_transaction()?;
         let mut floor = 0;
         if let Some(segment) = Segment::upto(&transaction, upto)? {
             if segment.last >= upto {
-                return Ok(Step::Segment(Box::new(segment)));
+                return Ok(Step::Segments(Segment::between(&transaction, plan.first, upto)?));
             }
             floor = segment.last;
         }
@@ -115,12 +160,13 @@ impl LogStore {
         if last <= floor {
             return Ok(Step::Rows(floor));
         }
-        let columns = if plan.matchers.is_empty() { "seq, shape, ''" } else { "seq, shape, line" };
+        let columns = if plan.reads_lines() { COLUMNS } else { "seq, time, level, shape, ''" };
         let mut statement = transaction.prepare_cached(&plan.sql(columns, "ORDER BY seq DESC"))?;
         let mut rows = statement.query([first, last])?;
         while found.count < found.wanted {
             let Some(row) = rows.next()? else { break };
-            if plan.accepts(row.get(1)?, text(row.get_ref(2)?)) {
+            let (time, level) = (row.get(1)?, Level::from_code(row.get(2)?));
+            if plan.accepts(&Hot { time, level, shape: row.get(3)?, line: text(row.get_ref(4)?) }) {
                 found.add(row.get(0)?);
             }
         }
@@ -142,68 +188,4 @@ impl Found {
             self.count += 1;
         }
     }
-}
-
-/// Rows that were found and not yet handed over.
-#[derive(Default)]
-struct Chunk {
-    /// Their lines, one after the other.
-    text: String,
-    rows: Vec<ReadRow>,
-}
-
-struct ReadRow {
-    seq: i64,
-    time: i64,
-    level: Level,
-    shape: i64,
-    /// Where its line ends in the text.
-    end: usize,
-}
-
-impl Chunk {
-    fn clear(&mut self) {
-        self.text.clear();
-        self.rows.clear();
-    }
-
-    /// Reads from `first` to `last` until there is enough; the number to go on with.
-    fn fill(&mut self, statement: &mut Statement<'_>, plan: &Plan<'_>, first: i64, last: i64) -> rusqlite::Result<i64> {
-        self.clear();
-        let mut rows = statement.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            let (shape, line) = (row.get(3)?, text(row.get_ref(4)?));
-            if !plan.accepts(shape, line) {
-                continue;
-            }
-            self.text.push_str(&String::from_utf8_lossy(line));
-            let (seq, level) = (row.get(0)?, Level::from_code(row.get(2)?));
-            self.rows.push(ReadRow { seq, time: row.get(1)?, level, shape, end: self.text.len() });
-            if self.text.len() >= CHUNK_BYTES {
-                return Ok(seq + 1);
-            }
-        }
-        Ok(last + 1)
-    }
-
-    /// Hands the rows over; whether the sink wants more.
-    fn send(&self, plan: &Plan<'_>, sink: &mut dyn Sink) -> bool {
-        let mut start = 0;
-        for found in &self.rows {
-            let line = &self.text[start..found.end];
-            start = found.end;
-            let (instance, handler, rule, format) = plan.names(found.shape);
-            let row =
-                Row { seq: found.seq, time: found.time, level: found.level, instance, handler, rule, format, line };
-            if !sink.entry(&row) {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-/// The bytes of a text column; the schema allows nothing else there.
-fn text(value: ValueRef<'_>) -> &[u8] {
-    value.as_bytes().unwrap_or_default()
 }

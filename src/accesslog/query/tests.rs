@@ -8,6 +8,11 @@ use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, pl
 use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape};
 use crate::state::StateDir;
 
+/// A number that the environment may say otherwise, for runs longer than people wait.
+fn number(variable: &str, usual: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 fn filled(entries: &[Entry]) -> (tempfile::TempDir, LogStore) {
     let (directory, path) = place();
     let mut store = LogStore::open(path).unwrap();
@@ -212,6 +217,26 @@ fn patterns() -> impl Strategy<Value = Vec<Pattern>> {
     proptest::collection::vec(one, 0..3)
 }
 
+fn fields() -> impl Strategy<Value = Vec<Field>> {
+    let one = ("[ab/*?]{0,3}", any::<bool>(), 0..3_usize).prop_map(|(glob, inverted, names)| Field {
+        names: [&["path"][..], &["level", "path"], &["missing"]][names].iter().map(|&name| name.to_owned()).collect(),
+        tests: vec![Test::Glob(glob)],
+        inverted,
+    });
+    proptest::collection::vec(one, 0..2)
+}
+
+/// Expressions with what they say of level and path.
+type Filter = (&'static str, fn(&str, &str) -> bool);
+
+const FILTERS: [Filter; 5] = [
+    ("path == \"a\"", |_, path| path == "a"),
+    ("path.startsWith(\"/\") && level != \"info\"", |level, path| path.starts_with('/') && level != "info"),
+    ("level == \"error\" || path.endsWith(\"b\")", |level, path| level == "error" || path.ends_with('b')),
+    ("path + level == \"awarn\"", |level, path| path == "a" && level == "warn"),
+    ("time > timestamp(\"1970-01-01T00:00:00Z\") && path != \"\"", |_, path| !path.is_empty()),
+];
+
 prop_compose! {
     fn queries()(
         level in level(),
@@ -221,9 +246,37 @@ prop_compose! {
         instance in proptest::option::of(prop_oneof![Just("a"), Just("b.c.logentry"), Just("b")]),
         handler in proptest::option::of(Just("a-handler.stdio.istio-system".to_owned())),
         patterns in patterns(),
+        fields in fields(),
+        filter in proptest::option::of(0..FILTERS.len()),
+        head in proptest::option::of(0..20_usize),
     ) -> Query {
-        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, rule: None, patterns }
+        let filter = filter.map(|number| FILTERS[number].0.to_owned());
+        let head = head.filter(|_| tail.is_none());
+        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, patterns, fields, filter, head, rule: None }
     }
+}
+
+fn value(entry: &Entry, name: &str) -> Option<String> {
+    match name {
+        "level" => Some(entry.level.name().to_owned()),
+        name => {
+            let fields = line::fields(&entry.line).unwrap();
+            fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str().unwrap().to_owned())
+        }
+    }
+}
+
+fn is_so(entry: &Entry, field: &Field) -> bool {
+    let [Test::Glob(glob)] = &field.tests[..] else { unreachable!() };
+    let expression = regex::escape(glob).replace(r"\*", ".*").replace(r"\?", ".");
+    let glob = regex::Regex::new(&format!("^(?s:{expression})$")).unwrap();
+    field.names.iter().any(|name| value(entry, name).is_some_and(|value| glob.is_match(&value))) != field.inverted
+}
+
+fn holds(entry: &Entry, filter: &str) -> bool {
+    let (_, holds) = FILTERS.iter().find(|(text, _)| *text == filter).unwrap();
+    // Times before 1970 are none of these tests.
+    (entry.time > 0 || !filter.contains("time")) && holds(entry.level.name(), &value(entry, "path").unwrap())
 }
 
 /// The answer as somebody would get it from all lines with a text editor.
@@ -252,13 +305,16 @@ fn naive(entries: &[Entry], query: &Query) -> Vec<String> {
             && named(&entry.shape.instance, &query.instance)
             && named(&entry.shape.handler, &query.handler)
             && query.patterns.iter().all(pattern)
+            && query.fields.iter().all(|field| is_so(entry, field))
+            && query.filter.as_ref().is_none_or(|filter| holds(entry, filter))
     };
-    let found: Vec<Entry> = entries.iter().filter(wanted).cloned().collect();
+    let mut found: Vec<Entry> = entries.iter().filter(wanted).cloned().collect();
+    found.truncate(query.head.unwrap_or(usize::MAX));
     lines(&found[found.len() - query.tail.unwrap_or(usize::MAX).min(found.len())..])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(number("EGRESSCTL_LOG_CASES", 64)))]
 
     #[test]
     fn every_query_answers_what_a_filter_over_all_lines_does(
@@ -278,10 +334,114 @@ proptest! {
                 sealer.seal_all(START).unwrap();
             }
         }
-        for query in queries {
+        // Where nothing was recorded no field has a name.
+        for query in queries.into_iter().filter(|query| query.filter.is_none() || !entries.is_empty()) {
             let expected = naive(&entries, &query);
             prop_assert_eq!(&ask(&store, &query), &expected, "{:?}", query);
             prop_assert_eq!(store.count(&query).unwrap(), expected.len() as u64, "{:?}", query);
         }
     }
+}
+
+/// Random entries of several layouts and both forms, with values that need escapes, and some lines that are kept whole.
+fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usize) -> Vec<Entry> {
+    let shapes = [
+        shape("a", Format::Json, Outlet::Stdout),
+        shape("b", Format::Json, Outlet::Stdout),
+        shape("c", Format::Text, Outlet::Stderr),
+    ];
+    let hosts = ["edition.cnn.com", "api.example.org", "www.site7.example", "\u{fc}ber.example", "a\"b\\c", ""];
+    let mut one = |number: usize| {
+        let (which, level) = (random(3), Level::ALL[random(3)]);
+        let time = START + number as i64 * 86_400 + random(1000) as i64;
+        let mut text = String::new();
+        line::begin(&mut text, level, time, &shapes[which].instance);
+        if which != 1 {
+            line::name(&mut text, "destination");
+            line::string(&mut text, hosts[random(hosts.len())]);
+        }
+        line::name(&mut text, "path");
+        line::string(&mut text, &format!("/{}/{:x}", ["politics", "sport", "a b", "\n"][random(4)], random(3000)));
+        let code = [200, 200, 304, 403, 404, 503][random(6)];
+        text.push_str(&format!(",\"responseCode\":{code},\"responseSize\":{}", random(100_000)));
+        if which == 0 {
+            let more =
+                [",\"ok\":true", ",\"ok\":false", ",\"ratio\":0.5", ",\"labels\":{\"app\":\"x,y\"}", ""][random(5)];
+            text.push_str(more);
+        }
+        if random(200) == 0 {
+            text.push_str(", \"kept\":\"whole\"");
+        }
+        line::end(&mut text);
+        Entry { time, level, shape: Arc::clone(&shapes[which]), line: text }
+    };
+    (0..count).map(&mut one).collect()
+}
+
+/// A piece of a line as a pattern, with what makes expressions of it.
+fn random_pattern(line: &str, random: &mut impl FnMut(usize) -> usize) -> Pattern {
+    let characters: Vec<char> = line.chars().collect();
+    let start = random(characters.len());
+    let end = (start + 1 + random(24)).min(characters.len());
+    let piece: String = characters[start..end].iter().collect();
+    if random(2) == 0 {
+        return Pattern { ignore_case: random(4) == 0, inverted: random(6) == 0, ..Pattern::fixed(piece) };
+    }
+    let middle = (start + end) / 2;
+    let [before, after] = [&characters[start..middle], &characters[middle..end]]
+        .map(|part| regex::escape(&part.iter().collect::<String>()));
+    let text = match random(7) {
+        0 => format!("{before}.*{after}"),
+        1 => format!("{before}[^\"]*\",.*{after}"),
+        2 => format!("{before}(?:{after}|[0-9]+)"),
+        3 => format!("^.*{after}"),
+        4 => format!("{before}.{{0,9}}$"),
+        5 => format!("\\b{}\\b", regex::escape(&piece)),
+        _ => format!("\"responseCode\": ?(?:403|50[0-9]).*{after}"),
+    };
+    Pattern { ignore_case: random(4) == 0, inverted: random(6) == 0, ..Pattern::regex(text) }
+}
+
+/// With `EGRESSCTL_LOG_ROWS=1000000 EGRESSCTL_LOG_PATTERNS=1000` it is the run that people wait for.
+#[test]
+fn patterns_find_the_lines_that_rg_would() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below
+    };
+    let rows = number("EGRESSCTL_LOG_ROWS", 9_000) as usize;
+    let entries = random_entries(rows, &mut random);
+    let (directory, mut store) = filled(&[]);
+    let state = StateDir::open(directory.path().join("state")).unwrap();
+    let sealed = rows * 9 / 10;
+    store.append(&entries[..sealed]).unwrap();
+    // More than a page, so that pages are passed over.
+    let limits = Limits { rows: (rows * 2 / 3).min(1 << 19), ..Limits::default() };
+    Sealer::open(&state, limits).unwrap().seal_all(START).unwrap();
+    store.append(&entries[sealed..]).unwrap();
+    let printed = lines(&entries);
+    for _ in 0..number("EGRESSCTL_LOG_PATTERNS", 120) {
+        let one =
+            |random: &mut dyn FnMut(usize) -> usize| random_pattern(&printed[random(rows)], &mut |below| random(below));
+        let mut patterns = vec![one(&mut random)];
+        if random(4) == 0 {
+            patterns.push(one(&mut random));
+        }
+        let query = Query { patterns, ..Query::default() };
+        let expressions: Vec<_> = query.patterns.iter().map(expression).collect();
+        let matches = |line: &&String| expressions.iter().all(|(one, inverted)| one.is_match(line) != *inverted);
+        let expected: Vec<&String> = printed.iter().filter(matches).collect();
+        assert_eq!(ask(&store, &query), expected.iter().map(|line| line.as_str()).collect::<Vec<_>>(), "{query:?}");
+        assert_eq!(store.count(&query).unwrap(), expected.len() as u64, "{query:?}");
+    }
+}
+
+/// The pattern as one who reads lines would have it, and whether it is inverted.
+fn expression(pattern: &Pattern) -> (regex::Regex, bool) {
+    let text = if pattern.syntax == Syntax::Fixed { regex::escape(&pattern.text) } else { pattern.text.clone() };
+    let expression = regex::RegexBuilder::new(&text).case_insensitive(pattern.ignore_case).build();
+    (expression.unwrap(), pattern.inverted)
 }

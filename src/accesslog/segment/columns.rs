@@ -14,7 +14,7 @@ use crate::expr::write_json_string;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Type {
+pub(crate) enum Type {
     /// Texts.
     Text,
     /// Whole numbers of 64 bits.
@@ -235,7 +235,7 @@ fn kind_of(token: &str) -> Type {
 }
 
 /// The JSON string that a text begins with, and what follows.
-fn split_text(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_text(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'"') {
         return None;
@@ -251,7 +251,7 @@ fn split_text(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The value that a text begins with, and what follows: a string, an object or array, or whatever ends at a comma.
-fn split_value(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_value(text: &str) -> Option<(&str, &str)> {
     match text.as_bytes().first()? {
         b'"' => split_text(text),
         b'{' | b'[' => {

@@ -30,9 +30,9 @@ pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>)
     Some(())
 }
 
-fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0_u64;
-    for shift in (0..63).step_by(7) {
+    for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
         *at += 1;
         value |= u64::from(byte & 0x7f) << shift;
@@ -53,19 +53,28 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
         return None;
     }
     let mask = (1_u64 << width) - 1;
-    let whole = packed.len().saturating_sub(7);
-    out.extend((0..count).map(|position| {
-        let bit = position * width as usize;
-        let (byte, shift) = (bit / 8, bit % 8);
-        let mut window = [0; 8];
-        if byte < whole {
-            window.copy_from_slice(&packed[byte..byte + 8]);
-        } else {
-            window[..packed.len() - byte].copy_from_slice(&packed[byte..]);
+    let width = width as usize;
+    let start = out.len();
+    out.resize(start + count, 0);
+    // Eight numbers lie in as many bytes as one has bits; while eight more bytes follow, each needs one look.
+    let whole = packed.len().saturating_sub(8) / width * 8;
+    let (fast, slow) = out[start..].split_at_mut(whole.min(count) / 8 * 8);
+    for (eight, packed) in fast.chunks_exact_mut(8).zip(packed.windows(width + 8).step_by(width)) {
+        for (position, number) in eight.iter_mut().enumerate() {
+            let bit = position * width;
+            let window: [u8; 8] = packed[bit / 8..bit / 8 + 8].try_into().ok()?;
+            // At most 39 bits lie between the byte's start and the number's end.
+            *number = ((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32;
         }
-        // At most 39 bits lie between the byte's start and the number's end.
-        ((u64::from_le_bytes(window) >> shift) & mask) as u32
-    }));
+    }
+    let done = count - slow.len();
+    for (position, number) in slow.iter_mut().enumerate() {
+        let bit = (done + position) * width;
+        let (byte, mut window) = (bit / 8, [0; 8]);
+        let end = packed.len().min(byte + 8);
+        window[..end - byte].copy_from_slice(&packed[byte..end]);
+        *number = ((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32;
+    }
     Some(())
 }
 

@@ -180,6 +180,13 @@ impl Segment {
         one(connection, "WHERE s.first <= ?1 ORDER BY s.last DESC LIMIT 1", seq)
     }
 
+    /// Those that hold entries of some numbers, both ends included, in the order of the chain.
+    pub(crate) fn between(connection: &Connection, first: i64, last: i64) -> rusqlite::Result<Vec<Self>> {
+        let sql = format!("{SELECT} WHERE s.last >= ?1 AND s.first <= ?2 ORDER BY s.last");
+        let mut statement = connection.prepare_cached(&sql)?;
+        statement.query_map([first, last], Self::read)?.collect()
+    }
+
     /// The newest.
     pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<Self>> {
         Self::upto(connection, i64::MAX)

@@ -1,12 +1,18 @@
 //! Sealed segments: entries that are rows no more, in Parquet files that other tools open as they are.
 //!
 //! A file has one row group with the columns `seq`, `time`, `level`, `instance`, `handler`, `rule`, three whose names
-//! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines.
+//! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines. Behind
+//! the columns lie [`counts`] of their values.
 
+mod column;
 mod columns;
+mod counts;
+mod delta;
+pub(super) mod export;
 mod hybrid;
 mod interned;
 mod list;
+mod page;
 mod place;
 pub(super) mod prune;
 mod read;
@@ -14,11 +20,16 @@ pub(super) mod seal;
 pub(super) mod thread;
 mod write;
 
+pub(crate) use column::{Block, Dictionary, NONE, Texts};
+pub(crate) use columns::{Type, split_text, split_value};
 pub(super) use list::Segment;
 pub(super) use place::Place;
-pub(crate) use read::{Lines, Name, Reader, Texts};
+pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};
+pub(crate) use write::level_of;
 
-use super::Format;
+use parquet::errors::ParquetError;
+
+use super::{Format, Limits};
 
 /// Columns that every segment has, before those that make lines and the variables.
 const OWN: [&str; 6] = ["seq", "time", "level", "instance", "handler", "rule"];
@@ -31,6 +42,10 @@ const LINE: &str = "_line";
 
 /// The key of the file's metadata that tells of the variables.
 const VARIABLES: &str = "egressctl.variables";
+
+fn damaged(what: &str) -> ParquetError {
+    ParquetError::General(what.to_owned())
+}
 
 /// What entries of one shape have in common, as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -167,17 +167,18 @@ fn select(segment: &Segment, path: &std::path::Path, levels: [bool; 3]) -> Resul
     let unreadable =
         |error: parquet::errors::ParquetError| Error::Segment { path: path.to_owned(), detail: error.to_string() };
     let reader = Reader::open(path).map_err(unreadable)?;
-    let lines = reader.load_lines().map_err(unreadable)?;
+    let mut lines = reader.lines().map_err(unreadable)?;
     let (mut columns, mut shapes, mut text) = (Columns::default(), Vec::<Names>::new(), String::new());
     for row in 0..reader.rows() {
+        lines.load(row).map_err(unreadable)?;
         let level = lines.level(row);
         if !levels[level as usize] {
             continue;
         }
         let names = Names {
-            instance: lines.instances.of_row(row).to_owned(),
-            handler: lines.handlers.of_row(row).to_owned(),
-            rule: lines.rules.of_row(row).to_owned(),
+            instance: lines.instance(row).to_owned(),
+            handler: lines.handler(row).to_owned(),
+            rule: lines.rule(row).to_owned(),
             format: lines.format(row),
         };
         let shape = shapes.iter().position(|known| *known == names).unwrap_or_else(|| {
@@ -187,7 +188,7 @@ fn select(segment: &Segment, path: &std::path::Path, levels: [bool; 3]) -> Resul
         text.clear();
         lines.write(row, &mut text);
         let instance = shapes[shape].instance.as_str();
-        let (seq, time) = (lines.seq[row], lines.time[row]);
+        let (seq, time) = (lines.seq(row), lines.time(row));
         columns.add(&Source { seq, time, level, shape: shape as u32, instance, line: &text });
     }
     if columns.rows() == 0 {

@@ -1,142 +1,86 @@
 //! A sealed segment's columns, and the lines that they make.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use parquet::basic::Encoding;
-use parquet::column::page::Page;
-use parquet::column::reader::{ColumnReader, get_typed_column_reader};
-use parquet::data_type::{BoolType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::column::{Block, Column, Dictionary, NONE, Scratch, Texts};
 use super::columns::Type;
 use super::seal::Limits;
 use super::write::level_of;
-use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, hybrid};
+use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged};
 use crate::accesslog::{Format, Level, line};
 use crate::expr::write_json_string;
 
-/// Stands for a row that has no value.
-pub(crate) const NONE: u32 = u32::MAX;
-
-/// A column of texts: each of them once, and for each row its number.
-#[derive(Debug, Default)]
-pub(crate) struct Texts {
-    all: String,
-    ends: Vec<usize>,
-    pub(crate) numbers: Vec<u32>,
-}
-
-impl Texts {
-    /// How many different texts there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// A text by its number.
-    pub(crate) fn text(&self, number: u32) -> &str {
-        let number = number as usize;
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.all[start..self.ends[number]]
-    }
-
-    /// The text of a row; empty where there is none.
-    pub(crate) fn of_row(&self, row: usize) -> &str {
-        match self.numbers[row] {
-            NONE => "",
-            number => self.text(number),
-        }
-    }
-
-    fn push(&mut self, plain: &[u8]) -> Option<()> {
-        let mut rest = plain;
-        while let Some((length, after)) = rest.split_first_chunk::<4>() {
-            let (text, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            self.all.push_str(std::str::from_utf8(text).ok()?);
-            self.ends.push(self.all.len());
-            rest = after;
-        }
-        rest.is_empty().then_some(())
-    }
-}
-
-/// The values of a column, one for each row; what stands for a missing one says nothing.
-#[derive(Debug)]
-enum Values {
-    Texts(Texts),
-    Ints(Vec<i64>),
-    Doubles(Vec<f64>),
-    Bools(Vec<bool>),
-}
-
 /// A variable of lines.
-struct Variable {
+#[derive(Debug)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
     /// What stands before its value in a line: `,"name":`.
-    before: String,
-    kind: Type,
-    values: OnceCell<Values>,
+    pub(crate) before: String,
+    pub(crate) kind: Type,
 }
 
-/// An open segment. Columns are read when they are first asked for.
-pub(crate) struct Reader {
-    file: SerializedFileReader<File>,
-    rows: usize,
-    variables: Vec<Variable>,
-    level: OnceCell<Texts>,
-    names: [OnceCell<Texts>; 4],
-    time: OnceCell<Vec<i64>>,
-    seq: OnceCell<Vec<i64>>,
-    layout: OnceCell<Layouts>,
-    line: OnceCell<Texts>,
-}
-
-struct Layouts {
-    /// Numbers of variables.
-    layouts: Vec<Vec<usize>>,
-    numbers: Vec<u32>,
-}
-
-/// Which of its names a shape's column has.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Name {
+/// The columns that every segment has, by their place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    Seq,
+    Time,
+    Level,
     Instance,
     Handler,
     Rule,
     Format,
+    Layout,
+    Line,
 }
 
-fn damaged(what: &str) -> ParquetError {
-    ParquetError::General(what.to_owned())
+/// How many [`Own`] there are: variables begin behind them.
+pub(crate) const OWN_COLUMNS: usize = OWN.len() + 3;
+
+/// An open segment. Columns are read when they are first asked for.
+pub(crate) struct Reader {
+    file: File,
+    metadata: ParquetMetaData,
+    rows: usize,
+    variables: Vec<Variable>,
+    columns: Vec<OnceCell<Column>>,
+    layouts: OnceCell<Vec<Vec<usize>>>,
+    counts: OnceCell<Vec<Option<Vec<u32>>>>,
+    scratch: RefCell<Scratch>,
 }
 
 impl Reader {
     /// Opens a segment's file.
     pub(crate) fn open(path: &Path) -> Result<Self, ParquetError> {
-        let file = SerializedFileReader::new(File::open(path)?)?;
-        let rows = file.metadata().file_metadata().num_rows();
-        if file.num_row_groups() != 1 || !(1..=Limits::MOST_ROWS as i64).contains(&rows) {
+        let file = File::open(path)?;
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let rows = metadata.file_metadata().num_rows();
+        if metadata.num_row_groups() != 1 || !(1..=Limits::MOST_ROWS as i64).contains(&rows) {
             return Err(damaged("it has not the form of a segment"));
         }
         // The library takes for granted that these are none below zero.
-        let mut places = file.metadata().row_group(0).columns().iter().flat_map(|column| {
+        let mut places = metadata.row_group(0).columns().iter().flat_map(|column| {
             [Some(column.data_page_offset()), column.dictionary_page_offset(), Some(column.compressed_size())]
         });
         if places.any(|place| place.is_some_and(|place| place < 0)) {
             return Err(damaged("its columns are nowhere"));
         }
-        let described = metadata(&file, VARIABLES)?;
+        let described = entry(&metadata, VARIABLES)?;
         let described: Vec<[String; 3]> =
             serde_json::from_str(&described).map_err(|_| damaged("its metadata describe no variables"))?;
         let variables = described.iter().map(|[_, name, kind]| {
             let mut before = String::new();
             line::name(&mut before, name);
             let kind = Type::by_name(kind).ok_or_else(|| damaged("a variable has an unknown type"))?;
-            Ok(Variable { before, kind, values: OnceCell::new() })
+            Ok(Variable { name: name.clone(), before, kind })
         });
         let variables = variables.collect::<Result<Vec<_>, ParquetError>>()?;
-        let names = file.metadata().file_metadata().schema_descr().columns();
+        let names = metadata.file_metadata().schema_descr().columns();
         let own = OWN.iter().chain(&[FORMAT, FIELDS, LINE]).copied();
         let expected = own.chain(described.iter().map(|[column, ..]| column.as_str()));
         if !names.iter().map(|column| column.name()).eq(expected) {
@@ -145,19 +89,18 @@ impl Reader {
         Ok(Self {
             file,
             rows: usize::try_from(rows).unwrap_or_default(),
+            columns: names.iter().map(|_| OnceCell::new()).collect(),
             variables,
-            level: OnceCell::new(),
-            names: Default::default(),
-            time: OnceCell::new(),
-            seq: OnceCell::new(),
-            layout: OnceCell::new(),
-            line: OnceCell::new(),
+            metadata,
+            layouts: OnceCell::new(),
+            counts: OnceCell::new(),
+            scratch: RefCell::new(Scratch::new()?),
         })
     }
 
     /// An entry of the file's metadata.
     pub(super) fn metadata(&self, key: &str) -> Result<String, ParquetError> {
-        metadata(&self.file, key)
+        entry(&self.metadata, key)
     }
 
     /// How many entries it has.
@@ -165,33 +108,61 @@ impl Reader {
         self.rows
     }
 
-    /// Sequence numbers.
-    pub(crate) fn seq(&self) -> Result<&[i64], ParquetError> {
-        load(&self.seq, || self.numbers::<Int64Type>(0)).map(Vec::as_slice)
+    /// The variables of its lines; their columns begin at [`OWN_COLUMNS`].
+    pub(crate) fn variables(&self) -> &[Variable] {
+        &self.variables
     }
 
-    /// Times, in microseconds since 1970.
-    pub(crate) fn time(&self) -> Result<&[i64], ParquetError> {
-        load(&self.time, || self.numbers::<Int64Type>(1)).map(Vec::as_slice)
+    /// A column by its place.
+    pub(crate) fn column(&self, place: usize) -> Result<&Column, ParquetError> {
+        load(&self.columns[place], || {
+            let chunk = self.metadata.row_group(0).column(place);
+            Column::open(&self.file, chunk, self.rows, &mut self.scratch.borrow_mut())
+        })
     }
 
-    /// Levels by their names.
-    pub(crate) fn levels(&self) -> Result<&Texts, ParquetError> {
-        load(&self.level, || self.texts(2))
+    /// The different texts of a column that has such.
+    pub(crate) fn texts(&self, column: Own) -> Result<&Texts, ParquetError> {
+        match &self.column(column as usize)?.dictionary {
+            Some(Dictionary::Texts(texts)) => Ok(texts),
+            _ => Err(damaged("a column has no dictionary")),
+        }
     }
 
-    /// One of the names that entries of a shape share.
-    pub(crate) fn names(&self, name: Name) -> Result<&Texts, ParquetError> {
-        load(&self.names[name as usize], || self.texts(3 + name as usize))
+    /// How many rows are best read at a time.
+    pub(crate) fn block(&self) -> Result<usize, ParquetError> {
+        Ok(self.column(Own::Time as usize)?.rows_of_page())
     }
 
-    fn lines(&self) -> Result<&Texts, ParquetError> {
-        load(&self.line, || self.texts(8))
+    /// Reads some rows of a column.
+    pub(crate) fn read(
+        &self,
+        column: usize,
+        rows: std::ops::Range<usize>,
+        block: &mut Block,
+    ) -> Result<(), ParquetError> {
+        self.column(column)?.read(rows, &mut self.scratch.borrow_mut(), block)
     }
 
-    fn layouts(&self) -> Result<&Layouts, ParquetError> {
-        load(&self.layout, || {
-            let texts = self.texts(7)?;
+    /// How often each value of a column's dictionary occurs, where that was counted.
+    pub(crate) fn counts(&self, column: usize) -> Option<&[u32]> {
+        let all = self.counts.get_or_init(|| self.read_counts().unwrap_or_default());
+        all.get(column)?.as_deref()
+    }
+
+    fn read_counts(&self) -> Option<Vec<Option<Vec<u32>>>> {
+        let place = self.metadata(counts::KEY).ok()?;
+        let (start, length) = place.split_once(' ')?;
+        let length = length.parse().ok().filter(|length| *length <= self.rows.saturating_mul(64).max(1 << 16))?;
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
+        counts::read(&bytes, self.columns.len())
+    }
+
+    /// The variables of lines, by the numbers of layouts.
+    pub(crate) fn layouts(&self) -> Result<&Vec<Vec<usize>>, ParquetError> {
+        load(&self.layouts, || {
+            let texts = self.texts(Own::Layout)?;
             let layout = |number| {
                 let numbers = texts.text(number).split_ascii_whitespace().map(|number| number.parse::<usize>().ok());
                 numbers
@@ -199,99 +170,33 @@ impl Reader {
                     .collect::<Option<Vec<usize>>>()
                     .ok_or_else(|| damaged("a layout names no variables"))
             };
-            let layouts = (0..texts.len()).map(|number| layout(number as u32)).collect::<Result<_, _>>()?;
-            Ok(Layouts { layouts, numbers: texts.numbers })
+            (0..texts.len()).map(|number| layout(number as u32)).collect()
         })
     }
 
-    /// Reads all that [`line`](Self::line) and [`entry`](Self::entry) need.
-    pub(crate) fn load_lines(&self) -> Result<Lines<'_>, ParquetError> {
-        let mut variables = Vec::with_capacity(self.variables.len());
-        for (position, one) in self.variables.iter().enumerate() {
-            let column = OWN.len() + 3 + position;
-            let values = load(&one.values, || {
-                Ok(match one.kind {
-                    Type::Text | Type::Json => Values::Texts(self.texts(column)?),
-                    Type::Int => Values::Ints(self.numbers::<Int64Type>(column)?),
-                    Type::Double => Values::Doubles(self.numbers::<DoubleType>(column)?),
-                    Type::Bool => Values::Bools(self.numbers::<BoolType>(column)?),
-                })
-            })?;
-            variables.push((one, values));
-        }
+    /// Its entries as lines.
+    pub(crate) fn lines(&self) -> Result<Lines<'_>, ParquetError> {
+        let levels = self.texts(Own::Level)?;
+        let formats = self.texts(Own::Format)?;
         Ok(Lines {
-            variables,
-            seq: self.seq()?,
-            time: self.time()?,
-            levels: self.levels()?,
-            instances: self.names(Name::Instance)?,
-            handlers: self.names(Name::Handler)?,
-            rules: self.names(Name::Rule)?,
-            formats: self.names(Name::Format)?,
-            layouts: self.layouts()?,
-            verbatim: self.lines()?,
+            reader: self,
+            block: self.block()?,
+            first: usize::MAX,
+            blocks: (0..self.columns.len()).map(|_| (usize::MAX, Block::default())).collect(),
+            columns: vec![None; self.columns.len()],
+            levels: (0..levels.len()).map(|number| level_of(levels.text(number as u32))).collect(),
+            formats: (0..formats.len()).map(|number| format_of(formats.text(number as u32))).collect(),
         })
-    }
-
-    /// Reads a column of numbers or truth values.
-    fn numbers<T: DataType>(&self, column: usize) -> Result<Vec<T::T>, ParquetError>
-    where
-        T::T: Default + Copy,
-    {
-        let group = self.file.get_row_group(0)?;
-        let physical = group.metadata().column(column).column_type();
-        if physical != T::get_physical_type() {
-            return Err(damaged("a column has another type than it should have"));
-        }
-        let reader: ColumnReader = group.get_column_reader(column)?;
-        let mut reader = get_typed_column_reader::<T>(reader);
-        let (mut values, mut levels) = (Vec::with_capacity(self.rows), Vec::new());
-        let (records, read, _) = reader.read_records(self.rows, Some(&mut levels), None, &mut values)?;
-        if records != self.rows {
-            return Err(damaged("a column is too short"));
-        }
-        if read == self.rows {
-            return Ok(values);
-        }
-        let mut values = values.into_iter();
-        let value = |level: &i16| if *level > 0 { values.next().unwrap_or_default() } else { T::T::default() };
-        Ok(levels.iter().map(value).collect())
-    }
-
-    /// Reads a column of texts, without making one for each row.
-    fn texts(&self, column: usize) -> Result<Texts, ParquetError> {
-        let group = self.file.get_row_group(0)?;
-        let optional = self.file.metadata().file_metadata().schema_descr().column(column).max_def_level() > 0;
-        let mut pages = group.get_column_page_reader(column)?;
-        let mut texts = Texts::default();
-        while let Some(page) = pages.get_next_page()? {
-            let read = match page {
-                Page::DictionaryPage { buf, .. } => texts.push(&buf),
-                Page::DataPageV2 { buf, num_values, num_nulls, encoding, def_levels_byte_len, .. } => {
-                    let levels = if optional { def_levels_byte_len as usize } else { 0 };
-                    let page = DataPage { buf: &buf, levels, rows: num_values as usize, nulls: num_nulls as usize };
-                    page.read(encoding, &mut texts)
-                }
-                Page::DataPage { .. } => None,
-            };
-            read.ok_or_else(|| damaged("a page of texts cannot be read"))?;
-            if texts.numbers.len() > self.rows {
-                return Err(damaged("a column is too long"));
-            }
-        }
-        let last = u32::try_from(texts.len()).map_err(|_| damaged("there are too many texts"))?;
-        if texts.numbers.len() < self.rows || texts.numbers.iter().any(|number| *number >= last && *number != NONE) {
-            return Err(damaged("a column of texts is not whole"));
-        }
-        if !optional && texts.numbers.contains(&NONE) {
-            return Err(damaged("a text is missing"));
-        }
-        Ok(texts)
     }
 }
 
-fn metadata(file: &SerializedFileReader<File>, key: &str) -> Result<String, ParquetError> {
-    let pairs = file.metadata().file_metadata().key_value_metadata();
+/// The form of a printed line by its name.
+pub(crate) fn format_of(name: &str) -> Format {
+    if name == "text" { Format::Text } else { Format::Json }
+}
+
+fn entry(metadata: &ParquetMetaData, key: &str) -> Result<String, ParquetError> {
+    let pairs = metadata.file_metadata().key_value_metadata();
     let found = pairs.into_iter().flatten().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
     found.ok_or_else(|| damaged("it was not written by egressctl"))
 }
@@ -304,98 +209,160 @@ fn load<T>(cell: &OnceCell<T>, read: impl FnOnce() -> Result<T, ParquetError>) -
     Ok(cell.get_or_init(|| value))
 }
 
-/// A data page: levels, then values.
-struct DataPage<'a> {
-    buf: &'a [u8],
-    levels: usize,
-    rows: usize,
-    nulls: usize,
-}
-
-impl DataPage<'_> {
-    fn read(&self, encoding: Encoding, texts: &mut Texts) -> Option<()> {
-        let (levels, values) = self.buf.split_at_checked(self.levels)?;
-        let count = self.rows.checked_sub(self.nulls)?;
-        let mut numbers = Vec::with_capacity(count.min(1 << 20));
-        match encoding {
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY if count == 0 => {}
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
-                let (width, packed) = values.split_first()?;
-                hybrid::decode(packed, u32::from(*width), count, &mut numbers)?;
-            }
-            Encoding::PLAIN => {
-                let first = texts.len();
-                texts.push(values)?;
-                numbers.extend((first..texts.len()).map(|number| number as u32));
-            }
-            _ => return None,
-        }
-        if numbers.len() != count {
-            return None;
-        }
-        if self.nulls == 0 {
-            texts.numbers.extend(numbers);
-            return Some(());
-        }
-        let mut present = Vec::with_capacity(self.rows.min(1 << 20));
-        hybrid::decode(levels, 1, self.rows, &mut present)?;
-        let mut numbers = numbers.into_iter();
-        texts
-            .numbers
-            .extend(present.iter().map(|&level| if level > 0 { numbers.next().unwrap_or(NONE) } else { NONE }));
-        Some(())
-    }
-}
-
-/// All columns of a segment.
+/// The entries of a segment as they were recorded. One is made ready by [`load`](Self::load), with those beside it.
 pub(crate) struct Lines<'r> {
-    variables: Vec<(&'r Variable, &'r Values)>,
-    pub(crate) seq: &'r [i64],
-    pub(crate) time: &'r [i64],
-    pub(crate) levels: &'r Texts,
-    pub(crate) instances: &'r Texts,
-    pub(crate) handlers: &'r Texts,
-    pub(crate) rules: &'r Texts,
-    formats: &'r Texts,
-    layouts: &'r Layouts,
-    verbatim: &'r Texts,
+    reader: &'r Reader,
+    block: usize,
+    /// The first row of what is ready.
+    first: usize,
+    /// Of each column some values, and the row that they begin with.
+    blocks: Vec<(usize, Block)>,
+    columns: Vec<Option<&'r Column>>,
+    levels: Vec<Level>,
+    formats: Vec<Format>,
 }
 
-impl Lines<'_> {
+impl<'r> Lines<'r> {
+    /// Makes a row ready.
+    pub(crate) fn load(&mut self, row: usize) -> Result<(), ParquetError> {
+        self.first = row - row % self.block;
+        (0..OWN_COLUMNS).try_for_each(|column| self.read(column))?;
+        let layout = self.reader.layouts()?.get(self.number(Own::Layout, row) as usize);
+        let layout = layout.ok_or_else(|| damaged("a row has no layout"))?;
+        layout.iter().try_for_each(|variable| self.read(OWN_COLUMNS + variable))
+    }
+
+    /// Makes one of the values of a row ready that every row has.
+    pub(crate) fn load_own(&mut self, row: usize, column: Own) -> Result<(), ParquetError> {
+        self.first = row - row % self.block;
+        self.read(column as usize)
+    }
+
+    /// Makes another value of a row ready of which one is.
+    pub(crate) fn load_column(&mut self, column: usize) -> Result<(), ParquetError> {
+        self.read(column)
+    }
+
+    fn read(&mut self, column: usize) -> Result<(), ParquetError> {
+        let (first, block) = &mut self.blocks[column];
+        if *first != self.first {
+            self.columns[column] = Some(self.reader.column(column)?);
+            let rows = self.first..(self.first + self.block).min(self.reader.rows());
+            self.reader.read(column, rows, block)?;
+            *first = self.first;
+        }
+        Ok(())
+    }
+
+    fn number(&self, column: Own, row: usize) -> u32 {
+        self.blocks[column as usize].1.numbers.get(row - self.first).copied().unwrap_or(NONE)
+    }
+
+    /// The sequence number of a row.
+    pub(crate) fn seq(&self, row: usize) -> i64 {
+        self.int(Own::Seq as usize, row)
+    }
+
+    /// The time of a row, in microseconds since 1970.
+    pub(crate) fn time(&self, row: usize) -> i64 {
+        self.int(Own::Time as usize, row)
+    }
+
     /// The level of a row.
     pub(crate) fn level(&self, row: usize) -> Level {
-        level_of(self.levels.of_row(row))
+        self.levels.get(self.number(Own::Level, row) as usize).copied().unwrap_or(Level::Error)
     }
 
     /// The form of a row's printed line.
     pub(crate) fn format(&self, row: usize) -> Format {
-        if self.formats.of_row(row) == "text" { Format::Text } else { Format::Json }
+        self.formats.get(self.number(Own::Format, row) as usize).copied().unwrap_or(Format::Json)
+    }
+
+    /// The full name of a row's instance.
+    pub(crate) fn instance(&self, row: usize) -> &str {
+        self.text(Own::Instance as usize, row)
+    }
+
+    /// The full name of a row's handler.
+    pub(crate) fn handler(&self, row: usize) -> &str {
+        self.text(Own::Handler as usize, row)
+    }
+
+    /// The full name of a row's rule.
+    pub(crate) fn rule(&self, row: usize) -> &str {
+        self.text(Own::Rule as usize, row)
+    }
+
+    /// The text of a row; empty where there is none.
+    pub(crate) fn text(&self, column: usize, row: usize) -> &str {
+        let block = &self.blocks[column].1;
+        match (block.numbers.get(row - self.first), self.columns[column].and_then(|column| column.dictionary.as_ref()))
+        {
+            (None | Some(&NONE), _) => "",
+            (Some(number), Some(Dictionary::Texts(texts))) => texts.text(*number),
+            (Some(number), _) => block.texts.text(*number),
+        }
+    }
+
+    /// The whole number of a row.
+    pub(crate) fn int(&self, column: usize, row: usize) -> i64 {
+        let block = &self.blocks[column].1;
+        let dictionary = self.columns[column].and_then(|column| column.dictionary.as_ref());
+        let (at, Some(Dictionary::Ints(ints))) = (row - self.first, dictionary) else {
+            return block.ints.get(row - self.first).copied().unwrap_or_default();
+        };
+        block.numbers.get(at).and_then(|number| ints.get(*number as usize)).copied().unwrap_or_default()
+    }
+
+    /// The other number of a row.
+    pub(crate) fn double(&self, column: usize, row: usize) -> f64 {
+        self.blocks[column].1.doubles.get(row - self.first).copied().unwrap_or_default()
+    }
+
+    /// Whether a row that is ready has a value.
+    pub(crate) fn has(&self, column: usize, row: usize) -> bool {
+        let (first, block) = &self.blocks[column];
+        *first == self.first && block.numbers.get(row - self.first) != Some(&NONE)
+    }
+
+    /// The truth value of a row.
+    pub(crate) fn bool(&self, column: usize, row: usize) -> bool {
+        self.blocks[column].1.numbers.get(row - self.first) == Some(&1)
     }
 
     /// Appends the line of a row as it was recorded.
     pub(crate) fn write(&self, row: usize, out: &mut String) {
-        if self.verbatim.numbers[row] != NONE {
-            out.push_str(self.verbatim.of_row(row));
+        if self.number(Own::Line, row) != NONE {
+            out.push_str(self.text(Own::Line as usize, row));
             return;
         }
-        line::begin(out, self.level(row), self.time[row], self.instances.of_row(row));
-        for &number in &self.layouts.layouts[self.layouts.numbers[row] as usize] {
-            let (variable, values) = self.variables[number];
+        line::begin(out, self.level(row), self.time(row), self.instance(row));
+        let layouts = self.reader.layouts.get().and_then(|layouts| layouts.get(self.number(Own::Layout, row) as usize));
+        for &number in layouts.into_iter().flatten() {
+            let (variable, column) = (&self.reader.variables[number], OWN_COLUMNS + number);
             out.push_str(&variable.before);
-            match values {
-                Values::Texts(texts) if variable.kind == Type::Json => out.push_str(texts.of_row(row)),
-                Values::Texts(texts) => write_json_string(texts.of_row(row), out),
-                Values::Ints(ints) => out.push_str(&ints[row].to_string()),
-                Values::Doubles(doubles) => out.push_str(&doubles[row].to_string()),
-                Values::Bools(bools) => out.push_str(if bools[row] { "true" } else { "false" }),
+            match variable.kind {
+                Type::Json => out.push_str(self.text(column, row)),
+                Type::Text => write_json_string(self.text(column, row), out),
+                Type::Int => push_int(self.int(column, row), out),
+                Type::Double => out.push_str(&self.double(column, row).to_string()),
+                Type::Bool => out.push_str(if self.bool(column, row) { "true" } else { "false" }),
             }
         }
         line::end(out);
     }
 }
 
+/// Appends a whole number.
+pub(crate) fn push_int(int: i64, out: &mut String) {
+    use std::fmt::Write;
+    write!(out, "{int}").expect("writing to a String does not fail");
+}
+
 #[cfg(test)]
 pub(super) mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
     use super::*;
 
     /// Names and types of a file's columns.

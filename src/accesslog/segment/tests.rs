@@ -409,10 +409,13 @@ fn any_bytes_in_a_segments_place_are_an_error_and_no_panic() {
         }
         std::fs::write(&file, &bytes).unwrap();
         let _ = Reader::open(&file).and_then(|reader| {
-            let lines = reader.load_lines()?;
+            let mut lines = reader.lines()?;
             let mut text = String::new();
-            (0..reader.rows()).for_each(|row| lines.write(row, &mut text));
-            Ok(())
+            (0..reader.rows()).try_for_each(|row| {
+                lines.load(row)?;
+                lines.write(row, &mut text);
+                Ok(())
+            })
         });
         Ok(())
     });
@@ -535,8 +538,11 @@ fn a_reader_that_comes_while_a_segment_is_pruned_gets_what_is_left() {
         true
     };
     place.store.query(&Query::default(), &mut sink).unwrap();
-    // The first segment was open when its file went.
-    assert_eq!(seen, of_days(&entries, |day, entry| day == 0 || day == 5 || entry.level == Level::Error));
+    // The first segment was open when its file went, and some of those behind it may have been.
+    let left = of_days(&entries, |day, entry| day == 0 || day == 5 || entry.level == Level::Error);
+    assert!(left.iter().all(|line| seen.contains(line)), "{seen:?}");
+    let mut all = entries.iter();
+    assert!(seen.iter().all(|line| all.any(|entry| entry.line == *line)), "each once, in order: {seen:?}");
     assert!(place.store.take_damage().is_empty());
     assert_eq!(place.findings(), [""; 0]);
 }

@@ -10,17 +10,21 @@ use parquet::basic::{
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type as Node, TypePtr};
 
 use super::columns::{Columns, Type, Values, Variable};
+use super::counts::{self, Counts};
 use super::interned::Interned;
 use super::{FIELDS, FORMAT, LINE, Names, OWN, VARIABLES};
 use crate::accesslog::{Format, Level};
 
 /// Values that are handed to the encoder at a time.
-const BATCH: usize = 8192;
+const BATCH: usize = 4096;
+
+/// Rows of a page: what is read for one row. Fewer make files larger.
+const PAGE: usize = 4096;
 
 /// A column whose texts are this much of its rows, or more bytes, is not worth a dictionary.
 const DICTIONARY_BYTES: usize = 24 << 20;
@@ -61,9 +65,7 @@ pub(super) fn write(
         columns.level.iter().map(|level| ByteArray::from(bytes::Bytes::from_static(level.name().as_bytes()))),
         None,
     )?;
-    let of_shapes: [fn(&Names) -> &str; 4] =
-        [|one| &one.instance, |one| &one.handler, |one| &one.rule, |one| format_name(one.format)];
-    for part in of_shapes {
+    for part in OF_SHAPES {
         let texts: Vec<ByteArray> = shapes.iter().map(|one| ByteArray::from(part(one).as_bytes().to_vec())).collect();
         column::<ByteArrayType>(&mut group, columns.shape.iter().map(|&shape| texts[shape as usize].clone()), None)?;
     }
@@ -81,9 +83,38 @@ pub(super) fn write(
         }
     }
     group.close()?;
+    let (start, counts) = (file.bytes_written(), counts(columns, shapes).finish()?);
+    file.write_all(&counts)?;
+    file.append_key_value_metadata(KeyValue::new(counts::KEY.to_owned(), Some(format!("{start} {}", counts.len()))));
     file.close()?;
     Ok(())
 }
+
+/// How often the values of each column occur.
+fn counts(columns: &Columns, shapes: &[Names]) -> Counts {
+    let mut counts = Counts::default();
+    // Sequence numbers and times are all different.
+    counts.skip();
+    counts.skip();
+    counts.add(columns.level.iter());
+    for part in OF_SHAPES {
+        counts.add(columns.shape.iter().map(|&shape| part(&shapes[shape as usize])));
+    }
+    counts.add(columns.layout.iter());
+    counts.skip();
+    for variable in &columns.variables {
+        match &variable.values {
+            Values::Texts(_, numbers) => counts.add(numbers.iter()),
+            Values::Ints(ints) => counts.add(ints.iter()),
+            Values::Doubles(_) | Values::Bools(_) => counts.skip(),
+        }
+    }
+    counts
+}
+
+/// What the columns behind the level say of an entry's shape.
+const OF_SHAPES: [fn(&Names) -> &str; 4] =
+    [|one| &one.instance, |one| &one.handler, |one| &one.rule, |one| format_name(one.format)];
 
 /// A name for each variable's column: its own, or, where another has it, with its type and as many underscores as it takes.
 /// Readers of Parquet often do not tell capitals, so names that differ in nothing else count as the same.
@@ -177,6 +208,9 @@ fn properties(stored: &[Stored], metadata: Vec<KeyValue>) -> Result<WriterProper
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_dictionary_page_size_limit(2 * DICTIONARY_BYTES)
         .set_max_row_group_row_count(None)
+        .set_data_page_row_count_limit(PAGE)
+        .set_write_batch_size(BATCH)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_key_value_metadata(Some(metadata));
     for one in stored {
         let path = ColumnPath::from(vec![one.name.clone()]);
@@ -246,6 +280,6 @@ pub(super) fn format_name(format: Format) -> &'static str {
 }
 
 /// The level of a name that was written; what is not known is an error's.
-pub(super) fn level_of(name: &str) -> Level {
+pub(crate) fn level_of(name: &str) -> Level {
     Level::ALL.into_iter().find(|level| level.name() == name).unwrap_or(Level::Error)
 }

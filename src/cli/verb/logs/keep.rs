@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::export::Export;
+use super::stats::{Facets, Stats};
 use crate::accesslog::{self, Exported, Limits, Sealer, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
@@ -20,6 +22,12 @@ pub(super) enum Keep {
     Prune(Prune),
     /// Check that nothing in the log was cut off, changed, taken out or put in another order
     Verify(Verify),
+    /// Count entries by time and by their fields
+    Stats(Box<Stats>),
+    /// Show the most frequent values of each field
+    Facets(Box<Facets>),
+    /// Write entries into files for other tools
+    Export(Box<Export>),
 }
 
 impl Keep {
@@ -29,6 +37,9 @@ impl Keep {
             Self::Seal => seal(context),
             Self::Prune(prune) => prune.run(context),
             Self::Verify(verify) => verify.run(context),
+            Self::Stats(stats) => stats.run(context),
+            Self::Facets(facets) => facets.run(context),
+            Self::Export(export) => export.run(context),
         }
     }
 }
@@ -43,7 +54,7 @@ fn seal(context: &mut Context) -> Outcome {
     Ok(writeln!(context.out, "sealed {entries} in {}, {} bytes", count(segments, "segment", "segments"), sealed.bytes)?)
 }
 
-fn count(count: i64, one: &str, many: &str) -> String {
+pub(super) fn count(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -1,19 +1,26 @@
 //! `logs`: the access log, asked like a pod's log and searched like a file.
 
+mod context_lines;
+mod csv;
+mod export;
+mod filter;
 mod keep;
+mod mark;
 mod pod;
 mod print;
+mod stats;
+
+use std::time::Instant;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use jiff::{SignedDuration, Timestamp};
+use regex::Regex;
 
-use crate::accesslog::{Level, LevelFilter, LogStore, Pattern, Query, Syntax};
+use crate::accesslog::{LogStore, Query};
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, Outcome};
-use crate::cli::time;
+use crate::cli::failure::{Failure, Failures, Outcome};
 
-use print::Look;
+use filter::Filter;
+use print::{Form, Look};
 
 const EXAMPLES: &str = "Examples:
   # The whole log
@@ -24,6 +31,10 @@ const EXAMPLES: &str = "Examples:
 
   # Calls of a workload to a host, as they happen
   egressctl logs -f -g '\"source\":\"sleep\"' -g edition.cnn.com
+
+  # Answers that were errors, of one host and those below it
+  egressctl logs --code 4xx,5xx --host '*cnn.com'
+  egressctl logs --where 'destination.endsWith(\"cnn.com\") && responseCode >= 400'
 
   # How many calls were made yesterday
   egressctl logs --count --since 2d --until 1d
@@ -58,38 +69,16 @@ pub(crate) struct Arguments {
     /// The log of the pods with these labels
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
-    #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true, value_parser = levels())]
-    level: Option<LevelFilter>,
-    /// Only lines that contain this regular expression; several must all be contained
-    #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
-    grep: Vec<String>,
-    /// Take the patterns as they stand, not as regular expressions
-    #[arg(short = 'F', long)]
-    fixed_strings: bool,
-    /// Ignore case in patterns
-    #[arg(short, long)]
-    ignore_case: bool,
-    /// Only lines that contain none of the patterns
-    #[arg(short = 'v', long)]
-    invert_match: bool,
-    /// Only entries of this instance: NAME, NAME.KIND or NAME.KIND.NAMESPACE
-    #[arg(long, value_name = "NAME")]
-    instance: Option<String>,
-    /// Only entries newer than this: 90s, 10m, 1h30m, 2d
-    #[arg(long, value_name = "DURATION", value_parser = time::length)]
-    since: Option<SignedDuration>,
-    /// Only entries after this time: 2018-06-18T13:22:58Z
-    #[arg(long, value_name = "TIME", value_parser = time::point, conflicts_with = "since")]
-    since_time: Option<Timestamp>,
-    /// Only entries before this time, or older than this duration
-    #[arg(long, value_name = "TIME|DURATION", value_parser = until, conflicts_with = "follow")]
-    until: Option<Until>,
+    #[command(flatten)]
+    filter: Box<Filter>,
     /// Only the last entries; -1 for all
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     tail: Option<i64>,
+    /// Only the first entries
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tail", "follow"])]
+    head: Option<usize>,
     /// Stay, and show new entries as they come
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "until")]
     follow: bool,
     /// Print only how many entries there are
     #[arg(long, conflicts_with = "follow")]
@@ -97,15 +86,23 @@ pub(crate) struct Arguments {
     /// With a name the container, as --container has it; without one --count
     #[arg(short = 'c', value_name = "NAME", num_args = 0..=1, id = "short")]
     short: Option<Option<String>>,
+    /// Also so many entries after each
+    #[arg(short = 'A', long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    after_context: u32,
+    /// Also so many entries before each
+    #[arg(short = 'B', long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    before_context: u32,
+    /// Also so many entries before and after each
+    #[arg(short = 'C', long, value_name = "NUMBER", conflicts_with_all = ["after_context", "before_context"])]
+    context: Option<u32>,
+    /// Exit with 1 if there is no entry, and with 2 on an error
+    #[arg(long)]
+    exit_status: bool,
+    /// Say on standard error what it took
+    #[arg(long)]
+    stats: bool,
     #[command(flatten)]
     look: Look,
-}
-
-/// The end of the window.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    Ago(SignedDuration),
-    Time(Timestamp),
 }
 
 impl Arguments {
@@ -114,29 +111,71 @@ impl Arguments {
         if let Some(keep) = self.keep {
             return keep.run(context);
         }
+        let exit_status = self.exit_status;
         self.settle_short()?;
+        match self.answer(context) {
+            Ok(0) if exit_status => Err(Failure::Status(1, String::new()).into()),
+            Ok(_) => Ok(()),
+            Err(failures) if exit_status && !failures.is_broken_pipe() => {
+                Err(Failure::Status(2, failures.to_string().trim_end().to_owned()).into())
+            }
+            Err(failures) => Err(failures),
+        }
+    }
+
+    /// The same; how many entries there were.
+    fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let query = self.query(context);
         let records = origin.records;
         if self.tail.is_none() && query.tail.is_some() && records {
             context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
         }
-        let mut printed = self.look.open(context, origin, self.follow);
         if !records {
+            let printed = self.look.open(context, origin, Vec::new(), self.follow);
             return printed.finish(if self.count { Some(0) } else { None });
         }
-        let store = LogStore::open(printed.context.state_dir()?.hot_db()).map_err(Failure::from)?;
-        if self.count {
+        let start = Instant::now();
+        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        if self.look.output == Form::Csv && self.look.columns.is_empty() {
+            self.look.columns = store.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
+        }
+        let mut printed = self.look.open(context, origin, self.marks()?, self.follow);
+        let entries = if self.count {
             let count = store.count(&query).map_err(Failure::from)?;
-            printed.finish(Some(count))?;
-            return keep::damage(store.take_damage());
+            printed.finish(Some(count))?
+        } else {
+            let around = match self.context {
+                Some(around) => (around, around),
+                None => (self.before_context, self.after_context),
+            };
+            let answer = match around {
+                (0, 0) => store.query(&query, &mut printed).map_err(Failure::from)?,
+                around => context_lines::print(&store, &query, around, &mut printed)?,
+            };
+            if self.follow && !answer.stopped {
+                store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
+            }
+            printed.finish(None)?
+        };
+        if self.stats {
+            context.out.flush()?;
+            let cost = store.cost();
+            let found = keep::count(i64::try_from(entries).unwrap_or(i64::MAX), "entry", "entries");
+            let read = keep::count(cost.read as i64, "segment", "segments");
+            let took = start.elapsed().as_secs_f64() * 1e3;
+            context.say(&format!("{found}; {read} read, {} passed over; {took:.1} ms", cost.passed))?;
         }
-        let answer = store.query(&query, &mut printed).map_err(Failure::from)?;
-        if self.follow && !answer.stopped {
-            store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
-        }
-        printed.finish(None)?;
-        keep::damage(store.take_damage())
+        keep::damage(store.take_damage())?;
+        Ok(entries)
+    }
+
+    /// What stands out: what was searched for, and what `--highlight` names.
+    fn marks(&self) -> Result<Vec<Regex>, Failure> {
+        let found = if self.filter.invert_match { Vec::new() } else { self.filter.patterns() };
+        let named = self.look.highlight.iter().map(|text| self.filter.pattern(text));
+        let marks = found.into_iter().chain(named).map(|pattern| pattern.expression());
+        Ok(marks.collect::<Result<_, _>>()?)
     }
 
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod
@@ -173,26 +212,7 @@ impl Arguments {
     }
 
     fn query(&self, context: &Context) -> Query {
-        let patterns = self.grep.iter().map(|text| Pattern {
-            text: text.clone(),
-            syntax: if self.fixed_strings { Syntax::Fixed } else { Syntax::Regex },
-            ignore_case: self.ignore_case,
-            inverted: self.invert_match,
-        });
-        let since = self.since.map(|length| time::ago(context.now, length)).or(self.since_time);
-        let until = self.until.map(|until| match until {
-            Until::Ago(length) => time::ago(context.now, length),
-            Until::Time(time) => time,
-        });
-        Query {
-            level: self.level,
-            since: since.map(Timestamp::as_microsecond),
-            until: until.map(Timestamp::as_microsecond),
-            tail: self.tail(),
-            instance: self.instance.clone(),
-            patterns: patterns.collect(),
-            ..Query::default()
-        }
+        Query { tail: self.tail(), head: self.head, ..self.filter.query(context) }
     }
 
     fn tail(&self) -> Option<usize> {
@@ -200,52 +220,5 @@ impl Arguments {
             None => self.selector.as_ref().filter(|_| !self.count).map(|_| TAIL_OF_SELECTOR),
             Some(tail) => usize::try_from(tail).ok(),
         }
-    }
-}
-
-/// Reads a level, and names them all for completion.
-fn levels() -> impl TypedValueParser<Value = LevelFilter> {
-    PossibleValuesParser::new([
-        PossibleValue::new("info"),
-        PossibleValue::new("info+").hide(true),
-        PossibleValue::new("warn"),
-        PossibleValue::new("warn+"),
-        PossibleValue::new("warning").hide(true),
-        PossibleValue::new("warning+").hide(true),
-        PossibleValue::new("error"),
-        PossibleValue::new("error+").hide(true),
-    ])
-    .try_map(|text| level(&text))
-}
-
-fn level(text: &str) -> Result<LevelFilter, String> {
-    let (name, worse) = text.strip_suffix('+').map_or((text, false), |name| (name, true));
-    let level = match name.to_ascii_lowercase().as_str() {
-        "info" => Level::Info,
-        "warn" | "warning" => Level::Warning,
-        "error" => Level::Error,
-        _ => return Err("must be one of info, warn, error, or one of them with +".into()),
-    };
-    Ok(if worse { LevelFilter::AtLeast(level) } else { LevelFilter::Exactly(level) })
-}
-
-fn until(text: &str) -> Result<Until, String> {
-    match time::length(text) {
-        Ok(length) => Ok(Until::Ago(length)),
-        Err(_) => time::point(text)
-            .map(Until::Time)
-            .map_err(|_| "must be a duration such as 10m, or an RFC 3339 time".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_level_stands_alone_or_with_what_is_worse() {
-        assert_eq!(level("error"), Ok(LevelFilter::Exactly(Level::Error)));
-        assert_eq!(level("warning+"), Ok(LevelFilter::AtLeast(Level::Warning)));
-        assert!(level("fatal").is_err());
     }
 }

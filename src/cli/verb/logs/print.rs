@@ -4,14 +4,16 @@ use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use regex::Regex;
 use serde_json::Value as Json;
 
 use super::pod::Origin;
+use super::{csv, mark};
 use crate::accesslog::{Level, Row, Sink, line};
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Failure, Failures};
+use crate::cli::output::age::in_words;
 use crate::cli::output::table::{Headings, Table};
-use crate::cli::style;
 
 /// Entries of a table that are laid out together.
 const PAGE: usize = 500;
@@ -21,12 +23,24 @@ const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
 /// How entries look.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Look {
-    /// line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; name: the instance
+    /// line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance
     #[arg(short, long, value_name = "FORMAT", default_value = "line", hide_possible_values = true)]
-    output: Form,
+    pub(super) output: Form,
+    /// Columns of a table or of csv
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
     /// The time before each line
     #[arg(long)]
     timestamps: bool,
+    /// How long ago instead of times, in tables and before lines
+    #[arg(long)]
+    relative: bool,
+    /// Let this stand out, without leaving out other lines
+    #[arg(short = 'H', long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(super) highlight: Vec<String>,
+    /// Print only what the patterns find, each on a line
+    #[arg(long)]
+    only_matching: bool,
     /// The pod and container before each line
     #[arg(long)]
     pub(super) prefix: bool,
@@ -34,11 +48,13 @@ pub(super) struct Look {
 
 /// A form of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(super) enum Form {
+    #[value(alias = "raw")]
     Line,
     Json,
     Table,
     Wide,
+    Csv,
     Name,
 }
 
@@ -50,6 +66,9 @@ pub(super) struct Printed<'a> {
     prefix: String,
     follows: bool,
     page: Page,
+    marks: Vec<Regex>,
+    /// How many entries there were.
+    pub(super) entries: u64,
     fault: Option<io::Error>,
 }
 
@@ -59,21 +78,42 @@ struct Page {
     table: Table,
     levels: Vec<Level>,
     variables: Vec<String>,
+    /// The columns that were asked for.
+    chosen: Vec<String>,
     headed: bool,
 }
 
 impl Look {
-    /// Makes ready to print.
-    pub(super) fn open<'a>(&self, context: &'a mut Context, origin: Origin, follows: bool) -> Printed<'a> {
-        Printed { context, look: self.clone(), prefix: origin.prefix, follows, page: Page::default(), fault: None }
+    /// Makes ready to print; marks stand out.
+    pub(super) fn open<'a>(
+        &self,
+        context: &'a mut Context,
+        origin: Origin,
+        marks: Vec<Regex>,
+        follows: bool,
+    ) -> Printed<'a> {
+        let page = Page { chosen: self.columns.clone(), ..Page::default() };
+        let prefix = origin.prefix;
+        Printed { context, look: self.clone(), prefix, follows, page, marks, entries: 0, fault: None }
+    }
+
+    /// A time as it is to be shown.
+    fn time(&self, micros: i64, now: Timestamp, digits: usize) -> String {
+        let time = timestamp(micros);
+        if self.relative {
+            return format!("{} ago", in_words(now.duration_since(time).as_secs().max(0)));
+        }
+        format!("{time:.digits$}")
     }
 }
 
 impl Sink for Printed<'_> {
     fn entry(&mut self, row: &Row<'_>) -> bool {
+        self.entries += 1;
         let printed = match self.look.output {
             Form::Line | Form::Json | Form::Name => self.line(row),
             Form::Table | Form::Wide => self.row(row),
+            Form::Csv => self.csv(row),
         };
         self.keep(printed)
     }
@@ -85,15 +125,16 @@ impl Sink for Printed<'_> {
 }
 
 impl Printed<'_> {
-    /// Prints what is left, and a count if there is one.
-    pub(super) fn finish(mut self, count: Option<u64>) -> Outcome {
+    /// Prints what is left, and a count if there is one; how many entries there were.
+    pub(super) fn finish(mut self, count: Option<u64>) -> Result<u64, Failures> {
         if let Some(fault) = self.fault.take() {
             return Err(Failure::Output(fault).into());
         }
         if let Some(count) = count {
             writeln!(self.context.out, "{count}")?;
         }
-        Ok(self.flush()?)
+        self.flush()?;
+        Ok(count.unwrap_or(self.entries))
     }
 
     /// Remembers a fault, which ends the query.
@@ -103,20 +144,42 @@ impl Printed<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.page.write(&mut self.context.out, self.context.color)?;
+        self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
         self.context.out.flush()
     }
 
+    /// A line that stands between groups of lines.
+    pub(super) fn part(&mut self) -> bool {
+        let printed = writeln!(self.context.out, "--");
+        self.keep(printed)
+    }
+
+    fn csv(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if self.entries == 1 {
+            csv::write(&mut self.context.out, self.look.columns.iter().map(String::as_str))?;
+        }
+        let fields = line::fields(row.line).unwrap_or_default();
+        let values: Vec<String> =
+            self.look.columns.iter().map(|name| field(row, &fields, name).unwrap_or_default()).collect();
+        csv::write(&mut self.context.out, values.iter().map(String::as_str))
+    }
+
     fn line(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if self.look.only_matching {
+            let printed = row.printed();
+            let found = mark::places(&printed, &self.marks);
+            return found.into_iter().try_for_each(|place| writeln!(self.context.out, "{}", &printed[place]));
+        }
+        let now = self.context.now;
         let out = &mut self.context.out;
         out.write_all(self.prefix.as_bytes())?;
         if self.look.timestamps {
-            write!(out, "{:.9} ", timestamp(row.time))?;
+            write!(out, "{} ", self.look.time(row.time, now, 9))?;
         }
         match self.look.output {
             Form::Json => writeln!(out, "{}", row.line),
             Form::Name => writeln!(out, "{}", row.instance),
-            _ if self.context.color => writeln!(out, "{}", coloured(&row.printed(), row.level)),
+            _ if self.context.color => writeln!(out, "{}", mark::line(&row.printed(), row.level, &self.marks)),
             _ => writeln!(out, "{}", row.printed()),
         }
     }
@@ -125,13 +188,14 @@ impl Printed<'_> {
         let mut fields = line::fields(row.line).unwrap_or_default();
         fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()));
         if self.page.lacks_column(&fields) {
-            self.page.write(&mut self.context.out, self.context.color)?;
+            self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
             self.page.start(&fields, self.look.output == Form::Wide, &mut self.context.out)?;
         }
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
-        self.page.push(row, &fields, own);
+        let time = self.look.time(row.time, self.context.now, 6);
+        self.page.push(row, time, &fields, own);
         if self.page.table.len() >= PAGE && !self.follows {
-            self.page.write(&mut self.context.out, self.context.color)
+            self.page.write(&mut self.context.out, self.context.color, &self.marks)
         } else {
             Ok(())
         }
@@ -141,7 +205,8 @@ impl Printed<'_> {
 impl Page {
     /// Whether an entry has a variable for which there is no column.
     fn lacks_column(&self, fields: &[(String, Json)]) -> bool {
-        self.variables.is_empty() || fields.iter().any(|(name, _)| !self.variables.contains(name))
+        self.variables.is_empty()
+            || self.chosen.is_empty() && fields.iter().any(|(name, _)| !self.variables.contains(name))
     }
 
     /// Starts a table with the variables of an entry; below another table after an empty line.
@@ -150,6 +215,9 @@ impl Page {
             writeln!(out)?;
         }
         self.variables = fields.iter().map(|(name, _)| name.clone()).collect();
+        if !self.chosen.is_empty() {
+            self.variables.clone_from(&self.chosen);
+        }
         let own: &[&str] = if wide { &["instance", "handler", "rule"] } else { &[] };
         let names = ["time", "level"].into_iter().chain(self.variables.iter().map(String::as_str));
         self.table = Table::new(names.chain(own.iter().copied()));
@@ -157,16 +225,15 @@ impl Page {
         Ok(())
     }
 
-    fn push(&mut self, row: &Row<'_>, fields: &[(String, Json)], own: &[&str]) {
-        let value = |name: &String| fields.iter().find(|(field, _)| field == name).map(|(_, value)| text(value));
-        let mut cells = vec![format!("{:.6}", timestamp(row.time)), row.level.name().to_owned()];
-        cells.extend(self.variables.iter().map(|name| value(name).unwrap_or_default()));
+    fn push(&mut self, row: &Row<'_>, time: String, fields: &[(String, Json)], own: &[&str]) {
+        let mut cells = vec![time, row.level.name().to_owned()];
+        cells.extend(self.variables.iter().map(|name| field(row, fields, name).unwrap_or_default()));
         cells.extend(own.iter().map(|&name| name.to_owned()));
         self.table.push(cells);
         self.levels.push(row.level);
     }
 
-    fn write(&mut self, out: &mut dyn Write, color: bool) -> io::Result<()> {
+    fn write(&mut self, out: &mut dyn Write, color: bool, marks: &[Regex]) -> io::Result<()> {
         if self.table.is_empty() {
             return Ok(());
         }
@@ -182,7 +249,7 @@ impl Page {
         if headings {
             writeln!(out, "{}", lines.next().unwrap_or_default())?;
         }
-        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", tinted(line, level)))
+        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", mark::row(line, level, marks)))
     }
 }
 
@@ -198,44 +265,15 @@ fn text(value: &Json) -> String {
     }
 }
 
-/// The line with its level coloured where it is a bad one. The level is the first field of both forms of lines.
-fn coloured(line: &str, level: Level) -> String {
-    let name = level.name();
-    let place = if line.starts_with('{') { format!("\"{name}\"") } else { format!("\t{name}\t") };
-    match line.find(&place) {
-        None => line.to_owned(),
-        Some(at) => in_colour(line, at + 1, level),
+/// The value of an entry's field as text.
+pub(super) fn field(row: &Row<'_>, fields: &[(String, Json)], name: &str) -> Option<String> {
+    match name {
+        "level" => return Some(row.level.name().to_owned()),
+        "time" => return Some(format!("{:.6}", timestamp(row.time))),
+        "instance" => return Some(row.instance.to_owned()),
+        "handler" => return Some(row.handler.to_owned()),
+        "rule" => return Some(row.rule.to_owned()),
+        _ => {}
     }
-}
-
-/// The same for a row of a table, whose second cell it is.
-fn tinted(line: &str, level: Level) -> String {
-    let gap = line.find(' ').unwrap_or(line.len());
-    let at = line.len() - line[gap..].trim_start().len();
-    if line[at..].starts_with(level.name()) { in_colour(line, at, level) } else { line.to_owned() }
-}
-
-/// The line, whose level stands at this byte, with the level's colour.
-fn in_colour(line: &str, at: usize, level: Level) -> String {
-    let code = match level {
-        Level::Info => return line.to_owned(),
-        Level::Warning => style::WARNING,
-        Level::Error => style::ERROR,
-    };
-    let (before, name, after) = (&line[..at], level.name(), &line[at + level.name().len()..]);
-    format!("{before}{code}{name}{}{after}", style::PLAIN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_bad_levels_are_coloured() {
-        let json = r#"{"level":"error","time":"t","path":"error"}"#;
-        let expected = "{\"level\":\"\u{1b}[1m\u{1b}[91merror\u{1b}[0m\",\"time\":\"t\",\"path\":\"error\"}";
-        assert_eq!(coloured(json, Level::Error), expected);
-        assert_eq!(coloured(json, Level::Info), json);
-        assert_eq!(coloured("t\twarn\ti\t{}", Level::Warning), "t\t\u{1b}[1m\u{1b}[33mwarn\u{1b}[0m\ti\t{}");
-    }
+    fields.iter().find(|(field, _)| field == name).map(|(_, value)| text(value))
 }

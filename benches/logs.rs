@@ -1,0 +1,279 @@
+//! How fast the log is asked, beside `rg` on the same entries as JSON lines: `cargo bench --bench logs`, with `ROWS=10000000`
+//! and a folder for the data in `DIR` if the default of a million in a temporary folder is not meant. Whole processes are
+//! timed, in turn, with the page cache warm; the median counts. Ratios compare within one run only.
+
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egressctl::accesslog::{Entry, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, line};
+use egressctl::state::StateDir;
+
+const REPETITIONS: usize = 9;
+/// Microseconds between two entries, on average.
+const GAP: u64 = 86_400;
+/// 2018-06-18T13:23:17Z
+const START: i64 = 1_529_328_197_317_448;
+const HOSTS: usize = 2_000;
+const PATHS: usize = 200_000;
+const SOURCES: usize = 300;
+const SECTIONS: [&str; 8] = ["politics", "sport", "health", "world", "tech", "api/v1/items", "static/js", "img"];
+
+fn main() {
+    let rows: usize = std::env::var("ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(1_000_000);
+    let temporary = tempfile::tempdir().expect("a temporary directory");
+    let directory = std::env::var_os("DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
+    let (state, lines) = (directory.join(format!("state-{rows}")), directory.join(format!("lines-{rows}.jsonl")));
+    if !lines.exists() {
+        make(rows, &state, &lines);
+    }
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let sealed: u64 = files(&state.join("log/segments")).iter().map(|path| size(path)).sum();
+    let text = size(&lines);
+    println!("{rows} entries, {text} bytes of lines, {sealed} sealed: 1/{:.1}", text as f64 / sealed.max(1) as f64);
+    println!("{:<28} {:>10} {:>10} {:>7} {:>9}", "question", "egressctl", "rg", "times", "answer");
+    for (name, ours, theirs) in questions(rows) {
+        compare(name, &ours, theirs.as_deref(), &state, &lines);
+    }
+}
+
+/// A question, our flags, and those of `rg`.
+type Question = (&'static str, Vec<String>, Option<Vec<String>>);
+
+/// What is measured.
+fn questions(rows: usize) -> Vec<Question> {
+    let mut hour = String::new();
+    let middle = (START + rows as i64 * GAP as i64 / 2) / 3_600_000_000 * 3_600_000_000;
+    line::timestamp(&mut hour, middle);
+    let mut end = String::new();
+    line::timestamp(&mut end, middle + 3_600_000_000);
+    let words = |text: &[&str]| text.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let regex = r#""path":"/politics[^"]*","responseCode":(403|50[0-9])"#;
+    let slice = format!("\"time\":\"{}:", &hour[..13]);
+    vec![
+        ("nothing", words(&["--tail", "0"]), None),
+        (
+            "count: level error",
+            words(&["--count", "--level", "error"]),
+            Some(words(&["-c", "-F", "\"level\":\"error\""])),
+        ),
+        (
+            "count: one host",
+            words(&["--count", "--host", "edition.cnn.com"]),
+            Some(words(&["-c", "-F", "\"destination\":\"edition.cnn.com\""])),
+        ),
+        (
+            "count: --where",
+            words(&["--count", "--where", "responseCode >= 400"]),
+            Some(words(&["-c", "\"responseCode\":[4-9][0-9][0-9]"])),
+        ),
+        (
+            "count: --where, two fields",
+            words(&["--count", "--where", "destination.endsWith(\"cnn.com\") && responseCode >= 400"]),
+            Some(words(&["-c", "\"destination\":\"[^\"]*cnn.com\".*\"responseCode\":[4-9][0-9][0-9]"])),
+        ),
+        (
+            "count: one hour",
+            words(&["--count", "--since-time", &hour, "--until", &end]),
+            Some(words(&["-c", "-F", &slice])),
+        ),
+        (
+            "count: rare literal",
+            words(&["--count", "-F", "-g", "site1999.example"]),
+            Some(words(&["-c", "-F", "site1999.example"])),
+        ),
+        (
+            "count: common literal",
+            words(&["--count", "-F", "-g", "edition.cnn.com"]),
+            Some(words(&["-c", "-F", "edition.cnn.com"])),
+        ),
+        (
+            "count: path prefix",
+            words(&["--count", "-F", "-g", "\"path\":\"/politics"]),
+            Some(words(&["-c", "-F", "\"path\":\"/politics"])),
+        ),
+        ("count: regex over fields", words(&["--count", "-g", regex]), Some(words(&["-c", regex]))),
+        ("lines: rare literal", words(&["-F", "-g", "site1999.example"]), Some(words(&["-F", "site1999.example"]))),
+        ("lines: regex over fields", words(&["-g", regex]), Some(words(&[regex]))),
+        ("lines: level error", words(&["--level", "error"]), Some(words(&["-F", "\"level\":\"error\""]))),
+        ("lines: one hour", words(&["--since-time", &hour, "--until", &end]), Some(words(&["-F", &slice]))),
+        ("last ten", words(&["--tail", "10"]), None),
+        ("last ten errors", words(&["--tail", "10", "--level", "error"]), None),
+    ]
+}
+
+fn compare(name: &str, ours: &[String], theirs: Option<&[String]>, state: &Path, lines: &Path) {
+    let ask = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+        command.arg("--state-dir").arg(state).arg("logs").args(ours);
+        run(&mut command)
+    };
+    let search = || {
+        let mut command = Command::new("rg");
+        command.args(["--no-config", "--no-filename"]).args(theirs.unwrap_or_default()).arg(lines);
+        run(&mut command)
+    };
+    let has_rg = theirs.is_some() && Command::new("rg").arg("--version").stdout(Stdio::null()).status().is_ok();
+    let (mut us, mut them) = (Vec::new(), Vec::new());
+    let answer = ask().1;
+    for _ in 0..REPETITIONS {
+        us.push(ask().0);
+        if has_rg {
+            let (took, found) = search();
+            them.push(took);
+            assert_eq!(found, answer, "{name}: rg finds something else");
+        }
+    }
+    let shown = if answer.len() < 20 { answer.trim().to_owned() } else { format!("{} lines", answer.lines().count()) };
+    let (us, them) = (median(us), median(them));
+    let ratio = if has_rg { format!("{:.1}", them.as_secs_f64() / us.as_secs_f64()) } else { "-".to_owned() };
+    println!(
+        "{name:<28} {:>7.1} ms {:>7.1} ms {ratio:>7} {shown:>9}",
+        us.as_secs_f64() * 1e3,
+        them.as_secs_f64() * 1e3
+    );
+}
+
+/// How long a command takes, and what it prints.
+fn run(command: &mut Command) -> (Duration, String) {
+    let start = Instant::now();
+    let output = command.stderr(Stdio::inherit()).output().expect("the command runs");
+    (start.elapsed(), String::from_utf8(output.stdout).expect("text"))
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let inside = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    inside(folder).flat_map(|day| inside(&day)).collect()
+}
+
+/// Records the entries and seals them, and writes them as JSON lines.
+fn make(rows: usize, state: &Path, lines: &Path) {
+    let state = StateDir::open(state).expect("a state directory");
+    let mut store = LogStore::open(state.hot_db()).expect("a new log");
+    let mut sealer = Sealer::open(&state, Limits::default()).expect("a key");
+    let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
+    let mut source = Source::new();
+    let mut made = 0;
+    while made < rows {
+        let batch: Vec<Entry> = (made..rows.min(made + 5_000)).map(|_| source.entry()).collect();
+        batch.iter().for_each(|entry| writeln!(out, "{}", entry.line).expect("room for the lines"));
+        store.append(&batch).expect("room for the entries");
+        made += batch.len();
+        sealer.seal_due(START).expect("room for the segments");
+    }
+    sealer.seal_all(START).expect("room for the segments");
+    out.flush().expect("room for the lines");
+}
+
+/// Makes entries: hosts, paths and sources by Zipf's law, drawn apart from each other, 2 % errors, sizes that mostly belong to
+/// the path.
+struct Source {
+    random: u64,
+    time: u64,
+    shape: Arc<Shape>,
+    hosts: Vec<f64>,
+    paths: Vec<f64>,
+    sources: Vec<f64>,
+}
+
+impl Source {
+    fn new() -> Self {
+        let shape = Shape {
+            instance: "egress-access.logentry.istio-system".into(),
+            handler: "egress-access-handler.stdio.istio-system".into(),
+            rule: "report-cnn-access.rule.istio-system".into(),
+            format: Format::Json,
+            outlet: Outlet::Stdout,
+        };
+        let [hosts, paths, sources] = [HOSTS, PATHS, SOURCES].map(zipf);
+        Self { random: 0x9e37_79b9_7f4a_7c15, time: START as u64, shape: Arc::new(shape), hosts, paths, sources }
+    }
+
+    /// From 0 to 1.
+    fn unit(&mut self) -> f64 {
+        // xorshift64*
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A size whose logarithm is normal.
+    fn size(&mut self) -> u64 {
+        let normal = (-2.0 * self.unit().max(1e-12).ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos();
+        (9.0 + 1.5 * normal).exp() as u64
+    }
+
+    fn entry(&mut self) -> Entry {
+        self.time += (self.unit() * 2.0 * GAP as f64) as u64;
+        let unit = [self.unit(), self.unit(), self.unit(), self.unit(), self.unit()];
+        let pick = |all: &[f64], unit: f64| all.partition_point(|sum| *sum < unit);
+        let (host, path, source) =
+            (pick(&self.hosts, unit[0]), pick(&self.paths, unit[1]), pick(&self.sources, unit[2]));
+        let is_error = unit[3] < 0.02;
+        let code = if is_error {
+            [403, 403, 403, 403, 403, 403, 404, 502, 503, 504][(unit[4] * 10.0) as usize % 10]
+        } else {
+            [(0.92, 200), (0.93, 301), (0.97, 304), (0.995, 404), (1.0, 500)]
+                .into_iter()
+                .find(|(upto, _)| unit[4] <= *upto)
+                .map_or(200, |(_, code)| code)
+        };
+        let drawn = self.size();
+        let size = match code {
+            304 => 0,
+            400.. => 19,
+            // Most answers of a path have one size.
+            _ if self.unit() < 0.7 => 100 + (path as u64).wrapping_mul(2_654_435_761) % 60_000,
+            _ => drawn,
+        };
+        let level = if is_error { Level::Error } else { Level::Info };
+        let mut text = String::with_capacity(300);
+        line::begin(&mut text, level, self.time as i64, &self.shape.instance);
+        let namespace = if source.is_multiple_of(4) { "default".to_owned() } else { format!("team-{}", source % 11) };
+        field(&mut text, "destination", &host_name(host));
+        field(&mut text, "path", &path_name(path));
+        write!(text, ",\"responseCode\":{code},\"responseSize\":{size}").expect("writing to a String does not fail");
+        field(&mut text, "source", &if source == 0 { "sleep".to_owned() } else { format!("svc-{source}") });
+        field(&mut text, "sourceNamespace", &namespace);
+        field(&mut text, "user", "unknown");
+        line::end(&mut text);
+        Entry { time: self.time as i64, level, shape: Arc::clone(&self.shape), line: text }
+    }
+}
+
+fn field(text: &mut String, name: &str, value: &str) {
+    line::name(text, name);
+    line::string(text, value);
+}
+
+fn host_name(number: usize) -> String {
+    let (name, end) = (["api", "www", "www"][number % 3], ["com", "org", "net"][number % 3]);
+    if number == 0 { "edition.cnn.com".to_owned() } else { format!("{name}.site{number}.example.{end}") }
+}
+
+fn path_name(number: usize) -> String {
+    let section = SECTIONS[number % 8];
+    if number < 8 { format!("/{section}") } else { format!("/{section}/{:x}", number * 2_654_435_761 % 1_000_003) }
+}
+
+/// The sums of the chances of `count` things by Zipf's law.
+fn zipf(count: usize) -> Vec<f64> {
+    let weights: Vec<f64> = (1..=count).map(|rank| (rank as f64).powf(-1.07)).collect();
+    let all: f64 = weights.iter().sum();
+    weights
+        .iter()
+        .scan(0.0, |sum, weight| {
+            *sum += weight / all;
+            Some(*sum)
+        })
+        .collect()
+}

@@ -1,0 +1,301 @@
+//! Searching a line piece by piece: what a pattern has seen so far is a state, and a value of a column leads from one
+//! state to another. So a value is searched once for all lines that have it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use memchr::memmem::Finder;
+use regex_automata::Anchored;
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::{start, syntax};
+
+use crate::accesslog::segment::Texts;
+use crate::expr::may_need_escape;
+
+/// Bytes that the compiled pattern may take; a larger one searches whole lines.
+const COMPILED: usize = 10 << 20;
+
+/// Bytes that its states may take, in each segment anew.
+const STATES: usize = 8 << 20;
+
+/// What a pattern has seen.
+pub(super) type State = u32;
+
+/// The pattern was found; nothing leads away from here.
+pub(super) const FOUND: State = u32::MAX;
+/// The pattern cannot be found any more.
+pub(super) const LOST: State = u32::MAX - 1;
+/// It takes the whole line to tell.
+pub(super) const UNKNOWN: State = u32::MAX - 2;
+
+/// Whether nothing leads away from a state.
+pub(super) fn is_final(state: State) -> bool {
+    state >= UNKNOWN
+}
+
+/// A pattern that goes on from piece to piece.
+#[derive(Debug)]
+pub(super) enum Automaton {
+    /// A text that can only lie inside one value, or inside what stands between values.
+    Inside(Box<Finder<'static>>),
+    /// Any other pattern.
+    Spanning(Box<DFA>),
+}
+
+/// The states of an automaton that were met, for one segment.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    automaton: &'a Automaton,
+    known: RefCell<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    cache: Option<Cache>,
+    ids: Vec<LazyStateID>,
+    numbers: HashMap<LazyStateID, State, foldhash::fast::FixedState>,
+}
+
+impl Automaton {
+    /// For a text. No value of a line that has quotes, colons, commas, braces, blanks or tabs around it lies beside another
+    /// without one of them, so a text that has none lies inside one.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let parts = |byte: u8| matches!(byte, b'"' | b':' | b',' | b'{' | b'}' | b' ' | b'\t');
+        // A backslash may be an escape's, and values are searched before they are escaped.
+        if !text.is_empty() && text.bytes().all(|byte| !parts(byte) && byte != b'\\' && !may_need_escape(byte)) {
+            return Some(Self::Inside(Box::new(Finder::new(text).into_owned())));
+        }
+        Self::of_expression(&regex::escape(text), false)
+    }
+
+    /// For a regular expression; nothing if the automaton would be too large.
+    pub(super) fn of_expression(expression: &str, ignore_case: bool) -> Option<Self> {
+        let config = Config::new()
+            .unicode_word_boundary(true)
+            .cache_capacity(STATES)
+            // Numbers of states would mean others after the cache was cleared.
+            .minimum_cache_clear_count(Some(0));
+        let dfa = DFA::builder()
+            .configure(config)
+            .syntax(syntax::Config::new().utf8(false).case_insensitive(ignore_case))
+            .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED)))
+            .build(expression)
+            .ok()?;
+        Some(Self::Spanning(Box::new(dfa)))
+    }
+
+    /// Begins to search.
+    pub(super) fn open(&self) -> Run<'_> {
+        let cache = match self {
+            Self::Inside(_) => None,
+            Self::Spanning(dfa) => Some(dfa.create_cache()),
+        };
+        Run { automaton: self, known: RefCell::new(Known { cache, ..Known::default() }) }
+    }
+}
+
+impl Known {
+    /// The number of a state.
+    fn number(&mut self, id: LazyStateID) -> State {
+        if id.is_match() {
+            return FOUND;
+        } else if id.is_dead() {
+            return LOST;
+        } else if id.is_quit() {
+            return UNKNOWN;
+        }
+        *self.numbers.entry(id).or_insert_with(|| {
+            self.ids.push(id);
+            self.ids.len() as State - 1
+        })
+    }
+
+    fn run(&mut self, dfa: &DFA, from: State, bytes: &[u8]) -> State {
+        let (Some(cache), Some(&first)) = (&mut self.cache, self.ids.get(from as usize)) else { return UNKNOWN };
+        let mut at = first;
+        for byte in bytes {
+            let Ok(next) = dfa.next_state(cache, at, *byte) else { return UNKNOWN };
+            at = next;
+            if at.is_match() || at.is_dead() || at.is_quit() {
+                break;
+            }
+        }
+        if at == first { from } else { self.number(at) }
+    }
+}
+
+impl Run<'_> {
+    /// The state before a line.
+    pub(super) fn start(&self) -> State {
+        let Automaton::Spanning(dfa) = self.automaton else { return 0 };
+        let mut known = self.known.borrow_mut();
+        let Some(cache) = &mut known.cache else { return UNKNOWN };
+        let start = dfa.start_state(cache, &start::Config::new().anchored(Anchored::No));
+        start.map_or(UNKNOWN, |id| known.number(id))
+    }
+
+    /// The state after more bytes.
+    pub(super) fn run(&self, from: State, bytes: &[u8]) -> State {
+        match self.automaton {
+            _ if is_final(from) => from,
+            Automaton::Inside(finder) => finder.find(bytes).map_or(0, |_| FOUND),
+            Automaton::Spanning(dfa) => self.known.borrow_mut().run(dfa, from, bytes),
+        }
+    }
+
+    /// Whether a line that ends in a state contains the pattern; nothing where that is not known.
+    pub(super) fn finds(&self, at: State) -> Option<bool> {
+        match (self.automaton, at) {
+            (_, FOUND) => Some(true),
+            (_, LOST) => Some(false),
+            (_, UNKNOWN) => None,
+            (Automaton::Inside(_), _) => Some(false),
+            (Automaton::Spanning(dfa), _) => {
+                let mut known = self.known.borrow_mut();
+                let id = *known.ids.get(at as usize)?;
+                let end = dfa.next_eoi_state(known.cache.as_mut()?, id).ok()?;
+                if end.is_quit() { None } else { Some(end.is_match()) }
+            }
+        }
+    }
+
+    /// All states to which texts of some bytes may lead, those from where they begin included; nothing if there are more
+    /// than `most`.
+    pub(super) fn closure(&self, from: &[State], bytes: &[u8], most: usize) -> Option<Vec<State>> {
+        let mut states = from.to_vec();
+        let mut next = 0;
+        while next < states.len() {
+            let at = states[next];
+            next += 1;
+            if is_final(at) {
+                continue;
+            }
+            match self.automaton {
+                // A text may be found in what is not known.
+                Automaton::Inside(finder) => {
+                    if finder.needle().iter().all(|byte| bytes.contains(byte)) && !states.contains(&FOUND) {
+                        states.push(FOUND);
+                    }
+                }
+                Automaton::Spanning(_) => {
+                    for byte in bytes {
+                        let to = self.run(at, &[*byte]);
+                        if !states.contains(&to) {
+                            states.push(to);
+                        }
+                    }
+                }
+            }
+            if states.len() > most {
+                return None;
+            }
+        }
+        Some(states)
+    }
+
+    /// Where each text of a dictionary leads, each behind its escapes.
+    pub(super) fn run_texts(&self, from: State, texts: &Texts, is_json: bool) -> Vec<State> {
+        let mut states = vec![from; texts.len()];
+        if is_final(from) {
+            return states;
+        }
+        match (self.automaton, self.leaving(from)) {
+            (Automaton::Inside(finder), _) => {
+                for hit in finder.find_iter(texts.all()) {
+                    mark(texts, hit, finder.needle().len(), |number| states[number] = FOUND);
+                }
+            }
+            (_, Some(leaving)) => {
+                // All other bytes lead from this state to itself.
+                let mut seen = usize::MAX;
+                let mut at = |hit| {
+                    mark(texts, hit, 1, |number| {
+                        if number != seen {
+                            seen = number;
+                            states[number] = self.run(from, texts.text(number as u32).as_bytes());
+                        }
+                    });
+                };
+                match leaving[..] {
+                    [] => {}
+                    [a] => memchr::memchr_iter(a, texts.all()).for_each(&mut at),
+                    [a, b] => memchr::memchr2_iter(a, b, texts.all()).for_each(&mut at),
+                    [a, b, c, ..] => memchr::memchr3_iter(a, b, c, texts.all()).for_each(&mut at),
+                }
+            }
+            (_, None) => {
+                for (number, state) in states.iter_mut().enumerate() {
+                    *state = self.run(from, texts.text(number as u32).as_bytes());
+                }
+            }
+        }
+        if is_json {
+            return states;
+        }
+        let mut escaped = String::new();
+        for number in texts.escaped() {
+            escaped.clear();
+            crate::expr::write_json_string(texts.text(number), &mut escaped);
+            states[number as usize] = self.run(from, &escaped.as_bytes()[1..escaped.len() - 1]);
+        }
+        states
+    }
+
+    /// The bytes that lead away from a state, if there are at most three.
+    fn leaving(&self, from: State) -> Option<Vec<u8>> {
+        let Automaton::Spanning(_) = self.automaton else { return None };
+        let mut leaving = Vec::new();
+        for byte in 0..=u8::MAX {
+            if self.run(from, &[byte]) != from {
+                leaving.push(byte);
+                if leaving.len() > 3 {
+                    return None;
+                }
+            }
+        }
+        Some(leaving)
+    }
+}
+
+/// Calls with the text in which some bytes lie, if they do not reach out of it.
+fn mark(texts: &Texts, hit: usize, length: usize, take: impl FnOnce(usize)) {
+    if let Some((number, end)) = texts.at(hit)
+        && hit + length <= end
+    {
+        take(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_goes_on_from_piece_to_piece() {
+        for (pattern, pieces, expected) in [
+            ("ab", &["xa", "bx"][..], true),
+            ("ab$", &["xa", "bx"], false),
+            ("ab$", &["xa", "", "b"], true),
+            ("^ab", &["a", "b"], true),
+            ("^ab", &["xa", "b"], false),
+            ("", &[""], true),
+            (r"\bcnn\b", &["x", "-cnn", ".x"], true),
+            (r"\bcnn\b", &["x", "cnn", ".x"], false),
+        ] {
+            let automaton = Automaton::of_expression(pattern, false).unwrap();
+            let run = automaton.open();
+            let end = pieces.iter().fold(run.start(), |at, piece| run.run(at, piece.as_bytes()));
+            assert_eq!(run.finds(end), Some(expected), "{pattern} {pieces:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_word_ends_is_not_known_of_other_letters() {
+        let automaton = Automaton::of_expression(r"\bcnn\b", false).unwrap();
+        let run = automaton.open();
+        let end = run.run(run.start(), "\u{fc}cnn".as_bytes());
+        assert_eq!(run.finds(end), None);
+    }
+}

@@ -1,0 +1,412 @@
+//! Counting entries by their fields: `logs stats` and `logs facets`.
+
+use std::collections::HashMap;
+
+use parquet::errors::ParquetError;
+use smallvec::SmallVec;
+
+use super::condition::{Token, find};
+use super::plan::Plan;
+use super::select::{Selection, columns_of, value};
+use super::{Query, Row};
+use crate::accesslog::segment::{Block, Dictionary, NONE, Own, Reader, Segment};
+use crate::accesslog::{Error, LogStore};
+use crate::expr::ValueRef;
+
+/// What is counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grouping {
+    /// Fields whose values make a group together.
+    pub by: Vec<String>,
+    /// Fields whose numbers are added up.
+    pub measures: Vec<String>,
+    /// Microseconds of time that make a group.
+    pub interval: Option<i64>,
+}
+
+/// The entries with the same values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// When its interval begins.
+    pub start: Option<i64>,
+    /// Values of the fields, nothing where an entry has none.
+    pub key: Vec<Option<String>>,
+    /// How many entries there are.
+    pub count: u64,
+    /// What their numbers come to.
+    pub measures: Vec<Measure>,
+}
+
+/// How many different numbers are kept as they are; of more, the first three digits.
+const EXACT: usize = 1 << 14;
+
+/// Numbers of a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// How many there are.
+    pub count: u64,
+    /// What they come to.
+    pub sum: i128,
+    /// How often each occurs.
+    values: HashMap<i64, u64, foldhash::fast::FixedState>,
+    rounded: bool,
+}
+
+impl Measure {
+    fn add(&mut self, number: i64, times: u64) {
+        self.count += times;
+        self.sum += i128::from(number) * i128::from(times);
+        let number = if self.rounded { rounded(number) } else { number };
+        *self.values.entry(number).or_default() += times;
+        if self.values.len() > EXACT && !self.rounded {
+            self.rounded = true;
+            for (number, times) in std::mem::take(&mut self.values) {
+                *self.values.entry(rounded(number)).or_default() += times;
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        let sum = self.sum + other.sum;
+        other.values.into_iter().for_each(|(number, times)| self.add(number, times));
+        self.sum = sum;
+    }
+
+    /// The number below which so many of a hundred lie; exact below 16,384 different numbers, then to three digits.
+    pub fn percentile(&self, percent: f64) -> Option<i64> {
+        let mut values: Vec<(i64, u64)> = self.values.iter().map(|(number, times)| (*number, *times)).collect();
+        values.sort_unstable();
+        let rank = (self.count as f64 * percent / 100.0).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        values.into_iter().find_map(|(number, times)| {
+            seen += times;
+            (seen >= rank).then_some(number)
+        })
+    }
+
+    /// The least and the greatest number.
+    pub fn ends(&self) -> Option<(i64, i64)> {
+        self.values.keys().min().copied().zip(self.values.keys().max().copied())
+    }
+}
+
+/// The first three digits of a number.
+fn rounded(number: i64) -> i64 {
+    let digits = number.unsigned_abs().checked_ilog10().unwrap_or_default();
+    let unit = 10_i64.pow(digits.saturating_sub(2));
+    number / unit * unit
+}
+
+#[derive(Default)]
+struct Tally {
+    count: u64,
+    measures: Vec<Measure>,
+}
+
+type Key = (Option<i64>, Vec<Option<String>>);
+type Groups = HashMap<Key, Tally, foldhash::fast::RandomState>;
+
+impl LogStore {
+    /// Counts the entries that a query asks for, by each of some groupings; groups in no order. Limits have no meaning here.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Vec<Group>>, Error> {
+        let asked = self.asked(query)?;
+        let upto = self.newest()?;
+        let segments = self.sql(|| Segment::between(&self.connection, 1, upto))?;
+        let sealed = segments.last().map_or(0, |segment| segment.last);
+        let plan = self.sql(|| Plan::new(&self.connection, &asked, (1, sealed)))?;
+        let counted = self.of_segments(&segments, &plan, &|selection| {
+            groupings.iter().map(|one| of_segment(selection, one)).collect::<Result<Vec<_>, _>>()
+        })?;
+        let mut all: Vec<Groups> = groupings.iter().map(|_| Groups::default()).collect();
+        for groups in counted.into_iter().flatten() {
+            for (all, groups) in all.iter_mut().zip(groups) {
+                groups.into_iter().for_each(|(key, tally)| add(all, key, tally));
+            }
+        }
+        let plan = self.sql(|| Plan::new(&self.connection, &asked, (sealed + 1, upto)))?;
+        self.forwards(&plan, &mut |row: &Row<'_>| {
+            all.iter_mut().zip(groupings).for_each(|(groups, grouping)| add_row(groups, grouping, row));
+            true
+        })?;
+        let group =
+            |((start, key), tally): (Key, Tally)| Group { start, key, count: tally.count, measures: tally.measures };
+        Ok(all.into_iter().map(|groups| groups.into_iter().map(group).collect()).collect())
+    }
+}
+
+fn add(groups: &mut Groups, key: Key, tally: Tally) {
+    let into = groups.entry(key).or_default();
+    into.count += tally.count;
+    into.measures.resize_with(tally.measures.len().max(into.measures.len()), Measure::default);
+    into.measures.iter_mut().zip(tally.measures).for_each(|(into, measure)| into.merge(measure));
+}
+
+/// Adds a row of the hot store.
+fn add_row(groups: &mut Groups, grouping: &Grouping, row: &Row<'_>) {
+    let names: Vec<&str> = grouping.by.iter().chain(&grouping.measures).map(String::as_str).collect();
+    let found = find(row.line, &names);
+    let own = |name: &str| match name {
+        "level" => Some(row.level.name()),
+        "instance" => Some(row.instance),
+        "handler" => Some(row.handler),
+        "rule" => Some(row.rule),
+        _ => None,
+    };
+    let (by, measures) = found.split_at(grouping.by.len());
+    let text = |(name, token): (&String, &Option<Token<'_>>)| {
+        own(name).map(str::to_owned).or_else(|| token.as_ref().map(|token| text(token.value())))
+    };
+    let key = grouping.by.iter().zip(by).map(text).collect();
+    let measure = |token: &Option<Token<'_>>| {
+        let mut measure = Measure::default();
+        if let Some(number) = token.as_ref().and_then(|token| number(token.value())) {
+            measure.add(number, 1);
+        }
+        measure
+    };
+    let tally = Tally { count: 1, measures: measures.iter().map(measure).collect() };
+    add(groups, (grouping.interval.map(|interval| start(row.time, interval)), key), tally);
+}
+
+fn start(time: i64, interval: i64) -> i64 {
+    time - time.rem_euclid(interval.max(1))
+}
+
+fn text(value: ValueRef<'_>) -> String {
+    let mut text = String::new();
+    value.write_text(&mut text);
+    text
+}
+
+fn number(value: ValueRef<'_>) -> Option<i64> {
+    match value {
+        ValueRef::Int64(int) => Some(int),
+        ValueRef::Double(double) => Some(double as i64),
+        _ => None,
+    }
+}
+
+/// A field of a segment whose values have numbers.
+struct Numbered {
+    /// Its columns, of which a row has a value in one; with the number of their first value.
+    columns: Vec<(usize, u32)>,
+}
+
+/// Numbers of values, one for each field that makes a group.
+type Numbers = SmallVec<[u32; 4]>;
+
+fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Groups, ParquetError> {
+    let reader = selection.reader();
+    let numbered: Option<Vec<Numbered>> = grouping
+        .by
+        .iter()
+        .map(|name| numbered(reader, name).transpose())
+        .collect::<Option<Result<_, _>>>()
+        .transpose()?;
+    let Some(numbered) = numbered else { return by_rows(selection, grouping) };
+    if !grouping.measures.is_empty() || grouping.interval.is_some() {
+        return by_numbers(selection, &numbered, grouping);
+    }
+    match &numbered[..] {
+        [Numbered { columns }] => {
+            if let (true, [(column, _)]) = (selection.is_everything(), &columns[..])
+                && let Some(counts) = reader.counts(*column)
+            {
+                return Ok(counted(reader, *column, counts));
+            }
+            by_number(selection, &numbered[0])
+        }
+        _ => by_numbers(selection, &numbered, grouping),
+    }
+}
+
+/// Nothing if a column of the field has no dictionary.
+fn numbered(reader: &Reader, name: &str) -> Result<Option<Numbered>, ParquetError> {
+    let (mut columns, mut first) = (Vec::new(), 0);
+    for column in columns_of(reader, name) {
+        let Some(dictionary) = &reader.column(column)?.dictionary else { return Ok(None) };
+        columns.push((column, first));
+        first += dictionary.len() as u32;
+    }
+    Ok(Some(Numbered { columns }))
+}
+
+/// The text of a value by its number.
+fn text_of(reader: &Reader, numbered: &Numbered, number: u32) -> Option<String> {
+    if number == NONE {
+        return None;
+    }
+    let (column, first) = numbered.columns.iter().rev().find(|(_, first)| *first <= number)?;
+    match reader.column(*column).ok()?.dictionary.as_ref()? {
+        Dictionary::Texts(texts) => Some(texts.text(number - first).to_owned()),
+        Dictionary::Ints(ints) => ints.get((number - first) as usize).map(ToString::to_string),
+    }
+}
+
+/// All entries by the values of one column, from the segment's counts.
+fn counted(reader: &Reader, column: usize, counts: &[u32]) -> Groups {
+    let numbered = Numbered { columns: vec![(column, 0)] };
+    let mut groups = Groups::default();
+    let mut left = reader.rows() as u64;
+    for (number, count) in counts.iter().enumerate() {
+        left = left.saturating_sub(u64::from(*count));
+        let tally = Tally { count: u64::from(*count), measures: Vec::new() };
+        groups.insert((None, vec![text_of(reader, &numbered, number as u32)]), tally);
+    }
+    if left > 0 {
+        groups.insert((None, vec![None]), Tally { count: left, measures: Vec::new() });
+    }
+    groups
+}
+
+/// Of one field numbers are places.
+fn by_number(selection: &mut Selection<'_>, field: &Numbered) -> Result<Groups, ParquetError> {
+    let reader = selection.reader();
+    let (mut mask, mut block, mut numbers) = (Vec::new(), Block::default(), Vec::new());
+    let mut counts: Vec<u64> = Vec::new();
+    for rows in selection.blocks() {
+        selection.mask(rows.clone(), &mut mask)?;
+        if !mask.contains(&true) {
+            continue;
+        }
+        field.read(reader, rows, &mut block, &mut numbers)?;
+        for (number, _) in numbers.iter().zip(&mask).filter(|(_, wanted)| **wanted) {
+            // Nothing at all has the first place.
+            let place = number.wrapping_add(1) as usize;
+            if place >= counts.len() {
+                counts.resize(place + 1, 0);
+            }
+            counts[place] += 1;
+        }
+    }
+    let found = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
+    let group = |(place, count): (usize, u64)| {
+        let key = vec![text_of(reader, field, (place as u32).wrapping_sub(1))];
+        ((None, key), Tally { count, measures: Vec::new() })
+    };
+    Ok(found.map(group).collect())
+}
+
+fn by_numbers(
+    selection: &mut Selection<'_>,
+    numbered: &[Numbered],
+    grouping: &Grouping,
+) -> Result<Groups, ParquetError> {
+    let reader = selection.reader();
+    let (mut mask, mut block, mut times) = (Vec::new(), Block::default(), Block::default());
+    let mut groups: HashMap<(Option<i64>, Numbers), Tally, foldhash::fast::RandomState> = HashMap::default();
+    let mut keys: Vec<Vec<u32>> = vec![Vec::new(); numbered.len()];
+    let mut measured: Vec<Vec<Option<i64>>> = vec![Vec::new(); grouping.measures.len()];
+    for rows in selection.blocks() {
+        selection.mask(rows.clone(), &mut mask)?;
+        if !mask.contains(&true) {
+            continue;
+        }
+        for (field, numbers) in numbered.iter().zip(&mut keys) {
+            field.read(reader, rows.clone(), &mut block, numbers)?;
+        }
+        for (name, numbers) in grouping.measures.iter().zip(&mut measured) {
+            read_measure(reader, name, rows.clone(), &mut block, numbers)?;
+        }
+        if grouping.interval.is_some() {
+            reader.read(Own::Time as usize, rows.clone(), &mut times)?;
+        }
+        for (row, _) in mask.iter().enumerate().filter(|(_, wanted)| **wanted) {
+            let start = grouping.interval.map(|interval| start(times.ints[row], interval));
+            let tally = groups.entry((start, keys.iter().map(|numbers| numbers[row]).collect())).or_default();
+            tally.count += 1;
+            tally.measures.resize_with(measured.len(), Measure::default);
+            for (measure, numbers) in tally.measures.iter_mut().zip(&measured) {
+                if let Some(number) = numbers[row] {
+                    measure.add(number, 1);
+                }
+            }
+        }
+    }
+    let key = |numbers: Numbers| numbered.iter().zip(numbers).map(|(of, number)| text_of(reader, of, number)).collect();
+    Ok(groups.into_iter().map(|((start, numbers), tally)| ((start, key(numbers)), tally)).collect())
+}
+
+/// Reads the numbers of a field of some rows.
+fn read_measure(
+    reader: &Reader,
+    name: &str,
+    rows: std::ops::Range<usize>,
+    block: &mut Block,
+    numbers: &mut Vec<Option<i64>>,
+) -> Result<(), ParquetError> {
+    numbers.clear();
+    numbers.resize(rows.len(), None);
+    for column in columns_of(reader, name) {
+        reader.read(column, rows.clone(), block)?;
+        match &reader.column(column)?.dictionary {
+            Some(Dictionary::Ints(ints)) => {
+                for (into, number) in numbers.iter_mut().zip(&block.numbers) {
+                    *into = ints.get(*number as usize).copied().or(*into);
+                }
+            }
+            Some(Dictionary::Texts(_)) => {}
+            None => {
+                let is_there = |row: usize| block.numbers.get(row) != Some(&NONE);
+                let doubles = block.doubles.iter().map(|double| *double as i64);
+                for (row, number) in
+                    block.ints.iter().copied().chain(doubles).enumerate().filter(|(row, _)| is_there(*row))
+                {
+                    numbers[row] = Some(number);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Numbered {
+    /// Reads the numbers of the field's values.
+    fn read(
+        &self,
+        reader: &Reader,
+        rows: std::ops::Range<usize>,
+        block: &mut Block,
+        numbers: &mut Vec<u32>,
+    ) -> Result<(), ParquetError> {
+        numbers.clear();
+        numbers.resize(rows.len(), NONE);
+        for (column, first) in &self.columns {
+            reader.read(*column, rows.clone(), block)?;
+            let found = numbers.iter_mut().zip(&block.numbers).filter(|(_, number)| **number != NONE);
+            found.for_each(|(into, number)| *into = first + number);
+        }
+        Ok(())
+    }
+}
+
+/// The same where numbers do not do, row by row.
+fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Groups, ParquetError> {
+    let reader = selection.reader();
+    let (mut groups, mut mask) = (Groups::default(), Vec::new());
+    let columns: Vec<usize> =
+        grouping.by.iter().chain(&grouping.measures).flat_map(|name| columns_of(reader, name)).collect();
+    for rows in selection.blocks() {
+        selection.mask(rows.clone(), &mut mask)?;
+        for (row, _) in rows.zip(&mask).filter(|(_, wanted)| **wanted) {
+            let lines = &mut selection.lines;
+            lines.load_own(row, Own::Time)?;
+            columns.iter().try_for_each(|column| lines.load_column(*column))?;
+            let value = |name: &String| value(reader, lines, row, name);
+            let key = grouping.by.iter().map(|name| value(name).map(text)).collect();
+            let tally =
+                groups.entry((grouping.interval.map(|interval| start(lines.time(row), interval)), key)).or_default();
+            tally.count += 1;
+            tally.measures.resize_with(grouping.measures.len(), Measure::default);
+            for (measure, name) in tally.measures.iter_mut().zip(&grouping.measures) {
+                if let Some(number) = value(name).and_then(number) {
+                    measure.add(number, 1);
+                }
+            }
+        }
+    }
+    Ok(groups)
+}

@@ -1,0 +1,227 @@
+//! The pages of a column chunk: their headers (Thrift's compact protocol, the structures of parquet.thrift) and bytes.
+
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+
+use super::damaged;
+
+/// The most that a page may take when it is decompressed: more than the largest that is written.
+const MOST_BYTES: usize = 1 << 29;
+
+/// The most values that one may have, likewise.
+const MOST_VALUES: usize = 1 << 29;
+
+/// A page of a column chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) kind: Kind,
+    /// Its number in parquet.thrift's `Encoding`.
+    pub(super) encoding: i64,
+    /// Rows, or, in a dictionary, values.
+    pub(super) rows: usize,
+    pub(super) nulls: usize,
+    /// Bytes of the definition levels before its values; they are never compressed.
+    levels: usize,
+    is_compressed: bool,
+    /// Where its bytes lie in the chunk.
+    start: usize,
+    end: usize,
+    /// How many there are when they are decompressed.
+    whole: usize,
+}
+
+/// What a page has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Dictionary,
+    Data,
+}
+
+/// A page's bytes.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    bytes: Vec<u8>,
+    levels: usize,
+}
+
+impl Content {
+    /// Definition levels.
+    pub(super) fn levels(&self) -> &[u8] {
+        &self.bytes[..self.levels]
+    }
+
+    /// Values.
+    pub(super) fn values(&self) -> &[u8] {
+        &self.bytes[self.levels..]
+    }
+
+    /// All of it, to be kept.
+    pub(super) fn into_values(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Decompresses pages; to be used for many.
+pub(super) struct Decompressor(zstd::bulk::Decompressor<'static>);
+
+impl Decompressor {
+    pub(super) fn new() -> Result<Self, ParquetError> {
+        Ok(Self(zstd::bulk::Decompressor::new()?))
+    }
+
+    /// Puts the bytes of a page of a chunk into `content`.
+    pub(super) fn read(
+        &mut self,
+        chunk: &[u8],
+        page: &Page,
+        compression: Compression,
+        content: &mut Content,
+    ) -> Result<(), ParquetError> {
+        let bytes = &chunk[page.start..page.end];
+        let (levels, values) = bytes.split_at(page.levels);
+        let packed = match compression {
+            Compression::UNCOMPRESSED => false,
+            Compression::ZSTD(_) => page.is_compressed,
+            _ => return Err(damaged("it is compressed in a way that it should not be")),
+        };
+        content.bytes.clear();
+        content.levels = levels.len();
+        content.bytes.extend_from_slice(levels);
+        if !packed {
+            content.bytes.extend_from_slice(values);
+            return Ok(());
+        }
+        content.bytes.resize(page.whole, 0);
+        let read = self.0.decompress_to_buffer(values, &mut content.bytes[levels.len()..])?;
+        if levels.len() + read != page.whole {
+            return Err(damaged("a page has another length than it says"));
+        }
+        Ok(())
+    }
+}
+
+/// The pages of a column chunk, in their order.
+pub(super) fn pages(chunk: &[u8]) -> Result<Vec<Page>, ParquetError> {
+    let (mut pages, mut at) = (Vec::new(), 0);
+    while at < chunk.len() {
+        let page = header(chunk, at).ok_or_else(|| damaged("the header of a page cannot be read"))?;
+        at = page.end;
+        pages.push(page);
+    }
+    Ok(pages)
+}
+
+/// The page whose header stands at a place.
+fn header(chunk: &[u8], at: usize) -> Option<Page> {
+    let mut thrift = Thrift { bytes: chunk, at };
+    let (mut kind, mut whole, mut packed) = (None, None, None);
+    let (mut values, mut nulls, mut encoding, mut levels, mut is_compressed) = (0, 0, -1, 0, true);
+    let mut last = 0;
+    while let Some((id, of)) = thrift.field(&mut last)? {
+        match id {
+            1 => kind = Some(thrift.int()?),
+            2 => whole = Some(usize::try_from(thrift.int()?).ok()?),
+            3 => packed = Some(usize::try_from(thrift.int()?).ok()?),
+            7 | 8 if of == STRUCT => {
+                let mut last = 0;
+                while let Some((inner, of)) = thrift.field(&mut last)? {
+                    match (id, inner) {
+                        (_, 1) => values = usize::try_from(thrift.int()?).ok()?,
+                        (8, 2) => nulls = usize::try_from(thrift.int()?).ok()?,
+                        (7, 2) | (8, 4) => encoding = thrift.int()?,
+                        (8, 5) => levels = usize::try_from(thrift.int()?).ok()?,
+                        // The levels of repeated values, of which we have none.
+                        (8, 6) if thrift.int()? == 0 => {}
+                        (8, 6) => return None,
+                        (8, 7) => is_compressed = of == TRUE,
+                        _ => thrift.skip(of, 0)?,
+                    }
+                }
+            }
+            _ => thrift.skip(of, 0)?,
+        }
+    }
+    let kind = match kind? {
+        2 => Kind::Dictionary,
+        3 => Kind::Data,
+        _ => return None,
+    };
+    let (start, whole) = (thrift.at, whole.filter(|whole| *whole <= MOST_BYTES)?);
+    let end = start.checked_add(packed?)?;
+    let fits =
+        end <= chunk.len() && levels <= end - start && levels <= whole && nulls <= values && values <= MOST_VALUES;
+    fits.then_some(Page { kind, encoding, rows: values, nulls, levels, is_compressed, start, end, whole })
+}
+
+const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const STRUCT: u8 = 12;
+
+/// Structures within structures that are skipped; deeper ones are nonsense.
+const DEPTH: usize = 8;
+
+/// Reads Thrift's compact protocol.
+struct Thrift<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Thrift<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn int(&mut self) -> Option<i64> {
+        let value = self.unsigned()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// Number and type of the next field; `Some(None)` at the structure's end.
+    fn field(&mut self, last: &mut i64) -> Option<Option<(i64, u8)>> {
+        let byte = self.byte()?;
+        if byte == 0 {
+            return Some(None);
+        }
+        *last = match byte >> 4 {
+            0 => self.int()?,
+            step => *last + i64::from(step),
+        };
+        Some(Some((*last, byte & 0x0f)))
+    }
+
+    fn skip(&mut self, of: u8, depth: usize) -> Option<()> {
+        match of {
+            TRUE | FALSE => {}
+            3 => drop(self.byte()?),
+            4..=6 => drop(self.unsigned()?),
+            7 => self.at = self.at.checked_add(8)?,
+            8 => {
+                let length = usize::try_from(self.unsigned()?).ok()?;
+                self.at = self.at.checked_add(length)?;
+            }
+            STRUCT if depth < DEPTH => {
+                let mut last = 0;
+                while let Some((_, of)) = self.field(&mut last)? {
+                    self.skip(of, depth + 1)?;
+                }
+            }
+            // Page headers have no lists, sets or maps.
+            _ => return None,
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,291 @@
+//! `logs stats` and `logs facets`: counts instead of lines.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value as Json, json};
+
+use super::filter::Filter;
+use crate::accesslog::{Group, Grouping, LogStore, Measure};
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::table::{Headings, Table};
+use crate::cli::time;
+use crate::diagnostic::visible;
+
+const STATS_EXAMPLES: &str = "Examples:
+  # How many calls were made when
+  egressctl logs stats --since 1d
+
+  # The ten hosts that were called most, and what they answered
+  egressctl logs stats --by destination,responseCode
+
+  # Sizes of answers by host: sum, least, greatest, and below which nine of ten and 99 of 100 lie
+  egressctl logs stats --by destination --measure responseSize --percentiles p50,p90,p99
+
+  # For the summary of a CI job
+  egressctl logs stats --by destination --level error -o markdown >> \"$GITHUB_STEP_SUMMARY\"";
+
+const FACETS_EXAMPLES: &str = "Examples:
+  # What is in the log?
+  egressctl logs facets
+
+  # What do the refused calls have in common?
+  egressctl logs facets --level error --since 1h";
+
+/// Bars of a plot that nobody chose the interval of.
+const BARS: i64 = 24;
+/// The longest bar, in characters.
+const BAR: u64 = 40;
+/// Intervals that people think in, in seconds.
+const INTERVALS: &[i64] =
+    &[1, 5, 10, 30, 60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
+/// Fields that say nothing as a facet: each entry has its own.
+const NO_FACETS: &[&str] = &["time"];
+
+/// Count entries by time and by their fields
+#[derive(Debug, Args)]
+#[command(after_help = STATS_EXAMPLES)]
+pub(super) struct Stats {
+    #[command(flatten)]
+    filter: Filter,
+    /// Count by these fields
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    by: Vec<String>,
+    /// Show only so many groups, those with most entries; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    top: usize,
+    /// Add up the numbers of these fields
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    measure: Vec<String>,
+    /// Below which numbers so many of a hundred lie
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "p50,p90,p99", value_parser = percentile)]
+    percentiles: Vec<f64>,
+    /// Count by time: 1m, 1h, 1d
+    #[arg(long, value_name = "DURATION", value_parser = time::length)]
+    interval: Option<SignedDuration>,
+    /// table, json, markdown
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    #[arg(value_parser = ["table", "json", "markdown"])]
+    output: String,
+}
+
+fn percentile(text: &str) -> Result<f64, String> {
+    let number = text.strip_prefix('p').unwrap_or(text).parse::<f64>().ok();
+    number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "must be such as p50, p99 or p99.9".into())
+}
+
+impl Stats {
+    /// Counts and prints.
+    pub(super) fn run(self, context: &mut Context) -> Outcome {
+        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let query = self.filter.query(context);
+        let interval = match self.interval {
+            Some(interval) => Some(interval.as_micros() as i64),
+            None if self.by.is_empty() && self.measure.is_empty() => {
+                let (first, last) = store.ends(&query).map_err(Failure::from)?.unwrap_or_default();
+                let wanted = (last - first) / BARS / 1_000_000;
+                INTERVALS.iter().find(|interval| **interval >= wanted).or(INTERVALS.last()).map(|one| one * 1_000_000)
+            }
+            None => None,
+        };
+        let grouping = Grouping { by: self.by.clone(), measures: self.measure.clone(), interval };
+        let mut groups = store.tally(&query, &[grouping]).map_err(Failure::from)?.pop().unwrap_or_default();
+        groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
+        let all = groups.len();
+        if self.top > 0 && !self.by.is_empty() {
+            let (mut start, mut seen) = (None, 0);
+            groups.retain(|group| {
+                seen = if start == group.start { seen + 1 } else { 1 };
+                start = group.start;
+                seen <= self.top
+            });
+        }
+        self.print(&groups, context)?;
+        if groups.len() < all && self.output == "table" {
+            let more = all - groups.len();
+            context.out.flush()?;
+            context.say(&format!("{more} more groups; --top 0 shows all."))?;
+        }
+        super::keep::damage(store.take_damage())
+    }
+
+    fn print(&self, groups: &[Group], context: &mut Context) -> Outcome {
+        let out = &mut context.out;
+        if self.output == "json" {
+            let groups: Vec<Json> = groups.iter().map(|group| self.json(group)).collect();
+            return Ok(writeln!(out, "{:#}", Json::from(groups))?);
+        }
+        let headings = self.headings(groups);
+        let most = groups.iter().map(|group| group.count).max().unwrap_or_default().max(1);
+        let rows = groups.iter().map(|group| self.row(group, most));
+        if self.output == "markdown" {
+            return Ok(markdown(&headings, rows, out)?);
+        }
+        let mut table = Table::new(&headings);
+        rows.for_each(|row| table.push(row));
+        Ok(table.write(out, Headings::new(true, context.color))?)
+    }
+
+    fn headings(&self, groups: &[Group]) -> Vec<String> {
+        let mut headings = Vec::new();
+        if groups.iter().any(|group| group.start.is_some()) {
+            headings.push("time".to_owned());
+        }
+        headings.extend(self.by.iter().cloned());
+        headings.push("count".to_owned());
+        for name in &self.measure {
+            headings.extend(["sum", "min", "max"].map(|what| format!("{name}.{what}")));
+            headings.extend(self.percentiles.iter().map(|percent| format!("{name}.p{percent}")));
+        }
+        if self.output == "table" {
+            headings.push(String::new());
+        }
+        headings
+    }
+
+    fn row(&self, group: &Group, most: u64) -> Vec<String> {
+        let mut row: Vec<String> = group.start.map(time_of).into_iter().collect();
+        row.extend(
+            group
+                .key
+                .iter()
+                .map(|value| value.as_deref().map_or("<none>".to_owned(), |value| visible(value).into_owned())),
+        );
+        row.push(group.count.to_string());
+        for measure in &group.measures {
+            let (least, greatest) = measure.ends().unzip();
+            row.push(measure.sum.to_string());
+            let percentiles = self.percentiles.iter().map(|percent| measure.percentile(*percent));
+            let numbers = [least, greatest].into_iter().chain(percentiles);
+            row.extend(numbers.map(|number| number.map_or("-".to_owned(), |number| number.to_string())));
+        }
+        if self.output == "table" {
+            row.push("\u{2588}".repeat((group.count * BAR).div_ceil(most) as usize));
+        }
+        row
+    }
+
+    fn json(&self, group: &Group) -> Json {
+        let mut object = Map::new();
+        if let Some(start) = group.start {
+            object.insert("time".into(), time_of(start).into());
+        }
+        for (name, value) in self.by.iter().zip(&group.key) {
+            object.insert(name.clone(), value.clone().into());
+        }
+        object.insert("count".into(), group.count.into());
+        for (name, measure) in self.measure.iter().zip(&group.measures) {
+            object.insert(name.clone(), self.measured(measure));
+        }
+        Json::Object(object)
+    }
+
+    fn measured(&self, measure: &Measure) -> Json {
+        let (least, greatest) = measure.ends().unzip();
+        let sum = i64::try_from(measure.sum).map_or_else(|_| json!(measure.sum as f64), Json::from);
+        let mut object = Map::from_iter([
+            ("count".to_owned(), measure.count.into()),
+            ("sum".to_owned(), sum),
+            ("min".to_owned(), least.into()),
+            ("max".to_owned(), greatest.into()),
+        ]);
+        object.extend(
+            self.percentiles.iter().map(|percent| (format!("p{percent}"), measure.percentile(*percent).into())),
+        );
+        Json::Object(object)
+    }
+}
+
+/// A table that Markdown shows as one.
+fn markdown(headings: &[String], rows: impl Iterator<Item = Vec<String>>, out: &mut dyn Write) -> io::Result<()> {
+    let line = |cells: &[String]| {
+        format!("| {} |", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
+    writeln!(out, "{}", line(headings))?;
+    writeln!(out, "{}", line(&vec!["---".to_owned(); headings.len()]))?;
+    for row in rows {
+        writeln!(out, "{}", line(&row))?;
+    }
+    Ok(())
+}
+
+fn time_of(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map_or_else(|_| micros.to_string(), |time| time.to_string())
+}
+
+/// Show the most frequent values of each field
+#[derive(Debug, Args)]
+#[command(after_help = FACETS_EXAMPLES)]
+pub(super) struct Facets {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only these fields
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    fields: Vec<String>,
+    /// Show so many values of each field
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    top: usize,
+    /// json for programs
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+    output: Option<String>,
+}
+
+impl Facets {
+    /// Counts and prints.
+    pub(super) fn run(self, context: &mut Context) -> Outcome {
+        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let query = self.filter.query(context);
+        let mut names = self.fields;
+        if names.is_empty() {
+            let known = store.names().map_err(Failure::from)?;
+            names =
+                known.into_iter().map(|(name, _)| name).filter(|name| !NO_FACETS.contains(&name.as_str())).collect();
+        }
+        let grouping = |name: &String| Grouping { by: vec![name.clone()], ..Grouping::default() };
+        let groupings: Vec<Grouping> = names.iter().map(grouping).collect();
+        let counted = store.tally(&query, &groupings).map_err(Failure::from)?;
+        let mut facets = Vec::new();
+        for (name, mut groups) in names.into_iter().zip(counted) {
+            groups.retain(|group| group.key != [None]);
+            groups.sort_by(|a, b| (b.count, &a.key).cmp(&(a.count, &b.key)));
+            if !groups.is_empty() {
+                facets.push((name, groups));
+            }
+        }
+        if self.output.is_some() {
+            let facets: Vec<Json> = facets.iter().map(|(name, groups)| facet_json(name, groups, self.top)).collect();
+            writeln!(context.out, "{:#}", Json::from(facets))?;
+        } else {
+            let mut table = Table::new(["field", "value", "count", "share"]);
+            facets.iter().for_each(|(name, groups)| add_facet(&mut table, name, groups, self.top));
+            table.write(&mut context.out, Headings::new(true, context.color))?;
+        }
+        super::keep::damage(store.take_damage())
+    }
+}
+
+fn value(group: &Group) -> &str {
+    group.key.first().and_then(Option::as_deref).unwrap_or_default()
+}
+
+fn facet_json(name: &str, groups: &[Group], top: usize) -> Json {
+    let values: Vec<Json> =
+        groups.iter().take(top).map(|group| json!({"value": value(group), "count": group.count})).collect();
+    json!({"field": name, "distinct": groups.len(), "values": values})
+}
+
+fn add_facet(table: &mut Table, name: &str, groups: &[Group], top: usize) {
+    let all: u64 = groups.iter().map(|group| group.count).sum();
+    let share = |count: u64| format!("{:.1}%", count as f64 * 100.0 / all as f64);
+    for (place, group) in groups.iter().take(top).enumerate() {
+        let name = if place == 0 { visible(name).into_owned() } else { String::new() };
+        table.push([name, visible(value(group)).into_owned(), group.count.to_string(), share(group.count)]);
+    }
+    if groups.len() > top {
+        let rest: u64 = groups.iter().skip(top).map(|group| group.count).sum();
+        let more = format!("({} more)", groups.len() - top);
+        table.push([String::new(), more, rest.to_string(), share(rest)]);
+    }
+}
