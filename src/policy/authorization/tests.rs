@@ -460,6 +460,9 @@ data:
 ---
 ";
 
+/// The name of an authorizer, and what it says.
+type Heard = (&'static str, fn() -> Said);
+
 #[test]
 fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others() {
     let custom = |name: &str, provider: &str| {
@@ -478,7 +481,7 @@ fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others(
         ["one.default.svc.cluster.local", "two.example"]
     );
     let reporter = Reporter { uid: String::new(), peers: Peers::default() };
-    let judged = |words: &str, said: &[(&str, fn() -> Said)]| {
+    let judged = |words: &str, said: &[Heard]| {
         let mut answers = Answers::default();
         for (name, said) in said {
             answers.add(Answered { authorizer: (*name).into(), said: said() });
@@ -502,9 +505,9 @@ fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others(
     assert_eq!(judged(a, &[("one", yes)]), "ask two");
     assert_eq!(judged(a, &[("one", yes), ("two", yes)]), "allowed");
     assert_eq!(judged(a, &[("one", yes), ("two", || Said::Nothing)]), "allowed");
-    let refused: [(&str, fn() -> Said); 2] = [("one", || Said::Denied(401)), ("two", yes)];
+    let refused: [Heard; 2] = [("one", || Said::Denied(401)), ("two", yes)];
     assert_eq!(judged(a, &refused), "Unauthorized(401) the authorizer one does not let it go");
-    let silent: [(&str, fn() -> Said); 2] = [("one", || Said::Nothing), ("two", yes)];
+    let silent: [Heard; 2] = [("one", || Said::Nothing), ("two", yes)];
     assert_eq!(judged(a, &silent), "Unauthorized(403) the authorizer one could not be asked, or not in time");
     let post = "POST http://h.example/a";
     assert_eq!(judged(post, &[("one", yes), ("two", yes)]), "AccessDenied RBAC: access denied");
