@@ -15,6 +15,9 @@ use egressctl::state::StateDir;
 const CERTIFICATES: usize = 2_000;
 const CALLS: usize = 5_000;
 
+/// Milliseconds that a certificate may take.
+const GOAL: f64 = 2.0;
+
 fn main() {
     let directory = std::env::temp_dir().join(format!("egressctl-bench-{}", std::process::id()));
     issuing(&directory);
@@ -27,7 +30,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// Key and certificate, as for a workload; the goal is 2 ms.
+/// Key and certificate, as for a workload.
 fn issuing(directory: &Path) {
     let state = StateDir::open(directory.join("issuing")).expect("a directory");
     let now = 1_800_000_000;
@@ -39,7 +42,11 @@ fn issuing(directory: &Path) {
         begun.elapsed()
     };
     let once = median((0..CERTIFICATES).map(timed).collect());
-    println!("issue a certificate with a new key: {:.3} ms (median of {CERTIFICATES}; goal 2 ms)", millis(once));
+    let part = millis(once) / GOAL * 100.0;
+    println!(
+        "issue a certificate with a new key: {:.3} ms (median of {CERTIFICATES}; goal {GOAL} ms, of which it takes {part:.0} %)",
+        millis(once)
+    );
 }
 
 fn millis(time: Duration) -> f64 {

@@ -606,10 +606,11 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         }
         'egressctl;proxy;start' {
             [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'What to play: sidecars and the egress gateway, or one of them, with the other in another process')
-            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]')
             [CompletionResult]::new('--mesh-listen', '--mesh-listen', [CompletionResultType]::ParameterName, 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]')
             [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'Where the egress gateway of another process is [default: where it says itself in the state directory]')
             [CompletionResult]::new('--trust-domain', '--trust-domain', [CompletionResultType]::ParameterName, 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]')
+            [CompletionResult]::new('--identity', '--identity', [CompletionResultType]::ParameterName, 'Prove and believe by what `identity issue --out DIR` has written, instead of by the state directory''s authority, whose key is then not needed; read anew when it is replaced')
             [CompletionResult]::new('--certificate-ttl', '--certificate-ttl', [CompletionResultType]::ParameterName, 'How long certificates of workloads are valid; they are renewed at half their life')
             [CompletionResult]::new('--gateway-listen', '--gateway-listen', [CompletionResultType]::ParameterName, 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable')
             [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable')

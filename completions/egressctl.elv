@@ -576,10 +576,11 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;proxy;start'= {
             cand --role 'What to play: sidecars and the egress gateway, or one of them, with the other in another process'
-            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001]'
+            cand --listen 'Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]'
             cand --mesh-listen 'Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway: 127.0.0.1:15443]'
             cand --gateway 'Where the egress gateway of another process is [default: where it says itself in the state directory]'
             cand --trust-domain 'Trust domain of all identities; chosen when the authority is made [default: cluster.local]'
+            cand --identity 'Prove and believe by what `identity issue --out DIR` has written, instead of by the state directory''s authority, whose key is then not needed; read anew when it is replaced'
             cand --certificate-ttl 'How long certificates of workloads are valid; they are renewed at half their life'
             cand --gateway-listen 'Listener for callers without sidecar, who come to the egress gateway''s servers on PORT; repeatable'
             cand --resolve 'Connect to ADDR when HOST and PORT are called, as curl does; repeatable'

@@ -85,6 +85,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         role: Role::All,
         mesh_listen: None,
         gateway: None,
+        identity: None,
         trust_domain: None,
         certificate_ttl: Duration::from_secs(3600),
         listeners: vec![ListenerConfig { address: "127.0.0.1:0".parse().expect("an address"), workload: None }],

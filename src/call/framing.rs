@@ -444,7 +444,13 @@ mod tests {
             "abc", "3\r\nabc\r\n", "0\r\n", "upgrade: x\r\n", "x: y\r\n", "\0", "#",
         ]), 0..12), piece in 1..9_usize) {
             let bytes = parts.concat().into_bytes();
-            prop_assert_eq!(landmarks(&bytes, piece), landmarks(&bytes, usize::MAX));
+            // Of a line that is no good, more or less may have been taken before its end came.
+            let told = |(place, landmark)| match landmark {
+                Landmark::Broken(fault) => (0, Landmark::Broken(fault)),
+                other => (place, other),
+            };
+            let all = |piece| landmarks(&bytes, piece).into_iter().map(told).collect::<Vec<_>>();
+            prop_assert_eq!(all(piece), all(usize::MAX));
         }
     }
 }

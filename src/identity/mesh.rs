@@ -19,7 +19,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 
-use super::authority::{Authority, Error, Stamp, Store};
+use super::authority::{Authority, Bundle, Error, Stamp, Store, Unpacked};
 use super::{SpiffeId, TrustDomain};
 use verifiers::{Callers, Servers};
 
@@ -29,7 +29,7 @@ const JITTER: u64 = 20;
 /// What this process proves itself with to others of its mesh, and believes them by.
 #[derive(Debug)]
 pub struct Mesh {
-    store: Store,
+    source: Source,
     ttl: Duration,
     provider: Arc<CryptoProvider>,
     trust: ArcSwap<Trust>,
@@ -37,10 +37,28 @@ pub struct Mesh {
     held: Mutex<HashMap<SpiffeId, Arc<Held>>>,
 }
 
-/// Who is trusted, as of the authority's file.
+/// Where certificates and roots come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The authority of a state directory, which issues what is needed.
+    Authority(Store),
+    /// One certificate that was issued elsewhere, for the one identity that this process speaks for.
+    Issued(Bundle),
+}
+
+impl Source {
+    fn stamps(&self) -> [Option<Stamp>; 3] {
+        match self {
+            Source::Authority(store) => [store.stamp(), None, None],
+            Source::Issued(bundle) => bundle.stamps(),
+        }
+    }
+}
+
+/// Who is trusted, as of the source's files.
 #[derive(Debug)]
 struct Trust {
-    stamp: Option<Stamp>,
+    stamps: [Option<Stamp>; 3],
     authority: Authority,
     roots: Arc<RootCertStore>,
     callers: Arc<dyn ClientCertVerifier>,
@@ -75,17 +93,21 @@ impl Held {
 }
 
 impl Mesh {
-    /// The mesh of a state directory's authority, which is made where there is none; certificates are valid for `ttl`.
+    /// The mesh of a source; an authority is made where there is none. Certificates that are issued are valid for `ttl`.
     ///
     /// # Errors
-    /// Those of the authority.
-    pub fn open(store: Store, domain: Option<&TrustDomain>, ttl: Duration) -> Result<Self, Error> {
+    /// Those of the source.
+    pub fn open(source: Source, domain: Option<&TrustDomain>, ttl: Duration) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         // Before: what is written meanwhile is then read again.
-        let stamp = store.stamp();
-        let authority = store.open(domain, now())?;
-        let trust = ArcSwap::from_pointee(Trust::new(stamp, authority, &provider)?);
-        Ok(Self { store, ttl, provider, trust, held: Mutex::default() })
+        let stamps = source.stamps();
+        let mut held = HashMap::new();
+        let authority = match &source {
+            Source::Authority(store) => store.open(domain, now())?,
+            Source::Issued(bundle) => take_up(bundle.unpack(domain)?, &provider, &mut held)?,
+        };
+        let trust = ArcSwap::from_pointee(Trust::new(stamps, authority, &provider)?);
+        Ok(Self { source, ttl, provider, trust, held: Mutex::new(held) })
     }
 
     /// Whose identities are believed.
@@ -149,17 +171,27 @@ impl Mesh {
     }
 
     fn follow(&self, now: i64) -> Result<(), Error> {
-        let (stamp, known) = (self.store.stamp(), self.trust.load());
-        if stamp == known.stamp && known.authority.roots(now).count() == known.roots.len() {
+        let (stamps, known) = (self.source.stamps(), self.trust.load());
+        if stamps == known.stamps && known.authority.roots(now).count() == known.roots.len() {
             return Ok(());
         }
-        if let Some(authority) = self.store.load()? {
-            self.trust.store(Arc::new(Trust::new(stamp, authority, &self.provider)?));
+        let authority = match &self.source {
+            Source::Authority(store) => store.load()?,
+            Source::Issued(bundle) => {
+                let domain = known.authority.trust_domain();
+                Some(take_up(bundle.unpack(Some(domain))?, &self.provider, &mut self.held())?)
+            }
+        };
+        if let Some(authority) = authority {
+            self.trust.store(Arc::new(Trust::new(stamps, authority, &self.provider)?));
         }
         Ok(())
     }
 
     fn issue(&self, identity: &SpiffeId, now: i64) -> Result<Arc<Held>, Error> {
+        if let Source::Issued(bundle) = &self.source {
+            return Err(bundle.not_for(identity));
+        }
         let issued = self.trust.load().authority.issue(identity, self.ttl, now)?;
         let key = PrivateKeyDer::Pkcs8(issued.key.serialize_der().into());
         let certified = CertifiedKey::from_der(issued.chain, key, &self.provider).map_err(Error::Tls)?;
@@ -213,7 +245,7 @@ impl Mesh {
 }
 
 impl Trust {
-    fn new(stamp: Option<Stamp>, authority: Authority, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+    fn new(stamps: [Option<Stamp>; 3], authority: Authority, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         for root in authority.roots(now()) {
             roots.add(root.clone()).map_err(Error::Tls)?;
@@ -221,8 +253,34 @@ impl Trust {
         let roots = Arc::new(roots);
         let callers = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider)).build();
         let callers = callers.map_err(|error| Error::Tls(rustls::Error::General(error.to_string())))?;
-        Ok(Self { stamp, authority, roots, callers })
+        Ok(Self { stamps, authority, roots, callers })
     }
+}
+
+/// Holds the certificate of a bundle, instead of any before; gives back who is trusted.
+fn take_up(
+    unpacked: Unpacked,
+    provider: &CryptoProvider,
+    held: &mut HashMap<SpiffeId, Arc<Held>>,
+) -> Result<Authority, Error> {
+    let Unpacked { authority, identity, chain, key, not_before, not_after } = unpacked;
+    let certified = CertifiedKey::from_der(chain, key, provider).map_err(Error::Tls)?;
+    let signed_by = certified.cert.last().cloned().unwrap_or_else(|| CertificateDer::from(Vec::new()));
+    held.clear();
+    held.insert(
+        identity.clone(),
+        Arc::new(Held {
+            identity,
+            not_before,
+            not_after,
+            certified: Arc::new(certified),
+            // Whoever issued it renews it.
+            renewed_from: i64::MAX,
+            signed_by,
+            used: AtomicBool::new(true),
+        }),
+    );
+    Ok(authority)
 }
 
 /// One's own certificate, as it is at each handshake.

@@ -19,7 +19,7 @@ pub mod x509;
 pub use caller::{Caller, Proof};
 pub use cluster::Cluster;
 pub use holders::Holders;
-pub use mesh::{Held, Mesh};
+pub use mesh::{Held, Mesh, Source};
 pub use pods::pods_of;
 pub use spiffe::{NoIdentity, SpiffeId, TrustDomain};
 pub use token::{AUDIENCE, Claims, TokenKey, Unproven, Verifier, subject};

@@ -136,7 +136,9 @@ pub(super) async fn serve(running: Running) {
                 let (refuses, compiled) = (control.config.role != Role::Sidecar, turn);
                 let turn = Cell::default();
                 let sandboxes = Sandboxes { compiler, published, recorder, waker, compiled, workers, refuses, turn };
-                tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
+                if let Some(door) = door {
+                    tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
+                }
             }
             let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             tokio::task::spawn_local(rotate(Rc::clone(&control)));

@@ -12,8 +12,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
-use crate::identity::authority::Store;
-use crate::identity::{Mesh, TokenKey, TrustDomain};
+use crate::identity::authority::{Bundle, Store};
+use crate::identity::{Mesh, Source, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
 use crate::policy::Enforcement;
 use crate::proxy::{self, Captured, Certificates, Drain, Limits, Listener, Phase, Shared};
@@ -43,6 +43,9 @@ pub struct NodeConfig {
     pub mesh_listen: Option<SocketAddr>,
     /// Where the gateway of another process is; without one where it says itself, in the state directory.
     pub gateway: Option<(String, u16)>,
+    /// The directory of the one certificate that it has, with its key and what is trusted; without one the state directory's
+    /// authority issues what is needed.
+    pub identity: Option<PathBuf>,
     /// The trust domain of all identities; without one the authority's, or else `cluster.local`.
     pub trust_domain: Option<TrustDomain>,
     /// How long certificates of workloads are valid.
@@ -186,7 +189,8 @@ pub struct Running {
     /// By these each worker takes sandboxes up.
     pub(super) housing: Vec<Housing>,
     pub(super) admin: Admin,
-    pub(super) door: Door,
+    /// For sandboxes, where it plays sidecars.
+    pub(super) door: Option<Door>,
     pub(super) scrapes: Option<Scrapes>,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
@@ -207,7 +211,11 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     raise_descriptor_limit();
     // Before anybody is told that it runs, and so may tell it to stop.
     let signals = StopSignals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
-    let mesh = Arc::new(Mesh::open(Store::of(&state), config.trust_domain.as_ref(), config.certificate_ttl)?);
+    let source = match &config.identity {
+        Some(directory) => Source::Issued(Bundle::of(directory)),
+        None => Source::Authority(Store::of(&state)),
+    };
+    let mesh = Arc::new(Mesh::open(source, config.trust_domain.as_ref(), config.certificate_ttl)?);
     let tls = TlsConfigs::new(config.ca_file.as_deref(), Some(Arc::clone(&mesh))).map_err(StartError::CaFile)?;
     let names = Names::new(&config.name_servers).map_err(StartError::Names)?;
     let gateway = match (config.role, &config.gateway) {
@@ -236,6 +244,10 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let published = Arc::new(Published::new(compiler.compile(&*registry.frozen()?)?));
     let certificates = Arc::new(Certificates::new(Some(Arc::clone(&mesh))));
     let (_, snapshot) = published.load();
+    if let (Some(_), Some(_), Some(identity)) = (&config.identity, config.mesh_listen, &snapshot.gateway_identity) {
+        // Who could not prove itself to any sidecar should not begin.
+        mesh.certificate(identity)?;
+    }
     certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;
@@ -243,8 +255,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
         _ => StartError::System("the admin socket cannot be bound", error),
     })?;
-    let door = Door::bind(&state.node_door(&config.name))
-        .map_err(|error| StartError::System("the socket for sandboxes cannot be bound", error))?;
+    let door = (config.role != Role::Gateway).then(|| Door::bind(&state.node_door(&config.name))).transpose();
+    let door = door.map_err(|error| StartError::System("the socket for sandboxes cannot be bound", error))?;
     let scrape = |address| Scrapes::bind(address).map_err(|error| StartError::Metrics(address, error));
     let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);

@@ -1,5 +1,6 @@
 //! Asking authorizers whether a call may go, before anything of it is sent.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -95,10 +96,11 @@ async fn exchange(
     let (target, headers) = authorizer.question(call).ok_or(Failure::Rewrite)?;
     let head = Outgoing { target, authority: call.authority().as_str().into(), headers, upgrade: None };
     let question = request(call.method(), head, RequestBody::empty());
-    let sent =
-        worker.upstream.send(&endpoint, cluster.connect_timeout, question).await.map_err(|failed| failed.failure);
+    let reached = Cell::default();
+    let sent = worker.upstream.send(&endpoint, cluster.connect_timeout, question, &reached).await;
+    let sent = sent.map_err(|failed| failed.failure);
     let outcome = sent.as_ref().map(|answer| answer.status().as_u16()).map_err(|failure| *failure);
-    cluster.balance.ended(place, outcome, || call.time().micros());
+    cluster.balance.ended(place, &endpoint.called(reached.get()), outcome, || call.time().micros());
     let (head, body) = sent?.into_parts();
     Ok((head.status.as_u16(), head.headers, whole(body).await?))
 }

@@ -1,6 +1,8 @@
 //! Carrying out a forward: head, endpoint, tries, in time.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -63,7 +65,8 @@ pub(super) async fn forward(
         }
     }
     let multiplexed = version == Version::HTTP_2 && call.upgrade().is_none();
-    let sending = Sending { worker, cluster: forward.cluster, way, closing, multiplexed, upload: &upload };
+    let (cluster, reached) = (forward.cluster, Cell::default());
+    let sending = Sending { worker, cluster, way, closing, multiplexed, upload: &upload, reached };
     let longest = worker.limits.response_timeout;
     let mut answer = {
         // In place: what it would be moved into would have room for it again.
@@ -195,6 +198,8 @@ struct Sending<'a> {
     /// Whether the caller speaks HTTP/2, which then its sidecar speaks to the gateway too.
     multiplexed: bool,
     upload: &'a Upload,
+    /// The address that the last try went to.
+    reached: Cell<Option<IpAddr>>,
 }
 
 impl Sending<'_> {
@@ -214,7 +219,7 @@ impl Sending<'_> {
                 None => self.once(&endpoint, body.take(), bodies.is_repeatable()).await,
                 timeout => self.once_within(timeout, &endpoint, body.take(), bodies.is_repeatable()).await,
             };
-            self.note(place, &answer);
+            self.note(place, &endpoint, &answer);
             // What may have been acted on is only done again where that changes nothing.
             let harmless = is_idempotent(call.method()) || matches!(answer, Err(Failure::UpstreamRefused));
             let repeatable = unsent.is_some() || (harmless && bodies.is_repeatable());
@@ -246,9 +251,10 @@ impl Sending<'_> {
     }
 
     /// Tells the balance how an endpoint did.
-    fn note(&self, place: usize, answer: &Result<Response<ResponseBody>, Failure>) {
+    fn note(&self, place: usize, endpoint: &Endpoint, answer: &Result<Response<ResponseBody>, Failure>) {
         let outcome = answer.as_ref().map(|answer| answer.status().as_u16()).map_err(|failure| *failure);
-        self.cluster.balance.ended(place, outcome, || now().micros());
+        let called = endpoint.called(self.reached.get());
+        self.cluster.balance.ended(place, &called, outcome, || now().micros());
     }
 
     /// The head as it is sent.
@@ -293,7 +299,7 @@ impl Sending<'_> {
         let without_body = body.is_end_stream();
         let request = request(call.method(), head, body);
         let timeout = self.cluster.connect_timeout;
-        let failed = match self.worker.upstream.send(endpoint, timeout, request).await {
+        let failed = match self.worker.upstream.send(endpoint, timeout, request, &self.reached).await {
             Ok(answer) => return Tried { answer: Ok(answer), unsent: None },
             Err(failed) => failed,
         };
@@ -306,7 +312,7 @@ impl Sending<'_> {
         let again = self.outgoing();
         let request = again.map(|head| self::request(call.method(), head, RequestBody::empty()));
         let answer = match request {
-            Ok(request) => Box::pin(self.worker.upstream.send_anew(endpoint, timeout, request)).await,
+            Ok(request) => Box::pin(self.worker.upstream.send_anew(endpoint, timeout, request, &self.reached)).await,
             Err(failure) => return Tried { answer: Err(failure), unsent: None },
         };
         match answer {

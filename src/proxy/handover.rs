@@ -103,8 +103,7 @@ mod tests {
         let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
         let mut call = Call::tunnel_to("a.example:443", arrival).expect("a target");
         call.expect_tls();
-        let expected =
-            "CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\nx-egress-handed: name=a.example\r\n\r\n";
+        let expected = "CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\nx-egress-handed: from=127.0.0.1;name=a.example\r\n\r\n";
         assert_eq!(request(&call), expected);
     }
 

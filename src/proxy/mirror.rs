@@ -1,5 +1,6 @@
 //! Copies of calls to mirrors: sent beside the call, never waited for.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,8 @@ async fn copy(
         Some(kept) if kept.whole().await => RequestBody::again(kept),
         Some(_) => return None,
     };
-    let answer = worker.upstream.send(endpoint, connect_timeout, request(method, head, body)).await.ok()?;
+    let answer =
+        worker.upstream.send(endpoint, connect_timeout, request(method, head, body), &Cell::default()).await.ok()?;
     discard(answer.into_body()).await;
     Some(())
 }

@@ -23,7 +23,7 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream, Switched as Origin};
+use crate::upstream::{ResponseBody, Stream, Switched as Origin, peer_of};
 
 use super::audit::Audit;
 use super::body::AnswerBody;
@@ -333,7 +333,8 @@ async fn dial(worker: &Worker, way: Forward<'_>, closing: &Closing) -> Result<(S
         return Ok((handover::open(stream, call, worker.limits.response_timeout).await?, None));
     }
     let outcome = opened.as_ref().map(|_| 200).map_err(|failure| *failure);
-    cluster.balance.ended(place, outcome, || call.time().micros());
+    let called = endpoint.called(opened.as_ref().ok().and_then(peer_of));
+    cluster.balance.ended(place, &called, outcome, || call.time().micros());
     opened.map(|stream| (stream, endpoint.lasting.clone()))
 }
 

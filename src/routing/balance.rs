@@ -1,6 +1,7 @@
 //! Which endpoint of a cluster a call goes to.
 
 use std::hash::{DefaultHasher, Hasher as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use http::header::COOKIE;
 
 use crate::call::{Call, Failure, Side};
 
+use super::addresses::{Addresses, Known};
+use super::locality::Level;
 use super::matching::first_parameter;
 use super::outlier::{Health, Outlier};
 use super::trouble::{Told, Trouble};
@@ -64,6 +67,8 @@ pub struct Balance {
     choice: Choice,
     /// Places of endpoints, each as often as its weight says, well mixed.
     schedule: Box<[u16]>,
+    /// How far each endpoint is, where they are not alike: the farther ones are for when the nearer ones are out.
+    levels: Option<Box<[Level]>>,
     outlier: Option<Outlier>,
     live: Arc<Live>,
 }
@@ -73,6 +78,8 @@ pub struct Balance {
 pub struct Live {
     turn: AtomicUsize,
     pub(super) endpoints: Box<[Health]>,
+    /// Of those that are names.
+    pub(super) names: Box<[Known]>,
     trouble: Trouble,
     /// Calls that are being tried again.
     retries: AtomicUsize,
@@ -89,6 +96,15 @@ pub(super) struct Doing {
     pub(super) ejections: u32,
 }
 
+/// What of an endpoint was called.
+#[derive(Debug)]
+pub enum Called<'e> {
+    /// The endpoint, which is one address.
+    Itself,
+    /// Of a name this address, or none.
+    AddressOf(&'e Addresses, Option<IpAddr>),
+}
+
 /// A call under way to an endpoint; dropping it ends it.
 #[derive(Debug)]
 pub struct Busy {
@@ -102,15 +118,21 @@ pub struct Retrying(Arc<Live>);
 
 impl Live {
     pub(super) fn new(endpoints: usize) -> Self {
+        let names = (0..endpoints).map(|_| Known::default()).collect();
         let endpoints = (0..endpoints).map(|_| Health::default()).collect();
-        Self { turn: AtomicUsize::new(0), endpoints, trouble: Trouble::default(), retries: AtomicUsize::new(0) }
+        Self { turn: AtomicUsize::new(0), endpoints, names, trouble: Trouble::default(), retries: AtomicUsize::new(0) }
     }
 }
 
 impl Balance {
     /// For endpoints with these weights.
     pub(super) fn new(choice: Choice, weights: &[u32], outlier: Option<Outlier>, live: Arc<Live>) -> Self {
-        Self { choice, schedule: schedule(weights), outlier, live }
+        Self { choice, schedule: schedule(weights), levels: None, outlier, live }
+    }
+
+    /// With endpoints that are so far.
+    pub(super) fn by_levels(self, levels: Option<Box<[Level]>>) -> Self {
+        Self { levels, ..self }
     }
 
     /// The endpoint for a call, if any can take it; one that has not been tried, where there is one. `now` is in
@@ -139,9 +161,22 @@ impl Balance {
         self.along(turns.map(|place| usize::from(*place)), now, tried)
     }
 
-    /// The first endpoint that is in and untried, else the first that is in.
+    /// How far the nearest endpoint is that is in.
+    fn nearest(&self, now: i64) -> Level {
+        let Some(levels) = &self.levels else { return 0 };
+        let inside = levels.iter().zip(&self.live.endpoints).filter(|(_, health)| !health.is_out(now));
+        inside.map(|(level, _)| *level).min().unwrap_or(0)
+    }
+
+    fn level(&self, place: usize) -> Level {
+        self.levels.as_ref().and_then(|levels| levels.get(place).copied()).unwrap_or(0)
+    }
+
+    /// The first endpoint of the nearest that is in and untried, else the first of them that is in.
     fn along(&self, places: impl Iterator<Item = usize> + Clone, now: i64, tried: &[usize]) -> Option<usize> {
-        let mut inside = places.filter(|place| !self.live.endpoints[*place].is_out(now));
+        let nearest = self.nearest(now);
+        let is_inside = |place: &usize| self.level(*place) == nearest && !self.live.endpoints[*place].is_out(now);
+        let mut inside = places.filter(is_inside);
         let mut first = None;
         let untried = inside.find(|place| {
             first.get_or_insert(*place);
@@ -160,7 +195,7 @@ impl Balance {
 
     /// Notes what an endpoint answered, or why it did not; one that fails again and again is left out for a while. What was
     /// not the destination's fault is nothing to note. `now` gives microseconds since 1970.
-    pub fn ended(&self, place: usize, outcome: Result<u16, Failure>, now: impl Fn() -> i64) {
+    pub fn ended(&self, place: usize, called: &Called<'_>, outcome: Result<u16, Failure>, now: impl Fn() -> i64) {
         match outcome {
             Ok(_) => self.live.trouble.is_over(),
             Err(failure) if failure.side() == Side::Upstream => self.live.trouble.begins(failure, now()),
@@ -168,9 +203,22 @@ impl Balance {
             Err(Failure::PrivateAddress) => return self.live.trouble.begins(Failure::PrivateAddress, now()),
             Err(_) => return,
         }
-        if let Some(outlier) = &self.outlier {
-            outlier.note(&self.live.endpoints, place, outcome.ok(), now());
+        match (&self.outlier, called) {
+            (None, _) => {}
+            // Where no address was reached, that has been noted of each that was tried.
+            (Some(_), Called::AddressOf(addresses, reached)) => {
+                if let Some(address) = reached {
+                    addresses.note(*address, outcome.ok(), now());
+                }
+            }
+            (Some(outlier), Called::Itself) => outlier.note(&self.live.endpoints, place, outcome.ok(), now()),
         }
+    }
+
+    /// The addresses of an endpoint that is a name, where those that fail are left out.
+    pub(super) fn addresses(&self, place: usize) -> Option<Arc<Addresses>> {
+        let outlier = self.outlier.clone()?;
+        Some(Arc::new(Addresses { outlier, live: Arc::clone(&self.live), place }))
     }
 
     /// Counts a call as tried again, until what comes back is dropped; `None` where so many are already.
@@ -199,10 +247,10 @@ impl Balance {
     /// How each endpoint does.
     pub(super) fn doing(&self, now: i64) -> impl Iterator<Item = Doing> {
         let counted = self.schedule.len() > 1;
-        self.live.endpoints.iter().map(move |health| Doing {
+        self.live.endpoints.iter().zip(&self.live.names).map(move |(health, name)| Doing {
             active: counted.then(|| health.busy()),
             out_until: health.out_until(now),
-            ejections: health.ejections(),
+            ejections: health.ejections() + name.ejections(),
         })
     }
 
@@ -317,7 +365,7 @@ fn gcd(one: u64, other: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::call::{Arrival, normalize};
@@ -357,6 +405,20 @@ mod tests {
         }
         drop(busy);
         assert_eq!(balance.pick(&call, 1 << 32, 0, &[]), Some(0));
+    }
+
+    #[test]
+    fn far_endpoints_are_for_when_the_near_ones_are_out() {
+        let levels: Box<[Level]> = [1, 0, 0].into();
+        let balance = balance(Choice::RoundRobin, &[1, 1, 1]).by_levels(Some(levels));
+        let call = call(0, &[]);
+        let picked = |tried: &[usize]| (0..6).filter_map(|_| balance.pick(&call, 0, 0, tried)).collect::<Vec<_>>();
+        assert!(picked(&[]).iter().all(|place| [1, 2].contains(place)), "{:?}", picked(&[]));
+        assert_eq!(picked(&[1]), [2; 6]);
+        balance.live.endpoints[1].leave_out_until(1);
+        assert_eq!(picked(&[]), [2; 6]);
+        balance.live.endpoints[2].leave_out_until(1);
+        assert_eq!(picked(&[]), [0; 6]);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::identity::SpiffeId;
 use crate::resource::Provenance;
 
-use super::balance::Balance;
+use super::addresses::Addresses;
+use super::balance::{Balance, Called};
 use super::connections::{Lasting, RetryLimits};
 use super::credential::Pem;
 use super::private::{Private, is_literal};
@@ -99,6 +100,8 @@ pub struct Endpoint {
     pub multiplexed: bool,
     /// The same with HTTP/2, for callers who speak that, where its rule says that callers choose.
     pub for_multiplexed: Option<Arc<Endpoint>>,
+    /// How the addresses of its name do, where those that fail are left out.
+    pub addresses: Option<Arc<Addresses>>,
     /// What is said before anything else.
     pub opening: Opening,
     /// Whether it is the egress gateway of another process, wherever that is at the moment.
@@ -191,6 +194,23 @@ impl Endpoint {
         Self { tls, pool_key, ..self }
     }
 
+    /// Whether it is a name, which may lead to several addresses.
+    pub(super) fn is_name(&self) -> bool {
+        !self.address.starts_with("unix://") && !is_literal(&self.address)
+    }
+
+    /// The same, whose addresses are watched.
+    pub(super) fn watched(self, addresses: Option<&Arc<Addresses>>) -> Self {
+        let for_multiplexed =
+            self.for_multiplexed.as_ref().map(|other| Arc::new(Endpoint::clone(other).watched(addresses)));
+        Self { addresses: addresses.cloned(), for_multiplexed, ..self }
+    }
+
+    /// What of it was called, at this address if at any.
+    pub fn called(&self, address: Option<IpAddr>) -> Called<'_> {
+        self.addresses.as_ref().map_or(Called::Itself, |addresses| Called::AddressOf(addresses, address))
+    }
+
     /// The same, spoken to in HTTP/2 or not.
     #[must_use]
     pub fn speaking(mut self, multiplexed: bool) -> Self {
@@ -230,6 +250,7 @@ impl Endpoint {
         let pool_key = pool_key.into();
         let (calls_per_connection, calls_at_once, lasting) = (None, None, None);
         let (multiplexed, for_multiplexed, opening, is_gateway) = (false, None, Opening::None, false);
+        let addresses = None;
         Self {
             address,
             port,
@@ -240,6 +261,7 @@ impl Endpoint {
             lasting,
             multiplexed,
             for_multiplexed,
+            addresses,
             opening,
             is_gateway,
             pool_key,

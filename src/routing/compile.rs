@@ -32,6 +32,7 @@ use super::balance::Live;
 use super::cluster::Cluster;
 use super::credential::{Secrets, credentials_of};
 use super::destinations::Destinations;
+use super::locality::Locality;
 use super::outbound::{OutboundPolicy, Unregistered};
 use super::rules::{HostRules, host_of};
 use super::scope::{self, Scope, SidecarRule};
@@ -194,6 +195,7 @@ impl Networking {
         Scope {
             namespace: namespace.to_owned(),
             labels: labels.map(|labels| self.told_apart_by(labels)),
+            locality: labels.and_then(Locality::of),
             sidecar: scope::applying(sidecars, namespace, labels, GATEWAY_NAMESPACE),
             rules: labels.map(|labels| self.rules.selecting(namespace, labels)).unwrap_or_default(),
         }

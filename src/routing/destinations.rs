@@ -14,6 +14,7 @@ use super::cluster::{Cluster, Endpoint, Limits, Own, Target, TlsSettings, mesh_s
 use super::compile::{Around, GATEWAY_NAMESPACE, Made, Networking};
 use super::connections::{RetryLimits, Spoken};
 use super::credential::{Pem, Secrets};
+use super::locality::Level;
 use super::outlier::Outlier;
 use super::rules::HostRules;
 use super::scope::Scope;
@@ -47,6 +48,25 @@ struct Meant<'a> {
     policy: Option<TrafficPolicy>,
     /// Whether the policy is for selected workloads.
     selects: bool,
+}
+
+/// Who answers for a destination.
+struct Answering {
+    target: Target,
+    /// One for each endpoint.
+    weights: Vec<u32>,
+    /// How far each is, where they are not alike.
+    levels: Option<Box<[Level]>>,
+}
+
+impl Answering {
+    fn alone(target: Target, weights: Vec<u32>) -> Self {
+        Self { target, weights, levels: None }
+    }
+
+    fn nobody() -> Self {
+        Self::alone(Target::Endpoints(Vec::new()), Vec::new())
+    }
 }
 
 impl<'a> Destinations<'a> {
@@ -100,13 +120,14 @@ impl<'a> Destinations<'a> {
         let meant = Meant { host, service, port, subset, policy, selects };
         let policy = meant.policy.as_ref();
         let spoken = Spoken::new(policy, port.protocol == Protocol::Http { multiplexed: true });
-        let (target, weights) = self.target(&meant, part.map(|part| &part.labels))?;
+        let Answering { target, weights, levels } = self.target(&meant, part.map(|part| &part.labels))?;
         let target = spoken_to(target, &spoken);
         let connect_timeout = policy.and_then(connect_timeout).unwrap_or(CONNECT_TIMEOUT);
         let name = format!("outbound|{number}|{subset}|{host}");
         let limits = policy.and_then(limits);
         let original = self.original(&meant, spoken);
-        let balance = self.balance(policy, &name, &target, &weights);
+        let balance = self.balance(policy, &name, &target, &weights).by_levels(levels);
+        let target = watched(target, &balance);
         Ok(Cluster {
             name,
             host: host.to_owned(),
@@ -122,29 +143,49 @@ impl<'a> Destinations<'a> {
         })
     }
 
-    /// Who answers, with the weight of each; of endpoints those that have the labels of a subset.
-    fn target(&self, meant: &Meant<'_>, labels: Option<&Labels>) -> Result<(Target, Vec<u32>), Failure> {
+    /// Who answers; of endpoints those that have the labels of a subset.
+    fn target(&self, meant: &Meant<'_>, labels: Option<&Labels>) -> Result<Answering, Failure> {
         let Meant { service, port, host, .. } = *meant;
-        let nobody = || (Target::Endpoints(Vec::new()), Vec::new());
         let addresses = match &port.reach.how {
             How::Selected(selector, addresses) if !self.is_the_gateway(selector) => addresses,
-            How::Selected(..) => return Ok((Target::Gateway(port.number), Vec::new())),
+            How::Selected(..) => return Ok(Answering::alone(Target::Gateway(port.number), Vec::new())),
             How::Endpoints(addresses) => addresses,
             // The gateway does not know what the caller dialled, and of a wildcard nothing can be resolved.
-            How::Original if self.is_gateway => return Ok(nobody()),
-            _ if service.host.starts_with('*') => return Ok(nobody()),
+            How::Original if self.is_gateway => return Ok(Answering::nobody()),
+            _ if service.host.starts_with('*') => return Ok(Answering::nobody()),
             How::Host | How::Original | How::Dynamic => {
                 let endpoint =
                     Endpoint::new(host.to_owned(), port.target, self.tls(meant)?, port.reach.private.clone());
-                return Ok((Target::Endpoints(vec![endpoint]), vec![1]));
+                return Ok(Answering::alone(Target::Endpoints(vec![endpoint]), vec![1]));
             }
         };
-        let addresses =
-            addresses.iter().filter(|address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted)));
+        let wanted = |address: &&Address| labels.is_none_or(|wanted| has_labels(&address.labels, wanted));
+        let mut addresses: Vec<(&Address, u32)> =
+            addresses.iter().filter(wanted).map(|address| (address, address.weight)).collect();
+        let levels = self.near(meant, &mut addresses);
         let tls = self.tls(meant)?;
-        let weights = addresses.clone().map(|address| address.weight).collect();
-        let endpoints = addresses.map(|address| endpoint(address, port, tls.as_ref()));
-        Ok((Target::Endpoints(endpoints.collect()), weights))
+        let endpoints = addresses.iter().map(|(address, _)| endpoint(address, port, tls.as_ref())).collect();
+        let weights = addresses.iter().map(|(_, weight)| *weight).collect();
+        Ok(Answering { target: Target::Endpoints(endpoints), weights, levels })
+    }
+
+    /// Gives addresses the weights that they have from where the proxy is, and tells how far they are. That counts only where
+    /// it is known where the proxy is, and that who is near does not answer (Istio's rule).
+    fn near(&self, meant: &Meant<'_>, addresses: &mut Vec<(&Address, u32)>) -> Option<Box<[Level]>> {
+        let own = self.scope.locality.as_ref()?;
+        let policy = meant.policy.as_ref();
+        let setting = policy.and_then(|policy| policy.load_balancer.as_ref()?.locality_lb_setting.as_ref());
+        if setting.is_some_and(|setting| setting.enabled == Some(false)) {
+            return None;
+        }
+        let places: Vec<_> = addresses.iter().map(|(address, weight)| (address.locality.as_str(), *weight)).collect();
+        if let Some(shares) = setting.and_then(|setting| own.shares(setting, &places)) {
+            addresses.iter_mut().zip(shares).for_each(|((_, weight), share)| *weight = share);
+            addresses.retain(|(_, weight)| *weight > 0);
+            return None;
+        }
+        policy?.outlier_detection.as_ref()?;
+        own.levels(setting, &places)
     }
 
     /// Whether the gateway is among the workloads that a Service selects.
@@ -202,6 +243,20 @@ fn spoken_to(target: Target, spoken: &Spoken) -> Target {
             Target::Endpoints(endpoints.into_iter().map(|endpoint| spoken.to(endpoint)).collect())
         }
         gateway @ Target::Gateway(_) => gateway,
+    }
+}
+
+/// The endpoints of a target, of whose names the balance watches the addresses.
+fn watched(target: Target, balance: &Balance) -> Target {
+    let watched = |(place, endpoint): (usize, Endpoint)| match endpoint.is_name() {
+        true => endpoint.watched(balance.addresses(place).as_ref()),
+        false => endpoint,
+    };
+    match target {
+        Target::Endpoints(endpoints) if balance.watches() => {
+            Target::Endpoints(endpoints.into_iter().enumerate().map(watched).collect())
+        }
+        target => target,
     }
 }
 

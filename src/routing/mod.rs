@@ -5,6 +5,7 @@
 
 mod act;
 mod action;
+mod addresses;
 mod balance;
 mod chain;
 mod cluster;
@@ -18,6 +19,7 @@ mod endings;
 mod hosts;
 mod index;
 mod listed;
+mod locality;
 mod matching;
 mod named;
 mod outbound;
@@ -47,7 +49,8 @@ use tunnel::{Servers, Tunnels};
 
 pub use act::{End, Found, Taken, impossible};
 pub use action::{Answer, Retries, Tried};
-pub use balance::{Balance, Busy, Live as Endpoints, Retrying};
+pub use addresses::Addresses;
+pub use balance::{Balance, Busy, Called, Live as Endpoints, Retrying};
 pub use chain::{Callers, Certificates, Chain, Chains, KeyPair, ServerTls};
 pub use cluster::{Cluster, Endpoint, Limits, Opening, Own, Target, TlsSettings, mesh_server_name, port_of_mesh};
 pub use compile::{GATEWAY_NAMESPACE, Networking};

@@ -49,6 +49,11 @@ impl Health {
         self.ejections.load(Ordering::Relaxed)
     }
 
+    /// Leaves it out until then.
+    pub(super) fn leave_out_until(&self, until: i64) {
+        self.until.store(until, Ordering::Relaxed);
+    }
+
     pub(super) fn enter(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
     }
@@ -101,6 +106,17 @@ impl Outlier {
     pub(super) fn note(&self, endpoints: &[Health], place: usize, status: Option<u16>, now: i64) {
         // A destination that is reached where the caller wants to go has no endpoints of its own.
         let Some(health) = endpoints.get(place) else { return };
+        self.note_one(health, endpoints.iter(), status, now);
+    }
+
+    /// The same of one among others; whether it is left out from now on.
+    pub(super) fn note_one<'h>(
+        &self,
+        health: &Health,
+        all: impl Iterator<Item = &'h Health> + Clone,
+        status: Option<u16>,
+        now: i64,
+    ) -> bool {
         let fails = match (status, self.unreached) {
             (None, Some(limit)) => Health::count(&health.unreached, true, limit),
             _ => {
@@ -111,14 +127,16 @@ impl Outlier {
                 Health::count(&health.gateway_errors, gateway, self.gateway_errors) || errors
             }
         };
-        if fails && !health.is_out(now) && self.may_leave_out(endpoints, now) {
+        let leaves = fails && !health.is_out(now) && self.may_leave_out(all, now);
+        if leaves {
             self.leave_out(health, now);
         }
+        leaves
     }
 
-    fn may_leave_out(&self, endpoints: &[Health], now: i64) -> bool {
-        let out = endpoints.iter().filter(|health| health.is_out(now)).count();
-        out == 0 || out * 100 < self.most_out * endpoints.len()
+    fn may_leave_out<'h>(&self, all: impl Iterator<Item = &'h Health> + Clone, now: i64) -> bool {
+        let out = all.clone().filter(|health| health.is_out(now)).count();
+        out == 0 || out * 100 < self.most_out * all.count()
     }
 
     /// Each time for longer, but what has been well for an interval is forgiven one time.

@@ -7,6 +7,7 @@ use crate::resource::Labels;
 use crate::resource::kinds::sidecar::{EgressListener, OutboundTrafficPolicy, Sidecar};
 
 use super::hosts::{covers, qualify};
+use super::locality::Locality;
 use super::services::has_labels;
 
 /// What decides what a proxy sees: proxies of equal scope see the same.
@@ -15,6 +16,8 @@ pub struct Scope {
     pub(super) namespace: String,
     /// The workload's labels by which VirtualServices tell callers apart; `None` of an unknown workload.
     pub(super) labels: Option<Labels>,
+    /// Where the workload is, if it says so.
+    pub(super) locality: Option<Locality>,
     /// The Sidecar that applies.
     pub(super) sidecar: Option<Applying>,
     /// The names of the DestinationRules of the namespace that select the workload.

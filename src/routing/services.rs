@@ -104,6 +104,8 @@ pub(super) struct Address {
     pub(super) ports: HashMap<String, u16>,
     pub(super) labels: Labels,
     pub(super) weight: u32,
+    /// Where it is, as in `us-west/zone1/a`.
+    pub(super) locality: String,
 }
 
 impl Service {
@@ -511,6 +513,7 @@ pub(super) fn address(entry: &WorkloadEntry) -> Address {
         ports: ports.collect(),
         labels: entry.labels.clone(),
         weight: entry.weight.max(1),
+        locality: entry.locality.clone(),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::resource::kinds::destination_rule::DestinationRule;
 use crate::resource::kinds::gateway::{Gateway, ServerTlsMode};
-use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, SIDECAR, WORKLOAD_GROUP};
+use crate::resource::kinds::{DESTINATION_RULE, GATEWAY, REQUEST_AUTHENTICATION, SIDECAR, WORKLOAD_GROUP};
 use crate::resource::{Kind, Resource};
 use crate::routing::GATEWAY_NAMESPACE;
 
@@ -14,6 +14,13 @@ const WITHOUT_EFFECT: &[(&Kind, &str, &str)] = &[
     (&SIDECAR, "spec.ingress", "calls to workloads do not come here"),
     (&SIDECAR, "spec.inboundConnectionPool", "calls to workloads do not come here"),
     (&WORKLOAD_GROUP, "spec.probe", "nobody looks whether workloads are ready"),
+    (
+        &REQUEST_AUTHENTICATION,
+        "spec.jwtRules",
+        "tokens are not verified, and policies and routes that ask for them take nobody",
+    ),
+    (&GATEWAY, "spec.servers.*.bind", "the port is served where proxy start --gateway-listen says"),
+    (&GATEWAY, "spec.servers.*.defaultEndpoint", "calls go where routes lead, or nowhere"),
     (&SIDECAR, "spec.egress.*.bind", "workloads call by the listener of the proxy"),
     (&SIDECAR, "spec.egress.*.captureMode", "workloads call by the listener of the proxy"),
 ];
@@ -31,14 +38,14 @@ const WITHOUT_EFFECT_IN_POLICIES: &[(&str, &str)] = &[
     ("connectionPool.http.http2KeepAlive", "no PING is sent on connections at rest"),
     ("outlierDetection.outlierDetectionHttpErrorCodes", "statuses of 500 and above count as errors"),
     ("retryBudget.budgetInterval", "the budget is a share of the calls that are under way"),
-    ("loadBalancer.localityLbSetting", ALIKE),
+    ("loadBalancer.localityLbSetting.failoverPriority", "regions, zones and their parts are compared, and no labels"),
     ("loadBalancer.zoneAwareLbSetting", ALIKE),
     ("loadBalancer.backendUtilization", "endpoints are not asked for their load"),
     ("loadBalancer.warmup", ALIKE),
     ("loadBalancer.warmupDurationSecs", ALIKE),
 ];
 
-const ALIKE: &str = "endpoints are alike wherever they are, from the start";
+const ALIKE: &str = "endpoints of a zone are alike, from the start";
 
 /// Warns of every such field that a resource uses.
 pub(super) fn without_effect(resource: &Resource, problems: &mut Problems) {

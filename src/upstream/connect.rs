@@ -1,11 +1,12 @@
 //! Making connections: resolve, dial, and where the endpoint says so, TLS.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
@@ -14,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use crate::call::{Failure, TlsFault};
+use crate::call::{Failure, Side, TlsFault};
 use crate::routing::{Endpoint, Keepalive, Opening, TlsSettings};
 
 use super::breaker::Breakers;
@@ -63,14 +64,35 @@ impl Connector {
     /// # Errors
     /// Why there is none.
     pub(super) async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Failure> {
-        tokio::time::timeout(timeout, self.open(endpoint)).await.unwrap_or(Err(Failure::ConnectTimeout))
+        let dialled = Cell::default();
+        let opened = tokio::time::timeout(timeout, self.open(endpoint, &dialled)).await;
+        let opened = opened.unwrap_or(Err(Failure::ConnectTimeout));
+        // Those that refused have been noted.
+        if let (Some(addresses), Err(failure)) = (&endpoint.addresses, &opened)
+            && failure.side() == Side::Upstream
+        {
+            dialled.take().into_iter().for_each(|address| addresses.note(address, None, micros()));
+        }
+        opened
     }
 
-    async fn open(&self, endpoint: &Endpoint) -> Result<Stream, Failure> {
+    /// [`Connector::connect`]; `dialled` are the addresses from which nothing was heard yet, or to which there is a connection.
+    async fn open(&self, endpoint: &Endpoint, dialled: &Cell<Vec<IpAddr>>) -> Result<Stream, Failure> {
         let socket = match endpoint.address.strip_prefix("unix://") {
             Some(path) => Either::Right(local(path).await?),
             None => {
-                let stream = dial(&self.addresses(endpoint).await?).await?;
+                let addresses = self.addresses(endpoint).await?;
+                dialled.set(addresses.iter().map(SocketAddr::ip).collect());
+                let stream = dial(&addresses, |failed| {
+                    let mut left = dialled.take();
+                    left.retain(|address| *address != failed.ip());
+                    dialled.set(left);
+                    if let Some(addresses) = &endpoint.addresses {
+                        addresses.note(failed.ip(), None, micros());
+                    }
+                });
+                let stream = stream.await?;
+                dialled.set(stream.peer_addr().ok().map(|peer| peer.ip()).into_iter().collect());
                 if let Some(keepalive) = endpoint.lasting.as_ref().and_then(|lasting| lasting.keepalive.as_ref()) {
                     // A system that knows no such option asks in its own way.
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&probes(keepalive));
@@ -99,15 +121,19 @@ impl Connector {
         }
         let (host, port) = (endpoint.address.as_str(), endpoint.port);
         if let Some(addresses) = self.overrides.of(host, port) {
-            return Ok(addresses.to_vec());
+            let inside = inside(endpoint, addresses.iter().map(SocketAddr::ip).collect());
+            return nobody_left(addresses.iter().copied().filter(|address| inside.contains(&address.ip())).collect());
         }
         let found = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) => self.names.addresses(host).await?,
         };
         let admitted = found.into_iter().filter(|address| endpoint.private.admits(*address));
-        let addresses: Vec<_> = admitted.map(|address| SocketAddr::new(address, port)).collect();
-        if addresses.is_empty() { Err(Failure::PrivateAddress) } else { Ok(addresses) }
+        let admitted: Vec<_> = admitted.collect();
+        if admitted.is_empty() {
+            return Err(Failure::PrivateAddress);
+        }
+        nobody_left(inside(endpoint, admitted).into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
     async fn gateway(&self) -> Result<Vec<SocketAddr>, Failure> {
@@ -137,6 +163,36 @@ impl Connector {
         }
         Ok(Either::Right(Box::new(stream)))
     }
+}
+
+/// The addresses of an endpoint that are not left out for a while.
+fn inside(endpoint: &Endpoint, found: Vec<IpAddr>) -> Vec<IpAddr> {
+    match &endpoint.addresses {
+        None => found,
+        Some(addresses) => addresses.inside(found, micros()),
+    }
+}
+
+fn nobody_left(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
+    if addresses.is_empty() { Err(Failure::NoEndpoint) } else { Ok(addresses) }
+}
+
+/// The address that a stream leads to.
+pub fn peer_of(stream: &Stream) -> Option<IpAddr> {
+    let socket = match stream {
+        Either::Left(socket) => socket,
+        Either::Right(tls) => tls.get_ref().0,
+    };
+    match socket {
+        Either::Left(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
+        Either::Right(_) => None,
+    }
+}
+
+/// Now, in microseconds since 1970.
+pub(super) fn micros() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn probes(spec: &Keepalive) -> TcpKeepalive {

@@ -14,26 +14,31 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// A connection to the first of some addresses that has one for us; small requests on it do not wait for the
 /// acknowledgement of the one before.
 ///
+/// `failed` is told of those that have none.
+///
 /// # Errors
 /// [`Failure::ConnectFailed`] when there is none.
-pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    let stream = first(addresses).await?;
+pub(super) async fn dial(addresses: &[SocketAddr], failed: impl Fn(SocketAddr)) -> Result<TcpStream, Failure> {
+    let stream = first(addresses, failed).await?;
     stream.set_nodelay(true).map_err(|_| Failure::ConnectFailed)?;
     Ok(stream)
 }
 
 /// A connection to the first address that accepts one. The next address is tried when the one before has failed, or has
 /// not answered for a while; what is still under way then goes on.
-async fn first(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+async fn first(addresses: &[SocketAddr], failed: impl Fn(SocketAddr)) -> Result<TcpStream, Failure> {
     if let [only] = addresses {
-        return TcpStream::connect(only).await.map_err(|_| Failure::ConnectFailed);
+        return TcpStream::connect(only).await.map_err(|_| {
+            failed(*only);
+            Failure::ConnectFailed
+        });
     }
     let mut left = addresses.iter().copied();
     let mut attempts = JoinSet::new();
     loop {
         let started = left.next();
         if let Some(address) = started {
-            attempts.spawn(TcpStream::connect(address));
+            attempts.spawn(async move { TcpStream::connect(address).await.map_err(|_| address) });
         }
         let patience = async {
             match left.len() {
@@ -44,7 +49,8 @@ async fn first(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
         tokio::select! {
             ended = attempts.join_next() => match ended {
                 Some(Ok(Ok(stream))) => return Ok(stream),
-                Some(_) => {}
+                Some(Ok(Err(address))) => failed(address),
+                Some(Err(_)) => {}
                 None => return Err(Failure::ConnectFailed),
             },
             () = patience => {}
@@ -67,10 +73,14 @@ mod tests {
     async fn an_address_that_refuses_is_passed_over() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let open = listener.local_addr().expect("bound");
-        let stream = dial(&[closed(), open]).await.expect("one accepts");
+        let refused = std::cell::RefCell::new(Vec::new());
+        let closed_one = closed();
+        let stream =
+            dial(&[closed_one, open], |address| refused.borrow_mut().push(address)).await.expect("one accepts");
         assert_eq!(stream.peer_addr().expect("connected"), open);
-        assert!(matches!(dial(&[closed(), closed()]).await, Err(Failure::ConnectFailed)));
-        assert!(matches!(dial(&[]).await, Err(Failure::ConnectFailed)));
+        assert_eq!(*refused.borrow(), [closed_one]);
+        assert!(matches!(dial(&[closed(), closed()], |_| {}).await, Err(Failure::ConnectFailed)));
+        assert!(matches!(dial(&[], |_| {}).await, Err(Failure::ConnectFailed)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -91,7 +101,7 @@ mod tests {
             .collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let open = listener.local_addr().expect("bound");
-        let stream = dial(&[address, open]).await.expect("one accepts");
+        let stream = dial(&[address, open], |_| {}).await.expect("one accepts");
         assert_eq!(stream.peer_addr().expect("connected"), open);
         drop(fill);
     }

@@ -1,6 +1,7 @@
 //! Calls to origins: over a connection that is kept, one made anew, or beside others.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::metrics::{Counter, Shard};
 use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
-use super::connect::{Connector, Stream};
+use super::connect::{Connector, Stream, micros, peer_of};
 use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
@@ -34,6 +35,8 @@ struct Connection {
     carried: u32,
     /// When it is closed at the latest, where its rule says.
     end: Option<Instant>,
+    /// Where it leads.
+    peer: Option<IpAddr>,
 }
 
 impl Lendable for Connection {
@@ -71,7 +74,8 @@ impl Upstream {
         Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), shard }
     }
 
-    /// Sends a request to an endpoint and waits for the head of the answer.
+    /// Sends a request to an endpoint and waits for the head of the answer; `reached` is told which of its addresses the call
+    /// went to.
     ///
     /// # Errors
     /// Why there is none.
@@ -80,14 +84,16 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.multiplexed && websocket::upgrades(&request) {
-            return Box::pin(self.send_upgrade(endpoint, connect_timeout, request)).await;
+            return Box::pin(self.send_upgrade(endpoint, connect_timeout, request, reached)).await;
         }
         if endpoint.multiplexed {
-            return Box::pin(self.send_beside(endpoint, connect_timeout, request)).await;
+            return Box::pin(self.send_beside(endpoint, connect_timeout, request, reached)).await;
         }
         while let Some(connection) = self.take(endpoint) {
+            reached.set(connection.peer);
             match self.ask(connection, endpoint, request).await {
                 Ok(response) => return Ok(response),
                 // Not a byte was sent: the connection was closed while it lay idle.
@@ -98,7 +104,7 @@ impl Upstream {
             }
         }
         // Boxed, so that calls that find a connection, which are most, do not carry its room around.
-        Box::pin(self.send_anew(endpoint, connect_timeout, request)).await
+        Box::pin(self.send_anew(endpoint, connect_timeout, request, reached)).await
     }
 
     /// [`Upstream::send`] beside other calls, on a connection of HTTP/2.
@@ -107,10 +113,12 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         mut request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         // What a sidecar hands on came in plain text.
         multiplexed::target(&mut request, endpoint.tls.is_some() && !endpoint.is_gateway);
         if let Some((mut sender, place)) = self.multiplexed.take(endpoint) {
+            reached.set(place.peer());
             match multiplexed::send(&mut sender, request).await {
                 Ok(response) => return Ok(response.map(|body| ResponseBody::beside(body, place))),
                 // Not a byte was sent: the connection was on its way to its end.
@@ -123,8 +131,12 @@ impl Upstream {
             reused: false,
             unsent: unsent.map(Box::new),
         };
+        reached.set(None);
         let begun = match self.open(endpoint, connect_timeout).await {
-            Ok(stream) => multiplexed::begin(stream).await,
+            Ok(stream) => {
+                reached.set(peer_of(&stream));
+                multiplexed::begin(stream).await
+            }
             Err(failure) => Err(failure),
         };
         let (mut sender, place) = match begun {
@@ -144,15 +156,20 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.tls.is_some() {
-            return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request).await;
+            return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request, reached).await;
         }
         if !websocket::asks(&request) {
-            return self.send_beside(endpoint, connect_timeout, request).await;
+            return self.send_beside(endpoint, connect_timeout, request, reached).await;
         }
+        reached.set(None);
         let answered = match self.open(endpoint, connect_timeout).await {
-            Ok(stream) => websocket::open(stream, request).await,
+            Ok(stream) => {
+                reached.set(peer_of(&stream));
+                websocket::open(stream, request).await
+            }
             Err(failure) => Err((failure, Some(request))),
         };
         answered.map(|response| response.map(ResponseBody::alone)).map_err(|(failure, unsent)| SendFailure {
@@ -171,7 +188,9 @@ impl Upstream {
         endpoint: &Endpoint,
         connect_timeout: Duration,
         request: Request<RequestBody>,
+        reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
+        reached.set(None);
         let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
             failure,
             reused: false,
@@ -181,6 +200,7 @@ impl Upstream {
             Ok(connection) => connection,
             Err(failure) => return Err(failed(failure, Some(request))),
         };
+        reached.set(connection.peer);
         self.ask(connection, endpoint, request).await.map_err(|Broken { failure, unsent }| failed(failure, unsent))
     }
 
@@ -190,20 +210,27 @@ impl Upstream {
         endpoint: &Endpoint,
         request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Broken> {
-        let Connection { line, carried, end } = connection;
+        let Connection { line, carried, end, peer } = connection;
         let (parts, exchange) = http1::ask(line, request).await?;
         let carried = carried.saturating_add(1);
         // One that has carried all that it may is closed with its answer.
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| carried < most);
         let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
-        let back = Back { carried, end, idle, key: Arc::clone(&endpoint.pool_key), pool: Rc::clone(&self.pool) };
+        let (key, pool) = (Arc::clone(&endpoint.pool_key), Rc::clone(&self.pool));
+        let back = Back { carried, end, peer, idle, key, pool };
         let mut body = ResponseBody(Source::Own(Box::new(Own { exchange, back: is_kept.then_some(back) })));
         body.return_if_ended();
         Ok(Response::from_parts(parts, body))
     }
 
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
-        self.pool.borrow_mut().take(&endpoint.pool_key, Instant::now())
+        loop {
+            let connection = self.pool.borrow_mut().take(&endpoint.pool_key, Instant::now())?;
+            // Those of addresses that are left out for a while are closed.
+            if !is_left_out(endpoint, connection.peer) {
+                return Some(connection);
+            }
+        }
     }
 
     /// Drops connections that have been idle for too long.
@@ -227,8 +254,8 @@ impl Upstream {
         // Boxed, so that calls that find a connection, which are most, do not carry its room around.
         let stream = Box::pin(self.open(endpoint, timeout)).await?;
         let whole = endpoint.lasting.as_ref().and_then(|lasting| lasting.whole);
-        let end = whole.map(|whole| Instant::now() + whole);
-        Ok(Connection { line: http1::Connection::new(stream), carried: 0, end })
+        let (end, peer) = (whole.map(|whole| Instant::now() + whole), peer_of(&stream));
+        Ok(Connection { line: http1::Connection::new(stream), carried: 0, end, peer })
     }
 
     /// Room for a call to a cluster that takes only so many at a time.
@@ -240,10 +267,17 @@ impl Upstream {
     }
 }
 
+/// Whether an address of an endpoint is left out for a while.
+pub(super) fn is_left_out(endpoint: &Endpoint, address: Option<IpAddr>) -> bool {
+    let Some(addresses) = &endpoint.addresses else { return false };
+    address.is_some_and(|address| addresses.is_out(address, micros()))
+}
+
 /// What takes a connection back to its pool when the answer that it carries has ended.
 struct Back {
     carried: u32,
     end: Option<Instant>,
+    peer: Option<IpAddr>,
     /// How long it may lie idle.
     idle: Duration,
     key: Arc<str>,
@@ -326,10 +360,10 @@ impl ResponseBody {
             && let Own { exchange, back: Some(back) } = *own
             && let Some(line) = exchange.into_connection()
         {
-            let Back { carried, end, idle, key, pool } = back;
+            let Back { carried, end, peer, idle, key, pool } = back;
             let until = Instant::now() + idle;
             let until = end.map_or(until, |end| end.min(until));
-            pool.borrow_mut().put(&key, Connection { line, carried, end }, until);
+            pool.borrow_mut().put(&key, Connection { line, carried, end, peer }, until);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use crate::call::Failure;
 use crate::routing::Endpoint;
 
-use super::connect::Stream;
+use super::connect::{Stream, peer_of};
+use super::http::is_left_out;
 use super::pool::MAX_IDLE;
 use super::request_body::RequestBody;
 
@@ -96,6 +98,8 @@ impl Line {
 #[derive(Debug)]
 struct Load {
     calls: Cell<usize>,
+    /// Where the connection leads.
+    peer: Option<IpAddr>,
     /// None when the connection has ended: its senders are told by that.
     driver: RefCell<Option<Driver>>,
 }
@@ -118,6 +122,11 @@ impl Place {
     fn taken(load: &Rc<Load>) -> Self {
         load.calls.set(load.calls.get() + 1);
         Self(Rc::clone(load))
+    }
+
+    /// Where the connection leads.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.0.peer
     }
 }
 
@@ -144,7 +153,8 @@ impl Multiplexed {
         let lines = all.get_mut(&endpoint.pool_key)?;
         lines.retain(|used| !used.is_over(now));
         // The first ones are filled first, so that the others may end.
-        lines.iter_mut().find(|used| !used.is_full(endpoint)).map(|used| used.lend(now))
+        let can = |used: &Used| !used.is_full(endpoint) && !is_left_out(endpoint, used.line.load.peer);
+        lines.iter_mut().find(|used| can(used)).map(|used| used.lend(now))
     }
 
     /// Lends a new connection, and keeps it for further calls.
@@ -179,8 +189,9 @@ pub(super) async fn begin(stream: Stream) -> Result<Line, Failure> {
     let mut builder = Builder::new(Local);
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).max_header_list_size(MAX_FIELDS);
     builder.initial_max_send_streams(UNSAID);
+    let peer = peer_of(&stream);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| Failure::UpstreamProtocol)?;
-    let load = Rc::new(Load { calls: Cell::new(0), driver: RefCell::new(Some(connection)) });
+    let load = Rc::new(Load { calls: Cell::new(0), peer, driver: RefCell::new(Some(connection)) });
     let driven = Rc::clone(&load);
     // Ends with the connection, whose errors reach whoever waits for its answers.
     tokio::task::spawn_local(poll_fn(move |cx| {

@@ -132,3 +132,32 @@ fn a_connection_carries_no_more_calls_than_it_may() {
     assert_eq!(answers(&proxy, 4).len(), 4);
     assert_eq!(origin.connections(), 2);
 }
+
+#[test]
+fn calls_go_to_the_nearest_endpoints_as_long_as_they_answer() {
+    let (near, far) = (named("near", "200 OK"), named("far", "200 OK"));
+    let scene = Stage::new();
+    let endpoint = |origin: &Origin, locality: &str| {
+        format!("{{address: 127.0.0.1, ports: {{http: {}}}, locality: {locality}}}", origin.address.port())
+    };
+    let manifests = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: sleep}}\nspec:\n  selector: {{matchLabels: {{app: sleep}}}}\n  template:\n    metadata: {{labels: {{app: \
+         sleep, istio-locality: eu.one}}}}\n    spec: {{containers: [{{name: sleep, image: curl}}]}}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: pool}}\nspec:\n  hosts: [pool.example]\n  \
+         resolution: STATIC\n  ports: [{{number: 80, name: http, protocol: HTTP}}]\n  endpoints: [{}, {}]\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: pool}}\nspec:\n  host: pool.example\n  \
+         trafficPolicy: {{outlierDetection: {{consecutive5xxErrors: 1}}}}\n",
+        endpoint(&far, "us/one"),
+        endpoint(&near, "eu/two"),
+    );
+    scene.ok_with(&["create", "-f", "-"], &manifests);
+    let proxy = Proxied::start(&scene, &["--workers", "1"]);
+    assert_eq!(answers(&proxy, 10), ["near"; 10]);
+    let distribute = "{loadBalancer: {localityLbSetting: {distribute: [{from: eu/*, to: {us/*: 100}}]}}}";
+    let rule = format!(
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: pool}}\nspec:\n  host: pool.example\n  \
+         trafficPolicy: {distribute}\n"
+    );
+    scene.ok_with(&["replace", "-f", "-"], &rule);
+    until("calls are distributed otherwise", || answers(&proxy, 4) == ["far"; 4]);
+}

@@ -223,3 +223,26 @@ fn at_its_end_new_calls_are_refused_and_tunnels_closed() {
     ends(tunnel);
     assert!(open().is_none());
 }
+
+#[test]
+fn at_the_end_of_a_grant_a_websocket_is_closed() {
+    let (scene, _origin) = with_origin(DENY);
+    let echo = crate::upgrades::echo();
+    let manifest = service_entry("ws.example", echo);
+    scene.ok_with(&["create", "-f", "-"], &manifest);
+    let proxy = Proxied::start(&scene, &[]);
+    let open = || {
+        let stream = std::net::TcpStream::connect(proxy.address).expect("it listens");
+        stream.set_read_timeout(Some(crate::proxied::PATIENCE)).expect("a socket");
+        tungstenite::client("ws://ws.example/secret/chat", stream).ok().map(|(socket, _)| socket)
+    };
+    assert!(open().is_none());
+    let name = allow(&scene, "ws.example", &["--for", "10m"]);
+    until("the grant is in force", || open().is_some());
+    let mut socket = open().expect("it is in force");
+    socket.send(tungstenite::Message::text("still")).expect("open");
+    assert_eq!(socket.read().expect("an echo").to_text().expect("text"), "still");
+    scene.ok(&["delete", "grant", &name]);
+    assert!(socket.read().is_err(), "it is closed");
+    assert!(open().is_none());
+}

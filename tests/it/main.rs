@@ -9,6 +9,7 @@ mod stage;
 
 mod actions;
 mod analyze;
+mod apart;
 mod attack;
 mod audit;
 mod authorization;

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value as Json;
 
 use crate::proxied::{PATIENCE, Proxied, Site};
-use crate::stage::{Stage, until};
+use crate::stage::{SCENARIO, Stage, until};
 
 /// The name by which sidecars ask for the gateway's port 443.
 pub(crate) const NAME: &str = "outbound_.443_._.istio-egressgateway.istio-system.svc.cluster.local";
@@ -568,4 +568,30 @@ fn flags_of_another_role_are_refused() {
         all.extend(arguments);
         assert!(scene.fails(&all).contains(told), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_gateway_on_another_machine_needs_one_certificate_and_no_authority() {
+    let site = Site::new(&[]);
+    let certificates = site.scene.state().with_file_name("certs");
+    let out = certificates.to_str().expect("plain");
+    site.scene.ok(&["identity", "issue", "istio-system/istio-egressgateway-service-account", "--out", out]);
+    // Its registry has the same, and its state directory no authority.
+    let there = Stage::new();
+    there.declare(&SCENARIO);
+    let resolve = format!("edition.cnn.com:443:{}", site.origin.address);
+    let arguments = ["--resolve", &resolve, "--ca-file", &site.ca, "--identity", out];
+    let gateway = Proxied::gateway_alone(&there, &arguments);
+    let address = gateway.address.to_string();
+    let sidecar = site.proxy(&["--role", "sidecar", "--gateway", &address]);
+    assert_eq!(sidecar.get("http://edition.cnn.com/politics").status, 200);
+    let entry = there.wait_for_entry("/politics");
+    assert!(entry.contains("\"source\":\"sleep\"") || entry.contains("sleep"), "{entry}");
+    assert!(!there.state().join("identity/authority.json").exists());
+    // One for somebody else would be believed by no sidecar.
+    site.scene.ok(&["identity", "issue", "default/sleep", "--out", out]);
+    let other = Stage::new();
+    other.declare(&SCENARIO);
+    let told = other.fails(&["proxy", "start", "--role", "gateway", "--mesh-listen", "127.0.0.1:0", "--identity", out]);
+    assert!(told.contains("there is no certificate for spiffe://cluster.local/ns/istio-system/sa/"), "{told}");
 }

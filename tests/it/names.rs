@@ -140,6 +140,37 @@ fn connections_are_spread_over_all_addresses_of_a_name() {
 }
 
 #[test]
+fn an_address_that_fails_is_left_out_and_the_others_of_its_name_are_not() {
+    let answered = |listener: TcpListener, answer: &'static [u8]| {
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    while stream.read(&mut [0; 1_024]).is_ok_and(|read| read > 0) {
+                        if stream.write_all(answer).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    };
+    let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = first.local_addr().expect("bound").port();
+    let Ok(second) = TcpListener::bind(("127.0.0.2", port)) else { return };
+    answered(first, b"HTTP/1.1 503 Busy\r\ncontent-length: 3\r\n\r\nbad");
+    answered(second, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood");
+    let server = NameServer::knowing(&[("shop.example", &["127.0.0.1", "127.0.0.2"])]);
+    let rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: shop}\nspec: {host: shop.example, \
+                trafficPolicy: {outlierDetection: {consecutiveGatewayErrors: 1, baseEjectionTime: 1h}}}\n";
+    let listed = "  addresses: [127.0.0.1, 127.0.0.2]\n";
+    let scene = stage(&format!("{}{rule}", entry("shop.example", port, listed)));
+    let proxy = proxy(&scene, &server);
+    let answers: Vec<_> = (0..20).map(|_| proxy.get("http://shop.example/").text()).collect();
+    let failed = answers.iter().filter(|answer| *answer == "bad").count();
+    assert!(failed <= 1 && answers[2..].iter().all(|answer| answer == "good"), "{answers:?}");
+}
+
+#[test]
 fn a_name_that_does_not_exist_is_a_failure_with_a_reason() {
     let server = NameServer::knowing(&[]);
     let scene = stage(&entry("gone.example", 80, ""));

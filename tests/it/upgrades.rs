@@ -42,7 +42,7 @@ fn scene(origin: SocketAddr) -> Stage {
 }
 
 /// A WebSocket server that sends every message back.
-fn echo() -> SocketAddr {
+pub(crate) fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     std::thread::spawn(move || {

@@ -132,7 +132,7 @@ impl<'p> Selection<'p> {
     /// Whether each row has a value in a condition's only column.
     fn is_present(&self, values: &Values) -> bool {
         let [(column, _)] = values.columns[..] else { return false };
-        self.reader.column(column).is_ok_and(|column| !column.has_missing())
+        self.reader.column(column).is_ok_and(|column| column.is_whole())
     }
 
     fn add_condition(&mut self, condition: &'p Condition<'p>) -> Result<(), ParquetError> {
@@ -175,7 +175,7 @@ impl<'p> Selection<'p> {
         let formats: Vec<Format> = (0..formats.len()).map(|number| format_of(formats.text(number as u32))).collect();
         let layouts = self.reader.layouts()?;
         let run = matcher.automaton().map(|automaton| automaton.open());
-        let uniform = formats.len() == 1 && layouts.len() == 1 && !self.reader.column(Own::Line as usize)?.has_values();
+        let uniform = formats.len() == 1 && layouts.len() == 1 && self.reader.column(Own::Line as usize)?.is_empty();
         let mut programs = Vec::new();
         for &format in &formats {
             let compile = |layout: &Vec<usize>| match &run {

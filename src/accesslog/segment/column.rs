@@ -1,5 +1,6 @@
 //! One column of a segment: its dictionary, and the values of any rows without those around them.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -171,11 +172,21 @@ pub(crate) struct Column {
     physical: Physical,
     compression: Compression,
     optional: bool,
-    chunk: Vec<u8>,
-    /// Pages of values, with the row that each begins with.
-    pages: Vec<(usize, Page)>,
     pub(crate) dictionary: Option<Dictionary>,
     rows: usize,
+    /// Where its pages lie in the file.
+    place: Range<u64>,
+    /// How many rows have no value, as its statistics say.
+    nulls: Option<u64>,
+    data: OnceCell<Data>,
+}
+
+/// What is behind the dictionary.
+#[derive(Debug)]
+struct Data {
+    bytes: Vec<u8>,
+    /// Pages of values, with the row that each begins with.
+    pages: Vec<(usize, Page)>,
 }
 
 impl Column {
@@ -187,41 +198,36 @@ impl Column {
     ) -> Result<Self, ParquetError> {
         let (start, length) = metadata.byte_range();
         let end = start.checked_add(length).filter(|end| file.metadata().is_ok_and(|file| *end <= file.len()));
-        end.ok_or_else(|| damaged("a column ends behind the file's end"))?;
-        let mut chunk = vec![0; usize::try_from(length).map_err(|_| damaged("a column is too long"))?];
-        file.read_exact_at(&mut chunk, start)?;
+        let end = end.ok_or_else(|| damaged("a column ends behind the file's end"))?;
+        let first = u64::try_from(metadata.data_page_offset()).unwrap_or_default();
+        let first = if metadata.dictionary_page_offset().is_some() { first } else { start };
+        if !(start..=end).contains(&first) {
+            return Err(damaged("a column begins outside of itself"));
+        }
         let mut column = Self {
             physical: metadata.column_type(),
             compression: metadata.compression(),
             optional: metadata.column_descr().max_def_level() > 0,
-            pages: Vec::new(),
             dictionary: None,
             rows,
-            chunk,
+            place: first..end,
+            nulls: metadata.statistics().and_then(|statistics| statistics.null_count_opt()),
+            data: OnceCell::new(),
         };
-        let mut first = 0;
-        for page in pages(&column.chunk)? {
-            match page.kind {
-                Kind::Dictionary if first == 0 && column.dictionary.is_none() => {
-                    column.dictionary = Some(column.read_dictionary(&page, scratch)?);
-                }
-                Kind::Data if column.optional || page.nulls == 0 => {
-                    let behind = first + page.rows;
-                    column.pages.push((first, page));
-                    first = behind;
-                }
-                _ => return Err(damaged("its pages are in another order than they should be")),
-            }
-        }
-        if first != rows {
-            return Err(damaged("a column has another length than it should have"));
+        if first > start {
+            let bytes = bytes(file, start..first)?;
+            let [page] = &pages(&bytes)?[..] else { return Err(damaged("a column has several dictionaries")) };
+            column.dictionary = Some(column.read_dictionary(&bytes, page, scratch)?);
         }
         Ok(column)
     }
 
-    fn read_dictionary(&self, page: &Page, scratch: &mut Scratch) -> Result<Dictionary, ParquetError> {
+    fn read_dictionary(&self, bytes: &[u8], page: &Page, scratch: &mut Scratch) -> Result<Dictionary, ParquetError> {
+        if page.kind != Kind::Dictionary {
+            return Err(damaged("a column has no dictionary where it should have one"));
+        }
         let mut content = Content::default();
-        scratch.decompressor.read(&self.chunk, page, self.compression, &mut content)?;
+        scratch.decompressor.read(bytes, page, self.compression, &mut content)?;
         let dictionary = match self.physical {
             Physical::BYTE_ARRAY => Texts::read(content.into_values()).map(Dictionary::Texts),
             Physical::INT64 => plain(content.values(), page.rows, i64::from_le_bytes).map(Dictionary::Ints),
@@ -230,34 +236,56 @@ impl Column {
         dictionary.filter(|found| found.len() == page.rows).ok_or_else(|| damaged("a dictionary cannot be read"))
     }
 
-    /// Whether any row has no value.
-    pub(crate) fn has_missing(&self) -> bool {
-        self.pages.iter().any(|(_, page)| page.nulls > 0)
+    fn data(&self, file: &File) -> Result<&Data, ParquetError> {
+        if let Some(data) = self.data.get() {
+            return Ok(data);
+        }
+        let bytes = bytes(file, self.place.clone())?;
+        let (mut all, mut first) = (Vec::new(), 0);
+        for page in pages(&bytes)? {
+            if page.kind != Kind::Data || page.nulls > 0 && !self.optional {
+                return Err(damaged("its pages are in another order than they should be"));
+            }
+            let behind = first + page.rows;
+            all.push((first, page));
+            first = behind;
+        }
+        if first != self.rows {
+            return Err(damaged("a column has another length than it should have"));
+        }
+        Ok(self.data.get_or_init(|| Data { bytes, pages: all }))
     }
 
-    /// Whether any row has a value.
-    pub(crate) fn has_values(&self) -> bool {
-        self.pages.iter().any(|(_, page)| page.nulls < page.rows)
+    /// Whether each row has a value.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.optional || self.nulls == Some(0)
+    }
+
+    /// Whether no row has a value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.optional && self.nulls == Some(self.rows as u64)
     }
 
     /// How many rows its first page has: blocks of so many are read without reading a page twice.
-    pub(super) fn rows_of_page(&self) -> usize {
-        self.pages.first().map_or(self.rows, |(_, page)| page.rows).max(1)
+    pub(super) fn rows_of_page(&self, file: &File) -> Result<usize, ParquetError> {
+        Ok(self.data(file)?.pages.first().map_or(self.rows, |(_, page)| page.rows).max(1))
     }
 
     /// Reads the values of some rows.
-    pub(crate) fn read(
+    pub(super) fn read(
         &self,
+        file: &File,
         rows: Range<usize>,
         scratch: &mut Scratch,
         block: &mut Block,
     ) -> Result<(), ParquetError> {
         block.clear();
-        let from = self.pages.partition_point(|(first, page)| first + page.rows <= rows.start);
-        for (first, page) in self.pages[from..].iter().take_while(|(first, _)| *first < rows.end) {
+        let Data { bytes, pages } = self.data(file)?;
+        let from = pages.partition_point(|(first, page)| first + page.rows <= rows.start);
+        for (first, page) in pages[from..].iter().take_while(|(first, _)| *first < rows.end) {
             let before = block.numbers.len().max(block.ints.len()).max(block.doubles.len());
             let mut content = std::mem::take(&mut scratch.content);
-            let read = scratch.decompressor.read(&self.chunk, page, self.compression, &mut content);
+            let read = scratch.decompressor.read(bytes, page, self.compression, &mut content);
             let read = read.and_then(|()| {
                 self.decode(page, &content, scratch, block).ok_or_else(|| damaged("a page cannot be read"))
             });
@@ -351,6 +379,14 @@ impl Column {
             spread_or_all(&zeros, levels, page, NONE, &mut block.numbers);
         }
     }
+}
+
+/// Some bytes of a file, which are known to be in it.
+fn bytes(file: &File, place: Range<u64>) -> Result<Vec<u8>, ParquetError> {
+    let length = usize::try_from(place.end - place.start).map_err(|_| damaged("a column is too long"))?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, place.start)?;
+    Ok(bytes)
 }
 
 /// The numbers of a page in the dictionary's order.

@@ -53,6 +53,9 @@ fn bits(packed: &[u8], bit: usize, width: usize) -> u64 {
         return 0;
     }
     let (byte, shift) = (bit / 8, bit % 8);
+    if let (0..=57, Some(window)) = (width, packed.get(byte..byte + 8).and_then(|eight| eight.first_chunk())) {
+        return (u64::from_le_bytes(*window) >> shift) & ((1 << width) - 1);
+    }
     let mut window = [0; 16];
     let end = (byte + 16).min(packed.len());
     window[..end - byte].copy_from_slice(&packed[byte..end]);

@@ -131,7 +131,8 @@ impl Reader {
 
     /// How many rows are best read at a time.
     pub(crate) fn block(&self) -> Result<usize, ParquetError> {
-        Ok(self.column(Own::Time as usize)?.rows_of_page())
+        // A small column, whose pages have as many rows as those of others.
+        self.column(Own::Format as usize)?.rows_of_page(&self.file)
     }
 
     /// Reads some rows of a column.
@@ -141,7 +142,7 @@ impl Reader {
         rows: std::ops::Range<usize>,
         block: &mut Block,
     ) -> Result<(), ParquetError> {
-        self.column(column)?.read(rows, &mut self.scratch.borrow_mut(), block)
+        self.column(column)?.read(&self.file, rows, &mut self.scratch.borrow_mut(), block)
     }
 
     /// How often each value of a column's dictionary occurs, where that was counted.

@@ -13,7 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
 use crate::expr::Timestamp;
-use crate::identity::authority::{Brought, Described, Store, to_pem};
+use crate::identity::authority::{Brought, Bundle, Described, Store, to_pem};
 use crate::identity::{SpiffeId, TrustDomain};
 
 use super::proxy::duration;
@@ -25,6 +25,10 @@ Examples:
 
   # A certificate for a service account, for a program that speaks TLS itself: cert-chain.pem, key.pem, root-cert.pem
   egressctl identity issue default/sleep --out certs --ttl 1h
+
+  # The egress gateway on another machine, without the authority's key
+  egressctl identity issue istio-system/istio-egressgateway-service-account --out certs --ttl 720h
+  egressctl proxy start --role gateway --identity certs --mesh-listen 0.0.0.0:15443
 
   # What others need to believe our workloads
   egressctl identity export > roots.pem
@@ -203,9 +207,9 @@ impl Issue {
         let roots: String = authority.roots(now).map(to_pem).collect();
         fs::create_dir_all(&self.out).map_err(|error| unwritable(&self.out, &error))?;
         for (name, text, mode) in [
-            ("key.pem", issued.key.serialize_pem(), 0o600),
-            ("cert-chain.pem", issued.chain_pem(), 0o644),
-            ("root-cert.pem", roots, 0o644),
+            (Bundle::KEY, issued.key.serialize_pem(), 0o600),
+            (Bundle::CHAIN, issued.chain_pem(), 0o644),
+            (Bundle::ROOTS, roots, 0o644),
         ] {
             replace(&self.out.join(name), &text, mode)?;
         }

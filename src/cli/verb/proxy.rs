@@ -109,7 +109,7 @@ struct Start {
     #[arg(long, value_name = "all|sidecar|gateway", default_value = "all", value_parser = role())]
     role: Role,
     /// Sidecar listener, and the workload (Deployment or Pod) whose calls it takes; without one its callers may show tokens
-    /// (see create token); repeatable [default: 127.0.0.1:15001]
+    /// (see create token); repeatable [default: 127.0.0.1:15001, unless --gateway-listen is given]
     #[arg(long, value_name = "ADDR[=WORKLOAD[.NAMESPACE]]")]
     listen: Vec<Listen>,
     /// Where the egress gateway takes the calls of sidecars of other processes, by mutual TLS alone [default of role gateway:
@@ -122,6 +122,10 @@ struct Start {
     /// Trust domain of all identities; chosen when the authority is made [default: cluster.local]
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<TrustDomain>,
+    /// Prove and believe by what `identity issue --out DIR` has written, instead of by the state directory's authority, whose
+    /// key is then not needed; read anew when it is replaced
+    #[arg(long, value_name = "DIR")]
+    identity: Option<PathBuf>,
     /// How long certificates of workloads are valid; they are renewed at half their life
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = certificate_ttl)]
     certificate_ttl: Duration,
@@ -364,7 +368,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     let role = arguments.role;
     let default_name = if role == Role::Sidecar { SIDECAR_NODE } else { DEFAULT_NODE };
     let mut listen = arguments.listen;
-    if listen.is_empty() && role != Role::Gateway {
+    if listen.is_empty() && role != Role::Gateway && arguments.gateway_listen.is_empty() {
         listen.push(Listen { address: DEFAULT_LISTEN, workload: None });
     }
     NodeConfig {
@@ -373,6 +377,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         listeners: listen.into_iter().map(listener).collect(),
         mesh_listen: arguments.mesh_listen.or((role == Role::Gateway).then_some(DEFAULT_MESH_LISTEN)),
         gateway: arguments.gateway,
+        identity: arguments.identity,
         trust_domain: arguments.trust_domain,
         certificate_ttl: arguments.certificate_ttl,
         gateway_listeners: arguments.gateway_listen.into_iter().map(|one| one.0).collect(),

@@ -78,15 +78,15 @@ impl Brought {
     }
 }
 
-fn refused(path: &Path, reason: &str) -> Error {
+pub(super) fn refused(path: &Path, reason: &str) -> Error {
     Error::Refused { path: path.to_owned(), reason: reason.to_owned() }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| refused(path, &error.to_string()))
 }
 
-fn several(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(super) fn several(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     certificates(&read(path)?).map_err(|error| refused(path, &format!("it holds no certificate in PEM: {error}")))
 }
 

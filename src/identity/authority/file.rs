@@ -16,7 +16,7 @@ use super::{Authority, Brought, Error, Signer, TrustDomain, certificates, to_pem
 use crate::identity::x509;
 
 /// Permissions of others than the owner.
-const OTHERS: u32 = 0o077;
+pub(super) const OTHERS: u32 = 0o077;
 
 /// Where a state directory's authority is kept.
 #[derive(Debug, Clone)]
@@ -60,8 +60,7 @@ impl Store {
 
     /// How the file is now; none while there is none.
     pub fn stamp(&self) -> Option<Stamp> {
-        let found = fs::metadata(self.path()).ok()?;
-        Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+        stamp(&self.path())
     }
 
     /// The authority, if there is one.
@@ -167,6 +166,12 @@ impl Store {
         };
         write().map_err(|source| state::Error::Unwritable { path: path.clone(), source }.into())
     }
+}
+
+/// How a file is now; none while there is none.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
 }
 
 fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Error {

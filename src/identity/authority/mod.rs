@@ -5,6 +5,7 @@
 //! before it meets a certificate of it; the one before stays trusted until its last certificate is over.
 
 mod brought;
+mod bundle;
 mod error;
 mod file;
 
@@ -23,6 +24,7 @@ use super::x509;
 use super::{SpiffeId, TrustDomain};
 
 pub use brought::Brought;
+pub use bundle::{Bundle, Unpacked};
 pub use error::Error;
 pub use file::{Stamp, Store};
 

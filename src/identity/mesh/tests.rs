@@ -21,7 +21,7 @@ impl Place {
     }
 
     fn mesh(&self, ttl: Duration) -> Arc<Mesh> {
-        Arc::new(Mesh::open(self.store(), None, ttl).unwrap())
+        Arc::new(Mesh::open(Source::Authority(self.store()), None, ttl).unwrap())
     }
 }
 
@@ -84,6 +84,62 @@ fn both_ends_prove_themselves_by_the_authority_of_one_state_directory() {
     let posing =
         Ends::new(sidecar.client(&id(SLEEP), &[GATEWAY.to_owned()]).unwrap(), gateway.server(&id(SLEEP)).unwrap());
     assert_eq!({ posing }.shake(), Err(rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForName)));
+}
+
+/// Writes what `identity issue` does for the gateway.
+fn issue(place: &Place, identity: &str) -> Bundle {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = place.0.path().join("issued");
+    std::fs::create_dir_all(&directory).unwrap();
+    let authority = place.store().open(None, now()).unwrap();
+    let issued = authority.issue(&id(identity), DEFAULT_TTL, now()).unwrap();
+    let roots: String = authority.roots(now()).map(crate::identity::authority::to_pem).collect();
+    let files =
+        [(Bundle::CHAIN, issued.chain_pem()), (Bundle::KEY, issued.key.serialize_pem()), (Bundle::ROOTS, roots)];
+    for (name, text) in files {
+        let file = directory.join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    Bundle::of(&directory)
+}
+
+#[test]
+fn with_one_issued_certificate_a_gateway_needs_no_authority_and_vouches_for_nobody() {
+    let place = Place::new();
+    let sidecar = place.mesh(DEFAULT_TTL);
+    let bundle = issue(&place, GATEWAY);
+    let gateway = Arc::new(Mesh::open(Source::Issued(bundle.clone()), None, DEFAULT_TTL).unwrap());
+    assert_eq!(gateway.trust_domain().as_str(), "cluster.local");
+    assert_eq!(ends(&sidecar, &gateway, &[GATEWAY]).shake(), Ok(id(SLEEP)));
+    let other = gateway.certificate(&id(SLEEP)).unwrap_err().to_string();
+    assert!(other.contains(&format!("there is no certificate for {SLEEP} that is valid now")), "{other}");
+    // Another one in its place is taken up, and one that cannot be used leaves the last.
+    let first = gateway.certificate(&id(GATEWAY)).unwrap();
+    issue(&place, GATEWAY);
+    gateway.refresh().unwrap();
+    assert!(!Arc::ptr_eq(&first, &gateway.certificate(&id(GATEWAY)).unwrap()));
+    std::fs::write(place.0.path().join("issued").join(Bundle::CHAIN), "nothing").unwrap();
+    assert!(gateway.refresh().unwrap_err().to_string().contains("names no identity"));
+    assert_eq!(ends(&sidecar, &gateway, &[GATEWAY]).shake(), Ok(id(SLEEP)));
+}
+
+#[test]
+fn a_bundle_that_others_can_read_or_whose_parts_do_not_fit_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    let bundle = issue(&place, GATEWAY);
+    let file = |name: &str| place.0.path().join("issued").join(name);
+    let refused = || Mesh::open(Source::Issued(bundle.clone()), None, DEFAULT_TTL).unwrap_err().to_string();
+    std::fs::set_permissions(file(Bundle::KEY), std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refused().contains("key.pem"), "{}", refused());
+    std::fs::set_permissions(file(Bundle::KEY), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let chain = std::fs::read(file(Bundle::CHAIN)).unwrap();
+    issue(&place, GATEWAY);
+    std::fs::write(file(Bundle::CHAIN), chain).unwrap();
+    assert!(refused().contains("TLS cannot use the certificate"), "{}", refused());
+    std::fs::remove_file(file(Bundle::ROOTS)).unwrap();
+    assert!(refused().contains("root-cert.pem"), "{}", refused());
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub mod quota_spec_binding;
 pub mod rbac_config;
 pub mod redisquota;
 pub mod reportnothing;
+pub mod request_authentication;
 pub mod rule;
 pub mod secret;
 pub mod service;
@@ -88,6 +89,7 @@ pub use quota_spec_binding::QUOTA_SPEC_BINDING;
 pub use rbac_config::{CLUSTER_RBAC_CONFIG, RBAC_CONFIG};
 pub use redisquota::REDISQUOTA;
 pub use reportnothing::REPORTNOTHING;
+pub use request_authentication::REQUEST_AUTHENTICATION;
 pub use rule::RULE;
 pub use secret::SECRET;
 pub use service::SERVICE;
@@ -120,6 +122,7 @@ pub static KINDS: &[&Kind] = &[
     &WORKLOAD_GROUP,
     &AUTHORIZATION_POLICY,
     &PEER_AUTHENTICATION,
+    &REQUEST_AUTHENTICATION,
     &CLUSTER_RBAC_CONFIG,
     &RBAC_CONFIG,
     &SERVICE_ROLE,
