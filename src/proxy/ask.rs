@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http_body::Body as _;
 
 use crate::call::Failure;
-use crate::decision::{Decision, Judgement, Outgoing, Questioned, settle};
+use crate::decision::{Asking, Decision, Judgement, Outgoing, Questioned, settle};
 use crate::policy::Spend;
 use crate::policy::authorization::{Answered, Authorizer, Said};
 use crate::routing::Answer;
@@ -31,17 +31,25 @@ pub(super) async fn asked<'s>(
     judgement: &mut Judgement<'s>,
     closing: &mut Closing,
 ) -> Option<Answer> {
-    let (mut answers, mut refusal) = (Vec::new(), None);
+    let mut refusal = None;
     let last = judgement.hop;
     while matches!(judgement.decision, Decision::Ask(_)) {
         let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
-        let Decision::Ask(asking) = question else { break };
-        let (said, answer) = ask(worker, snapshot, asking.authorizer, closing).await;
+        let Decision::Ask(Asking { authorizer, routed, mut answers }) = question else { break };
+        let (said, answer) = ask(worker, snapshot, authorizer, closing).await;
         refusal = answer;
-        answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
-        judgement.decision = *asking.routed;
+        answers.add(Answered { authorizer: authorizer.name.clone(), said });
+        judgement.decision = *routed;
         let questioned = Questioned { hop: closing.arrived(), made: closing.made(), seen: closing.call() };
-        settle(snapshot, questioned, judgement, &answers, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+        settle(
+            snapshot,
+            questioned,
+            judgement,
+            &mut answers,
+            Spend::Take,
+            &mut worker.scratch.borrow_mut(),
+            &mut |_| {},
+        );
         closing.judged(Judged::of(judgement));
     }
     if judgement.hop != last {

@@ -29,6 +29,7 @@ mod logs;
 mod logs_questions;
 mod logs_sealed;
 mod mesh;
+mod mesh_policies;
 mod multiplexed;
 mod name_servers;
 mod names;
