@@ -420,7 +420,7 @@ fn patterns_find_the_lines_that_rg_would() {
     store.append(&entries[..sealed]).unwrap();
     // More than a page, so that pages are passed over.
     let limits = Limits { rows: (rows * 2 / 3).min(1 << 19), ..Limits::default() };
-    Sealer::open(&state, limits).unwrap().seal_all(START).unwrap();
+    Sealer::open(&state, Stream::Lines, limits).unwrap().seal_all(START).unwrap();
     store.append(&entries[sealed..]).unwrap();
     let printed = lines(&entries);
     for _ in 0..number("EGRESSCTL_LOG_PATTERNS", 120) {
