@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0002_segments.sql"),
     include_str!("../../state/log/0003_pruned.sql"),
     include_str!("../../state/log/0004_quarantine.sql"),
+    include_str!("../../state/log/0005_used.sql"),
 ];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few

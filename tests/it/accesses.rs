@@ -102,7 +102,7 @@ fn a_proxy_keeps_records_of_refused_calls_alone_or_of_none() {
         let mut proxy = Proxied::start(&scene, &["--access", mode]);
         assert_eq!(proxy.get("http://a.example/x").status, 200);
         assert_eq!(proxy.get("http://nobody.example/").status, 502);
-        proxy.signal("TERM");
+        proxy.signal("-TERM");
         assert!(proxy.wait().success());
         let found = accesses(&scene, paths.len());
         assert_eq!(found.iter().map(|access| field(access, "destination")).collect::<Vec<_>>(), paths, "{mode}");
@@ -132,7 +132,7 @@ fn a_killed_proxy_shows_the_calls_without_outcome_as_such() {
     told.recv_timeout(crate::proxied::PATIENCE).expect("the origin is asked");
     let intents = scene.ok(&["logs", "--all", "--instance", "intent", "-F", "--grep", "/slow"]);
     assert_eq!(intents.lines().count(), 1, "{intents}");
-    proxy.signal("KILL");
+    proxy.signal("-KILL");
     proxy.wait();
     let _proxy = Proxied::start(&scene, &["--durability", "strict"]);
     let found = accesses(&scene, 2);

@@ -36,6 +36,8 @@ impl Sealer {
     pub(in crate::accesslog) fn direct(&self, handler: &'static str) -> Result<Option<Direct<'_>>, Error> {
         let Some(lock) = self.lock()? else { return Ok(None) };
         self.remove_leftovers()?;
+        // On the disk before the first file: see the column.
+        self.store.sql(|| self.store.connection.execute("UPDATE sequence SET used = 1 WHERE used = 0", []))?;
         let transaction = begin_immediate(&self.store.connection, self.store.path())?;
         let has_rows = "SELECT EXISTS (SELECT 1 FROM entry)";
         if self.store.sql(|| transaction.query_row(has_rows, [], |row| row.get(0)))? {
