@@ -99,7 +99,7 @@ fn much_input_becomes_segments_at_once_and_the_log_stays_whole() {
         let verified = Verifier::open(&place.state, stream).unwrap().verify(None).unwrap();
         // The one access stays a row: that is few.
         let rows = i64::from(stream == Stream::Accesses);
-        assert_eq!((verified.findings, verified.rows as i64), (Vec::new(), rows), "{stream:?}");
+        assert_eq!((verified.findings, verified.rows), (Vec::new(), rows), "{stream:?}");
     }
     assert_eq!(ask(&LogStore::open(place.state.access_db()).unwrap(), &Query::default()), [access]);
 }
