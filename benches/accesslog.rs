@@ -31,7 +31,8 @@ fn main() {
         });
     }
     let recorded = LogStore::open(directory.path().join("recorded.db")).expect("a new store");
-    measure("permit and record, one thread", || record(recorded, entries));
+    let accesses = LogStore::open(directory.path().join("accesses.db")).expect("a new store");
+    measure("permit and record, one thread", || record(recorded, accesses, entries));
 }
 
 fn measure(name: &str, run: impl FnOnce() -> usize) {
@@ -93,14 +94,14 @@ fn read(store: &LogStore, query: &Query) -> usize {
     ROWS
 }
 
-fn record(store: LogStore, entries: Vec<Entry>) -> usize {
+fn record(lines: LogStore, accesses: LogStore, entries: Vec<Entry>) -> usize {
     let outlets = Outlets::new(Box::new(std::io::sink()), Box::new(std::io::sink()));
-    let (recorder, writer) = Recorder::start(store, outlets, Config::default(), |_| ()).expect("a thread");
+    let (recorder, writer) = Recorder::start(lines, accesses, outlets, Config::default(), |_| ()).expect("a thread");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         for entry in entries {
             let permit = recorder.permit().await.expect("the store keeps up");
-            permit.record(Report::from_iter([entry]));
+            permit.record(Report::from_iter([entry]), None);
         }
     });
     writer.close(Duration::from_secs(60)).expect("all is stored");

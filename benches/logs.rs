@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::{Entry, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, line};
+use egressctl::accesslog::{Entry, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, Stream, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
@@ -158,7 +158,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn make(rows: usize, state: &Path, lines: &Path) {
     let state = StateDir::open(state).expect("a state directory");
     let mut store = LogStore::open(state.hot_db()).expect("a new log");
-    let mut sealer = Sealer::open(&state, Limits::default()).expect("a key");
+    let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).expect("a key");
     let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
     let mut source = Source::new();
     let mut made = 0;

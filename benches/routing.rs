@@ -241,7 +241,7 @@ fn compiling() {
             service_entry(&format!("se-{}", round * 7), &[format!("site-{}.example", round * 7)]).replace("NONE", "DNS")
         }),
         ("one DestinationRule again", |round| destination_rule(round * 7).replace("SIMPLE", "DISABLE")),
-        ("the Gateway again", |round| GATEWAY.replace("name: http", &format!("name: http-{round}"))),
+        ("another name of a Gateway's port", |round| GATEWAY.replace("name: http", &format!("name: http-{round}"))),
         ("a Secret again", secret),
     ];
     for (name, text) in forms {

@@ -38,7 +38,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
-            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Show which recorded calls a changed configuration would refuse, and which let through')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write manifests out of recorded calls')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
@@ -144,12 +146,14 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Check everything, but change nothing: none, client or server')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'How far back the recorded calls go that --replay-check looks at [default: all]')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
             [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('--replay-check', '--replay-check', [CompletionResultType]::ParameterName, 'Apply nothing if a recorded call that went would be refused then (see replay)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -305,6 +309,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Print only how many entries there are')
             [CompletionResult]::new('--exit-status', '--exit-status', [CompletionResultType]::ParameterName, 'Exit with 1 if there is no entry, and with 2 on an error')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Say on standard error what it took')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also the records that are kept of all calls, whether a rule asks for a line or not')
             [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'The time before each line')
             [CompletionResult]::new('--relative', '--relative', [CompletionResultType]::ParameterName, 'How long ago instead of times, in tables and before lines')
             [CompletionResult]::new('--only-matching', '--only-matching', [CompletionResultType]::ParameterName, 'Print only what the patterns find, each on a line')
@@ -314,6 +319,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the entries of files into the log')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count entries by time and by their fields')
             [CompletionResult]::new('facets', 'facets', [CompletionResultType]::ParameterValue, 'Show the most frequent values of each field')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries into files for other tools')
@@ -345,6 +351,15 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--export-head', '--export-head', [CompletionResultType]::ParameterName, 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for programs')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for programs')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;logs;import' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -508,6 +523,58 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'egressctl;replay' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Only calls of this workload')
+            [CompletionResult]::new('--outbound-traffic-policy', '--outbound-traffic-policy', [CompletionResultType]::ParameterName, 'Which hosts workloads may call where no Sidecar says so')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Read the directories below those named by -f, too')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;generate' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'egressctl;generate;policy' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Only calls of this workload; those of others are not touched by the policy')
+            [CompletionResult]::new('--style', '--style', [CompletionResultType]::ParameterName, 'listchecker: lists that every call is checked against; authorization: an AuthorizationPolicy at the egress gateway')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'egressctl;generate;help' {
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'egressctl;generate;help;policy' {
+            break
+        }
+        'egressctl;generate;help;help' {
+            break
+        }
         'egressctl;why' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'json for scripts')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'json for scripts')
@@ -573,6 +640,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Pass standard input on')
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Give it a terminal, if there is one')
             [CompletionResult]::new('--tty', '--tty', [CompletionResultType]::ParameterName, 'Give it a terminal, if there is one')
+            [CompletionResult]::new('--private-tmp', '--private-tmp', [CompletionResultType]::ParameterName, 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
@@ -586,6 +654,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour: a terminal alone, always or never')
             [CompletionResult]::new('--best-effort', '--best-effort', [CompletionResultType]::ParameterName, 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded')
+            [CompletionResult]::new('--private-tmp', '--private-tmp', [CompletionResultType]::ParameterName, 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -626,6 +695,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--max-stream-duration', '--max-stream-duration', [CompletionResultType]::ParameterName, 'How long a call may last in all, tunnels and WebSockets included [default: no limit]')
             [CompletionResult]::new('--tunnel-idle-timeout', '--tunnel-idle-timeout', [CompletionResultType]::ParameterName, 'How long a tunnel may lie idle')
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
+            [CompletionResult]::new('--access', '--access', [CompletionResultType]::ParameterName, 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)')
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk')
             [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')
             [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
@@ -920,7 +992,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('allow', 'allow', [CompletionResultType]::ParameterValue, 'Let calls of a workload to a host go for a while, whatever policies and routes say')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the access log: all of it, or the entries of a level, a time, or a pattern')
             [CompletionResult]::new('trace', 'trace', [CompletionResultType]::ParameterValue, 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged')
-            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Show which recorded calls a changed configuration would refuse, and which let through')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write manifests out of recorded calls')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of')
@@ -974,6 +1048,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('seal', 'seal', [CompletionResultType]::ParameterValue, 'Seal the newest entries into a Parquet file now, instead of when enough have gathered')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old entries from the sealed log')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that nothing in the log was cut off, changed, taken out or put in another order')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Take the entries of files into the log')
             [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count entries by time and by their fields')
             [CompletionResult]::new('facets', 'facets', [CompletionResultType]::ParameterValue, 'Show the most frequent values of each field')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write entries into files for other tools')
@@ -988,6 +1063,9 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
         'egressctl;help;logs;verify' {
             break
         }
+        'egressctl;help;logs;import' {
+            break
+        }
         'egressctl;help;logs;stats' {
             break
         }
@@ -998,6 +1076,16 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;help;trace' {
+            break
+        }
+        'egressctl;help;replay' {
+            break
+        }
+        'egressctl;help;generate' {
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The least policy that allows the recorded calls that went, and nothing else')
+            break
+        }
+        'egressctl;help;generate;policy' {
             break
         }
         'egressctl;help;why' {

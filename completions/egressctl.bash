@@ -49,6 +49,9 @@ _egressctl() {
             egressctl,exec)
                 cmd="egressctl__subcmd__exec"
                 ;;
+            egressctl,generate)
+                cmd="egressctl__subcmd__generate"
+                ;;
             egressctl,get)
                 cmd="egressctl__subcmd__get"
                 ;;
@@ -79,6 +82,9 @@ _egressctl() {
             egressctl,replace)
                 cmd="egressctl__subcmd__replace"
                 ;;
+            egressctl,replay)
+                cmd="egressctl__subcmd__replay"
+                ;;
             egressctl,run)
                 cmd="egressctl__subcmd__run"
                 ;;
@@ -108,6 +114,18 @@ _egressctl() {
                 ;;
             egressctl__subcmd__create,token)
                 cmd="egressctl__subcmd__create__subcmd__token"
+                ;;
+            egressctl__subcmd__generate,help)
+                cmd="egressctl__subcmd__generate__subcmd__help"
+                ;;
+            egressctl__subcmd__generate,policy)
+                cmd="egressctl__subcmd__generate__subcmd__policy"
+                ;;
+            egressctl__subcmd__generate__subcmd__help,help)
+                cmd="egressctl__subcmd__generate__subcmd__help__subcmd__help"
+                ;;
+            egressctl__subcmd__generate__subcmd__help,policy)
+                cmd="egressctl__subcmd__generate__subcmd__help__subcmd__policy"
                 ;;
             egressctl__subcmd__help,allow)
                 cmd="egressctl__subcmd__help__subcmd__allow"
@@ -142,6 +160,9 @@ _egressctl() {
             egressctl__subcmd__help,exec)
                 cmd="egressctl__subcmd__help__subcmd__exec"
                 ;;
+            egressctl__subcmd__help,generate)
+                cmd="egressctl__subcmd__help__subcmd__generate"
+                ;;
             egressctl__subcmd__help,get)
                 cmd="egressctl__subcmd__help__subcmd__get"
                 ;;
@@ -165,6 +186,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help,replace)
                 cmd="egressctl__subcmd__help__subcmd__replace"
+                ;;
+            egressctl__subcmd__help,replay)
+                cmd="egressctl__subcmd__help__subcmd__replay"
                 ;;
             egressctl__subcmd__help,run)
                 cmd="egressctl__subcmd__help__subcmd__run"
@@ -190,6 +214,9 @@ _egressctl() {
             egressctl__subcmd__help__subcmd__create,token)
                 cmd="egressctl__subcmd__help__subcmd__create__subcmd__token"
                 ;;
+            egressctl__subcmd__help__subcmd__generate,policy)
+                cmd="egressctl__subcmd__help__subcmd__generate__subcmd__policy"
+                ;;
             egressctl__subcmd__help__subcmd__identity,export)
                 cmd="egressctl__subcmd__help__subcmd__identity__subcmd__export"
                 ;;
@@ -207,6 +234,9 @@ _egressctl() {
                 ;;
             egressctl__subcmd__help__subcmd__logs,facets)
                 cmd="egressctl__subcmd__help__subcmd__logs__subcmd__facets"
+                ;;
+            egressctl__subcmd__help__subcmd__logs,import)
+                cmd="egressctl__subcmd__help__subcmd__logs__subcmd__import"
                 ;;
             egressctl__subcmd__help__subcmd__logs,prune)
                 cmd="egressctl__subcmd__help__subcmd__logs__subcmd__prune"
@@ -268,6 +298,9 @@ _egressctl() {
             egressctl__subcmd__logs,facets)
                 cmd="egressctl__subcmd__logs__subcmd__facets"
                 ;;
+            egressctl__subcmd__logs,import)
+                cmd="egressctl__subcmd__logs__subcmd__import"
+                ;;
             egressctl__subcmd__logs,prune)
                 cmd="egressctl__subcmd__logs__subcmd__prune"
                 ;;
@@ -317,7 +350,7 @@ _egressctl() {
 
     case "${cmd}" in
         egressctl)
-            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
+            opts="-n -h -V --namespace --state-dir --color --help --version create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config pc proxy-status ps identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -529,7 +562,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__apply)
-            opts="-f -R -o -n -h --filename --recursive --dry-run --output --namespace --state-dir --color --help"
+            opts="-f -R -o -n -h --filename --recursive --dry-run --output --replay-check --since --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -553,6 +586,10 @@ _egressctl() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "custom-columns= json jsonpath= name wide yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -965,7 +1002,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__exec)
-            opts="-c -i -t -n -h --container --stdin --tty --node --audit --namespace --state-dir --color --help"
+            opts="-c -i -t -n -h --container --stdin --tty --node --private-tmp --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -985,6 +1022,120 @@ _egressctl() {
                     ;;
                 --audit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate)
+            opts="-n -h --namespace --state-dir --color --help policy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help)
+            opts="policy help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__help__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__generate__subcmd__policy)
+            opts="-n -h --since --from --style --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --style)
+                    COMPREPLY=($(compgen -W "listchecker authorization" -- "${cur}"))
                     return 0
                     ;;
                 --namespace)
@@ -1069,7 +1220,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help)
-            opts="create apply replace get describe delete allow logs trace why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help"
+            opts="create apply replace get describe delete allow logs trace replay generate why validate analyze exec run proxy proxy-config proxy-status identity demo eval api-resources completion version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1278,6 +1429,34 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__help__subcmd__generate)
+            opts="policy"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__generate__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__help__subcmd__get)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1377,7 +1556,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__logs)
-            opts="seal prune verify stats facets export"
+            opts="seal prune verify import stats facets export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1405,6 +1584,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__logs__subcmd__facets)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__logs__subcmd__import)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1573,6 +1766,20 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__help__subcmd__replace)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1947,7 +2154,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs)
-            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --output --columns --timestamps --relative --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify stats facets export"
+            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --all --output --columns --timestamps --relative --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify import stats facets export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2357,6 +2564,36 @@ _egressctl() {
                     COMPREPLY=($(compgen -W "json" -- "${cur}"))
                     return 0
                     ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        egressctl__subcmd__logs__subcmd__import)
+            opts="-n -h --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2893,7 +3130,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --access --redact --durability --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2981,6 +3218,18 @@ _egressctl() {
                     ;;
                 --max-connections)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --access)
+                    COMPREPLY=($(compgen -W "off refused all" -- "${cur}"))
+                    return 0
+                    ;;
+                --redact)
+                    COMPREPLY=($(compgen -W "none query all" -- "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "group strict" -- "${cur}"))
                     return 0
                     ;;
                 --seal-rows)
@@ -3148,8 +3397,66 @@ _egressctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        egressctl__subcmd__replay)
+            opts="-f -R -o -n -h --filename --recursive --since --from --outbound-traffic-policy --output --namespace --state-dir --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filename)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --outbound-traffic-policy)
+                    COMPREPLY=($(compgen -W "REGISTRY_ONLY ALLOW_ANY" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "json" -- "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         egressctl__subcmd__run)
-            opts="-n -h --from --node --best-effort --audit --namespace --state-dir --color --help"
+            opts="-n -h --from --node --best-effort --private-tmp --audit --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,7 +35,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand replay 'Show which recorded calls a changed configuration would refuse, and which let through'
+            cand generate 'Write manifests out of recorded calls'
+            cand why 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
@@ -134,12 +136,14 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dry-run 'Check everything, but change nothing: none, client or server'
             cand -o 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
             cand --output 'Print the resources instead of a line each: yaml, json, name, jsonpath=TEMPLATE'
+            cand --since 'How far back the recorded calls go that --replay-check looks at [default: all]'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand -R 'Read the directories below those named by -f, too'
             cand --recursive 'Read the directories below those named by -f, too'
+            cand --replay-check 'Apply nothing if a recorded call that went would be refused then (see replay)'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -289,6 +293,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --count 'Print only how many entries there are'
             cand --exit-status 'Exit with 1 if there is no entry, and with 2 on an error'
             cand --stats 'Say on standard error what it took'
+            cand --all 'Also the records that are kept of all calls, whether a rule asks for a line or not'
             cand --timestamps 'The time before each line'
             cand --relative 'How long ago instead of times, in tables and before lines'
             cand --only-matching 'Print only what the patterns find, each on a line'
@@ -298,6 +303,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
             cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+            cand import 'Take the entries of files into the log'
             cand stats 'Count entries by time and by their fields'
             cand facets 'Show the most frequent values of each field'
             cand export 'Write entries into files for other tools'
@@ -326,6 +332,14 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --export-head 'If the log is whole, write its signed head here, to be kept where whoever might change the log cannot write; - for standard output'
             cand -o 'json for programs'
             cand --output 'json for programs'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;logs;import'= {
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -484,6 +498,52 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'egressctl;replay'= {
+            cand -f 'File, directory or URL with the resources; - reads standard input'
+            cand --filename 'File, directory or URL with the resources; - reads standard input'
+            cand --since 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]'
+            cand --from 'Only calls of this workload'
+            cand --outbound-traffic-policy 'Which hosts workloads may call where no Sidecar says so'
+            cand -o 'json for scripts'
+            cand --output 'json for scripts'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -R 'Read the directories below those named by -f, too'
+            cand --recursive 'Read the directories below those named by -f, too'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;generate'= {
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;generate;policy'= {
+            cand --since 'Only calls newer than this: 90s, 10m, 1h30m, 7d [default: all that were recorded]'
+            cand --from 'Only calls of this workload; those of others are not touched by the policy'
+            cand --style 'listchecker: lists that every call is checked against; authorization: an AuthorizationPolicy at the egress gateway'
+            cand -n 'Namespace of the resources'
+            cand --namespace 'Namespace of the resources'
+            cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
+            cand --color 'When to colour: a terminal alone, always or never'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'egressctl;generate;help'= {
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'egressctl;generate;help;policy'= {
+        }
+        &'egressctl;generate;help;help'= {
+        }
         &'egressctl;why'= {
             cand -o 'json for scripts'
             cand --output 'json for scripts'
@@ -546,6 +606,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --stdin 'Pass standard input on'
             cand -t 'Give it a terminal, if there is one'
             cand --tty 'Give it a terminal, if there is one'
+            cand --private-tmp 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
             cand -h 'Print help'
             cand --help 'Print help'
         }
@@ -558,6 +619,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
             cand --color 'When to colour: a terminal alone, always or never'
             cand --best-effort 'Isolate nothing: only tell the command by variables to call through the proxy; this is recorded'
+            cand --private-tmp 'Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -596,6 +658,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --max-stream-duration 'How long a call may last in all, tunnels and WebSockets included [default: no limit]'
             cand --tunnel-idle-timeout 'How long a tunnel may lie idle'
             cand --max-connections 'Most client connections of one worker'
+            cand --access 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)'
+            cand --redact 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are'
+            cand --durability 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
             cand --seal-age 'Seal log entries when the oldest is so old'
             cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'
@@ -860,7 +925,9 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand allow 'Let calls of a workload to a host go for a while, whatever policies and routes say'
             cand logs 'Show the access log: all of it, or the entries of a level, a time, or a pattern'
             cand trace 'Show what would happen to a call, and why: routes, rules, checks, and the lines that would be logged'
-            cand why 'Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through'
+            cand replay 'Show which recorded calls a changed configuration would refuse, and which let through'
+            cand generate 'Write manifests out of recorded calls'
+            cand why 'Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through'
             cand validate 'Check files without registry and proxy: exit status 0 if all is valid, though there may be warnings, 1 if not'
             cand analyze 'Find what is wrong with everything that is declared together: what is missing, in conflict, shadowed, hidden by encryption, or without effect. Exit status 79 if anything is as bad as --failure-threshold'
             cand exec 'Run a command of this machine as a workload, in a sandbox that only its sidecar leads out of'
@@ -903,6 +970,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand seal 'Seal the newest entries into a Parquet file now, instead of when enough have gathered'
             cand prune 'Remove old entries from the sealed log'
             cand verify 'Check that nothing in the log was cut off, changed, taken out or put in another order'
+            cand import 'Take the entries of files into the log'
             cand stats 'Count entries by time and by their fields'
             cand facets 'Show the most frequent values of each field'
             cand export 'Write entries into files for other tools'
@@ -913,6 +981,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         }
         &'egressctl;help;logs;verify'= {
         }
+        &'egressctl;help;logs;import'= {
+        }
         &'egressctl;help;logs;stats'= {
         }
         &'egressctl;help;logs;facets'= {
@@ -920,6 +990,13 @@ set edit:completion:arg-completer[egressctl] = {|@words|
         &'egressctl;help;logs;export'= {
         }
         &'egressctl;help;trace'= {
+        }
+        &'egressctl;help;replay'= {
+        }
+        &'egressctl;help;generate'= {
+            cand policy 'The least policy that allows the recorded calls that went, and nothing else'
+        }
+        &'egressctl;help;generate;policy'= {
         }
         &'egressctl;help;why'= {
         }

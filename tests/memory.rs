@@ -79,6 +79,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     registry.commit(Transaction { operations }).expect("a valid change");
     let config = NodeConfig {
         paths: None,
+        recording: egressctl::decision::access::Recording::default(),
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),

@@ -9,6 +9,7 @@ use super::{Error, Outlet};
 #[derive(Debug, Default)]
 pub struct Health {
     entries: AtomicU64,
+    accesses: AtomicU64,
     groups: AtomicU64,
     failures: AtomicU64,
     failing: AtomicBool,
@@ -34,6 +35,11 @@ impl Health {
     /// Entries stored.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Records of calls stored.
+    pub fn accesses(&self) -> u64 {
+        self.accesses.load(Ordering::Relaxed)
     }
 
     /// Transactions that stored them.
@@ -70,6 +76,10 @@ impl Health {
     pub(super) fn stored(&self, entries: u64) {
         self.entries.fetch_add(entries, Ordering::Relaxed);
         self.groups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn stored_accesses(&self, accesses: u64) {
+        self.accesses.fetch_add(accesses, Ordering::Relaxed);
     }
 
     /// Notes whether the store works; whether that is news.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0002_segments.sql"),
     include_str!("../../state/log/0003_pruned.sql"),
     include_str!("../../state/log/0004_quarantine.sql"),
+    include_str!("../../state/log/0005_used.sql"),
 ];
 
 /// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
@@ -68,6 +69,15 @@ impl LogStore {
     /// [`Error::Store`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         quarantine::open(path.into())
+    }
+
+    /// From now on what is committed is on the disk, so that not even a crash of the machine loses it.
+    ///
+    /// # Errors
+    /// The store's variants of [`Error`].
+    pub fn sync_each_commit(&self) -> Result<(), Error> {
+        let full = self.connection.execute_batch("PRAGMA synchronous = FULL");
+        full.map_err(|error| Error::sqlite(&self.path, error))
     }
 
     /// Opens the store as it is.

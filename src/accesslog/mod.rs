@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::state::StateDir;
+
+mod both;
 mod chain;
 mod error;
 mod head;
 mod health;
 mod hot;
+mod import;
 pub mod line;
 mod outlet;
 mod quarantine;
@@ -25,10 +29,12 @@ mod segment;
 mod verify;
 mod writer;
 
+pub use both::Both;
 pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
+pub use import::{Imported, Importer};
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
@@ -39,6 +45,52 @@ pub use segment::seal::{Limits, Sealed, Sealer};
 pub use segment::thread::Sealing;
 pub use verify::{Finding, Verified, Verifier};
 pub use writer::Append;
+
+/// What a log is of. Each has a store, segments and a chain of its own, so that asking one never reads the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// The lines that rules ask for, and those of calls that were refused.
+    Lines,
+    /// One record of each call, whether a rule asks for a line or not.
+    Accesses,
+}
+
+impl Stream {
+    /// Both.
+    pub const ALL: [Stream; 2] = [Stream::Lines, Stream::Accesses];
+
+    /// The folder of the state directory where it is.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Stream::Lines => "log",
+            Stream::Accesses => "access",
+        }
+    }
+
+    /// What it has, of which there are so many.
+    pub fn counted(self, count: i64) -> String {
+        let (one, many) = match self {
+            Stream::Lines => ("entry", "entries"),
+            Stream::Accesses => ("access", "accesses"),
+        };
+        format!("{count} {}", if count == 1 { one } else { many })
+    }
+
+    /// Its hot store.
+    pub fn hot_db(self, state: &StateDir) -> PathBuf {
+        match self {
+            Stream::Lines => state.hot_db(),
+            Stream::Accesses => state.access_db(),
+        }
+    }
+
+    fn segments(self, state: &StateDir) -> PathBuf {
+        match self {
+            Stream::Lines => state.segments(),
+            Stream::Accesses => state.access_segments(),
+        }
+    }
+}
 
 /// How bad an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,7 +211,7 @@ pub struct Shape {
     pub outlet: Outlet,
 }
 
-/// A line that a rule asked for.
+/// A line that a rule asked for, or the record of a call.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Microseconds since 1970: when the call was made.

@@ -28,7 +28,8 @@ pub(super) fn open(path: PathBuf) -> Result<LogStore, Error> {
 /// Whether a store has never held anything, though segments lie beside it: its file was lost. It may not begin to count
 /// entries from 1 again.
 fn is_new_among_segments(store: &LogStore) -> Result<bool, Error> {
-    let is_new = "SELECT next = 1 AND NOT EXISTS (SELECT 1 FROM segment) AND NOT EXISTS (SELECT 1 FROM quarantine)
+    let is_new =
+        "SELECT next = 1 AND used = 0 AND NOT EXISTS (SELECT 1 FROM segment) AND NOT EXISTS (SELECT 1 FROM quarantine)
          FROM sequence";
     let is_new = store.sql(|| store.connection.query_row(is_new, [], |row| row.get::<_, bool>(0)))?;
     Ok(is_new && files(&store.segments).iter().any(|(file, _)| is_finished(file)))

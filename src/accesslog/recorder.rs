@@ -7,10 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::writer::{Append, Message, WriterThread};
-use super::{Health, Notice, Outlets, Report};
+use super::{Entry, Health, Notice, Outlets, Report};
 
 /// How much longer than its limit [`Writer::close`] waits for an attempt to store that is under way.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
@@ -115,12 +116,13 @@ impl Drop for NoMoreRoom {
 }
 
 impl Recorder {
-    /// Starts the writer thread. `notice` is called in it, once for each change of state, and must not block.
+    /// Starts the writer thread, which stores lines and accesses apart. `notice` is called in it, once for each change of state, and must not block.
     ///
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(
-        store: impl Append + 'static,
+        lines: impl Append + 'static,
+        accesses: impl Append + 'static,
         outlets: Outlets,
         config: Config,
         notice: impl FnMut(Notice<'_>) + Send + 'static,
@@ -131,7 +133,7 @@ impl Recorder {
         let (sender, receiver) = mpsc::unbounded_channel();
         let (hang_up, ended) = sync::channel::<()>();
         let writer = WriterThread::new(
-            Box::new(store),
+            [Box::new(lines), Box::new(accesses)],
             outlets,
             receiver,
             Arc::clone(&state),
@@ -194,16 +196,28 @@ impl Recorder {
 }
 
 impl Permit {
-    /// Leaves the report of the call. Does not wait, neither for the disk nor for a lock.
-    pub fn record(mut self, report: Report) {
-        if report.is_empty() {
+    /// Stores what the call is going to do, and waits until it is stored, at most [`Config::patience`].
+    ///
+    /// # Errors
+    /// [`Overload`]: the call must not be made.
+    pub async fn intend(&self, intent: Entry) -> Result<(), Overload> {
+        let Some(Recorder { shared }) = &self.recorder else { return Err(Overload::Closed) };
+        let (done, stored) = oneshot::channel();
+        shared.sender.send(Message::Intent(intent, done)).map_err(|_| Overload::Closed)?;
+        let stored = tokio::time::timeout(shared.patience, stored).await;
+        stored.map_err(|_| Overload::Full)?.map_err(|_| Overload::Closed)
+    }
+
+    /// Leaves the report of the call, and its own record. Does not wait, neither for the disk nor for a lock.
+    pub fn record(mut self, report: Report, access: Option<Entry>) {
+        if report.is_empty() && access.is_none() {
             return;
         }
         if let Some(Recorder { shared }) = self.recorder.take() {
-            let bytes: usize = report.iter().map(|entry| entry.line.len()).sum();
+            let bytes: usize = report.iter().chain(&access).map(|entry| entry.line.len()).sum();
             // What calls under way hold cannot be taken: only calls that come later feel it.
             let permits = 1 + shared.state.room.forget_permits(bytes / PERMIT_BYTES);
-            if shared.sender.send(Message::Report(report, permits)).is_err() {
+            if shared.sender.send(Message::Report(report, access, permits)).is_err() {
                 shared.state.health.lost(1);
             }
         }

@@ -10,7 +10,7 @@ use super::chain::{self, Hash, Item, ORIGIN};
 use super::head::{Exported, Head, SigningKey, is_signed};
 use super::segment::seal::{begin_walk, files, is_left_over};
 use super::segment::{Reader, Segment};
-use super::{Error, LogStore, hot};
+use super::{Error, LogStore, Stream, hot};
 use crate::state::StateDir;
 
 /// Something that is not as it was recorded.
@@ -41,6 +41,7 @@ pub struct Verified {
 
 /// A log that is looked at as it was at one moment.
 pub struct Verifier {
+    stream: Stream,
     store: LogStore,
     key: SigningKey,
     segments: PathBuf,
@@ -53,13 +54,13 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Opens the log of a state directory.
+    /// Opens a log of a state directory.
     ///
     /// # Errors
     /// The store's variants of [`Error`], and [`Error::Key`].
-    pub fn open(state: &StateDir) -> Result<Self, Error> {
-        let store = LogStore::open(state.hot_db())?;
-        Ok(Self { store, key: SigningKey::open(&state.log_key())?, segments: state.segments() })
+    pub fn open(state: &StateDir, stream: Stream) -> Result<Self, Error> {
+        let store = LogStore::open(stream.hot_db(state))?;
+        Ok(Self { stream, store, key: SigningKey::open(&state.log_key())?, segments: stream.segments(state) })
     }
 
     /// Looks at every segment and row, and whether the log still has what a head says that it had.
@@ -103,11 +104,15 @@ impl Verifier {
         Ok(self.key.export(&Head { segments, hash, sequence: self.store.newest()?, link, time: now }))
     }
 
+    fn place(&self, segment: &Segment) -> String {
+        format!("{}/segments/{}", self.stream.folder(), segment.name)
+    }
+
     /// What the list says of itself.
     fn verify_list(&self, list: &[Segment], verified: &mut Verified) {
         let (mut id, mut hash, mut link) = (0, ORIGIN, None);
         for segment in list {
-            let mut wrong = |problem: String| verified.wrong(place(segment), problem);
+            let mut wrong = |problem: String| verified.wrong(self.place(segment), problem);
             if let Some(left) = &segment.left
                 && !is_signed(&left.text(segment), &self.key.public(), &left.signature)
             {
@@ -153,20 +158,23 @@ impl Verifier {
             };
             let listed = self.store.sql(|| Segment::from(&self.store.connection, segment.last));
             if listed.is_ok_and(|now| now.as_ref() == Some(segment)) {
-                verified.wrong(place(segment), problem);
+                verified.wrong(self.place(segment), problem);
             }
         }
     }
 
     /// Stores that were put aside. Whoever has taken the entries out of one, or gives them up, removes the file.
     fn tell_quarantine(&self, aside: &[(String, String)], verified: &mut Verified) {
+        let folder = self.stream.folder();
         for (name, detail) in aside {
             if self.store.path().with_file_name(name).exists() {
                 let problem =
                     format!("the store was damaged and put aside ({detail}): it alone has what was not sealed then");
-                verified.wrong(format!("log/{name}"), problem);
+                verified.wrong(format!("{folder}/{name}"), problem);
             } else {
-                verified.notes.push(format!("a damaged store was put aside as log/{name}, and is gone ({detail})"));
+                verified
+                    .notes
+                    .push(format!("a damaged store was put aside as {folder}/{name}, and is gone ({detail})"));
             }
         }
     }
@@ -196,7 +204,7 @@ impl Verifier {
                 verified.notes.push(format!("{shown} is left over, and goes when somebody seals again"));
             } else if !known && path.extension().is_some_and(|end| end == "parquet") {
                 let problem = "it has a segment's name and is not listed: was the list cut, or a file put there?";
-                verified.wrong(format!("log/segments/{shown}"), problem.to_owned());
+                verified.wrong(format!("{}/segments/{shown}", self.stream.folder()), problem.to_owned());
             }
         }
         Ok(())
@@ -274,10 +282,6 @@ impl Verified {
     fn wrong(&mut self, place: String, problem: String) {
         self.findings.push(Finding { place, problem });
     }
-}
-
-fn place(segment: &Segment) -> String {
-    format!("log/segments/{}", segment.name)
 }
 
 /// Names of stores that were put aside, and what was wrong with them.

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 use super::outlet::{Event, Outlets};
 use super::recorder::State;
@@ -34,7 +35,9 @@ impl Append for LogStore {
 #[derive(Debug)]
 pub(super) enum Message {
     /// Store this. Comes with so many permits.
-    Report(Report, usize),
+    Report(Report, Option<Entry>, usize),
+    /// Store this, and answer then. Its call has a permit.
+    Intent(Entry, oneshot::Sender<()>),
     /// Answer when everything sent before is stored and printed.
     Flush(sync::Sender<()>),
 }
@@ -42,7 +45,8 @@ pub(super) enum Message {
 type OnNotice = Box<dyn FnMut(Notice<'_>) + Send>;
 
 pub(super) struct WriterThread {
-    store: Box<dyn Append>,
+    /// Of lines, and of accesses.
+    stores: [Box<dyn Append>; 2],
     outlets: Outlets,
     receiver: UnboundedReceiver<Message>,
     state: Arc<State>,
@@ -50,21 +54,35 @@ pub(super) struct WriterThread {
     notice: OnNotice,
     /// The group that is gathered.
     entries: Vec<Entry>,
+    accesses: Vec<Entry>,
     permits: usize,
     flushes: Vec<sync::Sender<()>>,
+    intents: Vec<oneshot::Sender<()>>,
 }
 
 impl WriterThread {
     pub(super) fn new(
-        store: Box<dyn Append>,
+        stores: [Box<dyn Append>; 2],
         outlets: Outlets,
         receiver: UnboundedReceiver<Message>,
         state: Arc<State>,
         interval: Duration,
         notice: OnNotice,
     ) -> Self {
-        let (entries, flushes) = (Vec::new(), Vec::new());
-        Self { store, outlets, receiver, state, interval, notice, entries, permits: 0, flushes }
+        let (entries, accesses, flushes) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            stores,
+            outlets,
+            receiver,
+            state,
+            interval,
+            notice,
+            entries,
+            accesses,
+            permits: 0,
+            flushes,
+            intents: Vec::new(),
+        }
     }
 
     /// Stores groups until the channel ends or the recorder is closed.
@@ -102,9 +120,14 @@ impl WriterThread {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Report(report, permits) => {
+            Message::Report(report, access, permits) => {
                 self.entries.extend(report);
+                self.accesses.extend(access);
                 self.permits += permits;
+            }
+            Message::Intent(intent, stored) => {
+                self.accesses.push(intent);
+                self.intents.push(stored);
             }
             Message::Flush(done) => self.flushes.push(done),
         }
@@ -115,7 +138,7 @@ impl WriterThread {
         while let Ok(message) = self.receiver.try_recv() {
             self.take(message);
         }
-        if !self.entries.is_empty() {
+        if !self.entries.is_empty() || !self.accesses.is_empty() {
             if !self.store() {
                 return;
             }
@@ -123,6 +146,10 @@ impl WriterThread {
         }
         self.entries.clear();
         self.state.room.add_permits(std::mem::take(&mut self.permits));
+        for stored in self.intents.drain(..) {
+            // Its caller may have left.
+            let _ = stored.send(());
+        }
         for flush in self.flushes.drain(..) {
             // Whoever asked may have stopped waiting.
             let _ = flush.send(());
@@ -133,7 +160,7 @@ impl WriterThread {
     fn store(&mut self) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
-            let result = self.store.append(&self.entries);
+            let result = self.append();
             let health = &self.state.health;
             let news = health.set_failing(result.as_ref().err());
             match result {
@@ -152,6 +179,17 @@ impl WriterThread {
             }
             pause = (pause * 2).min(LAST_PAUSE);
         }
+    }
+
+    /// One attempt. Each log takes its part or nothing of it; what the first has taken is not handed to it again.
+    fn append(&mut self) -> Result<(), Error> {
+        let [lines, accesses] = &mut self.stores;
+        if !self.accesses.is_empty() {
+            accesses.append(&self.accesses)?;
+            self.state.health.stored_accesses(self.accesses.len() as u64);
+            self.accesses.clear();
+        }
+        if self.entries.is_empty() { Ok(()) } else { lines.append(&self.entries) }
     }
 
     /// Waits before another attempt. `false` if there is no time for one.

@@ -471,6 +471,49 @@ impl Failure {
         }
     }
 
+    /// Whether what is declared, or what the call itself is, does not let it go; otherwise it was let go, and something went
+    /// wrong on the way.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Failure::BadRequest(_)
+            | Failure::HeadTooLarge
+            | Failure::Unproven(_)
+            | Failure::NestedConnect
+            | Failure::Upgrade
+            | Failure::Tunnel(_)
+            | Failure::Server(_)
+            | Failure::UnknownHost
+            | Failure::NoRoute
+            | Failure::NoTunnelRoute
+            | Failure::NoCluster
+            | Failure::PrivateAddress
+            | Failure::Denied(_)
+            | Failure::AccessDenied
+            | Failure::Unauthorized(_)
+            | Failure::NoGatewayServer
+            | Failure::Fault(_)
+            | Failure::Rewrite => true,
+            Failure::Handover(_)
+            | Failure::Overflow
+            | Failure::Overload
+            | Failure::ClientIdle
+            | Failure::NoEndpoint
+            | Failure::NameNotResolved
+            | Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::Tls(_)
+            | Failure::UpstreamClosed
+            | Failure::UpstreamReset
+            | Failure::UpstreamRefused
+            | Failure::UpstreamIdle
+            | Failure::UpstreamProtocol
+            | Failure::MaxDuration
+            | Failure::LocalReset
+            | Failure::TunnelRefused
+            | Failure::Timeout => false,
+        }
+    }
+
     /// Who was at fault.
     pub fn side(self) -> Side {
         match self {

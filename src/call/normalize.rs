@@ -11,6 +11,8 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Uri, Version};
+use memchr::{memchr, memrchr};
+use smallvec::SmallVec;
 
 use crate::expr::Timestamp;
 use crate::identity::Caller;
@@ -188,6 +190,7 @@ pub(super) fn host_header(headers: &HeaderMap, version: Version) -> Result<Optio
 /// which of both they take.
 fn check_authority(host: Option<&str>, uri: &Uri, port: u16) -> Result<(), Failure> {
     match (host, uri.authority()) {
+        (Some(host), Some(authority)) if host == authority.as_str() => Ok(()),
         (Some(host), Some(authority)) if authority_of(host, port)? != authority_of(authority.as_str(), port)? => {
             Err(Failure::BadRequest("the target and the Host header are for different hosts"))
         }
@@ -250,7 +253,10 @@ fn one_address(bracketed: &str) -> Option<String> {
 /// Whether it is an address of IPv4 to some, but not in the one form that it is judged in: `127.1`, `0x7f.0.0.1`,
 /// `2130706433`. No name ends in a number (WHATWG URL §3.5; RFC 3696 §2).
 fn is_other_spelling(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let last = memrchr(b'.', host.as_bytes()).map_or(host, |dot| &host[dot + 1..]);
+    if !last.starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
     let number = match hexadecimal {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -284,8 +290,8 @@ fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
             rest => Some((&text[..end], Some(rest.strip_prefix(':')?))),
         };
     }
-    match text.split_once(':') {
-        Some((host, port)) => Some((host, Some(port))),
+    match memchr(b':', text.as_bytes()) {
+        Some(colon) => Some((&text[..colon], Some(&text[colon + 1..]))),
         None => Some((text, None)),
     }
 }
@@ -299,10 +305,13 @@ fn valid_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[') {
         return address.strip_suffix(']').is_some_and(|a| a.parse::<std::net::Ipv6Addr>().is_ok());
     }
-    host.len() <= MAX_HOST
-        && host.split('.').all(|label| {
-            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        })
+    let mut before = b'.';
+    let valid = host.bytes().all(|byte| {
+        let dots = byte == b'.' && before == b'.';
+        before = byte;
+        !dots && (byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    });
+    valid && before != b'.' && host.len() <= MAX_HOST
 }
 
 const BAD_PATH: Failure = Failure::BadRequest("the path cannot be normalized");
@@ -373,10 +382,10 @@ fn merge_slashes(path: &str) -> String {
 /// The protocol that a request asks to go on with, if it is one that may be (RFC 9110 §7.8). Others are not forwarded, as
 /// if they had not been asked for: HTTP/2 and TLS would carry requests that nobody judges.
 fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
-    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = options.flat_map(|value| value.split(','));
     let mut asked = headers.get_all(header::UPGRADE).iter();
     let protocol = asked.next().filter(|_| asked.next().is_none())?;
+    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = options.flat_map(|value| value.split(','));
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
     let name = protocol.to_str().ok()?.to_ascii_lowercase();
@@ -396,7 +405,7 @@ const KNOWN: [Method; 7] =
 /// Refuses what makes servers read another method than the one that is judged, or wait for what nobody knows.
 fn check_method(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     let alike = |known: &Method| known != method && known.as_str().eq_ignore_ascii_case(method.as_str());
-    if KNOWN.iter().any(alike) {
+    if !KNOWN.contains(method) && KNOWN.iter().any(alike) {
         return Err(Failure::BadRequest("the method is a common one in another letter case"));
     }
     let overrides = |name: &HeaderName| {
@@ -429,25 +438,26 @@ fn check_pairs(headers: &HeaderMap) -> Result<(), Failure> {
 /// The name with `-` in the place of each `_`, where there are any.
 pub(super) fn with_hyphens(name: &HeaderName) -> Option<String> {
     let name = name.as_str();
-    name.contains('_').then(|| name.replace('_', "-"))
+    name.bytes().any(|byte| byte == b'_').then(|| name.replace('_', "-"))
 }
 
 /// Removes what is for this hop only, and what only a proxy may say of a caller.
 fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
-    let mut named: Vec<HeaderName> = Vec::new();
+    let mut removed: SmallVec<[HeaderName; 8]> = SmallVec::new();
     for value in headers.get_all(header::CONNECTION) {
         let value = value.to_str().map_err(|_| Failure::BadRequest("Connection is not plain ASCII"))?;
         // Most connections say only `keep-alive` or `close`, which the table below has.
         let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-        named.extend(names.filter(|n| !known_option(n)).filter_map(|name| name.parse().ok()));
+        removed.extend(names.filter(|n| !known_option(n)).filter_map(|name| name.parse().ok()));
     }
-    named.extend(headers.keys().filter(|name| is_ours(name)).cloned());
-    for name in HOP_BY_HOP.iter().chain(&named) {
+    // An expectation is met here, before the body is read. Comparing names takes less than looking each up.
+    let goes = |name: &HeaderName| {
+        *name == header::HOST || *name == header::EXPECT || HOP_BY_HOP.contains(name) || is_ours(name)
+    };
+    removed.extend(headers.keys().filter(|name| goes(name)).cloned());
+    for name in removed {
         headers.remove(name);
     }
-    headers.remove(header::HOST);
-    // It is met here, before the body is read.
-    headers.remove(header::EXPECT);
     Ok(())
 }
 

@@ -126,6 +126,14 @@ fn without_server_fields(mut resource: Resource) -> Resource {
     resource
 }
 
+/// What is declared, with a change on top.
+///
+/// # Errors
+/// Why the change cannot be made.
+pub(crate) fn overlaid<'v>(steps: &[Step], view: &'v dyn View) -> Result<Overlay<'v>, Failure> {
+    Ok(Overlay::new(view, &transaction(steps.iter()))?)
+}
+
 fn transaction<'a>(steps: impl Iterator<Item = &'a Step>) -> Transaction {
     Transaction { operations: steps.filter_map(|step| step.operation.clone()).collect() }
 }

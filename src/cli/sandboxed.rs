@@ -24,6 +24,8 @@ pub(crate) struct Wanted {
     pub(crate) command: Vec<OsString>,
     /// Where it starts, if not here.
     pub(crate) directory: Option<PathBuf>,
+    /// Whether it has an empty /tmp of its own.
+    pub(crate) private_tmp: bool,
     /// Whether it reads standard input.
     pub(crate) input: bool,
     /// Whether it gets a terminal.
@@ -125,6 +127,7 @@ pub(crate) fn run(wanted: Wanted, state: &StateDir, lease: &Lease, told: fn(u8) 
         command: wanted.command,
         directory: wanted.directory,
         state: state.path().to_owned(),
+        private_tmp: wanted.private_tmp,
         input: wanted.input,
         terminal,
     };

@@ -15,7 +15,7 @@ use crate::routing::{Cluster, Considered, End, Target};
 use crate::snapshot::{Hop, Snapshot};
 
 use super::request::Broken;
-use super::{Decision, Gateway, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
+use super::{Asking, Decision, Gateway, Judgement, Outgoing, Questioned, Step, follow, judge, settle};
 
 /// The status that an origin is assumed to answer with.
 const ASSUMED_STATUS: u16 = 200;
@@ -183,17 +183,17 @@ fn granted<'s>(
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
 ) -> Vec<&'s Arc<Authorizer>> {
-    let (mut asked, mut answers) = (Vec::new(), Vec::new());
+    let mut asked = Vec::new();
     while matches!(judgement.decision, Decision::Ask(_)) {
         let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
-        let Decision::Ask(asking) = question else { break };
-        asked.push(asking.authorizer);
+        let Decision::Ask(Asking { authorizer, routed, mut answers }) = question else { break };
+        asked.push(authorizer);
         let said = Said::Allowed { request: Vec::new(), response: Vec::new() };
-        answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
-        judgement.decision = *asking.routed;
+        answers.add(Answered { authorizer: authorizer.name.clone(), said });
+        judgement.decision = *routed;
         let (edited, last) = (judgement.edited.take(), judgement.hop);
         let questioned = Questioned { hop, made, seen: edited.as_deref().unwrap_or(made) };
-        settle(snapshot, questioned, judgement, &answers, Spend::Peek, scratch, see);
+        settle(snapshot, questioned, judgement, &mut answers, Spend::Peek, scratch, see);
         judgement.edited = edited.filter(|_| judgement.hop == last);
     }
     asked

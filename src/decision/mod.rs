@@ -2,10 +2,12 @@
 //!
 //! A pure function of a [`Snapshot`], a place and a [`Call`]; the proxy, `trace` and `replay` all ask it.
 
+pub mod access;
 mod answer;
 mod asked;
 mod explain;
 mod grant;
+pub mod replay;
 mod request;
 mod tree;
 mod tunnel;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use crate::call::{Call, CallBag, Failure, ServerFault};
 use crate::expr::Scratch;
-use crate::policy::authorization::{Answered, Arrived, Authorizer};
+use crate::policy::authorization::{Answers, Arrived, Authorizer};
 use crate::policy::verdict::Checked;
 use crate::policy::{Seen, Spend};
 use crate::routing::{Answer, Cluster, End, Found};
@@ -63,6 +65,8 @@ pub struct Asking<'s> {
     pub authorizer: &'s Arc<Authorizer>,
     /// What the routes have decided, for [`settle`].
     pub routed: Box<Decision<'s>>,
+    /// What was said before, for the same.
+    pub answers: Answers,
 }
 
 /// Where a call goes.
@@ -137,7 +141,7 @@ pub fn judge_beside<'s>(
     }
     let (edited, last) = (judgement.edited.take(), judgement.hop);
     let asked = Questioned { hop, made: call, seen: edited.as_deref().unwrap_or(call) };
-    settle(snapshot, asked, &mut judgement, &[], spend, scratch, see);
+    settle(snapshot, asked, &mut judgement, &mut Answers::default(), spend, scratch, see);
     // A grant may lead the call past the gateway, as it was made.
     judgement.edited = edited.filter(|_| judgement.hop == last);
     judgement
@@ -161,7 +165,7 @@ pub fn settle<'s>(
     snapshot: &'s Snapshot,
     asked: Questioned<'_>,
     judgement: &mut Judgement<'s>,
-    answers: &[Answered],
+    answers: &mut Answers,
     spend: Spend,
     scratch: &mut Scratch,
     see: &mut impl FnMut(Seen<'_>),
@@ -174,7 +178,8 @@ pub fn settle<'s>(
         let arrived = Arrived { bag: &bag, port };
         if let Some(authorizer) = snapshot.authorization.asks(arrived, answers) {
             let routed = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
-            judgement.decision = Decision::Ask(Asking { authorizer, routed: Box::new(routed) });
+            judgement.decision =
+                Decision::Ask(Asking { authorizer, routed: Box::new(routed), answers: std::mem::take(answers) });
             return;
         }
         let report_only = snapshot.policy.only_reports(&bag);

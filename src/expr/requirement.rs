@@ -17,7 +17,7 @@ pub struct Requirement {
 }
 
 /// What a text must be like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Test {
     /// This text.
     Equals(Box<str>),

@@ -29,6 +29,18 @@ pub enum Proof {
     SocketOwner,
 }
 
+impl Proof {
+    /// As records of calls spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proof::Listener => "listener",
+            Proof::Certificate => "certificate",
+            Proof::Token => "token",
+            Proof::SocketOwner => "socketOwner",
+        }
+    }
+}
+
 impl Caller {
     fn new(workload: Workload, proof: Proof) -> Self {
         Self { workload: Arc::new(workload), proof, in_audit: false }

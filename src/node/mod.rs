@@ -10,5 +10,6 @@ mod grants;
 mod messages;
 mod sandboxes;
 mod start;
+mod unfinished;
 
 pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, StartError, start};

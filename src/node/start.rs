@@ -9,9 +9,10 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
+use crate::decision::access::{Durability, Recording};
 use crate::identity::authority::{Bundle, Store};
 use crate::identity::{Mesh, Source, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
@@ -28,7 +29,10 @@ use super::control::StopSignals;
 use super::feeds::Feeds;
 use super::messages::Messages;
 use super::sandboxes::Door;
-use super::{control, counted};
+use super::{control, counted, unfinished};
+
+/// How long intents of calls gather before they are stored.
+const STRICT_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a proxy is started with; the flags of `proxy start`, with all defaults.
 #[derive(Debug, Clone)]
@@ -78,6 +82,8 @@ pub struct NodeConfig {
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
     pub limits: Limits,
+    /// What is recorded of calls.
+    pub recording: Recording,
     /// When entries are sealed.
     pub sealing: accesslog::Limits,
     /// How long sealed entries are kept.
@@ -267,10 +273,20 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     if let Some(address) = mesh_address {
         publish(&state, address).map_err(|error| StartError::System("the gateway's address cannot be told", error))?;
     }
-    let store = LogStore::open(state.hot_db())?;
+    let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(&state)));
+    let (lines, mut accesses) = (lines?, accesses?);
+    if config.recording.durability == Durability::Strict {
+        accesses.sync_each_commit()?;
+        unfinished::close(&mut accesses, &config.name, proxy::now().micros())?;
+    }
     let told = messages.clone();
+    let of_recorder = match config.recording.durability {
+        Durability::Group => accesslog::Config::default(),
+        // Calls wait for it.
+        Durability::Strict => accesslog::Config { interval: STRICT_INTERVAL, ..accesslog::Config::default() },
+    };
     let recording =
-        Recorder::start(store, Outlets::standard(), accesslog::Config::default(), move |notice| tell(&told, &notice));
+        Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| tell(&told, &notice));
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
@@ -282,6 +298,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
+        recording: config.recording,
+        node: config.name.as_str().into(),
         connector,
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),
@@ -365,7 +383,8 @@ fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Se
             None => "the access log can be sealed and pruned again".to_owned(),
         });
     };
-    Sealing::start(Sealer::open(state, config.sealing)?, config.retention.clone(), tell)
+    let [lines, accesses] = Stream::ALL.map(|stream| Sealer::open(state, stream, config.sealing));
+    Sealing::start(vec![lines?, accesses?], config.retention.clone(), tell)
         .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 

@@ -1,12 +1,11 @@
 //! Which rules can match a call: found by what their matches require, so that rules for other hosts, paths and callers
 //! cost nothing.
 
-use std::collections::HashMap;
-
 use crate::call::always_present;
-use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef};
+use crate::expr::{Bag, Program, Requirement, Slot, ValueRef};
 
-use super::affixes::{Affixes, Candidates};
+use super::affixes::Candidates;
+use super::literals::Literals;
 
 /// An index over the conditions of rules.
 #[derive(Debug, Default)]
@@ -23,9 +22,7 @@ struct Table {
     key: Option<Box<str>>,
     /// Candidates where the attribute has no value: their evaluation fails, which is for them to say.
     all: Vec<u32>,
-    exact: HashMap<Box<str>, Vec<u32>>,
-    prefixes: Affixes,
-    suffixes: Affixes,
+    literals: Literals,
 }
 
 impl Index {
@@ -40,20 +37,14 @@ impl Index {
             if table.all.last() != Some(&number) {
                 table.all.push(number);
             }
-            match test {
-                Test::Equals(text) => table.exact.entry(text).or_default().push(number),
-                Test::Prefix(text) => table.prefixes.push(text, number),
-                Test::Suffix(text) => table.suffixes.push(text, number),
-            }
+            table.literals.push(test, number);
         }
     }
 
     fn table(&mut self, slot: Slot, key: Option<Box<str>>) -> &mut Table {
         let found = self.tables.iter().position(|table| table.slot == slot && table.key == key);
         let place = found.unwrap_or_else(|| {
-            let (exact, all) = (HashMap::new(), Vec::new());
-            let (prefixes, suffixes) = (Affixes::default(), Affixes::backwards());
-            self.tables.push(Table { slot, key, all, exact, prefixes, suffixes });
+            self.tables.push(Table { slot, key, all: Vec::new(), literals: Literals::default() });
             self.tables.len() - 1
         });
         &mut self.tables[place]
@@ -61,10 +52,7 @@ impl Index {
 
     /// Makes it ready to be asked, after the last rule.
     pub(super) fn seal(&mut self) {
-        for table in &mut self.tables {
-            table.prefixes.seal();
-            table.suffixes.seal();
-        }
+        self.tables.iter_mut().for_each(|table| table.literals.seal());
     }
 
     /// All rules, for a call that cannot be looked up.
@@ -97,11 +85,7 @@ impl Table {
             (Some(ValueRef::StringMap(map)), Some(key)) => map.get(key).unwrap_or_default(),
             _ => return found.extend_from_slice(&self.all),
         };
-        if let Some(rules) = self.exact.get(text) {
-            found.extend_from_slice(rules);
-        }
-        self.prefixes.find(text, found);
-        self.suffixes.find(text, found);
+        self.literals.find(text, found);
     }
 }
 

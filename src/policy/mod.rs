@@ -16,6 +16,7 @@ mod index;
 pub mod feed;
 pub mod instance;
 pub mod list;
+mod literals;
 mod live;
 mod quota;
 mod reference;

@@ -8,12 +8,12 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body as _;
 
-use crate::call::{Call, Failure};
-use crate::decision::{Decision, Judgement, Outgoing, Questioned, settle};
+use crate::call::Failure;
+use crate::decision::{Asking, Decision, Judgement, Outgoing, Questioned, settle};
 use crate::policy::Spend;
 use crate::policy::authorization::{Answered, Authorizer, Said};
 use crate::routing::Answer;
-use crate::snapshot::{Hop, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::upstream::{RequestBody, ResponseBody};
 
 use super::forward::{endpoint, request};
@@ -24,33 +24,37 @@ use super::worker::Worker;
 const MAX_ANSWER: usize = 64 * 1024;
 
 /// Asks everybody who is to be asked about a call, one after the other, and settles it: what the caller of one that is
-/// refused shall read. It came to a hop, and its caller had made it so, if the last hop sees another. A caller who leaves
-/// meanwhile is reported as such.
+/// refused shall read. A caller who leaves meanwhile is reported as such.
 pub(super) async fn asked<'s>(
     worker: &Rc<Worker>,
     snapshot: &'s Snapshot,
-    (hop, made): (Hop, Option<Call>),
     judgement: &mut Judgement<'s>,
     closing: &mut Closing,
 ) -> Option<Answer> {
-    let (mut answers, mut refusal) = (Vec::new(), None);
+    let mut refusal = None;
     let last = judgement.hop;
     while matches!(judgement.decision, Decision::Ask(_)) {
         let question = std::mem::replace(&mut judgement.decision, Decision::Refuse(Failure::AccessDenied));
-        let Decision::Ask(asking) = question else { break };
-        let (said, answer) = ask(worker, snapshot, asking.authorizer, closing).await;
+        let Decision::Ask(Asking { authorizer, routed, mut answers }) = question else { break };
+        let (said, answer) = ask(worker, snapshot, authorizer, closing).await;
         refusal = answer;
-        answers.push(Answered { authorizer: asking.authorizer.name.clone(), said });
-        judgement.decision = *asking.routed;
-        let questioned = Questioned { hop, made: made.as_ref().unwrap_or(closing.call()), seen: closing.call() };
-        settle(snapshot, questioned, judgement, &answers, Spend::Take, &mut worker.scratch.borrow_mut(), &mut |_| {});
+        answers.add(Answered { authorizer: authorizer.name.clone(), said });
+        judgement.decision = *routed;
+        let questioned = Questioned { hop: closing.arrived(), made: closing.made(), seen: closing.call() };
+        settle(
+            snapshot,
+            questioned,
+            judgement,
+            &mut answers,
+            Spend::Take,
+            &mut worker.scratch.borrow_mut(),
+            &mut |_| {},
+        );
         closing.judged(Judged::of(judgement));
     }
-    if let Some(made) = made
-        && judgement.hop != last
-    {
+    if judgement.hop != last {
         // A grant leads it past the gateway.
-        closing.goes_as_made(made);
+        closing.goes_as_made();
     }
     refusal
 }

@@ -83,19 +83,20 @@ pub(super) async fn exchange(
         &mut |_| {},
     );
     // From here on it is what the last hop saw.
-    let (call, made) = match judgement.edited.take() {
-        Some(edited) => (*edited, Some(call)),
-        None => (call, None),
-    };
+    let (mut call, mut made) = (call, judgement.edited.take());
+    if let Some(made) = &mut made {
+        std::mem::swap(&mut **made, &mut call);
+    }
     let upload = client.upload();
     let handed_on = judgement.is_handed_on();
     let judged = Judged::of(&mut judgement).handed_on(handed_on);
-    let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
+    let closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
+    let mut closing = closing.came_to(hop, made);
     closing.tell_in(client.audit.clone());
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
         // Boxed, so that other calls, which are most, do not carry its room around.
-        refusal = Box::pin(asked(&worker, &held.snapshot, (hop, made), &mut judgement, &mut closing)).await;
+        refusal = Box::pin(asked(&worker, &held.snapshot, &mut judgement, &mut closing)).await;
     }
     let Judgement { decision, way, .. } = judgement;
     if !way.delay.is_zero() {
@@ -104,6 +105,9 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
+            if let Err(failure) = closing.intend().await {
+                return failed(failure, way, closing);
+            }
             let cluster = to.cluster;
             let Forwarded { answer, used_up, deadline } =
                 forward(&worker, to, way, &closing, (body, version), upload).await;

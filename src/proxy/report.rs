@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
 use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
+use crate::decision::access::{self, Durability, Ended};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
 use crate::metrics::Counter;
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
+use crate::registry::Revision;
 use crate::routing::Busy;
 use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
@@ -74,6 +76,12 @@ struct Owed {
     /// Taken when the report is made.
     permit: Option<Permit>,
     call: Call,
+    /// Where its caller came to.
+    arrived: Hop,
+    /// As its caller made it, where the last hop sees another.
+    made: Option<Box<Call>>,
+    /// Of the configuration that it was judged by.
+    revision: Revision,
     judged: Judged,
     started: Instant,
     load: RefCell<Load>,
@@ -104,6 +112,7 @@ impl Closing {
             marks: Marks::default(),
             closed_by: None,
         };
+        let (arrived, revision) = (judged.hop, held.snapshot.revision);
         let (worker, held) = (Rc::clone(worker), Ok(Rc::clone(held)));
         if judged.passed.as_ref().is_some_and(|(grant, _)| grant.is_some()) {
             // What is used up is written down at once.
@@ -114,6 +123,9 @@ impl Closing {
             held,
             permit: Some(permit),
             call,
+            arrived,
+            made: None,
+            revision,
             judged,
             started: Instant::now(),
             load: RefCell::default(),
@@ -126,6 +138,35 @@ impl Closing {
     /// The call.
     pub(super) fn call(&self) -> &Call {
         &self.0.call
+    }
+
+    /// The call came to this hop, and its caller had made it so, if the last hop sees another.
+    #[must_use]
+    pub(super) fn came_to(mut self, arrived: Hop, made: Option<Box<Call>>) -> Self {
+        (self.0.arrived, self.0.made) = (arrived, made);
+        self
+    }
+
+    /// Where the call came to.
+    pub(super) fn arrived(&self) -> Hop {
+        self.0.arrived
+    }
+
+    /// The call as its caller made it.
+    pub(super) fn made(&self) -> &Call {
+        self.0.made.as_deref().unwrap_or(&self.0.call)
+    }
+
+    /// Sees to it that what the call is going to do is stored before it leaves, where that is wanted.
+    pub(super) async fn intend(&self) -> Result<(), Failure> {
+        let Owed { worker, judged, permit, .. } = &*self.0;
+        let recording = worker.recording;
+        if recording.durability == Durability::Group || judged.handed_on {
+            return Ok(());
+        }
+        let intent = access::intent(self.made(), &worker.node, recording.redact);
+        let permit = permit.as_ref().ok_or(Failure::Overload)?;
+        permit.intend(intent).await.map_err(|_| Failure::Overload)
     }
 
     /// Compares the name in a ClientHello with the host that the tunnel was opened for.
@@ -192,8 +233,10 @@ impl Closing {
     }
 
     /// The call goes as its caller made it, and not as the last hop saw it.
-    pub(super) fn goes_as_made(&mut self, made: Call) {
-        self.0.call = made;
+    pub(super) fn goes_as_made(&mut self) {
+        if let Some(made) = self.0.made.take() {
+            self.0.call = *made;
+        }
     }
 
     /// What the policy said of it.
@@ -329,8 +372,20 @@ impl Drop for Closing {
         }
         report.extend(refusal::audited(&self.0.call, status, checked));
         self.count(report.len());
+        let ended = Ended {
+            call: self.made(),
+            outcome: &self.0.outcome,
+            hop: self.0.arrived,
+            checked,
+            message,
+            grant: granted,
+            lifted: passed.as_ref().map(|(_, over)| *over),
+            revision: self.0.revision,
+            headers: &snapshot.headers_read,
+        };
+        let access = ended.access(self.0.worker.recording);
         if let Some(permit) = self.0.permit.take() {
-            permit.record(report);
+            permit.record(report, access);
         }
     }
 }
@@ -340,5 +395,6 @@ pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, fai
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);
-    permit.record(Report::from_iter([refusal::head_entry(time, failure)]));
+    let access = access::refused_head(time, failure, worker.recording);
+    permit.record(Report::from_iter([refusal::head_entry(time, failure)]), access);
 }

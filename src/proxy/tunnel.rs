@@ -276,7 +276,8 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 
 impl Asked {
     fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
-        let mut closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
+        let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
+        let mut closing = closing.came_to(self.hop, None);
         closing.tell_in(self.audit);
         (closing, self.slot)
     }
@@ -304,7 +305,10 @@ impl Asked {
         // Whoever goes on with it sees what its TLS asks for, and reports that.
         let tls = tls && !handed_on;
         let connected = match decision {
-            Decision::Forward(way) => dial(worker, way, &closing).await,
+            Decision::Forward(way) => match closing.intend().await {
+                Ok(()) => dial(worker, way, &closing).await,
+                Err(failure) => Err(failure),
+            },
             // No route of HTTP answers it, and nobody is asked about it by HTTP.
             Decision::Answer(_) | Decision::Ask(_) => Err(Failure::NoRoute),
             Decision::Refuse(failure) => Err(failure),

@@ -14,6 +14,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::Recorder;
 use crate::decision::Gateway;
+use crate::decision::access::Recording;
 use crate::expr::Scratch;
 use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Counter, Shard};
@@ -47,6 +48,10 @@ pub struct Shared {
     pub recorder: Recorder,
     /// Makes upstream connections.
     pub connector: Arc<Connector>,
+    /// What is recorded of calls.
+    pub recording: Recording,
+    /// The proxy's name.
+    pub node: Arc<str>,
     /// The bounds.
     pub limits: Limits,
     /// What gateway servers end TLS with.
@@ -72,6 +77,8 @@ pub struct Shared {
 /// One worker: a thread's own pool, counters and view of the configuration.
 pub struct Worker {
     pub(super) recorder: Recorder,
+    pub(super) recording: Recording,
+    pub(super) node: Arc<str>,
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
@@ -190,6 +197,8 @@ impl Worker {
     fn new(shared: &Shared, shard: Arc<Shard>, seed: u64) -> Self {
         Self {
             recorder: shared.recorder.clone(),
+            recording: shared.recording,
+            node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             shard,

@@ -69,7 +69,7 @@ pub struct Networking {
 }
 
 /// Where a route applies: bound to the sidecars, or to a Gateway by `namespace/name`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Place<'a> {
     Mesh,
     Gateway(&'a str, &'a str),

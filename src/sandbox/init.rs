@@ -37,6 +37,8 @@ pub(super) struct Order {
     pub(super) state: PathBuf,
     /// Unix sockets outside.
     pub(super) sockets: Vec<PathBuf>,
+    /// Whether it has an empty /tmp of its own.
+    pub(super) private_tmp: bool,
     /// Where the program starts, if not where the supervisor is.
     pub(super) directory: Option<PathBuf>,
     /// The terminal that the program is to have, if any.
@@ -103,7 +105,7 @@ fn prepare(order: &Order, standard: Vec<OwnedFd>) -> Result<(Vec<OwnedFd>, Optio
     // SAFETY: there is one thread, and descriptors stay shared.
     #[allow(unsafe_code)]
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(|error| unmade("mounts", error.into()))?;
-    mounts::arrange(&order.state, &order.sockets)
+    mounts::arrange(&order.state, &order.sockets, order.private_tmp)
         .map_err(|(path, error)| unmade(&format!("mounts at {}", path.display()), error))?;
     if let Some(directory) = &order.directory {
         let gone = |error: io::Error| {

@@ -26,6 +26,9 @@ pub(super) type Fault = (PathBuf, io::Error);
 const RUN: &str = "/run";
 const KEPT_IN_RUN: [&str; 5] = ["current-system", "booted-system", "opengl-driver", "wrappers", "media"];
 
+/// Where programs put what others may read too, sockets among it.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+
 /// Devices that lead nowhere.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -48,8 +51,8 @@ const SERVICES: [&str; 5] = ["/etc", "/boot", "/usr/lib/systemd", "/lib/systemd"
 const HARMLESS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Arranges the mounts of the calling process, which must be in a mount namespace of its own. `state` is closed off, and
-/// so are the sockets at these paths.
-pub(super) fn arrange(state: &Path, sockets: &[PathBuf]) -> Result<(), Fault> {
+/// so are the sockets at these paths; with `private_tmp` also all that is temporary.
+pub(super) fn arrange(state: &Path, sockets: &[PathBuf], private_tmp: bool) -> Result<(), Fault> {
     let here = std::env::current_dir().map_err(at("."))?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(at("/"))?;
@@ -68,6 +71,11 @@ pub(super) fn arrange(state: &Path, sockets: &[PathBuf]) -> Result<(), Fault> {
     processes(&mounted)?;
     for (path, flags) in mounted.iter().filter(|(path, _)| path.starts_with("/sys")) {
         read_only(path, *flags)?;
+    }
+    if private_tmp {
+        for path in TEMPORARY.iter().map(Path::new).filter(|path| path.is_dir()) {
+            memory(path, c"mode=1777").map_err(at(path))?;
+        }
     }
     // By its path, so that what is closed off is not open because we stand in it.
     std::env::set_current_dir(&here).map_err(at(&here))
@@ -146,8 +154,15 @@ fn close_sockets<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(), Fau
     File::create(&closed).and_then(|file| file.set_permissions(Permissions::from_mode(0o000))).map_err(at(&closed))?;
     for path in paths {
         // What cannot be looked at from here cannot be reached from here.
-        if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            mount_bind(&closed, path).map_err(at(path))?;
+        let is_socket = || fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        if !is_socket() {
+            continue;
+        }
+        match mount_bind(&closed, path) {
+            // Whoever had it has removed it meanwhile.
+            Err(rustix::io::Errno::NOENT) => {}
+            Err(_) if !is_socket() => {}
+            done => done.map_err(at(path))?,
         }
     }
     Ok(())

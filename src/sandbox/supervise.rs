@@ -27,6 +27,8 @@ pub struct Plan {
     pub directory: Option<PathBuf>,
     /// The state directory, which it must not see.
     pub state: PathBuf,
+    /// Whether it has an empty /tmp and /var/tmp of its own, in which no socket of others can appear.
+    pub private_tmp: bool,
     /// Whether it reads our standard input; else it has none.
     pub input: bool,
     /// Whether it has a terminal, which is passed on to ours.
@@ -80,7 +82,8 @@ pub fn run(plan: &Plan, lease: &Lease) -> Result<u8, Error> {
     // From here on they are the proxy's alone: without it, nobody takes a call.
     drop(network);
     let size = plan.terminal.then(|| Size::of(io::stdout()).or_else(|| Size::of(io::stdin()))).flatten();
-    let order = Order { state: plan.state.clone(), sockets, directory: plan.directory.clone(), terminal: size };
+    let (state, directory) = (plan.state.clone(), plan.directory.clone());
+    let order = Order { state, sockets, private_tmp: plan.private_tmp, directory, terminal: size };
     let (mut init, control) = start(plan).map_err(|error| unmade("its first process", error))?;
     let handed: Vec<BorrowedFd<'_>> = standard.iter().map(AsFd::as_fd).collect();
     send(&control, &order, &handed).map_err(|error| unmade("its first process", error))?;

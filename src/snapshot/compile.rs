@@ -130,6 +130,7 @@ impl Compiler {
         let gateway = Workload::find(view, name, namespace)?.map(|found| found.of_domain(&self.trust_domain));
         let mut notes = Vec::new();
         let news = memory.sources.follow(view, &mut memory.networking)?;
+        let headers_read = memory.sources.headers.all();
         let specs = self.listeners.all();
         let listeners = specs.len();
         let tokens = load::<Token>(view, &TOKEN)?;
@@ -158,6 +159,7 @@ impl Compiler {
             routes,
             policy,
             authorization,
+            headers_read,
             grants,
             notes,
             gateway_name,

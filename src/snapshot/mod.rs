@@ -5,11 +5,14 @@ mod compile;
 mod effects;
 pub mod enforcement;
 mod grants;
+mod headers;
 mod published;
 mod sidecars;
 mod sources;
 
 use std::sync::Arc;
+
+use http::HeaderName;
 
 use crate::call::{Call, PathNormalization, Reporter};
 use crate::expr::Timestamp;
@@ -37,6 +40,8 @@ pub struct Snapshot {
     pub policy: Arc<Policy>,
     /// Which calls the gateway takes.
     pub authorization: Arc<Authorization>,
+    /// Headers that decisions depend on.
+    pub headers_read: Arc<[HeaderName]>,
     /// What calls go by that would be refused.
     pub grants: Grants,
     /// What in the configuration has no effect as it stands, a sentence each.

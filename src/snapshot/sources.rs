@@ -20,6 +20,8 @@ use crate::resource::kinds::{
 };
 use crate::routing::Networking;
 
+use super::headers::HeadersRead;
+
 /// Kinds of which only routes are made. Services also say who callers are.
 const OF_ROUTES_ALONE: [&Kind; 7] =
     [&WORKLOAD_ENTRY, &SERVICE_ENTRY, &SECRET, &DESTINATION_RULE, &SIDECAR, &VIRTUAL_SERVICE, &GATEWAY];
@@ -35,6 +37,8 @@ pub(super) struct Sources {
     sidecars: Loaded<Sidecar>,
     virtual_services: Loaded<VirtualService>,
     gateways: Loaded<Gateway>,
+    /// Which headers decisions depend on.
+    pub(super) headers: HeadersRead,
 }
 
 impl fmt::Debug for Sources {
@@ -56,6 +60,7 @@ impl Default for Sources {
             sidecars: Loaded::new(&SIDECAR),
             virtual_services: Loaded::new(&VIRTUAL_SERVICE),
             gateways: Loaded::new(&GATEWAY),
+            headers: HeadersRead::default(),
         }
     }
 }
@@ -78,7 +83,10 @@ impl Sources {
         networking.destination_rules(self.destination_rules.follow(view, &news)?);
         networking.secrets(self.secrets.follow(view, &news)?);
         networking.sidecars(self.sidecars.follow(view, &news)?);
-        networking.virtual_services(self.virtual_services.follow(view, &news)?);
+        let virtual_services = self.virtual_services.follow(view, &news)?;
+        self.headers.virtual_services(&virtual_services);
+        self.headers.policies(view, &news)?;
+        networking.virtual_services(virtual_services);
         networking.gateways(self.gateways.follow(view, &news)?);
         self.seen = Some(revision);
         Ok(news)
@@ -91,7 +99,7 @@ pub(super) fn concerns_routes(news: &News) -> bool {
 }
 
 /// Kinds of which only the policies of the gateway are made.
-const OF_AUTHORIZATION: [&Kind; 7] = [
+pub(super) const OF_AUTHORIZATION: [&Kind; 7] = [
     &CONFIG_MAP,
     &PEER_AUTHENTICATION,
     &AUTHORIZATION_POLICY,

@@ -29,7 +29,9 @@ impl StateDir {
     /// [`Error::Unwritable`] with the path that cannot be created, [`Error::Open`] with the one that is open to others.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let dir = Self { path: path.into() };
-        for directory in [dir.path.clone(), dir.segments(), dir.identity(), dir.quota(), dir.run()] {
+        for directory in
+            [dir.path.clone(), dir.segments(), dir.access_segments(), dir.identity(), dir.quota(), dir.run()]
+        {
             create_directory(&directory)?;
         }
         refuse(&dir.path, WRITABLE_BY_OTHERS)?;
@@ -72,6 +74,16 @@ impl StateDir {
     /// The directory of sealed log segments.
     pub fn segments(&self) -> PathBuf {
         self.path.join("log/segments")
+    }
+
+    /// The database of the newest records of calls.
+    pub fn access_db(&self) -> PathBuf {
+        self.path.join("access/hot.db")
+    }
+
+    /// The directory of sealed records of calls.
+    pub fn access_segments(&self) -> PathBuf {
+        self.path.join("access/segments")
     }
 
     /// The directory of keys and certificates.

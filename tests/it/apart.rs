@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use egressctl::cli::demo::origin::Reply;
+use egressctl::cli::demo::origin::{Origin, Reply};
 
 use crate::authorization::authorizer;
 use crate::proxied::{Proxied, Site};
@@ -77,4 +77,18 @@ fn an_authorizer_is_asked_by_the_gateway_and_a_grant_lets_go_what_it_refuses() {
     let entry = site.scene.wait_for_entry("allowed by grant");
     assert!(entry.contains("\"grantReason\":\"incident 4711\"") && entry.contains("sample"), "{entry}");
     assert_eq!(sidecar.get("http://edition.cnn.com/health").status, 401);
+}
+
+#[test]
+fn a_grant_for_a_host_that_nobody_registered_is_the_sidecars_to_carry_out() {
+    let site = Site::new(&[]);
+    let origin = Origin::start(None, |_| Reply::page("200 OK", b"new")).expect("an origin");
+    let _gateway = site.gateway_alone(&[]);
+    let leads = format!("new.example:80:{}", origin.address);
+    let sidecar = site.proxy(&["--role", "sidecar", "--resolve", &leads]);
+    assert_eq!(sidecar.get("http://new.example/x").status, 502);
+    site.scene.ok(&["allow", "new.example", "--from", "sleep", "--for", "10m", "--reason", "incident 4711"]);
+    until("the grant is in force", || sidecar.get("http://new.example/x").status == 200);
+    let entry = site.scene.wait_for_entry("allowed by grant");
+    assert!(entry.contains("new.example") && entry.contains("\"source\":\"sleep\""), "{entry}");
 }

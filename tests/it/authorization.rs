@@ -11,7 +11,7 @@ use crate::stage::{Stage, curl, service_entry};
 const POLITICS: &str = "http://edition.cnn.com/politics";
 const SPORT: &str = "http://edition.cnn.com/sport";
 
-fn policy(name: &str, annotations: &str, spec: &str) -> String {
+pub(crate) fn policy(name: &str, annotations: &str, spec: &str) -> String {
     format!(
         "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: istio-system, \
          annotations: {annotations}}}\nspec:\n  {}\n",
@@ -21,7 +21,7 @@ fn policy(name: &str, annotations: &str, spec: &str) -> String {
 
 const DENY_POLITICS: &str = "action: DENY\nrules: [{to: [{operation: {paths: [/politics], ports: ['443']}}]}]";
 
-fn why(scene: &Stage, answer: &Answer) -> Json {
+pub(crate) fn why(scene: &Stage, answer: &Answer) -> Json {
     let id = answer.decision();
     scene.wait_for_entry(id);
     serde_json::from_str(&scene.ok(&["why", id, "-o", "json"])).expect("JSON")

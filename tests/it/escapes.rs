@@ -474,3 +474,17 @@ fn a_unix_socket_that_appears_later_is_closed_where_the_kernel_can_and_those_mad
         eprintln!("not tested: this kernel cannot close Unix sockets that appear later (Linux 7.1 can)");
     }
 }
+
+#[test]
+fn with_a_private_tmp_nothing_of_others_is_there_and_nothing_of_the_program_stays() {
+    if !possible() {
+        return;
+    }
+    let inside = Inside::new("");
+    let line = "ls -A /tmp /var/tmp; echo mine >/tmp/egressctl-private && cat /tmp/egressctl-private";
+    let arguments = ["exec", "--private-tmp", "deployment/sleep", "--", "bash", "-c", line];
+    let output = inside.scene.command(&arguments).current_dir("/").output().expect("it was built");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, "/tmp:\n\n/var/tmp:\nmine\n", "{output:?}");
+    assert!(!Path::new("/tmp/egressctl-private").exists());
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use egressctl::accesslog::{Entry, Format, Level, LogStore, Outlet, Query, Row, Shape, Verifier, line};
+use egressctl::accesslog::{Entry, Format, Level, LogStore, Outlet, Query, Row, Shape, Stream, Verifier, line};
 use egressctl::state::StateDir;
 
 use crate::harness::Scene;
@@ -155,7 +155,8 @@ fn killed_at_any_moment_sealing_loses_and_doubles_no_entry() {
     }
     assert_eq!(lines(&store), expected);
     assert!(killed > 0, "no sealer was killed before its end");
-    let whole = |scene: &Scene| Verifier::open(&state(scene)).expect("a log").verify(None).expect("an answer");
+    let whole =
+        |scene: &Scene| Verifier::open(&state(scene), Stream::Lines).expect("a log").verify(None).expect("an answer");
     assert_eq!(whole(&scene).findings, []);
     scene.run("logs seal").output();
     assert_eq!(lines(&store), expected);
@@ -191,7 +192,7 @@ fn killed_at_any_moment_pruning_takes_only_what_is_old() {
     let done = scene.run("logs prune --keep info=1h").output();
     assert_eq!(dry.replace(" would be pruned (dry run)", " pruned"), done);
     assert_eq!(lines(&store), errors);
-    let verified = Verifier::open(&state(&scene)).expect("a log").verify(None).expect("an answer");
+    let verified = Verifier::open(&state(&scene), Stream::Lines).expect("a log").verify(None).expect("an answer");
     assert_eq!((verified.findings, verified.sealed), (Vec::new(), errors.len() as i64));
     scene.run("logs prune").fails("error: nothing says what should go\nhint: --keep 30d keeps the last thirty days\n");
 }

@@ -16,7 +16,7 @@ use crate::proxied::{PATIENCE, Proxied, Site};
 use crate::stage::{SCENARIO, Stage, until};
 
 /// The name by which sidecars ask for the gateway's port 443.
-const NAME: &str = "outbound_.443_._.istio-egressgateway.istio-system.svc.cluster.local";
+pub(crate) const NAME: &str = "outbound_.443_._.istio-egressgateway.istio-system.svc.cluster.local";
 
 /// A line for every call, with all that is known of who makes it.
 const WHO: &str = r#"
@@ -51,7 +51,7 @@ spec: {action: DENY, rules: [{to: [{operation: {paths: [/secret]}}], from: [{sou
 "#;
 
 /// A gateway, and a sidecar of sleep that finds it in the state directory.
-fn apart(site: &Site, arguments: &[&str]) -> (Proxied, Proxied) {
+pub(crate) fn apart(site: &Site, arguments: &[&str]) -> (Proxied, Proxied) {
     let gateway = site.gateway_alone(arguments);
     let mut of_sidecar = vec!["--role", "sidecar"];
     of_sidecar.extend(arguments);
@@ -183,19 +183,19 @@ fn http_2_and_websockets_go_by_the_gateway_too() {
 }
 
 /// A caller with a certificate, who stands where a sidecar would.
-struct Stranger {
+pub(crate) struct Stranger {
     config: Arc<ClientConfig>,
 }
 
 /// The chain and the key in a directory that `identity issue` has written.
-fn credentials(directory: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+pub(crate) fn credentials(directory: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let read = |name: &str| std::fs::read(directory.join(name)).expect("written");
     let chain = CertificateDer::pem_slice_iter(&read("cert-chain.pem")).map(|one| one.expect("PEM")).collect();
     (chain, PrivateKeyDer::from_pem_slice(&read("key.pem")).expect("a key"))
 }
 
 impl Stranger {
-    fn new(own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> Self {
+    pub(crate) fn new(own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> Self {
         let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions");
@@ -208,7 +208,7 @@ impl Stranger {
     }
 
     /// Sends a request, and gives what is answered; none where the connection is refused.
-    fn ask(&self, address: SocketAddr, name: &str, request: &str) -> Option<String> {
+    pub(crate) fn ask(&self, address: SocketAddr, name: &str, request: &str) -> Option<String> {
         let socket = TcpStream::connect(address).expect("it listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let name = ServerName::try_from(name.to_owned()).expect("a name");

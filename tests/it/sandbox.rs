@@ -251,3 +251,26 @@ fn with_best_effort_the_command_is_only_told_of_the_proxy_and_that_is_recorded()
     let told = scene.fails(&["run", "--best-effort", "--from", "sleep", "--", "true"]);
     assert!(told.contains("no proxy that runs on this state directory has a listener for sleep.default"), "{told}");
 }
+
+#[test]
+fn sockets_that_come_and_go_while_a_sandbox_is_made_are_in_nobodys_way() {
+    if !possible() {
+        return;
+    }
+    let inside = Inside::new("");
+    let (done, directory) = (std::sync::atomic::AtomicBool::new(false), inside.scene.state().with_file_name("sockets"));
+    std::fs::create_dir(&directory).expect("room");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let paths: Vec<_> = (0..20).map(|number| directory.join(number.to_string())).collect();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let bind = |path| std::os::unix::net::UnixListener::bind(path).expect("room");
+                let _bound: Vec<_> = paths.iter().map(bind).collect();
+                paths.iter().for_each(|path| std::fs::remove_file(path).expect("it is there"));
+            }
+        });
+        let ended: Vec<_> = (0..20).map(|_| inside.bash("echo fine")).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(ended.iter().all(|ended| *ended == ("fine\n".to_owned(), Some(0))), "{ended:?}");
+    });
+}

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, place, shape};
-use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape};
+use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape, Stream};
 use crate::state::StateDir;
 
 /// A number that the environment may say otherwise, for runs longer than people wait.
@@ -326,7 +326,7 @@ proptest! {
     ) {
         let (directory, mut store) = filled(&[]);
         let state = StateDir::open(directory.path().join("state")).unwrap();
-        let mut sealer = Sealer::open(&state, Limits { rows: segment, ..Limits::default() }).unwrap();
+        let mut sealer = Sealer::open(&state, Stream::Lines, Limits { rows: segment, ..Limits::default() }).unwrap();
         store.connection.execute("UPDATE sequence SET next = ?1", [NEAR_BLOCK_END]).unwrap();
         for (batch, seal) in entries.chunks(batch).zip(seal_after) {
             store.append(batch).unwrap();
@@ -420,7 +420,7 @@ fn patterns_find_the_lines_that_rg_would() {
     store.append(&entries[..sealed]).unwrap();
     // More than a page, so that pages are passed over.
     let limits = Limits { rows: (rows * 2 / 3).min(1 << 19), ..Limits::default() };
-    Sealer::open(&state, limits).unwrap().seal_all(START).unwrap();
+    Sealer::open(&state, Stream::Lines, limits).unwrap().seal_all(START).unwrap();
     store.append(&entries[sealed..]).unwrap();
     let printed = lines(&entries);
     for _ in 0..number("EGRESSCTL_LOG_PATTERNS", 120) {

@@ -53,7 +53,7 @@ fn silent() -> Outlets {
 }
 
 fn start(store: impl Append + 'static, config: Config) -> (Recorder, Writer) {
-    Recorder::start(store, silent(), config, |_| ()).unwrap()
+    Recorder::start(store, Scripted::default(), silent(), config, |_| ()).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -61,7 +61,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn record(recorder: &Recorder, entry: Entry) {
-    block_on(recorder.permit()).unwrap().record(Report::from_iter([entry]));
+    block_on(recorder.permit()).unwrap().record(Report::from_iter([entry]), None);
 }
 
 fn full() -> Error {
@@ -77,7 +77,7 @@ fn the_scenarios_lines_are_stored_and_printed_in_their_order() {
     let (recorder, writer) = start(LogStore::open(&path).unwrap(), config(9, LONG));
     let [politics, forbidden, sport, health] = entries;
     for report in [Report::from_iter([politics, forbidden]), Report::from_iter([sport]), Report::from_iter([health])] {
-        block_on(recorder.permit()).unwrap().record(report);
+        block_on(recorder.permit()).unwrap().record(report, None);
     }
     writer.close(LONG).unwrap();
     assert_eq!(ask(&LogStore::open(&path).unwrap(), &Query::default()), SCENARIO);
@@ -109,7 +109,7 @@ fn a_call_waits_for_room_until_a_report_is_stored() {
         let third = std::pin::pin!(recorder.permit());
         // The gate is opened only after the third call was seen waiting.
         let (third, ()) = tokio::join!(third, async { drop(open) });
-        third.unwrap().record(Report::from_iter(numbered(2..3)));
+        third.unwrap().record(Report::from_iter(numbered(2..3)), None);
     });
     writer.close(LONG).unwrap();
     assert_eq!(recorder.health().entries(), 3);
@@ -119,7 +119,7 @@ fn a_call_waits_for_room_until_a_report_is_stored() {
 fn a_permit_that_is_dropped_or_reports_nothing_gives_its_room_back() {
     let (recorder, _writer) = start(Scripted::default(), config(1, LONG));
     drop(block_on(recorder.permit()).unwrap());
-    block_on(recorder.permit()).unwrap().record(Report::new());
+    block_on(recorder.permit()).unwrap().record(Report::new(), None);
     drop(block_on(recorder.permit()).unwrap());
     assert_eq!(recorder.waiting(), 0);
     assert_eq!(recorder.health().groups(), 0);
@@ -179,9 +179,10 @@ fn a_store_that_fails_gets_the_same_group_again_and_the_change_is_told_once() {
             other => format!("{other:?}"),
         })
     };
-    let (recorder, writer) = Recorder::start(store.clone(), silent(), config(9, LONG), notice).unwrap();
+    let (recorder, writer) =
+        Recorder::start(store.clone(), Scripted::default(), silent(), config(9, LONG), notice).unwrap();
     let entries = numbered(0..3);
-    block_on(recorder.permit()).unwrap().record(Report::from_iter(entries.clone()));
+    block_on(recorder.permit()).unwrap().record(Report::from_iter(entries.clone()), None);
     recorder.flush(LONG).unwrap();
     assert_eq!(store.groups(), [lines(&entries)]);
     assert_eq!(*notices.lock().unwrap(), ["fails: hot.db cannot grow: no space left on the disk", "StoreRecovered"]);
@@ -211,7 +212,7 @@ fn closing_waits_for_calls_under_way_and_refuses_new_ones() {
         thread::yield_now();
     }
     assert_eq!(block_on(recorder.permit()).unwrap_err(), Overload::Closed);
-    used.record(Report::from_iter(numbered(0..1)));
+    used.record(Report::from_iter(numbered(0..1)), None);
     drop(unused);
     closing.join().unwrap().unwrap();
     assert_eq!(store.groups().concat(), lines(&numbered(0..1)));
@@ -224,7 +225,7 @@ fn a_report_after_the_end_is_counted() {
     recorder.shared.state.closing.set(Instant::now()).unwrap();
     recorder.flush(LONG).unwrap();
     assert_eq!(ended.recv_timeout(LONG), Err(sync::RecvTimeoutError::Disconnected));
-    late.record(Report::from_iter(numbered(0..1)));
+    late.record(Report::from_iter(numbered(0..1)), None);
     assert_eq!(recorder.health().unstored(), 1);
 }
 
@@ -285,8 +286,14 @@ const CHILD: &str = "EGRESSCTL_TEST_LOG";
 #[test]
 fn records_until_it_is_killed() {
     let Some(path) = std::env::var_os(CHILD) else { return };
-    let (recorder, _writer) =
-        Recorder::start(LogStore::open(path).unwrap(), Outlets::standard(), config(64, LONG), |_| ()).unwrap();
+    let (recorder, _writer) = Recorder::start(
+        LogStore::open(path).unwrap(),
+        Scripted::default(),
+        Outlets::standard(),
+        config(64, LONG),
+        |_| (),
+    )
+    .unwrap();
     for start in (0..).step_by(100) {
         for entry in numbered(start..start + 100) {
             record(&recorder, entry);

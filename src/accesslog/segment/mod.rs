@@ -8,6 +8,7 @@ mod column;
 mod columns;
 mod counts;
 mod delta;
+mod direct;
 pub(super) mod export;
 mod hybrid;
 mod interned;
@@ -22,6 +23,7 @@ mod write;
 
 pub(crate) use column::{Block, Dictionary, NONE, Texts};
 pub(crate) use columns::{Type, split_text, split_value};
+pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;
 pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};

@@ -11,7 +11,7 @@ use super::list::{Left, Segment};
 use super::place::Place;
 use super::seal::{File, Sealer};
 use super::{Names, Reader};
-use crate::accesslog::{Error, Level};
+use crate::accesslog::{Error, Level, Stream};
 use crate::state::begin_immediate;
 
 /// How long entries are kept, and how many.
@@ -21,7 +21,7 @@ pub struct Retention {
     pub age: Option<std::time::Duration>,
     /// The same for entries of some levels, in place of that.
     pub levels: Vec<(Level, std::time::Duration)>,
-    /// Bytes of all segments at which the oldest go, whatever their age.
+    /// Bytes of all segments, of lines and as many of accesses, at which the oldest go, whatever their age.
     pub bytes: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Retention {
 /// What goes from one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prune {
-    /// Its file below `log/segments/`.
+    /// Its file below the state directory.
     pub segment: String,
     /// Entries that go.
     pub entries: i64,
@@ -60,7 +60,7 @@ impl Sealer {
     /// The store's variants of [`Error`].
     pub fn prunable(&self, retention: &Retention, now: i64) -> Result<Vec<Prune>, Error> {
         let list = self.store.sql(|| Segment::all(&self.store.connection))?;
-        Ok(plan(&list, retention, now))
+        Ok(plan(&list, self.stream, retention, now))
     }
 
     /// Lets it go; nothing, if somebody else is sealing or pruning.
@@ -71,7 +71,7 @@ impl Sealer {
         let Some(_lock) = self.lock()? else { return Ok(None) };
         self.remove_leftovers()?;
         let list = self.store.sql(|| Segment::all(&self.store.connection))?;
-        let plan = plan(&list, retention, now);
+        let plan = plan(&list, self.stream, retention, now);
         for prune in &plan {
             if let Some(segment) = list.iter().find(|segment| segment.id == prune.id) {
                 self.take_out(segment, prune.levels, now)?;
@@ -138,7 +138,7 @@ impl Sealer {
     }
 }
 
-fn plan(list: &[Segment], retention: &Retention, now: i64) -> Vec<Prune> {
+fn plan(list: &[Segment], stream: Stream, retention: &Retention, now: i64) -> Vec<Prune> {
     let stays = |segment: &Segment| {
         Level::ALL.map(|level| segment.levels[level as usize] > 0 && segment.max_time >= retention.before(level, now))
     };
@@ -157,7 +157,8 @@ fn plan(list: &[Segment], retention: &Retention, now: i64) -> Vec<Prune> {
     let prune = |(segment, levels): (&Segment, [bool; 3])| {
         let stay: i64 = segment.levels.iter().zip(levels).filter(|(_, stays)| *stays).map(|(count, _)| count).sum();
         let (entries, bytes) = (segment.rows() - stay, segment.bytes);
-        (entries > 0).then(|| Prune { segment: segment.name.clone(), entries, stay, bytes, id: segment.id, levels })
+        let shown = || format!("{}/segments/{}", stream.folder(), segment.name);
+        (entries > 0).then(|| Prune { segment: shown(), entries, stay, bytes, id: segment.id, levels })
     };
     kept.into_iter().filter_map(prune).collect()
 }

@@ -19,7 +19,7 @@ use super::{Names, write};
 use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot::{self, covered};
-use crate::accesslog::{Error, Level, LogStore, line};
+use crate::accesslog::{Error, Level, LogStore, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
@@ -51,6 +51,7 @@ pub struct Sealer {
     pub(super) store: LogStore,
     pub(super) segments: PathBuf,
     pub(super) key: SigningKey,
+    pub(super) stream: Stream,
     limits: Limits,
 }
 
@@ -74,17 +75,13 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Opens the log of a state directory for sealing. Makes the key that signs where there is none.
+    /// Opens a log of a state directory for sealing. Makes the key that signs where there is none.
     ///
     /// # Errors
     /// The store's variants of [`Error`], and [`Error::Key`] or [`Error::File`] if there can be no key.
-    pub fn open(state: &StateDir, limits: Limits) -> Result<Self, Error> {
-        Ok(Self {
-            store: LogStore::open(state.hot_db())?,
-            segments: state.segments(),
-            key: SigningKey::open(&state.log_key())?,
-            limits,
-        })
+    pub fn open(state: &StateDir, stream: Stream, limits: Limits) -> Result<Self, Error> {
+        let (store, segments) = (LogStore::open(stream.hot_db(state))?, stream.segments(state));
+        Ok(Self { store, segments, key: SigningKey::open(&state.log_key())?, stream, limits })
     }
 
     /// Seals all rows as they are now.
@@ -228,12 +225,12 @@ fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
 
 /// Rows that were taken apart.
 pub(super) struct Gathered {
-    columns: Columns,
-    shapes: Vec<Names>,
-    levels: [i64; 3],
-    before: Hash,
-    link: Hash,
-    doubt: String,
+    pub(super) columns: Columns,
+    pub(super) shapes: Vec<Names>,
+    pub(super) levels: [i64; 3],
+    pub(super) before: Hash,
+    pub(super) link: Hash,
+    pub(super) doubt: String,
 }
 
 fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
@@ -278,7 +275,7 @@ fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<G
 }
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// The committed values of the chain from before an entry on, and the first of them.
 pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {
@@ -400,6 +397,8 @@ pub(in crate::accesslog) fn is_left_over(
         store.sql(|| Segment::newest(&store.connection))?.map_or((0, ORIGIN), |newest| (newest.id, newest.hash));
     let is_row =
         store.sql(|| store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([first]))?;
+    // Or it was imported, and never came to be in the log: its numbers were given to no entry.
+    let is_row = is_row || first > store.newest()?;
     if path.extension().is_some_and(|end| end == "tmp") {
         return Ok(is_row || listed.is_some());
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::read::Reader;
 use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, shape};
 use crate::accesslog::{
-    Entry, Error, Format, Level, LevelFilter, Limits, LogStore, Outlet, Query, Retention, Row, Sealed, Sealer,
+    Entry, Error, Format, Level, LevelFilter, Limits, LogStore, Outlet, Query, Retention, Row, Sealed, Sealer, Stream,
     Verified, Verifier, line,
 };
 use crate::state::StateDir;
@@ -34,11 +34,11 @@ impl Place {
 
     fn seal(&self, rows: usize) -> Sealed {
         let limits = Limits { rows, ..Limits::default() };
-        Sealer::open(&self.state, limits).unwrap().seal_all(START).unwrap()
+        Sealer::open(&self.state, Stream::Lines, limits).unwrap().seal_all(START).unwrap()
     }
 
     fn verify(&self) -> Verified {
-        Verifier::open(&self.state).unwrap().verify(None).unwrap()
+        Verifier::open(&self.state, Stream::Lines).unwrap().verify(None).unwrap()
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -147,7 +147,7 @@ fn enough_rows_or_old_ones_are_sealed() {
     let place = Place::with(&numbered(0..100));
     let seal = |rows, age, now| {
         let limits = Limits { rows, age: std::time::Duration::from_micros(age), ..Limits::default() };
-        Sealer::open(&place.state, limits).unwrap().seal_due(now).unwrap().entries
+        Sealer::open(&place.state, Stream::Lines, limits).unwrap().seal_due(now).unwrap().entries
     };
     assert_eq!(seal(101, 1000, START + 999), 0);
     assert_eq!(seal(40, u64::MAX, START), 80);
@@ -191,7 +191,7 @@ fn a_sealer_that_was_killed_before_it_could_list_its_file_is_cleaned_up_after() 
     let files = place.files();
     let mut place = place;
     place.store.append(&numbered(10..20)).unwrap();
-    let sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
     let left = sealer.write(&sealer.gather().unwrap().unwrap(), START).unwrap().path(&place.state.segments());
     std::fs::write(left.with_extension("tmp"), "half").unwrap();
     let foreign = files[0].with_file_name("notes.txt");
@@ -219,7 +219,7 @@ fn of_two_sealers_one_seals() {
 }
 
 fn place_sealer(state: &StateDir) -> Sealer {
-    Sealer::open(state, Limits { rows: 100, ..Limits::default() }).unwrap()
+    Sealer::open(state, Stream::Lines, Limits { rows: 100, ..Limits::default() }).unwrap()
 }
 
 /// Three segments of ten entries, and five rows.
@@ -329,10 +329,10 @@ fn rows_that_were_changed_before_sealing_are_not_made_good_by_it() {
 #[test]
 fn a_head_that_was_kept_tells_what_was_cut_or_made_anew() {
     let place = sealed_and_hot();
-    let verifier = Verifier::open(&place.state).unwrap();
+    let verifier = Verifier::open(&place.state, Stream::Lines).unwrap();
     let head = verifier.head(START).unwrap();
     let check = |place: &Place| {
-        let found = Verifier::open(&place.state).unwrap().verify(Some(&head)).unwrap().findings;
+        let found = Verifier::open(&place.state, Stream::Lines).unwrap().verify(Some(&head)).unwrap().findings;
         found.into_iter().map(|finding| finding.problem).collect::<Vec<_>>()
     };
     assert_eq!(check(&place), [""; 0]);
@@ -470,12 +470,12 @@ fn keep(days: u64) -> std::time::Duration {
 fn old_entries_go_and_levels_that_are_kept_longer_stay() {
     let (place, entries) = days();
     let now = entries[50].time;
-    let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
     let retention = Retention { age: Some(keep(2)), levels: vec![(Level::Error, keep(3))], bytes: None };
     let planned = sealer.prunable(&retention, now).unwrap();
     assert_eq!(planned.iter().map(|one| (one.entries, one.stay)).collect::<Vec<_>>(), [(10, 0), (10, 0), (8, 2)]);
     assert_eq!(place.all(), lines(&entries), "a plan takes nothing");
-    let head = Verifier::open(&place.state).unwrap().head(now).unwrap();
+    let head = Verifier::open(&place.state, Stream::Lines).unwrap().head(now).unwrap();
     assert_eq!(sealer.prune(&retention, now).unwrap(), Some(planned));
     let expected = of_days(&entries, |day, entry| day > 2 || day == 2 && entry.level == Level::Error);
     assert_eq!(place.all(), expected);
@@ -483,7 +483,7 @@ fn old_entries_go_and_levels_that_are_kept_longer_stay() {
     let query = Query { level: Some(LevelFilter::Exactly(Level::Error)), tail: Some(5), ..Query::default() };
     assert_eq!(ask(&place.store, &query).len(), 5);
     assert_eq!(place.files().len(), 3);
-    let verified = Verifier::open(&place.state).unwrap().verify(Some(&head)).unwrap();
+    let verified = Verifier::open(&place.state, Stream::Lines).unwrap().verify(Some(&head)).unwrap();
     assert_eq!(verified.findings, []);
     assert_eq!(verified.notes, ["entries up to 20 were pruned"]);
     assert_eq!(sealer.prune(&retention, now).unwrap(), Some(Vec::new()), "once is enough");
@@ -497,7 +497,7 @@ fn old_entries_go_and_levels_that_are_kept_longer_stay() {
 #[test]
 fn above_a_size_the_oldest_go() {
     let (place, entries) = days();
-    let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
     let size = |files: &[PathBuf]| files.iter().map(|file| std::fs::metadata(file).unwrap().len()).sum::<u64>();
     let bytes = Some(size(&place.files()[2..]));
     let pruned = sealer.prune(&Retention { bytes, ..Retention::default() }, START).unwrap().unwrap();
@@ -515,7 +515,7 @@ fn a_hole_that_pruning_did_not_make_is_found() {
     ];
     for sql in hide {
         let (place, entries) = days();
-        let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+        let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
         let retention = Retention { age: Some(keep(2)), levels: vec![(Level::Error, keep(3))], bytes: None };
         sealer.prune(&retention, entries[50].time).unwrap();
         let changed = place.store.connection.execute_batch(&format!("DELETE FROM pruned WHERE id = 2; {sql}"));
@@ -527,7 +527,7 @@ fn a_hole_that_pruning_did_not_make_is_found() {
 #[test]
 fn a_reader_that_comes_while_a_segment_is_pruned_gets_what_is_left() {
     let (place, entries) = days();
-    let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
     let retention = Retention { levels: vec![(Level::Info, keep(0))], ..Retention::default() };
     let (mut seen, mut pruned) = (Vec::new(), false);
     let mut sink = |row: &Row<'_>| {
@@ -553,7 +553,7 @@ fn a_pruner_that_was_killed_before_the_old_file_was_gone_is_cleaned_up_after() {
     let old = place.files()[0].clone();
     let bytes = std::fs::read(&old).unwrap();
     let retention = Retention { levels: vec![(Level::Info, keep(1))], ..Retention::default() };
-    let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+    let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
     sealer.prune(&retention, entries[50].time).unwrap();
     std::fs::write(&old, bytes).unwrap();
     let verified = place.verify();
@@ -573,7 +573,7 @@ fn a_damaged_or_missing_store_is_put_aside_and_the_segments_are_served() {
     ];
     for (number, harm) in harms.iter().enumerate() {
         let (place, entries) = days();
-        let mut sealer = Sealer::open(&place.state, Limits::default()).unwrap();
+        let mut sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();
         let retention = Retention { levels: vec![(Level::Info, keep(3))], ..Retention::default() };
         sealer.prune(&retention, entries[50].time).unwrap();
         drop(sealer);

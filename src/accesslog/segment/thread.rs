@@ -17,7 +17,7 @@ const PRUNE_PERIOD: Duration = Duration::from_secs(60);
 /// How much the thread gives way to those that serve calls: the most that the system knows.
 const NICENESS: i32 = 19;
 
-/// A thread that seals and prunes while this is kept. One that is sealing when the process ends leaves nothing that is wrong.
+/// A thread that seals and prunes logs while this is kept. One that is sealing when the process ends leaves nothing that is wrong.
 #[derive(Debug)]
 pub struct Sealing {
     _stop: mpsc::Sender<()>,
@@ -29,7 +29,7 @@ impl Sealing {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(
-        mut sealer: Sealer,
+        mut sealers: Vec<Sealer>,
         retention: Retention,
         failed: impl Fn(Option<&Error>) + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -40,10 +40,11 @@ impl Sealing {
             let (mut failing, mut pruned) = (false, Instant::now());
             while stopped.recv_timeout(PERIOD) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let now = micros(SystemTime::now());
-                let mut error = sealer.seal_due(now).err();
+                let mut error = sealers.iter_mut().filter_map(|sealer| sealer.seal_due(now).err()).last();
                 if pruned.elapsed() >= PRUNE_PERIOD && !retention.is_forever() {
                     pruned = Instant::now();
-                    error = error.or(sealer.prune(&retention, now).err());
+                    let failed = sealers.iter_mut().filter_map(|sealer| sealer.prune(&retention, now).err()).last();
+                    error = error.or(failed);
                 }
                 if error.is_some() != failing {
                     failing = error.is_some();

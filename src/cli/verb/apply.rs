@@ -1,15 +1,21 @@
 //! `apply`: resources as manifests have them, new or changed.
 
 use clap::Args;
+use jiff::SignedDuration;
 
-use crate::cli::change::{Step, Writing};
+use crate::cli::change::{Step, Writing, overlaid};
 use crate::cli::context::Context;
 use crate::cli::declare::{Declared, Text, declared};
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::input::Files;
+use crate::cli::replay::{Judge, Replayed, recorded};
+use crate::cli::time;
 use crate::registry::merge::{self, ApplyPlan};
 use crate::registry::{self, Operation, View};
 use crate::resource::Resource;
+use crate::routing::OutboundPolicy;
+
+use super::replay::wanted;
 
 const EXAMPLES: &str = "Examples:
   # What a file declares
@@ -17,6 +23,9 @@ const EXAMPLES: &str = "Examples:
 
   # All manifests of a directory and those below it
   egressctl apply -R -f policies/
+
+  # Only if no call that went until now would be refused then
+  egressctl apply -f access.yaml --replay-check --since 7d
 
   # What would change
   egressctl apply -f access.yaml --dry-run=server";
@@ -29,23 +38,49 @@ pub(crate) struct Arguments {
     files: Files,
     #[command(flatten)]
     writing: Writing,
+    /// Apply nothing if a recorded call that went would be refused then (see replay)
+    #[arg(long)]
+    replay_check: bool,
+    /// How far back the recorded calls go that --replay-check looks at [default: all]
+    #[arg(long, value_name = "DURATION", requires = "replay_check", value_parser = time::length)]
+    since: Option<SignedDuration>,
 }
 
 impl Arguments {
     /// Applies.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
-        let declared = declared(&self.files, "apply", context)?;
         let registry = context.registry()?;
-        let mut steps: Vec<Step> = Vec::with_capacity(declared.len());
-        for Declared { resource, text } in declared {
-            let (step, warning) = plan(&resource, text, &registry, &steps).map_err(Failure::from)?;
-            if let Some(warning) = warning {
-                context.say(&warning).map_err(Failure::from)?;
+        let steps = steps(&self.files, "apply", &registry, context)?;
+        if self.replay_check {
+            let calls = recorded(&wanted(self.since, None, context), context)?;
+            let judge = Judge::new(&overlaid(&steps, &registry)?, &calls, OutboundPolicy::default(), context)?;
+            let replayed = Replayed::of(&calls, &judge);
+            if replayed.would_refuse() > 0 {
+                let text = replayed.text();
+                return Err(Failure::Status(1, format!("error: nothing was applied\n{}", text.trim_end())).into());
             }
-            steps.push(step);
         }
         self.writing.carry_out(steps, &registry, context)
     }
+}
+
+/// What to do for each resource that files declare.
+pub(super) fn steps(
+    files: &Files,
+    doing: &'static str,
+    view: &dyn View,
+    context: &mut Context,
+) -> Result<Vec<Step>, Failures> {
+    let declared = declared(files, doing, context)?;
+    let mut steps: Vec<Step> = Vec::with_capacity(declared.len());
+    for Declared { resource, text } in declared {
+        let (step, warning) = plan(&resource, text, view, &steps).map_err(Failure::from)?;
+        if let Some(warning) = warning {
+            context.say(&warning).map_err(Failure::from)?;
+        }
+        steps.push(step);
+    }
+    Ok(steps)
 }
 
 /// What to do for a resource, on top of the registry and the steps before.

@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// The proxy that takes its calls [default: the first that runs on this state directory]
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
+    /// Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear
+    #[arg(long)]
+    private_tmp: bool,
     #[command(flatten)]
     audit: audit::Flag,
 }
@@ -69,8 +72,8 @@ impl Arguments {
         let asked = self.audit.asked(&tenant);
         let audit = self.audit.open(&tenant)?;
         let lease = sandboxed::lease(&state, self.node.as_deref(), &asked).ok_or_else(|| nobody(&tenant))?;
-        let terminal = self.stdin && self.tty;
-        let wanted = Wanted { command: self.command, directory, input: self.stdin, terminal, audit };
+        let (input, terminal, private_tmp) = (self.stdin, self.stdin && self.tty, self.private_tmp);
+        let wanted = Wanted { command: self.command, directory, private_tmp, input, terminal, audit };
         sandboxed::run(wanted, &state, &lease, |status| format!("command terminated with exit code {status}"))
     }
 }

@@ -16,6 +16,7 @@ use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
+use crate::cli::recording::Recording;
 use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::authority::MAX_TTL;
@@ -188,6 +189,8 @@ struct Start {
     /// Stop when standard input ends, for a proxy that another program starts
     #[arg(long)]
     until_eof: bool,
+    #[command(flatten)]
+    recording: Recording,
     /// Seal log entries into a Parquet file when so many have gathered
     #[arg(long, value_name = "N", default_value_t = accesslog::Limits::default().rows, value_parser = seal_rows)]
     seal_rows: usize,
@@ -403,6 +406,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             connections: arguments.max_connections,
             ..Limits::default()
         },
+        recording: arguments.recording.into(),
         retention: arguments.retention.into(),
         sealing: accesslog::Limits {
             rows: arguments.seal_rows,

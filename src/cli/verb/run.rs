@@ -48,8 +48,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
     /// Isolate nothing: only tell the command by variables to call through the proxy; this is recorded
-    #[arg(long, conflicts_with = "audit")]
+    #[arg(long, conflicts_with_all = ["audit", "private_tmp"])]
     best_effort: bool,
+    /// Give it an empty /tmp and /var/tmp of its own, in which no socket of others can appear
+    #[arg(long)]
+    private_tmp: bool,
     #[command(flatten)]
     audit: audit::Flag,
 }
@@ -81,7 +84,8 @@ impl Arguments {
             }
         };
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-        let wanted = Wanted { command: self.command, directory: None, input: true, terminal, audit };
+        let (command, private_tmp) = (self.command, self.private_tmp);
+        let wanted = Wanted { command, directory: None, private_tmp, input: true, terminal, audit };
         let outcome = sandboxed::run(wanted, &state, &lease, |_| String::new());
         drop(lease);
         // What it has recorded is in the log when it has ended.

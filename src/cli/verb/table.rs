@@ -40,6 +40,8 @@ verbs! {
     allow Allow
     logs Logs
     trace Trace
+    replay Replay
+    generate Generate
     why Why
     validate Validate
     analyze Analyze

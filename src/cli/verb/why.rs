@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::Value as Json;
 
-use crate::accesslog::{LogStore, Pattern, Query, Row, line};
+use crate::accesslog::{LogStore, Pattern, Query, Row, Stream, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::decision::access;
 use crate::diagnostic::visible;
 use crate::policy::refusal;
 
@@ -26,7 +27,7 @@ const EXAMPLES: &str = "Examples:
   # What would be decided now
   egressctl trace --from sleep http://edition.cnn.com/politics";
 
-/// Show why a call was refused: the recorded decision, the values that were compared, and what would have let it through.
+/// Show why a call was refused, or that it was let go: the recorded decision, the values that were compared, and what would have let it through.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -51,6 +52,7 @@ const ROWS: &[(&str, &str)] = &[
     ("method", "Method:"),
     ("destination", "Host:"),
     ("path", "Path:"),
+    ("verdict", "Verdict:"),
     ("responseCode", "Status:"),
     ("serverName", "SNI:"),
     ("flag", "Flag:"),
@@ -66,17 +68,20 @@ const ROWS: &[(&str, &str)] = &[
 impl Arguments {
     /// Finds the decision and shows it.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
-        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
-        let mut found = self.recorded(&store)?;
+        let state = context.state_dir()?;
+        let stores = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(&state)).map_err(Failure::from));
+        let [lines, accesses] = stores;
+        let stores = [(lines?, refusal::INSTANCE), (accesses?, access::INSTANCE)];
+        let mut found = self.recorded(&stores)?;
         // It is stored a moment after the caller has read its answer.
         let deadline = Instant::now() + PATIENCE;
         while found.is_empty() && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
-            found = self.recorded(&store)?;
+            found = self.recorded(&stores)?;
         }
         if found.is_empty() {
             return Err(Failure::client(format!(
-                "no decision {} in the log\nhint: only refusals are recorded; was it another state directory?",
+                "no decision {} in the log\nhint: was it another state directory, or a proxy with --access off?",
                 self.id
             ))
             .into());
@@ -92,20 +97,24 @@ impl Arguments {
         Ok(())
     }
 
-    /// The entries of the decision.
-    fn recorded(&self, store: &LogStore) -> Result<Vec<String>, Failure> {
-        let query = Query {
-            instance: Some(refusal::INSTANCE.to_owned()),
-            patterns: vec![Pattern::fixed(format!("\"decision\":\"{}\"", self.id))],
-            ..Query::default()
-        };
+    /// The entries of the decision: those that say why it was refused, or else the record of the call.
+    fn recorded(&self, stores: &[(LogStore, &str)]) -> Result<Vec<String>, Failure> {
         let mut found = Vec::new();
-        store
-            .query(&query, &mut |row: &Row<'_>| {
+        for (store, instance) in stores {
+            let query = Query {
+                instance: Some((*instance).to_owned()),
+                patterns: vec![Pattern::fixed(format!("\"decision\":\"{}\"", self.id))],
+                ..Query::default()
+            };
+            let mut sink = |row: &Row<'_>| {
                 found.push(row.line.to_owned());
                 true
-            })
-            .map_err(Failure::from)?;
+            };
+            store.query(&query, &mut sink).map_err(Failure::from)?;
+            if !found.is_empty() {
+                break;
+            }
+        }
         Ok(found)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::call::Call;
 use crate::resource::kinds::mesh_config::ExtAuthzHttp;
@@ -78,6 +78,26 @@ pub struct Answered {
     pub authorizer: Box<str>,
     /// What it has said.
     pub said: Said,
+}
+
+/// What authorizers have said of a call so far.
+#[derive(Debug, Default)]
+pub struct Answers {
+    heard: Vec<Answered>,
+    /// The rules that hand it to authorizers: matched once, however many there are to ask.
+    pub(super) handed: Option<SmallVec<[u32; 4]>>,
+}
+
+impl Answers {
+    /// Takes in one more.
+    pub fn add(&mut self, answered: Answered) {
+        self.heard.push(answered);
+    }
+
+    /// What the authorizer of a name has said.
+    pub(super) fn of(&self, name: &str) -> Option<&Answered> {
+        self.heard.iter().find(|answered| *answered.authorizer == *name)
+    }
 }
 
 impl Authorizer {

@@ -10,6 +10,7 @@ use crate::resource::kinds::authorization_policy::{
 use crate::resource::{Labels, Provenance, Resource};
 
 use super::super::compile::full_name;
+use super::index::Rules;
 use super::peer::Peers;
 use super::rule::{Policy, Rule};
 use super::test::{Home, Test};
@@ -49,12 +50,22 @@ impl Authorization {
         let mut policies = load::<AuthorizationPolicy>(view, &AUTHORIZATION_POLICY)?;
         policies.sort_by(|(a, _), (b, _)| (a.namespace(), &a.meta.name).cmp(&(b.namespace(), &b.meta.name)));
         let peers = Peers::compile(view, enforcer)?;
-        let mut authorization = Self { allowances: vec![Allowance::default()], peers, ..Self::default() };
+        let mut authorization = Self { peers, ..Self::default() };
+        let (mut collected, mut allowance) = (Collected::default(), Allowance::default());
         for (resource, spec) in &policies {
             if enforcer.fits(resource.namespace(), spec) {
-                authorization.add(resource, spec, enforcer, &providers, notes);
+                let policy = authorization.add(resource, spec, &providers, notes);
+                if spec.action == Action::Allow {
+                    allowance.enforced |= !policy.dry_run;
+                    allowance.tried |= policy.dry_run;
+                }
+                collected.add(&policy, spec, enforcer);
             }
         }
+        let Collected { custom, deny, audit, allow } = collected;
+        [authorization.custom, authorization.deny, authorization.audit, allowance.rules] =
+            [custom, deny, audit, allow].map(Rules::of);
+        authorization.allowances.push(allowance);
         authorization.allowances.extend(rbac::allowance(view, enforcer, notes)?);
         Ok(authorization)
     }
@@ -63,10 +74,9 @@ impl Authorization {
         &mut self,
         resource: &Resource,
         spec: &AuthorizationPolicy,
-        enforcer: &Enforcer,
         providers: &[Arc<Authorizer>],
         notes: &mut Vec<String>,
-    ) {
+    ) -> Arc<Policy> {
         let wanted = spec.provider.as_ref().filter(|_| spec.action == Action::Custom).map(|provider| &*provider.name);
         let authorizer = wanted.and_then(|wanted| providers.iter().find(|one| *one.name == *wanted));
         if let (Some(wanted), None) = (wanted, authorizer) {
@@ -87,22 +97,31 @@ impl Authorization {
             dry_run: is_dry_run(&resource.meta) || resource.meta.only_reports(),
             authorizer: authorizer.cloned(),
         });
-        let home = Home { namespace: resource.namespace(), trust_domain: &enforcer.trust_domain };
+        self.policies.push(Arc::clone(&policy));
+        policy
+    }
+}
+
+/// The rules of policies, by what becomes of calls that match.
+#[derive(Default)]
+struct Collected {
+    custom: Vec<Rule>,
+    deny: Vec<Rule>,
+    audit: Vec<Rule>,
+    allow: Vec<Rule>,
+}
+
+impl Collected {
+    fn add(&mut self, policy: &Arc<Policy>, spec: &AuthorizationPolicy, enforcer: &Enforcer) {
+        let home = Home { namespace: &policy.from.namespace, trust_domain: &enforcer.trust_domain };
         let rules = spec.rules.iter().flatten().enumerate();
-        let rules = rules.map(|(index, spec)| compiled(&policy, index, spec, home));
+        let rules = rules.map(|(index, spec)| compiled(policy, index, spec, home));
         match spec.action {
             Action::Deny => self.deny.extend(rules),
             Action::Audit => self.audit.extend(rules),
             Action::Custom => self.custom.extend(rules),
-            Action::Allow => {
-                if let Some(allowance) = self.allowances.first_mut() {
-                    allowance.rules.extend(rules);
-                    allowance.enforced |= !policy.dry_run;
-                    allowance.tried |= policy.dry_run;
-                }
-            }
+            Action::Allow => self.allow.extend(rules),
         }
-        self.policies.push(policy);
     }
 }
 

@@ -42,8 +42,9 @@ impl PolicyStep {
 impl Authorization {
     /// Every policy in the order in which they are asked: CUSTOM, DENY, ALLOW, then those that only mark.
     pub fn explain(&self, arrived: Arrived<'_>) -> Vec<PolicyStep> {
-        let allowing = self.allowances.iter().filter(|one| one.concerns(arrived)).flat_map(|one| &one.rules);
-        let rules: Vec<&Rule> = self.custom.iter().chain(&self.deny).chain(allowing).chain(&self.audit).collect();
+        let allowing = self.allowances.iter().filter(|one| one.concerns(arrived)).flat_map(|one| one.rules.iter());
+        let rules: Vec<&Rule> =
+            self.custom.iter().chain(self.deny.iter()).chain(allowing).chain(self.audit.iter()).collect();
         let mut steps: Vec<PolicyStep> = Vec::new();
         for rule in rules {
             let step = match steps.iter_mut().find(|step| Arc::ptr_eq(&step.policy, &rule.policy)) {

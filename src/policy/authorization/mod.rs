@@ -7,6 +7,7 @@
 mod authorizer;
 mod compile;
 mod explain;
+mod index;
 mod pattern;
 mod peer;
 mod rbac;
@@ -23,12 +24,13 @@ use crate::call::Failure;
 use super::verdict::{Checked, Refusal};
 
 use authorizer::FORBIDDEN;
-pub use authorizer::{Answered, Authorizer, Said};
+pub use authorizer::{Answered, Answers, Authorizer, Said};
 pub use compile::{Enforcer, ROOT_NAMESPACE};
 pub use explain::{PolicyStep, Standing};
 pub use rule::{Mismatch, Policy, Rule};
 pub use test::Arrived;
 
+use index::Rules;
 use peer::Peers;
 use test::Test;
 
@@ -40,9 +42,9 @@ pub const ACCESS_DENIED: &str = "RBAC: access denied";
 pub struct Authorization {
     /// All of them, in the order of namespaces and names.
     policies: Vec<Arc<Policy>>,
-    custom: Vec<Rule>,
-    deny: Vec<Rule>,
-    audit: Vec<Rule>,
+    custom: Rules,
+    deny: Rules,
+    audit: Rules,
     /// Each must allow a call.
     allowances: Vec<Allowance>,
     /// Whom CUSTOM rules ask.
@@ -55,7 +57,7 @@ pub struct Authorization {
 struct Allowance {
     /// For which calls, if not for all.
     when: Vec<Test>,
-    rules: Vec<Rule>,
+    rules: Rules,
     /// Whether there is any policy that counts, so that what no rule allows is refused.
     enforced: bool,
     /// Whether there is any that is only tried.
@@ -81,7 +83,7 @@ impl Allowance {
             return Standpoint::Allowed;
         }
         let mut tried = false;
-        for rule in self.rules.iter().filter(|rule| rule.matches(arrived)) {
+        for rule in self.rules.matching(arrived).filter_map(|number| self.rules.get(number)) {
             if !rule.policy.dry_run {
                 return Standpoint::Allowed;
             }
@@ -98,8 +100,8 @@ impl Allowance {
 impl Authorization {
     /// How many rules refuse calls or let them go, and how many of others are only tried.
     pub fn enforced(&self) -> (usize, usize) {
-        let allowing = self.allowances.iter().flat_map(|allowance| &allowance.rules);
-        let rules = || self.custom.iter().chain(&self.deny).chain(allowing.clone());
+        let allowing = self.allowances.iter().flat_map(|allowance| allowance.rules.iter());
+        let rules = || self.custom.iter().chain(self.deny.iter()).chain(allowing.clone());
         let tried = rules().filter(|rule| rule.policy.dry_run).count();
         (rules().count() - tried, tried)
     }
@@ -121,15 +123,19 @@ impl Authorization {
 
     /// Who must be asked about a call before it can be judged, and has not answered yet. Of connections of TCP nobody can be
     /// asked by HTTP.
-    pub fn asks(&self, arrived: Arrived<'_>, answers: &[Answered]) -> Option<&Arc<Authorizer>> {
+    pub fn asks(&self, arrived: Arrived<'_>, answers: &mut Answers) -> Option<&Arc<Authorizer>> {
         if self.custom.is_empty() || arrived.bag.call().tunnel().is_some() {
             return None;
         }
-        let unasked = |one: &&Arc<Authorizer>| answers.iter().all(|answered| answered.authorizer != one.name);
-        self.custom
-            .iter()
-            .filter(|rule| rule.matches(arrived))
-            .find_map(|rule| rule.policy.authorizer.as_ref().filter(unasked))
+        let handing = self.handing(arrived, answers);
+        let mut named = handing.into_iter().filter_map(|rule| rule.policy.authorizer.as_ref());
+        named.find(|one| answers.of(&one.name).is_none())
+    }
+
+    /// The rules that hand a call to authorizers.
+    fn handing(&self, arrived: Arrived<'_>, answers: &mut Answers) -> SmallVec<[&Rule; 4]> {
+        let handed = answers.handed.get_or_insert_with(|| self.custom.matching(arrived).collect());
+        handed.iter().filter_map(|number| self.custom.get(*number)).collect()
     }
 
     /// Judges a call about which everybody has answered; `report_only` where what is refused is only recorded. Gives the
@@ -137,14 +143,14 @@ impl Authorization {
     pub fn check(
         &self,
         arrived: Arrived<'_>,
-        answers: &[Answered],
+        answers: &mut Answers,
         report_only: bool,
         checked: &mut Checked,
     ) -> Option<Failure> {
         if self.is_empty() {
             return None;
         }
-        if let Some(rule) = self.audit.iter().find(|rule| rule.matches(arrived)) {
+        if let Some(rule) = self.audit.matching(arrived).next().and_then(|number| self.audit.get(number)) {
             checked.audited = Some(rule.id());
         }
         let asked = if self.custom.is_empty() { None } else { self.custom(arrived, answers, checked) };
@@ -158,12 +164,11 @@ impl Authorization {
     }
 
     /// Takes up what authorizers have said: changes of the call, or the failure and refusal of one that does not go.
-    fn custom(&self, arrived: Arrived<'_>, answers: &[Answered], checked: &mut Checked) -> Option<(Failure, Refusal)> {
+    fn custom(&self, arrived: Arrived<'_>, answers: &mut Answers, checked: &mut Checked) -> Option<(Failure, Refusal)> {
         let mut heard: SmallVec<[&str; 2]> = SmallVec::new();
-        for rule in self.custom.iter().filter(|rule| rule.matches(arrived)) {
+        for rule in self.handing(arrived, answers) {
             let named = rule.policy.authorizer.as_ref();
-            let answer =
-                named.and_then(|named| Some((named, answers.iter().find(|one| one.authorizer == named.name)?)));
+            let answer = named.and_then(|named| Some((named, answers.of(&named.name)?)));
             let Some((named, answer)) = answer else {
                 return Some((Failure::Unauthorized(FORBIDDEN), refusal::unasked(rule, arrived)));
             };
@@ -192,7 +197,7 @@ impl Authorization {
 
     /// Whether what is declared refuses a call.
     fn declared(&self, arrived: Arrived<'_>, report_only: bool, checked: &mut Checked) -> bool {
-        for rule in self.deny.iter().filter(|rule| rule.matches(arrived)) {
+        for rule in self.deny.matching(arrived).filter_map(|number| self.deny.get(number)) {
             let enforced = !(rule.policy.dry_run || report_only);
             checked.refusals.push(refusal::by_rule(rule, arrived, enforced));
             if !rule.policy.dry_run {

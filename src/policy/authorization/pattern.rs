@@ -1,5 +1,6 @@
 //! What values of authorization rules match: exact texts, beginnings, ends, presence, path templates.
 
+use crate::expr::Test;
 use crate::resource::kinds::authorization_policy::PATH_OPERATORS;
 
 /// Texts of which any may match. `*` at the end or the beginning stands for anything, alone for anything but nothing;
@@ -40,6 +41,14 @@ impl Patterns {
         self
     }
 
+    /// What each of them asks of a text; none where any text will do.
+    pub(super) fn literals(&self) -> Option<Vec<Test>> {
+        let exact = self.exact.iter().cloned().map(Test::Equals);
+        let prefixes = self.prefixes.iter().cloned().map(Test::Prefix);
+        let suffixes = self.suffixes.iter().cloned().map(Test::Suffix);
+        (!self.present).then(|| exact.chain(prefixes).chain(suffixes).collect())
+    }
+
     pub(super) fn have(&self, text: &str) -> bool {
         (self.present && !text.is_empty())
             || self.exact.binary_search_by(|known| (**known).cmp(text)).is_ok()
@@ -63,6 +72,12 @@ impl Paths {
             patterns: Patterns::of(plain),
             templates: templates.into_iter().map(|text| Template::of(text)).collect(),
         }
+    }
+
+    /// What each of them asks of a path; none where any path will do.
+    pub(super) fn literals(&self) -> Option<Vec<Test>> {
+        let beginnings = self.templates.iter().map(|template| Test::Prefix(template.beginning().into()));
+        Some(self.patterns.literals()?.into_iter().chain(beginnings).collect())
     }
 
     pub(super) fn have(&self, path: &str) -> bool {
@@ -92,6 +107,11 @@ impl Template {
         let mut before: Vec<Box<str>> = head.split(one).map(Into::into).collect();
         let last = before.pop().unwrap_or_default();
         Self { before, last, tail }
+    }
+
+    /// What all paths that fit begin with.
+    fn beginning(&self) -> &str {
+        self.before.first().unwrap_or(&self.last)
     }
 
     fn fits(&self, path: &str) -> bool {

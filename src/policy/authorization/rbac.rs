@@ -14,6 +14,7 @@ use crate::resource::{Provenance, Resource};
 use super::super::compile::full_name;
 use super::Allowance;
 use super::compile::Enforcer;
+use super::index::Rules;
 use super::rule::{Policy, Rule};
 use super::test::{Home, Test};
 
@@ -55,7 +56,7 @@ pub(super) fn allowance(
             }
         }
     }
-    Ok(Some(Allowance { when, rules, enforced: !tried, tried }))
+    Ok(Some(Allowance { when, rules: Rules::of(rules), enforced: !tried, tried }))
 }
 
 /// For which calls roles are enforced; none where for no call at all.

@@ -9,6 +9,7 @@ use crate::expr::ValueRef;
 use super::super::hints::object;
 use super::super::verdict::{Refusal, Refuser};
 use super::ACCESS_DENIED;
+use super::index::Rules;
 use super::rule::{Mismatch, Rule};
 use super::test::Arrived;
 
@@ -31,7 +32,7 @@ pub(super) fn by_rule(rule: &Rule, arrived: Arrived<'_>, enforced: bool) -> Refu
 }
 
 /// A refusal because none of the rules matches.
-pub(super) fn by_none(rules: &[Rule], arrived: Arrived<'_>, enforced: bool) -> Refusal {
+pub(super) fn by_none(rules: &Rules, arrived: Arrived<'_>, enforced: bool) -> Refusal {
     let details = "rbac_access_denied_matched_policy[none]".to_owned();
     let nearest = rules
         .iter()

@@ -65,6 +65,11 @@ impl Rule {
         Self { of_http, ..rule }
     }
 
+    /// Its parts, all of which must hold; of each part one of the clauses, if it has any, and all tests of a clause.
+    pub(super) fn parts(&self) -> [&[Vec<Test>]; 3] {
+        [&self.operations, &self.sources, std::slice::from_ref(&self.conditions)]
+    }
+
     /// Whether what a rule asks of HTTP is passed over for connections of TCP: what refuses is wider there rather than
     /// narrower, and what allows never matches (Istio's rule).
     fn passes_over(&self, test: &Test, arrived: Arrived<'_>) -> bool {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::call::{Call, CallBag};
-use crate::expr::{Bag as _, ValueRef, slot};
+use crate::expr::{self, Bag as _, ValueRef, slot};
 use crate::identity::Workload;
 use crate::resource::kinds::authorization_policy::Attribute;
 use crate::resource::kinds::listchecker::parse_range;
@@ -19,6 +19,26 @@ pub struct Arrived<'b> {
     pub bag: &'b CallBag<'b>,
     /// The port that it came to.
     pub port: u16,
+}
+
+impl Arrived<'_> {
+    /// Tells the texts by which [`Test::literals`] of an attribute are found, if the call has it.
+    pub(super) fn look_up(self, attribute: &Attribute, find: &mut dyn FnMut(&str)) {
+        let call = self.bag.call();
+        match attribute {
+            Attribute::Host => {
+                let authority = call.authority();
+                find(authority.as_str());
+                find(Made::written(format_args!("{}:{}", authority.host(), authority.port())).text());
+            }
+            Attribute::ServiceAccount => {
+                if let Some(caller) = proven(call) {
+                    find(Made::written(format_args!("{}/{}", caller.namespace, caller.service_account)).text());
+                }
+            }
+            attribute => text(attribute, self).into_iter().for_each(find),
+        }
+    }
 }
 
 /// One field of a rule.
@@ -128,6 +148,25 @@ impl Test {
                 patterns.have(authority.as_str()) || patterns.have(Made::written(format_args!("{host}:{port}")).text())
             }
             Values::Texts(patterns) => text(&self.attribute, arrived).is_some_and(|text| patterns.have(text)),
+        }
+    }
+
+    /// What the attribute's text must be like for the test to hold, each by itself enough; none where that cannot be said.
+    pub(super) fn literals(&self) -> Option<Vec<expr::Test>> {
+        let written = |texts: &mut dyn Iterator<Item = String>| {
+            Some(texts.map(|text| expr::Test::Equals(text.into())).collect::<Vec<_>>())
+        };
+        match &self.values {
+            _ if !self.expected => None,
+            Values::Texts(patterns) => patterns.literals(),
+            Values::Paths(paths) => paths.literals(),
+            Values::Namespaces(patterns) if patterns.iter().all(|pattern| !pattern.contains('*')) => {
+                written(&mut patterns.iter().map(|pattern| pattern.to_string()))
+            }
+            Values::Accounts(accounts) => {
+                written(&mut accounts.iter().map(|(namespace, name)| format!("{namespace}/{name}")))
+            }
+            Values::Namespaces(_) | Values::Networks(_) | Values::Ports(_) | Values::Nothing => None,
         }
     }
 

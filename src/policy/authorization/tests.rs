@@ -65,7 +65,7 @@ fn said(authorization: &Authorization, words: &str) -> String {
     let reporter = Reporter { uid: String::new(), peers: Peers::default() };
     let bag = CallBag::new(&call, None, &reporter);
     let mut checked = Checked::default();
-    authorization.check(Arrived { bag: &bag, port }, &[], false, &mut checked);
+    authorization.check(Arrived { bag: &bag, port }, &mut Answers::default(), false, &mut checked);
     let audited = checked.audited.iter().map(|rule| format!("audited {rule}"));
     let refusals = checked.refusals.iter().map(|refusal| {
         let details = refusal.details.trim_start_matches("rbac_access_denied_matched_policy");
@@ -429,7 +429,7 @@ fn a_refusal_tells_what_was_compared_and_what_almost_matches() {
     let bag = CallBag::new(&call, None, &reporter);
     let arrived = Arrived { bag: &bag, port };
     let mut checked = Checked::default();
-    authorization.check(arrived, &[], false, &mut checked);
+    authorization.check(arrived, &mut Answers::default(), false, &mut checked);
     let refusal = &checked.refusals[0];
     assert_eq!(
         refusal.remedy,
@@ -460,6 +460,9 @@ data:
 ---
 ";
 
+/// The name of an authorizer, and what it says.
+type Heard = (&'static str, fn() -> Said);
+
 #[test]
 fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others() {
     let custom = |name: &str, provider: &str| {
@@ -478,33 +481,36 @@ fn what_is_handed_to_an_authorizer_waits_for_its_answer_and_then_for_the_others(
         ["one.default.svc.cluster.local", "two.example"]
     );
     let reporter = Reporter { uid: String::new(), peers: Peers::default() };
-    let judged = |words: &str, answers: &[Answered]| {
+    let judged = |words: &str, said: &[Heard]| {
+        let mut answers = Answers::default();
+        for (name, said) in said {
+            answers.add(Answered { authorizer: (*name).into(), said: said() });
+        }
         let (call, port) = call(words);
         let bag = CallBag::new(&call, None, &reporter);
         let arrived = Arrived { bag: &bag, port };
-        if let Some(asked) = authorization.asks(arrived, answers) {
+        if let Some(asked) = authorization.asks(arrived, &mut answers) {
             return format!("ask {}", asked.name);
         }
         let mut checked = Checked::default();
-        match authorization.check(arrived, answers, false, &mut checked) {
+        match authorization.check(arrived, &mut answers, false, &mut checked) {
             Some(failure) => format!("{failure:?} {}", checked.message()),
             None => "allowed".to_owned(),
         }
     };
-    let answer = |name: &str, said: Said| Answered { authorizer: name.into(), said };
-    let yes = |name: &str| answer(name, Said::Allowed { request: Vec::new(), response: Vec::new() });
+    let yes: fn() -> Said = || Said::Allowed { request: Vec::new(), response: Vec::new() };
     let a = "GET http://h.example/a";
     assert_eq!(judged("GET http://h.example/b", &[]), "allowed");
     assert_eq!(judged(a, &[]), "ask one");
-    assert_eq!(judged(a, &[yes("one")]), "ask two");
-    assert_eq!(judged(a, &[yes("one"), yes("two")]), "allowed");
-    assert_eq!(judged(a, &[yes("one"), answer("two", Said::Nothing)]), "allowed");
-    let refused = [answer("one", Said::Denied(401)), yes("two")];
+    assert_eq!(judged(a, &[("one", yes)]), "ask two");
+    assert_eq!(judged(a, &[("one", yes), ("two", yes)]), "allowed");
+    assert_eq!(judged(a, &[("one", yes), ("two", || Said::Nothing)]), "allowed");
+    let refused: [Heard; 2] = [("one", || Said::Denied(401)), ("two", yes)];
     assert_eq!(judged(a, &refused), "Unauthorized(401) the authorizer one does not let it go");
-    let silent = [answer("one", Said::Nothing), yes("two")];
+    let silent: [Heard; 2] = [("one", || Said::Nothing), ("two", yes)];
     assert_eq!(judged(a, &silent), "Unauthorized(403) the authorizer one could not be asked, or not in time");
     let post = "POST http://h.example/a";
-    assert_eq!(judged(post, &[yes("one"), yes("two")]), "AccessDenied RBAC: access denied");
+    assert_eq!(judged(post, &[("one", yes), ("two", yes)]), "AccessDenied RBAC: access denied");
     assert_eq!(
         judged("tunnel h.example:443", &[]),
         "Unauthorized(403) the authorizer one cannot be asked about a connection of TCP"

@@ -33,6 +33,8 @@ pub(super) struct GatewayMade {
 #[derive(Debug)]
 pub(super) struct Server {
     gateway: Arc<Declared<Gateway>>,
+    /// As they are written.
+    written: Vec<String>,
     /// The hosts, each with the namespaces whose VirtualServices it is for; all, if none is given.
     hosts: HostTable<Vec<Option<String>>>,
     endings: Endings,
@@ -43,10 +45,19 @@ pub(super) struct Server {
     pub(super) inside: Option<Inside>,
 }
 
+impl PartialEq for Server {
+    /// Whether the same hosts have the same routes at both.
+    fn eq(&self, other: &Self) -> bool {
+        let what = |server: &Self| (server.scheme, server.redirects, server.inside);
+        self.place() == other.place() && what(self) == what(other) && self.written == other.written
+    }
+}
+
 impl Server {
     pub(super) fn new(gateway: &Arc<Declared<Gateway>>, spec: &Spec) -> Self {
         let mut server = Self {
             gateway: Arc::clone(gateway),
+            written: spec.hosts.clone(),
             hosts: HostTable::default(),
             endings: Endings::default(),
             scheme: if ends_tls(spec) { "https" } else { "http" },
@@ -123,13 +134,18 @@ impl Networking {
         }
         let anew = is_new || affected.gateways;
         if anew {
-            known.made.doubt_all();
-            known.servers = self.servers(around.gateway_labels);
-            known.hosts = known.servers.keys().map(|port| (*port, HostTable::default())).collect();
+            let servers = self.servers(around.gateway_labels);
+            // Of a port whose servers have the same hosts as before only what else has changed is made anew.
+            known.hosts.retain(|port, _| servers.get(port).is_some_and(|now| known.servers.get(port) == Some(now)));
+            known.servers = servers;
+            if known.hosts.is_empty() {
+                known.made.doubt_all();
+            }
         }
         let mut destinations = Destinations::new(self, scope, true, around, &mut known.made);
         for (port, servers) in &known.servers {
-            let names = if anew { self.all_names(servers) } else { names(servers, affected) };
+            let is_known = known.hosts.contains_key(port);
+            let names = if is_known { names(servers, affected) } else { self.all_names(servers) };
             let hosts = known.hosts.entry(*port).or_default();
             for name in names {
                 match self.host(servers, *port, &name, &mut destinations) {

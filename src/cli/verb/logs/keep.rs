@@ -1,16 +1,19 @@
 //! `logs seal`, `logs prune` and `logs verify`: keeping the log.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 
 use super::export::Export;
 use super::stats::{Facets, Stats};
-use crate::accesslog::{self, Exported, Limits, Sealer, Verified, Verifier};
+use crate::accesslog::{self, Exported, Imported, Importer, Limits, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::retention::Retention;
+use crate::decision::access;
 use crate::diagnostic::visible;
 
 /// What can be done with the log besides asking it.
@@ -22,6 +25,8 @@ pub(super) enum Keep {
     Prune(Prune),
     /// Check that nothing in the log was cut off, changed, taken out or put in another order
     Verify(Verify),
+    /// Take the entries of files into the log
+    Import(Import),
     /// Count entries by time and by their fields
     Stats(Box<Stats>),
     /// Show the most frequent values of each field
@@ -37,6 +42,7 @@ impl Keep {
             Self::Seal => seal(context),
             Self::Prune(prune) => prune.run(context),
             Self::Verify(verify) => verify.run(context),
+            Self::Import(import) => import.run(context),
             Self::Stats(stats) => stats.run(context),
             Self::Facets(facets) => facets.run(context),
             Self::Export(export) => export.run(context),
@@ -45,13 +51,19 @@ impl Keep {
 }
 
 fn seal(context: &mut Context) -> Outcome {
-    let mut sealer = Sealer::open(&context.state_dir()?, Limits::default()).map_err(Failure::from)?;
-    let sealed = sealer.seal_all(context.now.as_microsecond()).map_err(Failure::from)?;
-    if sealed.busy {
-        return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
+    for stream in Stream::ALL {
+        let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
+        let sealed = sealer.seal_all(context.now.as_microsecond()).map_err(Failure::from)?;
+        if sealed.busy {
+            return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
+        }
+        if sealed.entries > 0 || stream == Stream::Lines {
+            let (entries, segments) =
+                (stream.counted(sealed.entries), count(sealed.segments as i64, "segment", "segments"));
+            writeln!(context.out, "sealed {entries} in {segments}, {} bytes", sealed.bytes)?;
+        }
     }
-    let (entries, segments) = (count(sealed.entries, "entry", "entries"), sealed.segments as i64);
-    Ok(writeln!(context.out, "sealed {entries} in {}, {} bytes", count(segments, "segment", "segments"), sealed.bytes)?)
+    Ok(())
 }
 
 pub(super) fn count(count: i64, one: &str, many: &str) -> String {
@@ -89,21 +101,26 @@ impl Prune {
             let message = "nothing says what should go\nhint: --keep 30d keeps the last thirty days";
             return Err(Failure::client(message).into());
         }
-        let now = context.now.as_microsecond();
-        let mut sealer = Sealer::open(&context.state_dir()?, Limits::default()).map_err(Failure::from)?;
-        let pruned =
-            if self.dry_run { sealer.prunable(&retention, now).map(Some) } else { sealer.prune(&retention, now) };
-        let busy = || Failure::client("another process is sealing or pruning the log\nhint: try again in a moment");
-        let pruned = pruned.map_err(Failure::from)?.ok_or_else(busy)?;
-        for one in &pruned {
-            let stay = if one.stay > 0 { format!(", {} stay", one.stay) } else { String::new() };
-            let entries = count(one.entries, "entry", "entries");
-            writeln!(context.out, "log/segments/{}: {entries} of {} bytes{stay}", one.segment, one.bytes)?;
-        }
-        let entries = count(pruned.iter().map(|one| one.entries).sum(), "entry", "entries");
-        let (done, dry) = if self.dry_run { ("would be pruned", " (dry run)") } else { ("pruned", "") };
-        Ok(writeln!(context.out, "{entries} {done}{dry}")?)
+        Stream::ALL.into_iter().try_for_each(|stream| prune(stream, &retention, self.dry_run, context))
     }
+}
+
+fn prune(stream: Stream, retention: &accesslog::Retention, dry_run: bool, context: &mut Context) -> Outcome {
+    let now = context.now.as_microsecond();
+    let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
+    let pruned = if dry_run { sealer.prunable(retention, now).map(Some) } else { sealer.prune(retention, now) };
+    let busy = || Failure::client("another process is sealing or pruning the log\nhint: try again in a moment");
+    let pruned = pruned.map_err(Failure::from)?.ok_or_else(busy)?;
+    for one in &pruned {
+        let stay = if one.stay > 0 { format!(", {} stay", one.stay) } else { String::new() };
+        writeln!(context.out, "{}: {} of {} bytes{stay}", one.segment, stream.counted(one.entries), one.bytes)?;
+    }
+    if pruned.is_empty() && stream != Stream::Lines {
+        return Ok(());
+    }
+    let entries = stream.counted(pruned.iter().map(|one| one.entries).sum());
+    let (done, dry) = if dry_run { ("would be pruned", " (dry run)") } else { ("pruned", "") };
+    Ok(writeln!(context.out, "{entries} {done}{dry}")?)
 }
 
 /// How to check.
@@ -137,25 +154,44 @@ Exit status: 0 if the log is whole, 1 if not, or if it cannot be read.";
 impl Verify {
     fn run(self, context: &mut Context) -> Outcome {
         let head = self.head.as_ref().map(read_head).transpose()?;
-        let verifier = Verifier::open(&context.state_dir()?).map_err(Failure::from)?;
-        let verified = verifier.verify(head.as_ref()).map_err(Failure::from)?;
-        let whole = verified.findings.is_empty();
-        if let Some(path) = self.export_head.as_ref().filter(|_| whole) {
-            let head = verifier.head(context.now.as_microsecond()).map_err(Failure::from)?;
+        let state = context.state_dir()?;
+        let open = |stream| Verifier::open(&state, stream).map_err(Failure::from);
+        let (lines, accesses) = (open(Stream::Lines)?, open(Stream::Accesses)?);
+        let of_accesses = head.as_ref().and_then(|head| head.accesses.as_ref());
+        let verified = lines.verify(head.as_ref().map(|head| &head.lines)).map_err(Failure::from)?;
+        let calls = accesses.verify(of_accesses).map_err(Failure::from)?;
+        let findings = (verified.findings.len() + calls.findings.len()) as i64;
+        if let Some(path) = self.export_head.as_ref().filter(|_| findings == 0) {
+            let now = context.now.as_microsecond();
+            let lines = lines.head(now).map_err(Failure::from)?;
+            let head = Heads { lines, accesses: Some(accesses.head(now).map_err(Failure::from)?) };
             write_head(&head, path, context)?;
         }
         if self.output.is_some() {
-            let json = serde_json::json!({ "whole": whole, "log": verified });
+            let json = serde_json::json!({ "whole": findings == 0, "log": verified, "accesses": calls });
             writeln!(context.out, "{json:#}")?;
         } else if self.export_head.is_none_or(|path| path.as_os_str() != "-") {
-            print(&verified, context)?;
+            print(Stream::Lines, &verified, context)?;
+            if calls.newest > 0 || !calls.findings.is_empty() {
+                print(Stream::Accesses, &calls, context)?;
+            }
         }
         context.out.flush()?;
-        if whole { Ok(()) } else { Err(Failure::Status(1, broken(&verified)).into()) }
+        let broken = || format!("error: the log is not whole: {}", count(findings, "finding", "findings"));
+        if findings == 0 { Ok(()) } else { Err(Failure::Status(1, broken()).into()) }
     }
 }
 
-fn read_head(path: &PathBuf) -> Result<Exported, Failure> {
+/// Heads of both logs, as one file has them. One that was exported before there were accesses has none of those.
+#[derive(Debug, Serialize, Deserialize)]
+struct Heads {
+    #[serde(flatten)]
+    lines: Exported,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accesses: Option<Exported>,
+}
+
+fn read_head(path: &PathBuf) -> Result<Heads, Failure> {
     let text =
         if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     let text = text.map_err(|error| Failure::client(format!("cannot read {}: {error}", path.display())))?;
@@ -165,7 +201,7 @@ fn read_head(path: &PathBuf) -> Result<Exported, Failure> {
     })
 }
 
-fn write_head(head: &Exported, path: &PathBuf, context: &mut Context) -> Result<(), Failure> {
+fn write_head(head: &Heads, path: &PathBuf, context: &mut Context) -> Result<(), Failure> {
     let json = serde_json::to_string(head).map_err(|error| Failure::client(error.to_string()))? + "\n";
     if path.as_os_str() == "-" {
         return Ok(context.out.write_all(json.as_bytes())?);
@@ -173,7 +209,7 @@ fn write_head(head: &Exported, path: &PathBuf, context: &mut Context) -> Result<
     std::fs::write(path, json).map_err(|error| Failure::client(format!("cannot write {}: {error}", path.display())))
 }
 
-fn print(verified: &Verified, context: &mut Context) -> Result<(), Failure> {
+fn print(stream: Stream, verified: &Verified, context: &mut Context) -> Result<(), Failure> {
     for finding in &verified.findings {
         writeln!(context.out, "{}: {}", visible(&finding.place), visible(&finding.problem))?;
     }
@@ -181,16 +217,73 @@ fn print(verified: &Verified, context: &mut Context) -> Result<(), Failure> {
         writeln!(context.out, "note: {}", visible(note))?;
     }
     if verified.findings.is_empty() {
-        let sealed = count(verified.sealed, "entry", "entries");
-        let segments = count(verified.segments as i64, "segment", "segments");
+        let (sealed, segments) =
+            (stream.counted(verified.sealed), count(verified.segments as i64, "segment", "segments"));
         writeln!(context.out, "the log is whole: {sealed} in {segments}, {} not sealed yet", verified.rows)?;
     }
     Ok(())
 }
 
-fn broken(verified: &Verified) -> String {
-    let findings = verified.findings.len() as i64;
-    format!("error: the log is not whole: {}", count(findings, "finding", "findings"))
+/// What is imported.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(super) struct Import {
+    /// Files of entries; - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  # The lines that another egressctl printed, with its records of calls
+  egressctl logs --all -o json | ssh elsewhere egressctl logs import -
+
+  # What Istio's proxies wrote
+  kubectl logs deployment/istio-egressgateway -n istio-system | egressctl logs import -
+
+A line is our JSON, Mixer's stdio JSON or text, or Envoy's or Istio's default text or JSON access log. What is none of them is
+told by its number, and the rest goes in. Exit status: 1 if there was such a line.";
+
+/// Lines that are no entries and are told one by one; after so many it is a file of something else.
+const FAULTS_TOLD: u64 = 10;
+
+impl Import {
+    fn run(self, context: &mut Context) -> Outcome {
+        let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
+        let (mut imported, mut faults) = (Imported::default(), 0_u64);
+        for path in &self.files {
+            let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
+            let mut input: Box<dyn Read> = match path.as_os_str() == "-" {
+                true => Box::new(std::io::stdin()),
+                false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
+            };
+            let mut told = Vec::new();
+            let mut fault = |number: u64, why: &str| {
+                faults += 1;
+                if faults <= FAULTS_TOLD {
+                    told.push(format!("{name}:{number}: {}", visible(why)));
+                }
+            };
+            let now = context.now.as_microsecond();
+            let done = importer.import((&name, &mut *input), now, &mut fault);
+            told.iter().try_for_each(|told| context.say(told))?;
+            imported = done.map_err(Failure::from)?;
+        }
+        let accesses = match imported.accesses {
+            0 => String::new(),
+            accesses => format!(", {}", Stream::Accesses.counted(accesses as i64)),
+        };
+        writeln!(context.out, "imported {}{accesses}", Stream::Lines.counted(imported.entries as i64))?;
+        context.out.flush()?;
+        let message = || match faults {
+            1 => "error: 1 line is no entry".to_owned(),
+            _ => format!("error: {faults} lines are no entries"),
+        };
+        if faults == 0 { Ok(()) } else { Err(Failure::Status(1, message()).into()) }
+    }
+}
+
+fn cannot_read(name: &str, error: &std::io::Error) -> Failure {
+    Failure::client(format!("cannot read {name}: {error}"))
 }
 
 /// What of the log could not be read, after the rest was shown.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Args;
 use regex::Regex;
 
-use crate::accesslog::{LogStore, Query};
+use crate::accesslog::{Both, LogStore, Query};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 
@@ -35,6 +35,8 @@ const EXAMPLES: &str = "Examples:
   # Answers that were errors, of one host and those below it
   egressctl logs --code 4xx,5xx --host '*cnn.com'
   egressctl logs --where 'destination.endsWith(\"cnn.com\") && responseCode >= 400'
+  # Every call, also those that no rule asks a line for
+  egressctl logs --all --instance access -o table
 
   # How many calls were made yesterday
   egressctl logs --count --since 2d --until 1d
@@ -101,6 +103,9 @@ pub(crate) struct Arguments {
     /// Say on standard error what it took
     #[arg(long)]
     stats: bool,
+    /// Also the records that are kept of all calls, whether a rule asks for a line or not
+    #[arg(long, conflicts_with_all = ["after_context", "before_context", "context", "stats"])]
+    all: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -134,6 +139,10 @@ impl Arguments {
         if !records {
             let printed = self.look.open(context, origin, Vec::new(), self.follow);
             return printed.finish(if self.count { Some(0) } else { None });
+        }
+        if self.all {
+            let printed = self.look.open(context, origin, self.marks()?, self.follow);
+            return self.answer_of_both(&query, printed);
         }
         let start = Instant::now();
         let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
@@ -176,6 +185,21 @@ impl Arguments {
         let named = self.look.highlight.iter().map(|text| self.filter.pattern(text));
         let marks = found.into_iter().chain(named).map(|pattern| pattern.expression());
         Ok(marks.collect::<Result<_, _>>()?)
+    }
+
+    /// Asks lines and records of calls as one.
+    fn answer_of_both(&self, query: &Query, mut printed: print::Printed<'_>) -> Result<u64, Failures> {
+        let mut both = Both::open(&printed.context.state_dir()?).map_err(Failure::from)?;
+        let count = match self.count {
+            true => Some(both.count(query).map_err(Failure::from)?),
+            false => None,
+        };
+        if count.is_none() {
+            both.query(query, self.follow, &mut printed).map_err(Failure::from)?;
+        }
+        let entries = printed.finish(count)?;
+        keep::damage(both.take_damage())?;
+        Ok(entries)
     }
 
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod

@@ -1,0 +1,260 @@
+//! The two logs asked as one: lines and accesses in the order of time.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::{Error, Format, Level, LogStore, Query, Row, Sink, Stream};
+use crate::state::StateDir;
+
+/// Rows that are handed from one thread to the other at a time.
+const BATCH: usize = 256;
+
+/// Batches that wait for who is slower.
+const WAITING: usize = 16;
+
+/// Pause between two looks whether anybody still reads.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Both logs of a state directory.
+#[derive(Debug)]
+pub struct Both {
+    stores: [LogStore; 2],
+}
+
+/// A row that outlives its segment.
+struct Owned {
+    seq: i64,
+    time: i64,
+    level: Level,
+    names: [String; 3],
+    format: Format,
+    line: String,
+}
+
+impl Both {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// Those of opening a store.
+    pub fn open(state: &StateDir) -> Result<Self, Error> {
+        let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(state)));
+        Ok(Self { stores: [lines?, accesses?] })
+    }
+
+    /// How many entries of both a query asks for.
+    ///
+    /// # Errors
+    /// As [`LogStore::count`].
+    pub fn count(&self, query: &Query) -> Result<u64, Error> {
+        let counts = self.stores.each_ref().map(|store| store.count(query));
+        let [lines, accesses] = counts;
+        let most = query.tail.or(query.head).map_or(u64::MAX, |most| most as u64);
+        Ok(most.min(lines? + accesses?))
+    }
+
+    /// Hands the entries of both to a sink, merged by time; with `follow` also those that are stored from then on, as they
+    /// come, until the sink wants no more. Each log is read by a thread of its own.
+    ///
+    /// # Errors
+    /// As [`LogStore::query`] and [`LogStore::follow`].
+    pub fn query(&mut self, query: &Query, follow: bool, sink: &mut dyn Sink) -> Result<(), Error> {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (coming, new) = sync_channel(WAITING);
+            let mut readers = Vec::new();
+            let mut merged = Merged::default();
+            for store in &mut self.stores {
+                let (sender, receiver) = sync_channel(WAITING);
+                let (coming, stop) = (follow.then(|| coming.clone()), &stop);
+                readers.push(scope.spawn(move || read(store, query, (sender, coming), stop)));
+                merged.sources.push((receiver, VecDeque::new()));
+            }
+            drop(coming);
+            let wanted = merged.send(query, sink);
+            // Whoever still sends finds nobody.
+            drop(merged);
+            if wanted && follow {
+                forward(&new, sink);
+            }
+            drop(new);
+            stop.store(true, Ordering::Relaxed);
+            readers.into_iter().try_for_each(|reader| reader.join().unwrap_or(Ok(())))
+        })
+    }
+
+    /// The segments that could not be read since this was asked last.
+    pub fn take_damage(&self) -> Vec<Error> {
+        self.stores.iter().flat_map(LogStore::take_damage).collect()
+    }
+}
+
+/// Reads one log: what there is for the first, and then for the second what comes.
+fn read(
+    store: &LogStore,
+    query: &Query,
+    (stored, coming): (SyncSender<Vec<Owned>>, Option<SyncSender<Vec<Owned>>>),
+    stop: &AtomicBool,
+) -> Result<(), Error> {
+    let mut sending = Sending { sender: stored, batch: Vec::new(), whole: BATCH, stop };
+    let answer = store.query(query, &mut sending)?;
+    sending.flush();
+    drop(sending);
+    match coming {
+        Some(sender) => store.follow(query, answer.upto, &mut Sending { sender, batch: Vec::new(), whole: 1, stop }),
+        None => Ok(()),
+    }
+}
+
+/// Hands rows on to another thread.
+struct Sending<'s> {
+    sender: SyncSender<Vec<Owned>>,
+    batch: Vec<Owned>,
+    /// Rows at which a batch goes.
+    whole: usize,
+    stop: &'s AtomicBool,
+}
+
+impl Sending<'_> {
+    /// Whether anybody takes it.
+    fn flush(&mut self) -> bool {
+        self.batch.is_empty() || self.sender.send(std::mem::take(&mut self.batch)).is_ok()
+    }
+}
+
+impl Sink for Sending<'_> {
+    fn entry(&mut self, row: &Row<'_>) -> bool {
+        self.batch.push(Owned {
+            seq: row.seq,
+            time: row.time,
+            level: row.level,
+            names: [row.instance, row.handler, row.rule].map(str::to_owned),
+            format: row.format,
+            line: row.line.to_owned(),
+        });
+        self.batch.len() < self.whole || self.flush()
+    }
+
+    fn idle(&mut self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What both logs have, the earliest first.
+#[derive(Default)]
+struct Merged {
+    sources: Vec<(Receiver<Vec<Owned>>, VecDeque<Owned>)>,
+}
+
+impl Merged {
+    /// The earliest row that was not handed out yet. Within a log the order is that of storing.
+    fn next(&mut self) -> Option<Owned> {
+        for (receiver, rows) in &mut self.sources {
+            if rows.is_empty() {
+                rows.extend(receiver.recv().into_iter().flatten());
+            }
+        }
+        let heads = self.sources.iter_mut().filter(|(_, rows)| !rows.is_empty());
+        heads.min_by_key(|(_, rows)| rows.front().map(|row| row.time))?.1.pop_front()
+    }
+
+    /// Hands all to a sink, or the first or last so many; whether it wants more.
+    fn send(&mut self, query: &Query, sink: &mut dyn Sink) -> bool {
+        let Some(tail) = query.tail else {
+            let mut rows = std::iter::from_fn(|| self.next()).take(query.head.unwrap_or(usize::MAX));
+            return rows.all(|row| row.send(sink));
+        };
+        let mut last = VecDeque::new();
+        while let Some(row) = self.next() {
+            last.push_back(row);
+            if last.len() > tail {
+                last.pop_front();
+            }
+        }
+        last.iter().all(|row| row.send(sink))
+    }
+}
+
+/// Hands what comes to a sink until it wants no more.
+fn forward(coming: &Receiver<Vec<Owned>>, sink: &mut dyn Sink) {
+    loop {
+        match coming.recv_timeout(PAUSE) {
+            Ok(rows) if !rows.iter().all(|row| row.send(sink)) => return,
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) if sink.idle() => {}
+            Err(_) => return,
+        }
+    }
+}
+
+impl Owned {
+    fn send(&self, sink: &mut dyn Sink) -> bool {
+        let [instance, handler, rule] = self.names.each_ref().map(String::as_str);
+        let Self { seq, time, level, format, .. } = *self;
+        sink.entry(&Row { seq, time, level, instance, handler, rule, format, line: &self.line })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accesslog::testing::{entry, shape};
+    use crate::accesslog::{Entry, Outlet};
+
+    fn store(state: &StateDir, stream: Stream, times: &[i64]) {
+        let shape = shape(stream.folder(), Format::Json, Outlet::Stdout);
+        let entries: Vec<Entry> = times.iter().map(|time| entry(&shape, *time, Level::Info, "/")).collect();
+        LogStore::open(stream.hot_db(state)).unwrap().append(&entries).unwrap();
+    }
+
+    fn times(both: &mut Both, query: &Query, most: usize) -> Vec<i64> {
+        let mut found = Vec::new();
+        let sink = &mut |row: &Row<'_>| {
+            found.push(row.time);
+            found.len() < most
+        };
+        both.query(query, false, sink).unwrap();
+        found
+    }
+
+    #[test]
+    fn lines_and_accesses_come_in_the_order_of_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDir::open(directory.path().join("state")).unwrap();
+        let (lines, accesses): (Vec<i64>, Vec<i64>) =
+            ((0..2000).map(|n| n * 3).collect(), (0..3000).map(|n| n * 2 + 1).collect());
+        store(&state, Stream::Lines, &lines);
+        store(&state, Stream::Accesses, &accesses);
+        let mut all = [lines, accesses].concat();
+        all.sort_unstable();
+        let mut both = Both::open(&state).unwrap();
+        assert_eq!(times(&mut both, &Query::default(), usize::MAX), all);
+        let last = Query { tail: Some(7), ..Query::default() };
+        assert_eq!(times(&mut both, &last, usize::MAX), all[4993..]);
+        assert_eq!(both.count(&Query::default()).unwrap(), 5000);
+        // Whoever wants no more is not waited for.
+        assert_eq!(times(&mut both, &Query::default(), 3), all[..3]);
+    }
+
+    #[test]
+    fn what_comes_to_either_log_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDir::open(directory.path().join("state")).unwrap();
+        store(&state, Stream::Lines, &[1]);
+        let mut both = Both::open(&state).unwrap();
+        let mut found = Vec::new();
+        let sink = &mut |row: &Row<'_>| {
+            found.push(row.time);
+            match found.len() {
+                1 => store(&state, Stream::Accesses, &[2]),
+                2 => store(&state, Stream::Lines, &[3]),
+                _ => return false,
+            }
+            true
+        };
+        both.query(&Query::default(), true, sink).unwrap();
+        assert_eq!(found, [1, 2, 3]);
+    }
+}

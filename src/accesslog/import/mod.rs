@@ -1,0 +1,233 @@
+//! Entries out of files: our own lines, Mixer's, Envoy's and Istio's access logs.
+//!
+//! Input is read in chunks. A large chunk becomes segments at once, if nobody else writes to the log meanwhile; anything else
+//! goes the way of all entries. Either way what is taken of a chunk is in the log as a whole or not at all.
+
+mod envoy;
+mod ours;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use super::segment::Direct;
+use super::{Entry, Error, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, Stream};
+use crate::state::StateDir;
+
+/// Bytes of input that are taken up at a time: a third of what importing may take of memory, the rest being columns.
+const CHUNK: usize = 80 << 20;
+
+/// Input that is not worth segments of its own.
+const LEAST_DIRECT: usize = 16 << 20;
+
+/// Entries that are stored as rows at a time.
+const GROUP: usize = 4096;
+
+/// Full name of the handler of imported entries.
+const HANDLER: &str = "imported.egressctl.istio-system";
+
+/// An entry as a line of a file tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found<'l> {
+    pub(super) time: i64,
+    pub(super) level: Level,
+    pub(super) instance: Cow<'l, str>,
+    /// The JSON object.
+    pub(super) line: Cow<'l, str>,
+    pub(super) format: Format,
+}
+
+/// What was imported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Lines that were read, without empty ones.
+    pub lines: u64,
+    /// Entries that went in.
+    pub entries: u64,
+    /// Records of calls among them.
+    pub accesses: u64,
+}
+
+/// Takes entries into the logs of a state directory.
+#[derive(Debug)]
+pub struct Importer {
+    sealers: [Sealer; 2],
+    stores: [LogStore; 2],
+    /// Full name of the instance whose entries are records of calls.
+    accesses: &'static str,
+    imported: Imported,
+}
+
+impl Importer {
+    /// Opens the logs. Entries of the instance `accesses` are records of calls.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    pub fn open(state: &StateDir, accesses: &'static str) -> Result<Self, Error> {
+        let [lines, calls] = Stream::ALL.map(|stream| Sealer::open(state, stream, Limits::default()));
+        let sealers = [lines?, calls?];
+        let [lines, calls] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(state)));
+        Ok(Self { sealers, stores: [lines?, calls?], accesses, imported: Imported::default() })
+    }
+
+    /// Imports all lines of a text. `fault` is told of each that is no entry: its number, and why; the others go in.
+    ///
+    /// # Errors
+    /// Those of reading, as [`Error::File`] of `name`, and of the store. What was imported before is in the log.
+    pub fn import(
+        &mut self,
+        (name, input): (&str, &mut dyn Read),
+        now: i64,
+        fault: &mut dyn FnMut(u64, &str),
+    ) -> Result<Imported, Error> {
+        let mut chunks = Chunks { input, rest: Vec::new(), ended: false };
+        let mut number = 0;
+        while let Some(chunk) = chunks.next().map_err(|source| Error::file(name.as_ref(), source))? {
+            self.take(&chunk, now, &mut number, fault)?;
+        }
+        Ok(self.imported)
+    }
+
+    /// Takes up whole lines.
+    fn take(
+        &mut self,
+        chunk: &[u8],
+        now: i64,
+        number: &mut u64,
+        fault: &mut dyn FnMut(u64, &str),
+    ) -> Result<(), Error> {
+        let direct = chunk.len() >= LEAST_DIRECT;
+        if direct {
+            // What comes later must stand behind what is there.
+            self.sealers.iter_mut().try_for_each(|sealer| sealer.seal_all(now).map(drop))?;
+        }
+        let ([of_lines, of_calls], [lines, calls]) = (&self.sealers, &mut self.stores);
+        let mut lines = Target::new(of_lines, lines, now, direct);
+        let mut calls = Target::new(of_calls, calls, now, direct);
+        for line in chunk.split(|byte| *byte == b'\n') {
+            *number += 1;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.iter().all(u8::is_ascii_whitespace) {
+                // The text behind the last newline is no line either.
+                *number -= u64::from(line.as_ptr_range().end == chunk.as_ptr_range().end && line.is_empty());
+                continue;
+            }
+            self.imported.lines += 1;
+            match std::str::from_utf8(line).map_err(|error| error.to_string()).and_then(read) {
+                Err(why) => fault(*number, &why),
+                Ok(found) if found.instance == self.accesses => {
+                    self.imported.accesses += 1;
+                    calls.push(&found)?;
+                }
+                Ok(found) => {
+                    self.imported.entries += 1;
+                    lines.push(&found)?;
+                }
+            }
+        }
+        lines.finish()?;
+        calls.finish()
+    }
+}
+
+/// What a line says.
+fn read(line: &str) -> Result<Found<'_>, String> {
+    match line.trim_start().as_bytes().first() {
+        Some(b'{') => ours::json(line.trim()),
+        Some(b'[') => envoy::text(line.trim()),
+        _ => ours::text(line),
+    }
+}
+
+/// Input in chunks of whole lines.
+struct Chunks<'r> {
+    input: &'r mut dyn Read,
+    /// The beginning of a line whose end is still to come.
+    rest: Vec<u8>,
+    ended: bool,
+}
+
+impl Chunks<'_> {
+    /// The next; a line that is longer than a chunk is cut, and its parts are no entries.
+    fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut chunk = std::mem::take(&mut self.rest);
+        let room = CHUNK.saturating_sub(chunk.len()) as u64;
+        self.ended = (&mut *self.input).take(room).read_to_end(&mut chunk)? == 0 && room > 0;
+        if !self.ended
+            && let Some(end) = memchr::memrchr(b'\n', &chunk)
+        {
+            self.rest = chunk.split_off(end + 1);
+        }
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty() || !self.ended))
+    }
+}
+
+/// Where the entries of a chunk go.
+struct Target<'s> {
+    sealer: &'s Sealer,
+    store: &'s mut LogStore,
+    now: i64,
+    /// Whether segments are written at once, as far as nobody else writes.
+    direct: bool,
+    segment: Option<Direct<'s>>,
+    rows: Vec<Entry>,
+    shapes: HashMap<(String, Format), Arc<Shape>>,
+}
+
+impl<'s> Target<'s> {
+    fn new(sealer: &'s Sealer, store: &'s mut LogStore, now: i64, direct: bool) -> Self {
+        Self { sealer, store, now, direct, segment: None, rows: Vec::new(), shapes: HashMap::new() }
+    }
+
+    fn push(&mut self, found: &Found<'_>) -> Result<(), Error> {
+        if self.direct {
+            if self.segment.as_mut().is_some_and(|segment| segment.push(found)) {
+                return Ok(());
+            }
+            // It is full, or of another day.
+            self.end_segment()?;
+            self.segment = self.sealer.direct(HANDLER)?;
+            self.direct = self.segment.as_mut().is_some_and(|segment| segment.push(found));
+            if self.direct {
+                return Ok(());
+            }
+        }
+        let shape = self.shape(found);
+        self.rows.push(Entry { time: found.time, level: found.level, shape, line: found.line.clone().into_owned() });
+        if self.rows.len() >= GROUP { self.store_rows() } else { Ok(()) }
+    }
+
+    fn shape(&mut self, found: &Found<'_>) -> Arc<Shape> {
+        let shape = self.shapes.entry((found.instance.clone().into_owned(), found.format)).or_insert_with_key(|key| {
+            let (instance, format) = key.clone();
+            Arc::new(Shape {
+                instance,
+                handler: HANDLER.to_owned(),
+                rule: String::new(),
+                format,
+                outlet: Outlet::Stdout,
+            })
+        });
+        Arc::clone(shape)
+    }
+
+    fn end_segment(&mut self) -> Result<(), Error> {
+        self.segment.take().map_or(Ok(()), |segment| segment.finish(self.now))
+    }
+
+    fn store_rows(&mut self) -> Result<(), Error> {
+        self.store.append(&std::mem::take(&mut self.rows))
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        self.end_segment()?;
+        self.store_rows()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Our own lines, and Mixer's: the same fields as JSON or as text.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::Value as Json;
+
+use super::{Found, envoy};
+use crate::accesslog::{Format, Level, line};
+use crate::expr::Timestamp;
+
+/// A JSON object: an entry, or a line of Envoy's or Istio's JSON access log.
+pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
+    if let Some((level, time, instance)) = head(text) {
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+        let (instance, line) = (Cow::Borrowed(instance), Cow::Borrowed(text));
+        return Ok(Found { time, level, instance, line, format: Format::Json });
+    }
+    let fields = line::fields(text).map_err(|error| error.to_string())?;
+    if fields.iter().any(|(name, _)| name == "start_time") {
+        return envoy::json(&fields);
+    }
+    of_fields(fields, Format::Json)
+}
+
+/// Level, time and instance of a line that begins as we write it.
+fn head(text: &str) -> Option<(Level, i64, &str)> {
+    let (level, rest) = text.strip_prefix("{\"level\":\"")?.split_once('"')?;
+    let (time, rest) = rest.strip_prefix(",\"time\":\"")?.split_once('"')?;
+    let (instance, _) = rest.strip_prefix(",\"instance\":\"")?.split_once('"')?;
+    let level = Level::ALL.into_iter().find(|known| known.name() == level)?;
+    if instance.contains('\\') {
+        return None;
+    }
+    Some((level, micros(time)?, instance))
+}
+
+fn micros(time: &str) -> Option<i64> {
+    Timestamp::parse_rfc3339(time).map(Timestamp::micros)
+}
+
+/// `TIME<tab>LEVEL<tab>INSTANCE<tab>{"a": 1}`, as Mixer's stdio adapter writes it.
+pub(super) fn text(text: &str) -> Result<Found<'_>, String> {
+    let mut parts = text.splitn(4, '\t');
+    let (Some(time), Some(level), Some(instance)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err("it is neither a JSON object, nor a line of Mixer's, Envoy's or Istio's access log".to_owned());
+    };
+    let variables = match parts.next() {
+        Some(json) => line::fields(json).map_err(|error| error.to_string())?,
+        None => Vec::new(),
+    };
+    let own = [("time", time), ("level", level), ("instance", instance)];
+    let own = own.map(|(name, value)| (name.to_owned(), Json::from(value)));
+    of_fields(own.into_iter().chain(variables).collect(), Format::Text)
+}
+
+/// The entry of named values; level, time and instance may stand anywhere among them.
+pub(super) fn of_fields(fields: Vec<(String, Json)>, format: Format) -> Result<Found<'static>, String> {
+    let (mut own, mut rest) = ([None, None, None], Vec::new());
+    for (name, value) in fields {
+        let place = ["level", "time", "instance"].iter().position(|own| *own == name);
+        match (place, value) {
+            (Some(place), Json::String(text)) if own[place].is_none() => own[place] = Some(text),
+            (_, value) => rest.push((name, value)),
+        }
+    }
+    let [Some(level), Some(time), Some(instance)] = own else {
+        return Err("it has not the texts level, time and instance".to_owned());
+    };
+    let level = match level.as_str() {
+        "info" | "debug" | "trace" => Level::Info,
+        "warn" | "warning" => Level::Warning,
+        "error" | "fatal" => Level::Error,
+        other => return Err(format!("its level {other:?} is none of info, warn, error")),
+    };
+    let time = micros(&time).ok_or_else(|| format!("its time {time:?} is none, as 2018-06-18T13:22:58Z is"))?;
+    let mut text = String::new();
+    line::begin(&mut text, level, time, &instance);
+    for (name, value) in rest {
+        line::name(&mut text, &name);
+        match value {
+            Json::String(value) => line::string(&mut text, &value),
+            value => text.push_str(&value.to_string()),
+        }
+    }
+    line::end(&mut text);
+    Ok(Found { time, level, instance: instance.into(), line: text.into(), format })
+}

@@ -1,0 +1,258 @@
+//! What a changed configuration would do with the calls that were recorded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+
+use crate::accesslog::{LogStore, Query, Row, Stream};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::decision::access;
+use crate::decision::replay::{Access, Rejudged, Seen};
+use crate::diagnostic::visible;
+use crate::registry::View;
+use crate::routing::OutboundPolicy;
+use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
+
+/// Examples of each group.
+const EXAMPLES: usize = 3;
+
+/// Which recorded calls are meant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// Those made from then on, in microseconds since 1970.
+    pub(crate) since: Option<i64>,
+    /// Those of this workload: name and namespace.
+    pub(crate) from: Option<(String, String)>,
+}
+
+/// A call as often as it was made, with all that its decision depends on the same.
+pub(crate) struct Made {
+    /// The last of them.
+    pub(crate) access: Access,
+    /// How many went.
+    pub(crate) went: u64,
+    /// How many were refused.
+    pub(crate) refused: u64,
+}
+
+/// The recorded calls, those that are the same together.
+///
+/// # Errors
+/// Those of the log.
+pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, Failure> {
+    let store = LogStore::open(Stream::Accesses.hot_db(&context.state_dir()?))?;
+    let query = Query { since: wanted.since, instance: Some(access::INSTANCE.to_owned()), ..Query::default() };
+    let (mut places, mut made) = (HashMap::<String, usize>::new(), Vec::<Made>::new());
+    store.query(&query, &mut |row: &Row<'_>| {
+        let Ok(access) = Access::read(row.line) else { return true };
+        if !access.is_call() || wanted.from.is_some() && wanted.from != access.caller() {
+            return true;
+        }
+        let place = *places.entry(format!("{:?}", access.question())).or_insert_with(|| {
+            made.push(Made { access: Access::default(), went: 0, refused: 0 });
+            made.len() - 1
+        });
+        let one = &mut made[place];
+        *(if access.went() { &mut one.went } else { &mut one.refused }) += 1;
+        one.access = access;
+        true
+    })?;
+    Ok(made)
+}
+
+/// A configuration with a sidecar for each caller of some calls.
+pub(crate) struct Judge {
+    snapshot: Snapshot,
+    places: HashMap<Option<(String, String)>, usize>,
+}
+
+impl Judge {
+    /// Compiles what is declared.
+    ///
+    /// # Errors
+    /// What does not compile.
+    pub(crate) fn new(
+        view: &dyn View,
+        calls: &[Made],
+        outbound: OutboundPolicy,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let (mut places, mut listeners) = (HashMap::new(), Vec::new());
+        for made in calls {
+            let caller = made.access.caller();
+            places.entry(caller.clone()).or_insert_with(|| {
+                listeners.push(ListenerSpec { workload: caller });
+                listeners.len() - 1
+            });
+        }
+        let trust_domain = context.trust_domain()?;
+        let compiler =
+            Compiler { listeners: listeners.into_iter().collect(), trust_domain, outbound, ..Compiler::default() };
+        let snapshot = compiler.compile(view).map_err(|error| Failure::client(error.to_string()))?;
+        Ok(Self { snapshot, places })
+    }
+
+    /// Judges a call anew; and how policies see it.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(crate) fn judge(&self, access: &Access) -> Result<(Rejudged, Seen), String> {
+        access.judge(&self.snapshot, self.places.get(&access.caller()).copied())
+    }
+}
+
+/// What would come of the calls.
+#[derive(Default)]
+pub(crate) struct Replayed {
+    calls: u64,
+    went: u64,
+    /// Calls that went and would be refused, by workload and by what refuses them.
+    refuses: BTreeMap<(String, String), Group>,
+    /// Calls that were refused and would go, by workload and by what refused them.
+    lets_through: BTreeMap<(String, String), Group>,
+    /// Calls that could not be judged, and why, once each.
+    unjudged: BTreeMap<String, u64>,
+    /// Calls of which something was left out that decisions may depend on.
+    redacted: u64,
+}
+
+#[derive(Default)]
+struct Group {
+    count: u64,
+    examples: Vec<(Access, String)>,
+}
+
+impl Replayed {
+    /// Judges all calls anew.
+    pub(crate) fn of(calls: &[Made], judge: &Judge) -> Self {
+        let mut replayed = Self::default();
+        for Made { access, went, refused } in calls {
+            replayed.calls += went + refused;
+            replayed.went += went;
+            if access.is_redacted() {
+                replayed.redacted += went + refused;
+            }
+            match judge.judge(access) {
+                Err(why) => *replayed.unjudged.entry(why).or_default() += went + refused,
+                Ok((now, _)) if !now.goes() && *went > 0 => {
+                    let by = if now.rule.is_empty() { &now.reason } else { &now.rule };
+                    add(&mut replayed.refuses, (access, by), *went, &now.reason);
+                }
+                Ok((now, _)) if now.goes() && *refused > 0 => {
+                    let by = if access.rule.is_empty() { &access.reason } else { &access.rule };
+                    add(&mut replayed.lets_through, (access, by), *refused, &access.reason);
+                }
+                Ok(_) => {}
+            }
+        }
+        replayed
+    }
+
+    /// How many calls that went would be refused.
+    pub(crate) fn would_refuse(&self) -> u64 {
+        self.refuses.values().map(|group| group.count).sum()
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let refused = self.calls - self.went;
+        let lets: u64 = self.lets_through.values().map(|group| group.count).sum();
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "would refuse {} of {} that went", thousands(self.would_refuse()), calls(self.went, ""));
+        tell(&mut text, &self.refuses);
+        let _ = writeln!(text, "would let through {} of {}", thousands(lets), calls(refused, "refused "));
+        tell(&mut text, &self.lets_through);
+        for (why, count) in &self.unjudged {
+            let _ = writeln!(text, "could not judge {}: {}", calls(*count, ""), visible(why));
+        }
+        if self.redacted > 0 {
+            let _ = writeln!(text, "judged without what was left out of their records: {}", calls(self.redacted, ""));
+        }
+        text
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self) -> Json {
+        let groups = |groups: &BTreeMap<(String, String), Group>| -> Json {
+            let group = |((workload, by), group): (&(String, String), &Group)| {
+                let example = |(access, reason): &(Access, String)| json!({"decision": access.decision, "time": access.time, "call": shown(access), "reason": reason});
+                let examples: Vec<Json> = group.examples.iter().map(example).collect();
+                json!({"workload": workload, "by": by, "count": group.count, "examples": examples})
+            };
+            groups.iter().map(group).collect()
+        };
+        json!({
+            "calls": self.calls,
+            "went": self.went,
+            "wouldRefuse": {"count": self.would_refuse(), "groups": groups(&self.refuses)},
+            "wouldLetThrough": {
+                "count": self.lets_through.values().map(|group| group.count).sum::<u64>(),
+                "groups": groups(&self.lets_through),
+            },
+            "unjudged": self.unjudged,
+            "redacted": self.redacted,
+        })
+    }
+}
+
+fn add(groups: &mut BTreeMap<(String, String), Group>, (access, by): (&Access, &str), count: u64, reason: &str) {
+    let group = groups.entry((access.caller_name(), by.to_owned())).or_default();
+    group.count += count;
+    if group.examples.len() < EXAMPLES {
+        group.examples.push((access.clone(), reason.to_owned()));
+    }
+}
+
+fn tell(text: &mut String, groups: &BTreeMap<(String, String), Group>) {
+    let mut groups: Vec<_> = groups.iter().collect();
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
+    for ((workload, by), group) in groups {
+        let _ = writeln!(text, "{:>8}  {}  {}", thousands(group.count), visible(workload), visible(by));
+        for (access, reason) in &group.examples {
+            let reason = if reason == by { String::new() } else { format!(": {}", visible(reason)) };
+            let _ = writeln!(text, "          {} {}{reason}", access.decision, visible(&shown(access)));
+        }
+    }
+}
+
+/// A call in a line.
+pub(crate) fn shown(access: &Access) -> String {
+    let Access { method, scheme, destination, path, .. } = access;
+    match access.protocol.as_str() {
+        "http" => format!("{method} {scheme}://{destination}{path}"),
+        protocol => format!("{protocol}://{destination}"),
+    }
+}
+
+fn calls(count: u64, which: &str) -> String {
+    let noun = if count == 1 { "call" } else { "calls" };
+    format!("{} {which}{noun}", thousands(count))
+}
+
+/// `3,400`.
+fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        for (count, text) in [(0, "0"), (999, "999"), (3400, "3,400"), (1_000_000, "1,000,000")] {
+            assert_eq!(thousands(count), text);
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The record of a call: who made it, what was asked, how it was judged and what came of it.
+//!
+//! It is a line of JSON like any entry, with its names in byte order, so that whatever asks the log can ask it. What policies
+//! read of a call is there, so that another configuration can judge it again.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+
+use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
+use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
+use crate::expr::Timestamp;
+use crate::policy::verdict::{Checked, Refusal};
+use crate::registry::Revision;
+use crate::snapshot::Hop;
+
+/// Full name of the instance of such entries.
+pub const INSTANCE: &str = "access.egressctl.istio-system";
+
+/// Full name of the instance of what calls are going to do.
+pub const INTENT: &str = "intent.egressctl.istio-system";
+
+/// What is said of a call without outcome.
+pub const UNFINISHED: &str = "the proxy ended before the call did: what came of it is not known";
+
+/// Stands where something was left out.
+pub const REDACTED: &str = "[redacted]";
+
+/// Bytes of a record as they mostly are.
+const USUAL_BYTES: usize = 640;
+
+static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INSTANCE));
+static INTENT_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INTENT));
+
+fn shape(instance: &str) -> Arc<Shape> {
+    let (handler, rule) = (instance.to_owned(), String::new());
+    Arc::new(Shape { instance: instance.into(), handler, rule, format: Format::Json, outlet: Outlet::Stdout })
+}
+
+/// Which calls are recorded besides the lines that rules ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// None.
+    Off,
+    /// Those that were refused or failed, or would have been refused.
+    Refused,
+    /// All.
+    #[default]
+    All,
+}
+
+/// What is left out of records. Credentials always are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Redact {
+    /// Nothing else.
+    None,
+    /// The query.
+    #[default]
+    Query,
+    /// The query, the path and the values of headers.
+    All,
+}
+
+/// When what is recorded of a call has to be stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// In groups, a moment after the call.
+    #[default]
+    Group,
+    /// What it is going to do before it leaves, and its outcome in groups.
+    Strict,
+}
+
+/// What is recorded of calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// Of which calls.
+    pub calls: Recorded,
+    /// What is left out.
+    pub redact: Redact,
+    /// When it is stored.
+    pub durability: Durability,
+}
+
+/// How a call was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It went, or was answered as its route says.
+    Allow,
+    /// It did not.
+    Deny,
+    /// It went because what refused it only reports, or by a grant.
+    WouldDeny,
+}
+
+impl Verdict {
+    /// As records and people spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Allow => "allow",
+            Verdict::Deny => "deny",
+            Verdict::WouldDeny => "would-deny",
+        }
+    }
+
+    /// That of a call.
+    pub fn of(failure: Option<Failure>, checked: &Checked) -> Self {
+        match failure {
+            Some(failure) if failure.is_refusal() => Verdict::Deny,
+            _ if checked.refusals.iter().any(|refusal| !refusal.enforced) => Verdict::WouldDeny,
+            _ => Verdict::Allow,
+        }
+    }
+}
+
+/// A call that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// As its caller made it.
+    pub call: &'a Call,
+    /// What came of it.
+    pub outcome: &'a Outcome,
+    /// Where its caller came to.
+    pub hop: Hop,
+    /// What the policy said.
+    pub checked: &'a Checked,
+    /// What its caller was told, if the policy refused it; empty if not.
+    pub message: &'a str,
+    /// The grant by which it went.
+    pub grant: Option<&'a Granted>,
+    /// Why it would have been refused, if a grant or an audit let it go.
+    pub lifted: Option<Failure>,
+    /// Of the configuration that it was judged by.
+    pub revision: Revision,
+    /// Headers that decisions depend on.
+    pub headers: &'a [HeaderName],
+}
+
+impl Ended<'_> {
+    /// Its record, if it is to have one.
+    pub fn access(&self, recording: Recording) -> Option<Entry> {
+        let verdict = match (Verdict::of(self.outcome.failure, self.checked), self.lifted) {
+            (Verdict::Allow, Some(_)) => Verdict::WouldDeny,
+            (verdict, _) => verdict,
+        };
+        let level = match (self.outcome.failure, verdict) {
+            (None, Verdict::Allow) => Level::Info,
+            (None, Verdict::WouldDeny) => Level::Warning,
+            _ => Level::Error,
+        };
+        match recording.calls {
+            Recorded::Off => return None,
+            Recorded::Refused if level == Level::Info => return None,
+            Recorded::Refused | Recorded::All => {}
+        }
+        let time = self.call.time().micros();
+        let mut text = String::with_capacity(USUAL_BYTES);
+        line::begin(&mut text, level, time, INSTANCE);
+        self.write_question(&mut text, recording.redact);
+        self.write_outcome(&mut text, verdict);
+        self.write_caller(&mut text);
+        string(&mut text, ",\"verdict\":", verdict.name());
+        line::end(&mut text);
+        Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
+    }
+
+    /// From `decision` to `protocol`.
+    fn write_question(&self, text: &mut String, redact: Redact) {
+        let (call, outcome) = (self.call, self.outcome);
+        // Writing to a String does not fail, here and below.
+        let _ = write!(text, ",\"decision\":\"{:016x}\"", call.chance());
+        string(text, ",\"destination\":", call.authority().as_str());
+        number(text, ",\"destinationPort\":", call.authority().port());
+        number(text, ",\"durationMicros\":", outcome.duration / 1000);
+        if outcome.status != 0 {
+            let first = outcome.response_time.micros().saturating_sub(call.time().micros());
+            number(text, ",\"firstByteMicros\":", first.max(0));
+        }
+        string(text, ",\"flag\":", &outcome.flags(call));
+        if let Hop::Gateway(port) | Hop::Mesh(port) = self.hop {
+            number(text, ",\"gatewayPort\":", port);
+        }
+        if let Some(grant) = self.grant {
+            string(text, ",\"grant\":", &grant.name);
+        }
+        joined(text, ",\"handler\":", self.checked, |refusal| &refusal.handler);
+        if call.tunnel().is_none() {
+            headers(text, call, self.headers, redact);
+        }
+        string(
+            text,
+            ",\"hop\":",
+            match self.hop {
+                Hop::Sidecar(_) => "sidecar",
+                Hop::Gateway(_) => "gateway",
+                Hop::Mesh(_) => "mesh",
+            },
+        );
+        joined(text, ",\"instances\":", self.checked, |refusal| &refusal.instance);
+        if call.tunnel().is_none() {
+            string(text, ",\"method\":", call.method().as_str());
+            path(text, call, redact);
+        }
+        let protocol = match call.tunnel().map(Tunnel::server_name) {
+            None => "http",
+            Some(Some(_)) => "tls",
+            Some(None) => "tcp",
+        };
+        string(text, ",\"protocol\":", protocol);
+    }
+
+    /// From `reason` to `serverName`.
+    fn write_outcome(&self, text: &mut String, verdict: Verdict) {
+        let (call, outcome) = (self.call, self.outcome);
+        match (outcome.failure, self.message) {
+            (Some(_), message) if !message.is_empty() => string(text, ",\"reason\":", message),
+            (Some(failure), _) => string(text, ",\"reason\":", failure.reason()),
+            (None, _) if verdict == Verdict::WouldDeny => {
+                let refusal = self.checked.refusals.iter().find(|refusal| !refusal.enforced).map(Refusal::told);
+                let lifted = || self.lifted.map(Failure::reason).unwrap_or_default().to_owned();
+                string(text, ",\"reason\":", &refusal.unwrap_or_else(lifted));
+            }
+            (None, _) => {}
+        }
+        number(text, ",\"requestSize\":", outcome.request_bytes);
+        number(text, ",\"responseCode\":", outcome.status);
+        number(text, ",\"responseSize\":", outcome.response_bytes);
+        number(text, ",\"revision\":", self.revision);
+        joined(text, ",\"rule\":", self.checked, |refusal| &refusal.rule);
+        if call.tunnel().is_none() {
+            string(text, ",\"scheme\":", call.scheme());
+        }
+        if let Some(name) = call.requested_server_name() {
+            string(text, ",\"serverName\":", name);
+        }
+    }
+
+    /// From `source` to `sourceProof`.
+    fn write_caller(&self, text: &mut String) {
+        let caller = self.call.caller();
+        if let Some(caller) = caller.filter(|caller| !caller.name.is_empty()) {
+            string(text, ",\"source\":", &caller.name);
+        }
+        let _ = write!(text, ",\"sourceIp\":\"{}\"", self.call.peer());
+        let Some(caller) = caller else { return };
+        if !caller.labels.is_empty() {
+            text.push_str(",\"sourceLabels\":");
+            object(text, caller.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        }
+        string(text, ",\"sourceNamespace\":", &caller.namespace);
+        string(text, ",\"sourcePrincipal\":", &caller.principal);
+        string(text, ",\"sourceProof\":", caller.proof.name());
+    }
+}
+
+/// What a call is going to do, stored before it leaves. Its record follows by the same name of the decision.
+pub fn intent(call: &Call, node: &str, redact: Redact) -> Entry {
+    let (time, level) = (call.time().micros(), Level::Info);
+    let mut text = String::new();
+    line::begin(&mut text, level, time, INTENT);
+    string(&mut text, ",\"decision\":", &call.decision_id());
+    string(&mut text, ",\"destination\":", call.authority().as_str());
+    if call.tunnel().is_none() {
+        string(&mut text, ",\"method\":", call.method().as_str());
+    }
+    string(&mut text, ",\"node\":", node);
+    if call.tunnel().is_none() {
+        path(&mut text, call, redact);
+    }
+    if let Some(caller) = call.caller() {
+        string(&mut text, ",\"source\":", &caller.name);
+        string(&mut text, ",\"sourceNamespace\":", &caller.namespace);
+    }
+    line::end(&mut text);
+    Entry { time, level, shape: Arc::clone(&INTENT_SHAPE), line: text }
+}
+
+/// The record of a call of which only the intent is known: its proxy ended before it did.
+pub fn unfinished(time: i64, intent: &str) -> Option<Entry> {
+    let fields = line::fields(intent).ok()?;
+    let mut text = String::new();
+    line::begin(&mut text, Level::Error, time, INSTANCE);
+    let mut add = |name: &str, value: &str| {
+        line::name(&mut text, name);
+        line::string(&mut text, value);
+    };
+    let known = fields.iter().filter(|(name, _)| !["level", "time", "instance"].contains(&name.as_str()));
+    let known: Vec<(&str, &str)> = known.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
+    let own = [("reason", UNFINISHED), ("verdict", Verdict::Allow.name())];
+    let (before, after): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| *name < own[0].0);
+    before.into_iter().chain([own[0]]).chain(after).chain([own[1]]).for_each(|(name, value)| add(name, value));
+    line::end(&mut text);
+    Some(Entry { time, level: Level::Error, shape: Arc::clone(&SHAPE), line: text })
+}
+
+/// The record of a request that never became a call.
+pub fn refused_head(time: Timestamp, failure: Failure, recording: Recording) -> Option<Entry> {
+    if recording.calls == Recorded::Off {
+        return None;
+    }
+    let (time, level) = (time.micros(), Level::Error);
+    let mut text = String::new();
+    line::begin(&mut text, level, time, INSTANCE);
+    string(&mut text, ",\"flag\":", failure.flag());
+    string(&mut text, ",\"reason\":", failure.reason());
+    number(&mut text, ",\"responseCode\":", failure.status());
+    string(&mut text, ",\"verdict\":", Verdict::Deny.name());
+    line::end(&mut text);
+    Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
+}
+
+/// `name` comes with comma, quotes and colon.
+fn string(text: &mut String, name: &'static str, value: &str) {
+    text.push_str(name);
+    line::string(text, value);
+}
+
+fn number(text: &mut String, name: &'static str, value: impl std::fmt::Display) {
+    let _ = write!(text, "{name}{value}");
+}
+
+/// A part of all refusals, with commas between; nothing where none has it.
+fn joined(text: &mut String, name: &'static str, checked: &Checked, part: fn(&Refusal) -> &str) {
+    let parts: Vec<&str> = checked.refusals.iter().map(part).filter(|part| !part.is_empty()).collect();
+    if !parts.is_empty() {
+        string(text, name, &parts.join(","));
+    }
+}
+
+fn object<'a>(text: &mut String, fields: impl Iterator<Item = (&'a str, &'a str)>) {
+    let mut separator = '{';
+    for (name, value) in fields {
+        text.push(separator);
+        line::string(text, name);
+        text.push(':');
+        line::string(text, value);
+        separator = ',';
+    }
+    text.push('}');
+}
+
+/// The headers of a call that decisions depend on; one that is repeated is one, as decisions see it.
+fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact) {
+    let mut separator = ",\"headers\":{";
+    for name in names {
+        let mut values = call.header(name.as_str()).iter().peekable();
+        if values.peek().is_none() {
+            continue;
+        }
+        text.push_str(separator);
+        separator = ",";
+        line::string(text, name.as_str());
+        text.push(':');
+        if redact == Redact::All || is_credential(name) {
+            line::string(text, REDACTED);
+            continue;
+        }
+        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        line::string(text, &values.join(","));
+    }
+    if separator == "," {
+        text.push('}');
+    }
+}
+
+/// Whether a header's value lets whoever reads it act as its sender.
+fn is_credential(name: &HeaderName) -> bool {
+    const PARTS: [&str; 5] = ["token", "secret", "api-key", "apikey", "password"];
+    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) || PARTS.iter().any(|part| name.as_str().contains(part))
+}
+
+fn path(text: &mut String, call: &Call, redact: Redact) {
+    let target = call.path_and_query();
+    match (redact, target.query()) {
+        (Redact::None, _) | (Redact::Query, None) => string(text, ",\"path\":", target.as_str()),
+        (Redact::All, _) => string(text, ",\"path\":", REDACTED),
+        (Redact::Query, Some(_)) => {
+            text.push_str(",\"path\":");
+            line::string(text, call.path());
+            // Inside the quotes.
+            text.pop();
+            text.push_str("?[redacted]\"");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The record that is kept of every call, whether a rule asks for a line or not.
+
+use serde_json::Value as Json;
+
+use egressctl::cli::demo::origin::{Origin, Received, Reply};
+
+use crate::proxied::{Client, Proxied, with_origin};
+use crate::stage::{SCENARIO, Stage, service_entry, until};
+
+/// A check that reads a header, and one that only reports.
+const POLICY: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: deny, namespace: istio-system}
+spec: {status: {code: 7, message: not for you}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: deny, namespace: istio-system}
+spec: {}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: teams, namespace: istio-system}
+spec:
+  match: request.headers[\"x-team\"] == \"red\"
+  actions: [{handler: deny.denier, instances: [deny.checknothing]}]
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: trial, namespace: istio-system, annotations: {egressctl.io/mode: report}}
+spec:
+  match: request.path.startsWith(\"/trial\")
+  actions: [{handler: deny.denier, instances: [deny.checknothing]}]
+";
+
+/// The records of calls, as soon as there are so many.
+#[track_caller]
+fn accesses(scene: &Stage, count: usize) -> Vec<Json> {
+    let found = || scene.ok(&["logs", "--all", "--instance", "access"]);
+    until("the records of all calls", || found().lines().count() >= count);
+    found().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn field<'j>(access: &'j Json, name: &str) -> &'j str {
+    access[name].as_str().unwrap_or_default()
+}
+
+#[test]
+fn every_call_leaves_a_record_of_who_asked_what_and_how_it_was_judged() {
+    let (scene, _origin) = with_origin(POLICY);
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/x?token=1").status, 200);
+    assert_eq!(proxy.get("http://nobody.example/").status, 502);
+    assert_eq!(proxy.get("http://a.example/trial").status, 200);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/y HTTP/1.1\r\nHost: a.example\r\nX-Team: red\r\nAccept: */*\r\n\r\n");
+    assert_eq!(client.read().status, 403);
+    Client::to(proxy.address).send(b"GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n");
+    let accesses = accesses(&scene, 5);
+    let told: Vec<_> = ["destination", "path", "verdict", "rule"]
+        .iter()
+        .map(|name| accesses.iter().map(|access| field(access, name)).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(told[0], ["a.example", "nobody.example", "a.example", "a.example", ""]);
+    assert_eq!(told[1], ["/x?[redacted]", "/", "/trial", "/y", ""]);
+    assert_eq!(told[2], ["allow", "deny", "would-deny", "deny", "deny"]);
+    assert_eq!(told[3], ["", "", "trial.rule.istio-system", "teams.rule.istio-system", ""]);
+    assert_eq!(accesses[3]["headers"], serde_json::json!({"x-team": "red"}));
+    let first = &accesses[0];
+    assert_eq!((field(first, "source"), field(first, "sourceProof")), ("sleep", "listener"));
+    assert_eq!((first["responseCode"].as_i64(), first["responseSize"].as_i64()), (Some(200), Some(4)));
+    // Without --all nothing of it is seen.
+    assert_eq!(scene.ok(&["logs", "--instance", "access"]), "");
+}
+
+#[test]
+fn records_are_sealed_and_verified_like_lines() {
+    let (scene, _origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/x").status, 200);
+    let before = accesses(&scene, 1);
+    assert!(scene.ok(&["logs", "seal"]).contains("sealed 1 access in 1 segment"));
+    assert_eq!(accesses(&scene, 1), before);
+    assert!(scene.ok(&["logs", "verify"]).contains("the log is whole: 1 access in 1 segment, 0 not sealed yet"));
+    let head = scene.ok(&["logs", "verify", "--export-head", "-"]);
+    let head = scene.write("head.json", &head);
+    for file in std::fs::read_dir(scene.state().join("access/segments")).expect("segments").flatten() {
+        if file.path().is_dir() {
+            std::fs::remove_dir_all(file.path()).expect("files of this test");
+        }
+    }
+    let output = scene.command(&["logs", "verify", "--head", &head]).output().expect("built");
+    let told = String::from_utf8(output.stdout).expect("text");
+    assert!(!output.status.success() && told.contains("access/segments/") && told.contains("it is missing"), "{told}");
+}
+
+#[test]
+fn a_proxy_keeps_records_of_refused_calls_alone_or_of_none() {
+    for (mode, paths) in [("refused", &["nobody.example"][..]), ("off", &[])] {
+        let (scene, _origin) = with_origin("");
+        let mut proxy = Proxied::start(&scene, &["--access", mode]);
+        assert_eq!(proxy.get("http://a.example/x").status, 200);
+        assert_eq!(proxy.get("http://nobody.example/").status, 502);
+        proxy.signal("-TERM");
+        assert!(proxy.wait().success());
+        let found = accesses(&scene, paths.len());
+        assert_eq!(found.iter().map(|access| field(access, "destination")).collect::<Vec<_>>(), paths, "{mode}");
+    }
+}
+
+#[test]
+fn a_killed_proxy_shows_the_calls_without_outcome_as_such() {
+    let (asked, told) = std::sync::mpsc::channel();
+    let asked = std::sync::Mutex::new(asked);
+    let origin = Origin::start(None, move |received: &Received| {
+        if received.head.starts_with("GET /slow ") {
+            let _ = asked.lock().expect("not poisoned").send(());
+            std::thread::park();
+        }
+        Reply::page("200 OK", b"page")
+    });
+    let origin = origin.expect("an origin");
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.ok_with(&["create", "-f", "-"], &service_entry("a.example", origin.address));
+    let mut proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    assert_eq!(proxy.get("http://a.example/x").status, 200);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/slow HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    // The origin has been asked, so the intent is stored.
+    told.recv_timeout(crate::proxied::PATIENCE).expect("the origin is asked");
+    let intents = scene.ok(&["logs", "--all", "--instance", "intent", "-F", "--grep", "/slow"]);
+    assert_eq!(intents.lines().count(), 1, "{intents}");
+    proxy.signal("-KILL");
+    proxy.wait();
+    let _proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    let found = accesses(&scene, 2);
+    let slow: Vec<&Json> = found.iter().filter(|access| field(access, "path") == "/slow").collect();
+    assert_eq!(slow.len(), 1);
+    assert!(field(slow[0], "reason").contains("the proxy ended before the call did"), "{}", slow[0]);
+    assert_eq!(found.iter().filter(|access| field(access, "path") == "/x").count(), 1);
+}

@@ -1,0 +1,130 @@
+//! What is learned from recorded calls: replaying them by another policy, and a policy made of them.
+
+use serde_json::Value as Json;
+
+use crate::proxied::{Proxied, Site, with_origin};
+use crate::stage::{Stage, until};
+
+/// Refuses what is below a path.
+const DENY_Y: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: deny, namespace: istio-system}
+spec: {status: {code: 7, message: not there}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: deny, namespace: istio-system}
+spec: {}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: deny-y, namespace: istio-system}
+spec:
+  match: request.path.startsWith(\"/y\")
+  actions: [{handler: deny.denier, instances: [deny.checknothing]}]
+";
+
+#[track_caller]
+fn wait_for(scene: &Stage, calls: usize) {
+    let found = || scene.ok(&["logs", "--all", "--instance", "access"]).lines().count();
+    until("the records of all calls", || found() >= calls);
+}
+
+fn replayed(scene: &Stage, arguments: &[&str]) -> Json {
+    let text = scene.ok(&[&["replay", "-o", "json"], arguments].concat());
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn a_changed_policy_tells_which_recorded_calls_it_would_refuse_and_let_through() {
+    let (scene, _origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    for path in ["x", "y/1", "y/1", "y/2"] {
+        assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 200);
+    }
+    assert_eq!(proxy.get("http://b.example/").status, 502);
+    wait_for(&scene, 5);
+    let new = scene.write(
+        "new.yaml",
+        &format!(
+            "{DENY_Y}---\n{}",
+            crate::stage::service_entry("b.example", "127.0.0.1:9".parse().expect("an address"))
+        ),
+    );
+    let text = scene.ok(&["replay", "-f", &new]);
+    assert!(
+        text.starts_with("would refuse 3 of 4 calls that went\n       3  sleep.default  deny-y.rule.istio-system\n"),
+        "{text}"
+    );
+    assert!(text.contains("would let through 1 of 1 refused call\n"), "{text}");
+    let json = replayed(&scene, &["-f", &new, "--from", "sleep"]);
+    assert_eq!((&json["calls"], &json["wouldRefuse"]["count"]), (&Json::from(5), &Json::from(3)));
+    assert_eq!(replayed(&scene, &["-f", &new, "--from", "other"])["calls"], 0);
+    // Nothing was changed by that, and nothing is if it is asked for.
+    let told = scene.fails(&["apply", "-f", &new, "--replay-check"]);
+    assert!(told.contains("nothing was applied") && told.contains("would refuse 3 of 4 calls"), "{told}");
+    assert_eq!(proxy.get("http://a.example/y/1").status, 200);
+    let harmless = scene.write("harmless.yaml", &DENY_Y.replace("\"/y\"", "\"/z\""));
+    scene.ok(&["apply", "-f", &harmless, "--replay-check"]);
+}
+
+#[test]
+fn a_generated_policy_allows_what_was_seen_and_nothing_else() {
+    let (scene, _origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    let seen = ["x", "orders/1", "orders/22", "x?q=1"];
+    for path in seen {
+        assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 200);
+    }
+    wait_for(&scene, seen.len());
+    let yaml = scene.ok(&["generate", "policy"]);
+    assert!(yaml.contains("  - '^default/sleep GET a\\.example /orders/[0-9]+$'\n"), "{yaml}");
+    assert!(yaml.contains("# 2 calls to 2 paths, as /orders/1 /orders/22\n"), "{yaml}");
+    let file = scene.write("seen.yaml", &yaml);
+    let json = replayed(&scene, &["-f", &file]);
+    assert_eq!((&json["wouldRefuse"]["count"], &json["unjudged"]), (&Json::from(0), &serde_json::json!({})), "{yaml}");
+    scene.ok(&["apply", "-f", &file, "--replay-check"]);
+    until("the policy is in force", || proxy.get("http://a.example/other").status == 403);
+    for path in seen.iter().chain(&["orders/333"]) {
+        assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 200, "{path}");
+    }
+    for path in ["orders/a", "orders/1/2", "y"] {
+        assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 403, "{path}");
+    }
+}
+
+#[test]
+fn the_scenarios_session_is_allowed_by_the_policies_that_are_made_of_it() {
+    let site = Site::new(&[]);
+    let proxy = site.proxy(&[]);
+    for path in ["politics", "sport", "health"] {
+        assert_eq!(proxy.get(&format!("http://edition.cnn.com/{path}")).status, 200);
+    }
+    wait_for(&site.scene, 3);
+    let files = ["listchecker", "authorization"].map(|style| {
+        let yaml = site.scene.ok(&["generate", "policy", "--style", style]);
+        let file = site.scene.write(&format!("{style}.yaml"), &yaml);
+        let json = replayed(&site.scene, &["-f", &file]);
+        assert_eq!((&json["calls"], &json["wouldRefuse"]["count"]), (&Json::from(3), &Json::from(0)), "{yaml}");
+        file
+    });
+    for file in files {
+        site.scene.ok(&["apply", "-f", &file]);
+        until("the policy is in force", || proxy.get("http://edition.cnn.com/other").status == 403);
+        assert_eq!(proxy.get("http://edition.cnn.com/sport").status, 200, "{file}");
+        site.scene.ok(&["delete", "-f", &file]);
+        until("the policy is gone", || proxy.get("http://edition.cnn.com/other").status == 200);
+    }
+}
+
+#[test]
+fn why_tells_of_calls_that_went_too() {
+    let (scene, _origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/x").status, 200);
+    wait_for(&scene, 1);
+    let access: Json = serde_json::from_str(&scene.ok(&["logs", "--all", "--instance", "access"])).expect("JSON");
+    let told = scene.ok(&["why", access["decision"].as_str().expect("an id")]);
+    assert!(told.contains("Verdict:    allow\n") && told.contains("Path:       /x\n"), "{told}");
+}
