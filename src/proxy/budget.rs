@@ -33,6 +33,11 @@ impl Budget {
         Active(Rc::clone(self))
     }
 
+    /// Whether no call is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.get() == 0
+    }
+
     /// Counts a retry, if one more is allowed.
     pub(super) fn retry(self: &Rc<Self>, cluster: &Cluster) -> Option<Retrying> {
         let RetryLimits { percent, least, most } = cluster.retries;

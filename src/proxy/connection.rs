@@ -31,7 +31,7 @@ use super::stream::ClientStream;
 use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
-use super::{direct, gateway, mesh, multiplexed, preface, socks};
+use super::{direct, gateway, mesh, multiplexed, preface, socks, spare};
 
 /// What HTTP is read from and written to.
 type Io = TokioIo<Patient<Strict<ClientStream>>>;
@@ -174,6 +174,7 @@ async fn converse(
     // Boxed, so that a connection at rest does not keep the room.
     while let Some(at_rest) = Box::pin(speak(worker, client, early, stream, drain)).await {
         (early, stream) = at_rest;
+        spare::add(worker);
         if begins(worker, &mut early, &mut stream, client.over(worker, drain)).await.is_none() {
             return;
         }

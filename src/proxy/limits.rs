@@ -48,7 +48,7 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             head_timeout: Duration::from_secs(120),
-            ready_time: Duration::from_secs(1),
+            ready_time: Duration::from_millis(250),
             head_bytes: MAX_HEAD,
             head_fields: 100,
             kept_body: 64 * 1024,

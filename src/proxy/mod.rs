@@ -37,6 +37,7 @@ mod report;
 mod respond;
 mod retry;
 mod sniff;
+mod spare;
 mod socks;
 mod stream;
 mod standing;

@@ -32,6 +32,7 @@ use super::handover::Gateways;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
+use super::spare::Spare;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -100,6 +101,8 @@ pub struct Worker {
     pub(super) drain: Drain,
     /// TLS handshakes on their way.
     pub(super) handshakes: Counted,
+    /// Memory that may be given back.
+    pub(super) spare: Spare,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
@@ -215,6 +218,7 @@ impl Worker {
             gateway: shared.gateway,
             drain: shared.drain.clone(),
             handshakes: Counted::default(),
+            spare: Spare::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
