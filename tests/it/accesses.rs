@@ -72,6 +72,17 @@ fn every_call_leaves_a_record_of_who_asked_what_and_how_it_was_judged() {
     assert_eq!((first["responseCode"].as_i64(), first["responseSize"].as_i64()), (Some(200), Some(4)));
     // Without --all nothing of it is seen.
     assert_eq!(scene.ok(&["logs", "--instance", "access"]), "");
+    // They are asked, counted and written like lines.
+    for (verdict, count) in [("allow", "1\n"), ("deny", "3\n"), ("would-deny", "1\n")] {
+        assert_eq!(scene.ok(&["logs", "--all", "--verdict", verdict, "--count"]), count, "{verdict}");
+    }
+    let denied = ["logs", "--all", "--instance", "access", "--where", "verdict == \"deny\"", "--count"];
+    assert_eq!(scene.ok(&denied), "3\n");
+    let csv = scene.ok(&["logs", "--all", "--instance", "access", "-o", "csv"]);
+    assert!(csv.lines().next().is_some_and(|head| head.contains("verdict")) && csv.lines().count() == 6, "{csv}");
+    assert_eq!(scene.ok(&["logs", "export", "--instance", "access", "--to", "-"]).lines().count(), 5);
+    let by_verdict = scene.ok(&["logs", "stats", "--instance", "access", "--by", "verdict", "-o", "json"]);
+    assert!(by_verdict.contains("would-deny"), "{by_verdict}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     uses: Option<u64>,
     /// Why; it stands in the log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: String,
     #[command(flatten)]
     writing: Writing,
@@ -95,6 +95,9 @@ impl FromStr for Target {
             Some(_) => return Err("the port is no number from 1 to 65535".into()),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+        if host.contains('*') {
+            return Err("a grant is for one host, not for several by a wildcard".into());
+        }
         if host.is_empty() {
             return Err("expected HOST[:PORT][/PATH], as in api.example.com:443/v1".into());
         }

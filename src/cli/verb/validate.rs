@@ -61,6 +61,9 @@ impl Arguments {
             failures.into_outcome()?;
             files.push(File { source, declared, findings: parsed.findings });
         }
+        if files.is_empty() {
+            return Err(Failure::client("no objects passed to validate: no YAML or JSON file is there").into());
+        }
         review(&mut files).map_err(Failure::client)?;
         match self.output {
             Some(_) => told_to_scripts(&files, context)?,

@@ -72,7 +72,7 @@ impl Export {
     /// Writes what is asked for.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
         let form = Form::of(&self.to)?;
-        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let store = self.filter.store(context)?;
         let query = self.filter.query(context);
         let entries = match form {
             Form::Lines | Form::Csv if self.to.as_os_str() == "-" => {

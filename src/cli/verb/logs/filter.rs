@@ -4,9 +4,11 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Field, Level, LevelFilter, Pattern, Query, Syntax, Test};
+use crate::accesslog::{Field, Level, LevelFilter, LogStore, Pattern, Query, Stream, Syntax, Test};
 use crate::cli::context::Context;
+use crate::cli::failure::Failure;
 use crate::cli::time;
+use crate::decision::access;
 use crate::policy::refusal;
 
 /// Names that entries have for what a flag asks for, ours first.
@@ -104,6 +106,24 @@ pub(super) enum Until {
 }
 
 impl Filter {
+    /// The log that is asked: that of the records of calls where their instance is named, else that of lines.
+    pub(super) fn stream(&self) -> Stream {
+        let is_access = |name: &String| access::INSTANCE == name || access::INSTANCE.starts_with(&format!("{name}."));
+        if self.instance.as_ref().is_some_and(is_access) { Stream::Accesses } else { Stream::Lines }
+    }
+
+    /// Opens the log that is asked.
+    pub(super) fn store(&self, context: &Context) -> Result<LogStore, Failure> {
+        LogStore::open(self.stream().hot_db(&context.state_dir()?)).map_err(Failure::from)
+    }
+
+    /// Asks the records of calls for their verdict, if that is asked for: lines do not have one each.
+    pub(super) fn settle_records(&mut self) {
+        if self.verdict.is_some() && self.instance.is_none() {
+            self.instance = Some(access::INSTANCE.to_owned());
+        }
+    }
+
     /// The query, without a limit.
     pub(super) fn query(&self, context: &Context) -> Query {
         let since = self.since.map(|length| time::ago(context.now, length)).or(self.since_time);
@@ -126,6 +146,7 @@ impl Filter {
             ..Query::default()
         };
         match self.verdict.as_deref() {
+            Some(verdict) if self.stream() == Stream::Accesses => query.fields.push(globs(&["verdict"], [verdict])),
             Some("deny") => refused(&mut query, LevelFilter::Exactly(Level::Error)),
             Some("would-deny") => refused(&mut query, LevelFilter::Exactly(Level::Warning)),
             Some(_) => query.fields.push(Field { inverted: true, ..globs(&["instance"], [refusal::INSTANCE]) }),
@@ -201,7 +222,7 @@ fn codes(text: &str) -> Result<Test, String> {
     let number = |text: &str| text.parse::<i64>().ok();
     let between = if let Some(hundreds) = text.strip_suffix("xx") {
         number(hundreds)
-            .filter(|hundreds| (0..10).contains(hundreds))
+            .filter(|hundreds| (1..=5).contains(hundreds))
             .map(|hundreds| (hundreds * 100, hundreds * 100 + 99))
     } else if let Some(least) = text.strip_suffix('+') {
         number(least).map(|least| (least, i64::MAX))
@@ -210,7 +231,8 @@ fn codes(text: &str) -> Result<Test, String> {
     } else {
         number(text).map(|code| (code, code))
     };
-    let (least, most) = between.ok_or("must be a code or several: 403, 4xx, 400-404, 400+")?;
+    let (least, most) =
+        between.filter(|(least, most)| least <= most).ok_or("must be a code or several: 403, 4xx, 400-404, 400+")?;
     Ok(Test::Between(least, most))
 }
 
@@ -267,7 +289,7 @@ mod tests {
         {
             assert_eq!(codes(text), Ok(Test::Between(expected.0, expected.1)), "{text}");
         }
-        for text in ["", "x", "4x", "44xx", "-", "+"] {
+        for text in ["", "x", "4x", "44xx", "9xx", "404-400", "-", "+"] {
             assert!(codes(text).is_err(), "{text}");
         }
     }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Args;
 use regex::Regex;
 
-use crate::accesslog::{Both, LogStore, Query};
+use crate::accesslog::{Both, LogStore, Query, Stream};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 
@@ -131,6 +131,9 @@ impl Arguments {
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
         let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
+        if self.all {
+            self.filter.settle_records();
+        }
         let query = self.query(context);
         let records = origin.records;
         if self.tail.is_none() && query.tail.is_some() && records {
@@ -140,12 +143,14 @@ impl Arguments {
             let printed = self.look.open(context, origin, Vec::new(), self.follow);
             return printed.finish(if self.count { Some(0) } else { None });
         }
-        if self.all {
+        let of_accesses = self.all && self.filter.stream() == Stream::Accesses;
+        if self.all && !of_accesses {
             let printed = self.look.open(context, origin, self.marks()?, self.follow);
             return self.answer_of_both(&query, printed);
         }
         let start = Instant::now();
-        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let stream = if of_accesses { Stream::Accesses } else { Stream::Lines };
+        let store = LogStore::open(stream.hot_db(&context.state_dir()?)).map_err(Failure::from)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = store.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
         }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use super::filter::Filter;
-use crate::accesslog::{Group, Grouping, LogStore, Measure};
+use crate::accesslog::{Group, Grouping, Measure};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
@@ -79,7 +79,7 @@ fn percentile(text: &str) -> Result<f64, String> {
 impl Stats {
     /// Counts and prints.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
-        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let store = self.filter.store(context)?;
         let query = self.filter.query(context);
         let interval = match self.interval {
             Some(interval) => Some(interval.as_micros() as i64),
@@ -235,7 +235,7 @@ pub(super) struct Facets {
 impl Facets {
     /// Counts and prints.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
-        let store = LogStore::open(context.state_dir()?.hot_db()).map_err(Failure::from)?;
+        let store = self.filter.store(context)?;
         let query = self.filter.query(context);
         let mut names = self.fields;
         if names.is_empty() {
