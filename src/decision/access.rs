@@ -367,7 +367,8 @@ fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact)
 
 /// Whether a header's value lets whoever reads it act as its sender.
 fn is_credential(name: &HeaderName) -> bool {
-    const PARTS: [&str; 5] = ["token", "secret", "api-key", "apikey", "password"];
+    const PARTS: [&str; 9] =
+        ["token", "secret", "api-key", "apikey", "password", "auth", "session", "credential", "referer"];
     [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) || PARTS.iter().any(|part| name.as_str().contains(part))
 }
 

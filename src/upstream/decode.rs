@@ -73,7 +73,7 @@ pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>,
     }
     let rest = rest(status, version, &headers, to_head)?;
     let goes_on = status == StatusCode::SWITCHING_PROTOCOLS || rest == Rest::UntilClosed;
-    let keeps = !goes_on && keeps(version, &headers);
+    let keeps = !goes_on && !is_doubtful(status, &headers) && keeps(version, &headers);
     let (mut parts, ()) = Response::new(()).into_parts();
     (parts.status, parts.version, parts.headers) = (status, version, headers);
     Ok(Some(Head { parts, rest, keeps }))
@@ -103,6 +103,18 @@ fn rest(status: StatusCode, version: Version, headers: &HeaderMap, to_head: bool
         Some(length) => Ok(Rest::Sized(length)),
         None => Err(Failure::UpstreamProtocol),
     }
+}
+
+/// Whether an origin may mean that something follows, where nothing does, or may frame what follows in another way than we
+/// read it: then it is not waited for on the same connection for the answer to another call.
+fn is_doubtful(status: StatusCode, headers: &HeaderMap) -> bool {
+    let bare = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next();
+    let coded = headers.contains_key(header::TRANSFER_ENCODING);
+    let told = length.is_some_and(|length| length != "0") || coded;
+    // A length may be told of what is not modified (RFC 9110 §8.6), but its bytes may not follow.
+    (bare && told) || (length.is_some() && coded) || lengths.next().is_some()
 }
 
 fn keeps(version: Version, headers: &HeaderMap) -> bool {
@@ -246,8 +258,10 @@ mod tests {
             ("HTTP/1.1 200\r\n\r\n", Rest::UntilClosed, false),
             ("HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\n", Rest::Sized(1), false),
             ("HTTP/1.0 200 OK\r\ncontent-length: 1\r\nconnection: keep-alive\r\n\r\n", Rest::Sized(1), true),
-            ("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", Rest::Done, true),
-            ("HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n", Rest::Done, true),
+            ("HTTP/1.1 204 No Content\r\n\r\n", Rest::Done, true),
+            ("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", Rest::Done, false),
+            ("HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n", Rest::Done, false),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-length: 42\r\n\r\n", Rest::Done, false),
         ] {
             let (_, found, kept) = read(text).expect(text).expect(text);
             assert_eq!((found, kept), (rest, keeps), "{text}");

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -22,6 +22,7 @@ use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
 use super::connect::{Connector, Stream, micros, peer_of};
+use super::driven::Driven;
 use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
@@ -218,7 +219,16 @@ impl Upstream {
         let idle = endpoint.lasting.as_ref().and_then(|lasting| lasting.without_call).unwrap_or(MAX_IDLE);
         let (key, pool) = (Arc::clone(&endpoint.pool_key), Rc::clone(&self.pool));
         let back = Back { carried, end, peer, idle, key, pool };
-        let mut body = ResponseBody(Source::Own(Box::new(Own { exchange, back: is_kept.then_some(back) })));
+        let back = is_kept.then_some(back);
+        if exchange.is_uploading() && parts.status != StatusCode::SWITCHING_PROTOCOLS {
+            let driven = Driven::start(exchange, |line| {
+                if let Some(back) = back {
+                    back.put(line);
+                }
+            });
+            return Ok(Response::from_parts(parts, ResponseBody(Source::Driven(driven))));
+        }
+        let mut body = ResponseBody(Source::Own(Box::new(Own { exchange, back })));
         body.return_if_ended();
         Ok(Response::from_parts(parts, body))
     }
@@ -284,6 +294,15 @@ struct Back {
     pool: SharedPool,
 }
 
+impl Back {
+    fn put(self, line: http1::Connection) {
+        let Self { carried, end, peer, idle, key, pool } = self;
+        let until = Instant::now() + idle;
+        let until = end.map_or(until, |end| end.min(until));
+        pool.borrow_mut().put(&key, Connection { line, carried, end, peer }, until);
+    }
+}
+
 /// The body of an answer. Dropped before its end it closes the connection, because what is left of the answer would
 /// stand in the way of the next one.
 pub struct ResponseBody(Source);
@@ -291,6 +310,8 @@ pub struct ResponseBody(Source);
 enum Source {
     /// All of a connection of HTTP/1.1. Boxed, because an answer goes from hand to hand.
     Own(Box<Own>),
+    /// All of one, while the request is still being sent.
+    Driven(Driven),
     /// One stream of several.
     Beside { body: Incoming, _place: Place },
     /// One that nobody follows on its connection.
@@ -321,7 +342,7 @@ impl Switched {
                 let (read, stream) = own.exchange.into_stream();
                 Switched::Own(read, Box::new(stream))
             }
-            Source::Beside { .. } | Source::Alone(_) | Source::Ended => Switched::Beside(upgrade),
+            Source::Driven(_) | Source::Beside { .. } | Source::Alone(_) | Source::Ended => Switched::Beside(upgrade),
         }
     }
 
@@ -351,7 +372,7 @@ impl ResponseBody {
             // A stream that goes on in another protocol has ended as an answer only.
             Source::Own(own) => own.exchange.is_done() && own.exchange.keeps(),
             Source::Beside { body, .. } => body.is_end_stream(),
-            Source::Alone(_) | Source::Ended => false,
+            Source::Driven(_) | Source::Alone(_) | Source::Ended => false,
         };
         if !ended {
             return;
@@ -360,10 +381,7 @@ impl ResponseBody {
             && let Own { exchange, back: Some(back) } = *own
             && let Some(line) = exchange.into_connection()
         {
-            let Back { carried, end, peer, idle, key, pool } = back;
-            let until = Instant::now() + idle;
-            let until = end.map_or(until, |end| end.min(until));
-            pool.borrow_mut().put(&key, Connection { line, carried, end, peer }, until);
+            back.put(line);
         }
     }
 }
@@ -378,6 +396,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = match &mut self.0 {
             Source::Own(own) => ready!(own.exchange.poll_frame(cx)),
+            Source::Driven(driven) => ready!(driven.poll_frame(cx)),
             Source::Beside { body, .. } | Source::Alone(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
                 frame.map(|frame| frame.map_err(|error| multiplexed::failure_of(&error)))
@@ -391,6 +410,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Own(own) => own.exchange.is_done(),
+            Source::Driven(driven) => driven.is_end_stream(),
             Source::Beside { body, .. } | Source::Alone(body) => body.is_end_stream(),
             Source::Ended => true,
         }
@@ -398,6 +418,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
+            Source::Driven(driven) => driven.size_hint(),
             Source::Own(own) => own.exchange.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Source::Beside { body, .. } | Source::Alone(body) => body.size_hint(),
             Source::Ended => SizeHint::with_exact(0),

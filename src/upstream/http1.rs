@@ -75,7 +75,7 @@ pub(super) async fn ask(
     let to_head = parts.method == Method::HEAD;
     let mut sending = Some(Sending::new(&parts, body));
     let mut stream = connection.0;
-    let mut buffer = BytesMut::new();
+    let (mut buffer, mut whole) = (BytesMut::new(), true);
     let asked = poll_fn(|cx| {
         if let Some(request) = &mut sending {
             match request.poll(cx, &mut stream) {
@@ -84,7 +84,8 @@ pub(super) async fn ask(
                     return Poll::Ready(Err(Failure::UpstreamClosed));
                 }
                 // The origin may have answered before it stopped to listen.
-                Poll::Ready(Err(Unsendable::Connection)) | Poll::Ready(Ok(())) => sending = None,
+                Poll::Ready(Err(Unsendable::Connection)) => (sending, whole) = (None, false),
+                Poll::Ready(Ok(())) => sending = None,
                 Poll::Pending => {}
             }
         }
@@ -107,6 +108,7 @@ pub(super) async fn ask(
     match asked.await {
         Ok(Head { parts, rest, keeps }) => {
             let sending = sending.map(Box::new);
+            let keeps = keeps && whole;
             Ok((parts, Exchange { stream, buffer, sending, rest, keeps, unsettled: false, failed: None }))
         }
         Err(failure) => {
@@ -173,15 +175,34 @@ impl Exchange {
         polled
     }
 
+    /// Whether some of the request is still to be sent.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    /// Sends the rest of the request, as far as it can be sent. If it cannot, the connection carries no other call.
+    pub(super) async fn upload(&mut self) {
+        let sent = poll_fn(|cx| self.poll_upload(cx)).await;
+        self.keeps &= sent.is_ok();
+    }
+
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let sent = ready!(sending.poll(cx, &mut self.stream));
+        self.sending = None;
+        self.keeps &= sent.is_ok();
+        Poll::Ready(match sent {
+            Ok(()) | Err(Unsendable::Connection) => Ok(()),
+            Err(Unsendable::Body) => Err(BROKEN_BODY),
+        })
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         if self.is_done() {
             return Poll::Ready(None);
         }
-        match self.sending.as_mut().map(|sending| sending.poll(cx, &mut self.stream)) {
-            None | Some(Poll::Pending) => {}
-            Some(Poll::Ready(Ok(()))) => self.sending = None,
-            Some(Poll::Ready(Err(Unsendable::Connection))) => (self.sending, self.keeps) = (None, false),
-            Some(Poll::Ready(Err(Unsendable::Body))) => return Poll::Ready(Some(Err(BROKEN_BODY))),
+        if let Poll::Ready(Err(failure)) = self.poll_upload(cx) {
+            return Poll::Ready(Some(Err(failure)));
         }
         loop {
             if let Some(found) = self.buffered()? {

@@ -7,6 +7,7 @@ mod breaker;
 mod connect;
 mod decode;
 mod dial;
+mod driven;
 mod encode;
 mod http;
 mod http1;

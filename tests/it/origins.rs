@@ -386,3 +386,58 @@ fn an_answer_of_http_2_that_is_reset_breaks_off() {
     assert!(!rest.ends_with("0\r\n\r\n"), "{rest}");
     assert!(scene.wait_for_entry("\"path\":\"/half\"").contains("\"flag\":\"UR\""));
 }
+
+#[test]
+fn a_caller_may_send_all_of_a_request_before_it_reads_an_answer_that_came_early() {
+    const LARGE: usize = 16 << 20;
+    let origin = serving(|mut stream| {
+        let mut begun = [0; 1_024];
+        let first = std::io::Read::read(&mut stream, &mut begun).unwrap_or_default();
+        let mut writer = stream.try_clone().expect("a socket");
+        let answering = std::thread::spawn(move || {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n");
+            writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&vec![b'y'; LARGE])).is_ok()
+        });
+        let (mut read, mut buffer) = (first, vec![0; 1 << 16]);
+        while read < LARGE {
+            match std::io::Read::read(&mut stream, &mut buffer) {
+                Ok(more @ 1..) => read += more,
+                _ => break,
+            }
+        }
+        let _ = answering.join();
+    });
+    let scene = stage(&service_entry("a.example", origin));
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(format!("POST / HTTP/1.1\r\nhost: a.example\r\ncontent-length: {LARGE}\r\n\r\n").as_bytes());
+    client.send(&vec![b'x'; LARGE]);
+    let answer = client.read();
+    assert_eq!((answer.status, answer.body.len()), (200, LARGE));
+}
+
+#[test]
+fn a_connection_whose_answer_is_in_doubt_carries_no_other_call() {
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-length: 42\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\ncontent-length: 42\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n",
+    ] {
+        let connections = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&connections);
+        let origin = serving(move |mut stream| {
+            count.fetch_add(1, Ordering::AcqRel);
+            while std::io::Read::read(&mut stream, &mut [0; 1_024]).is_ok_and(|read| read > 0) {
+                if stream.write_all(head.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        let scene = stage(&service_entry("a.example", origin));
+        let proxy = Proxied::start(&scene, &[]);
+        for _ in 0..3 {
+            proxy.get("http://a.example/");
+        }
+        assert_eq!(connections.load(Ordering::Acquire), 3, "{head}");
+    }
+}

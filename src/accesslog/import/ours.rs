@@ -7,10 +7,16 @@ use serde_json::Value as Json;
 
 use super::{Found, envoy};
 use crate::accesslog::{Format, Level, line};
+use crate::diagnostic::is_unsafe;
 use crate::expr::Timestamp;
 
 /// A JSON object: an entry, or a line of Envoy's or Istio's JSON access log.
 pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
+    if text.chars().any(is_unsafe) {
+        return Err(
+            "it has characters that can drive a terminal or end a line, which JSON can write as \\u escapes".to_owned()
+        );
+    }
     if let Some((level, time, instance)) = head(text) {
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
         let (instance, line) = (Cow::Borrowed(instance), Cow::Borrowed(text));

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::Failure;
 use crate::cli::replay::{Judge, Made};
-use crate::decision::replay::Seen;
+use crate::decision::replay::{Access, Seen};
+use crate::diagnostic::is_unsafe;
 
 use paths::{Merged, merge};
 pub(crate) use yaml::Style;
@@ -47,6 +48,13 @@ pub(crate) struct Policy {
     pub(crate) unknown: u64,
 }
 
+/// Whether nothing in a record could be more than a value where it is written.
+fn is_plain(access: &Access) -> bool {
+    let texts = [&access.source, &access.source_namespace, &access.source_principal, &access.protocol];
+    let plain = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic() && !b"'\"*{}[],#".contains(&byte));
+    texts.into_iter().all(plain) && !access.path.chars().any(is_unsafe)
+}
+
 impl Policy {
     /// Looks at recorded calls that went, of a workload if it is for one.
     pub(crate) fn of(calls: &[Made], judge: &Judge, from: Option<(String, String)>) -> Self {
@@ -54,6 +62,11 @@ impl Policy {
         let mut paths = BTreeMap::<Sort, BTreeMap<String, u64>>::new();
         for Made { access, went, .. } in calls.iter().filter(|made| made.went > 0) {
             policy.calls += went;
+            // Of an imported record anything may be said, and of one without outcome some things are not known.
+            if access.destination_port == 0 || access.protocol.is_empty() || !is_plain(access) {
+                policy.unknown += went;
+                continue;
+            }
             if access.protocol == "http" && access.known_path().is_empty() {
                 policy.unknown += went;
                 continue;

@@ -40,6 +40,11 @@ impl Merged {
         })
     }
 
+    /// Whether a part that is not an id has what an AuthorizationPolicy would take for a wildcard.
+    pub(super) fn has_wildcard(&self) -> bool {
+        self.segments.iter().any(|segment| matches!(segment, Segment::Fixed(text) if text.contains(['*', '{', '}'])))
+    }
+
     /// Whether it stands for more than one path.
     pub(super) fn is_merged(&self) -> bool {
         self.count > 1

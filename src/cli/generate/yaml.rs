@@ -130,14 +130,23 @@ impl Policy {
                 );
                 continue;
             }
-            add(text, &format!("  - # {}\n", sort.caller));
-            if !sort.principal.is_empty() {
-                add(text, &format!("    from: [{{source: {{principals: [{}]}}}}]\n", quoted(&sort.principal)));
-            }
             if sort.protocol == "tls" {
+                add(text, &format!("  - # {}\n", sort.caller));
+                add(text, &principals(&sort.principal));
                 add(text, &format!("    when: [{{key: connection.sni, values: [{}]}}]\n", quoted(&sort.host)));
                 continue;
             }
+            // There they would stand for more than was seen.
+            let has_wildcard = |text: &str| text.contains('*');
+            let (wild, paths): (Vec<_>, Vec<_>) = paths.iter().partition(|path| path.has_wildcard());
+            if has_wildcard(&sort.method) || has_wildcard(&sort.authority) || !wild.is_empty() {
+                add(text, "  # Left out: calls whose method, host or path has a `*`, which is a wildcard here.\n");
+            }
+            if has_wildcard(&sort.method) || has_wildcard(&sort.authority) || paths.is_empty() {
+                continue;
+            }
+            add(text, &format!("  - # {}\n", sort.caller));
+            add(text, &principals(&sort.principal));
             let (hosts, methods) = (quoted(&sort.authority), quoted(&sort.method));
             add(text, &format!("    to:\n    - operation:\n        hosts: [{hosts}]\n        methods: [{methods}]\n"));
             add(text, "        paths:\n");
@@ -146,6 +155,14 @@ impl Policy {
                 add(text, &format!("        - {}\n", quoted(&path.template())));
             }
         }
+    }
+}
+
+/// Who may call, where that is known.
+fn principals(principal: &str) -> String {
+    match principal {
+        "" => String::new(),
+        known => format!("    from: [{{source: {{principals: [{}]}}}}]\n", quoted(known)),
     }
 }
 
