@@ -49,7 +49,7 @@ impl Driven {
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }
 
