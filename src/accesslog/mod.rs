@@ -37,6 +37,7 @@ pub use hot::LogStore;
 pub use import::{Imported, Importer};
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
+pub(crate) use query::is_called;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
 pub use segment::export::Export;

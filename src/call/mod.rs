@@ -32,7 +32,7 @@ pub use framing::{Framing, Landmark};
 pub use granted::Granted;
 pub use handed::Handed;
 use normalize::HTTP_PORT;
-pub use normalize::{Arrival, DEBUG, MAX_HEAD, normalize, normalize_by, server_name, strip_trailers};
+pub use normalize::{Arrival, DEBUG, MAX_HEAD, is_plain_option, normalize, normalize_by, server_name, strip_trailers};
 pub use outcome::{Closer, Marks, Outcome};
 pub use path::PathNormalization;
 pub use tunnel::{Tunnel, connect_target};

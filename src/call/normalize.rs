@@ -448,7 +448,7 @@ fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
         let value = value.to_str().map_err(|_| Failure::BadRequest("Connection is not plain ASCII"))?;
         // Most connections say only `keep-alive` or `close`, which the table below has.
         let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-        removed.extend(names.filter(|n| !known_option(n)).filter_map(|name| name.parse().ok()));
+        removed.extend(names.filter(|n| !is_plain_option(n)).filter_map(|name| name.parse().ok()));
     }
     // An expectation is met here, before the body is read. Comparing names takes less than looking each up.
     let goes = |name: &HeaderName| {
@@ -461,7 +461,8 @@ fn strip(headers: &mut HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-fn known_option(option: &str) -> bool {
+/// Whether an option of Connection names no header but those that are always removed.
+pub fn is_plain_option(option: &str) -> bool {
     ["keep-alive", "close"].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 

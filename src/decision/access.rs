@@ -227,7 +227,7 @@ impl Ended<'_> {
         number(text, ",\"requestSize\":", outcome.request_bytes);
         number(text, ",\"responseCode\":", outcome.status);
         number(text, ",\"responseSize\":", outcome.response_bytes);
-        number(text, ",\"revision\":", self.revision);
+        number(text, ",\"revision\":", self.revision.0);
         joined(text, ",\"rule\":", self.checked, |refusal| &refusal.rule);
         if call.tunnel().is_none() {
             string(text, ",\"scheme\":", call.scheme());
@@ -317,8 +317,9 @@ fn string(text: &mut String, name: &'static str, value: &str) {
     line::string(text, value);
 }
 
-fn number(text: &mut String, name: &'static str, value: impl std::fmt::Display) {
-    let _ = write!(text, "{name}{value}");
+fn number(text: &mut String, name: &'static str, value: impl itoa::Integer) {
+    text.push_str(name);
+    text.push_str(itoa::Buffer::new().format(value));
 }
 
 /// A part of all refusals, with commas between; nothing where none has it.

@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode};
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
-use crate::call::{Failure, ServerFault};
+use crate::call::{Failure, ServerFault, is_plain_option};
 use crate::metrics::Counter;
 use crate::routing::Answer;
 
@@ -148,11 +148,6 @@ fn named_in_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let names = values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !is_plain_option(name));
     let names = names.filter_map(|name| name.parse::<HeaderName>().ok());
     names.filter(|name| *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE).collect()
-}
-
-/// Whether it is an option that names no header but those that are always removed.
-fn is_plain_option(option: &str) -> bool {
-    ["keep-alive", "close"].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Requests of HTTP/1.1 as they are sent: heads, and bodies framed by a length or in chunks (RFC 9112 §6, §7.1).
 
-use std::io::{self, IoSlice, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -124,7 +125,7 @@ impl Sending {
             }
             Framing::Chunked => {
                 let size = data.len();
-                write!(Out(&mut self.out), "{size:x}\r\n").expect("memory takes all");
+                write!(self.out, "{size:x}\r\n").expect("memory takes all");
                 self.after = b"\r\n";
             }
             Framing::Ended => return Err(Unsendable::Body),
@@ -181,20 +182,6 @@ impl Sending {
             self.piece = Bytes::new();
         }
         self.after = &self.after[bytes - of_piece..];
-    }
-}
-
-/// Writes into memory.
-struct Out<'a>(&'a mut BytesMut);
-
-impl io::Write for Out<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

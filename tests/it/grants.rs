@@ -246,3 +246,12 @@ fn at_the_end_of_a_grant_a_websocket_is_closed() {
     assert!(socket.read().is_err(), "it is closed");
     assert!(open().is_none());
 }
+
+#[test]
+fn a_grant_is_for_one_host_and_has_a_reason() {
+    let scene = Stage::new();
+    for (target, reason) in [("*", "x"), ("*.a.example", "x"), ("a.example", "")] {
+        let told = scene.fails(&["allow", target, "--from", "sleep", "--for", "5m", "--reason", reason]);
+        assert!(told.contains("one host") || told.contains("--reason"), "{told}");
+    }
+}

@@ -128,3 +128,23 @@ fn why_tells_of_calls_that_went_too() {
     let told = scene.ok(&["why", access["decision"].as_str().expect("an id")]);
     assert!(told.contains("Verdict:    allow\n") && told.contains("Path:       /x\n"), "{told}");
 }
+
+#[test]
+fn what_a_record_says_is_never_more_than_a_value_in_a_policy() {
+    let (scene, _origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/x").status, 200);
+    assert_eq!(proxy.get("http://a.example/*").status, 200);
+    wait_for(&scene, 2);
+    // Somebody else's record, whose caller's name goes on with lines of its own.
+    let records = scene.ok(&["logs", "--all", "--instance", "access"]);
+    let hostile = records.replace("\"source\":\"sleep\"", "\"source\":\"sleep\\n---\\nkind: Evil\"");
+    assert!(hostile.contains("Evil"), "{records}");
+    scene.ok_with(&["logs", "import", "-"], &hostile);
+    for style in ["authorization", "listchecker"] {
+        let policy = scene.ok(&["generate", "policy", "--style", style]);
+        assert!(policy.contains("/x") && !policy.contains("Evil"), "{policy}");
+    }
+    let policy = scene.ok(&["generate", "policy", "--style", "authorization"]);
+    assert!(policy.contains("# Left out: calls whose method") && !policy.contains("'/*'"), "{policy}");
+}

@@ -182,3 +182,12 @@ fn a_screen_of_warnings_is_shown_and_the_others_are_counted() {
     assert!(told.ends_with("warning: and 10 more warnings, which are not shown\n"), "{told}");
     assert_eq!(of(&text).0["problems"].as_array().map(Vec::len), Some(60), "scripts get all");
 }
+
+#[test]
+fn a_folder_without_files_is_not_taken_for_a_valid_one() {
+    let stage = Stage::new();
+    let empty = stage.state().join("empty");
+    std::fs::create_dir_all(&empty).expect("a folder");
+    let told = stage.fails(&["validate", "-f", empty.to_str().expect("text")]);
+    assert!(told.contains("no objects passed to validate"), "{told}");
+}

@@ -119,3 +119,11 @@ fn an_import_that_was_killed_leaves_nothing_that_counts() {
     Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap().seal_all(0).unwrap();
     assert_eq!(place.lines(), SCENARIO);
 }
+
+#[test]
+fn lines_that_could_drive_a_terminal_are_refused() {
+    let head = r#"{"level":"info","time":"2018-06-18T13:22:58.317448Z","instance":"i.logentry.ns""#;
+    let text = format!("{head},\r\"a\":\"b\"}}\n{head},\"a\":\"\u{202e}\"}}\n{head},\"a\":\"\\u202e\"}}\n");
+    let (imported, faults) = place().import(&text);
+    assert_eq!((imported.entries, faults.iter().map(|(line, _)| *line).collect::<Vec<_>>()), (1, vec![1, 2]));
+}

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 
 pub use condition::{Field, Test};
 pub use pattern::{Pattern, Syntax};
+pub(crate) use plan::is_called;
 pub use sealed::Cost;
 pub use tally::{Group, Grouping, Measure};
 

@@ -165,7 +165,7 @@ impl<'q> Plan<'q> {
 }
 
 /// Whether `name` is a full name, `NAME.KIND.NAMESPACE`, or its first one or two parts. NAME may contain dots.
-pub(super) fn is_called(full: &str, name: &str) -> bool {
+pub(crate) fn is_called(full: &str, name: &str) -> bool {
     let without_last = |text: &'_ str| text.rfind('.').map(|at| text[..at].len());
     let Some(kind) = without_last(full) else { return full == name };
     let first = without_last(&full[..kind]).unwrap_or(kind);

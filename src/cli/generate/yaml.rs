@@ -131,22 +131,20 @@ impl Policy {
                 continue;
             }
             if sort.protocol == "tls" {
-                add(text, &format!("  - # {}\n", sort.caller));
-                add(text, &principals(&sort.principal));
+                add(text, &rule_of(sort));
                 add(text, &format!("    when: [{{key: connection.sni, values: [{}]}}]\n", quoted(&sort.host)));
                 continue;
             }
             // There they would stand for more than was seen.
-            let has_wildcard = |text: &str| text.contains('*');
-            let (wild, paths): (Vec<_>, Vec<_>) = paths.iter().partition(|path| path.has_wildcard());
-            if has_wildcard(&sort.method) || has_wildcard(&sort.authority) || !wild.is_empty() {
+            let is_wild = sort.method.contains('*') || sort.authority.contains('*');
+            let (wild, paths): (Vec<_>, Vec<_>) = paths.iter().partition(|path| is_wild || path.has_wildcard());
+            if !wild.is_empty() {
                 add(text, "  # Left out: calls whose method, host or path has a `*`, which is a wildcard here.\n");
             }
-            if has_wildcard(&sort.method) || has_wildcard(&sort.authority) || paths.is_empty() {
+            if paths.is_empty() {
                 continue;
             }
-            add(text, &format!("  - # {}\n", sort.caller));
-            add(text, &principals(&sort.principal));
+            add(text, &rule_of(sort));
             let (hosts, methods) = (quoted(&sort.authority), quoted(&sort.method));
             add(text, &format!("    to:\n    - operation:\n        hosts: [{hosts}]\n        methods: [{methods}]\n"));
             add(text, "        paths:\n");
@@ -158,11 +156,11 @@ impl Policy {
     }
 }
 
-/// Who may call, where that is known.
-fn principals(principal: &str) -> String {
-    match principal {
-        "" => String::new(),
-        known => format!("    from: [{{source: {{principals: [{}]}}}}]\n", quoted(known)),
+/// The beginning of a rule: who may call, where that is known.
+fn rule_of(sort: &Sort) -> String {
+    match sort.principal.as_str() {
+        "" => format!("  - # {}\n", sort.caller),
+        known => format!("  - # {}\n    from: [{{source: {{principals: [{}]}}}}]\n", sort.caller, quoted(known)),
     }
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Field, Level, LevelFilter, LogStore, Pattern, Query, Stream, Syntax, Test};
+use crate::accesslog::{Field, Level, LevelFilter, LogStore, Pattern, Query, Stream, Syntax, Test, is_called};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::time;
@@ -108,8 +108,11 @@ pub(super) enum Until {
 impl Filter {
     /// The log that is asked: that of the records of calls where their instance is named, else that of lines.
     pub(super) fn stream(&self) -> Stream {
-        let is_access = |name: &String| access::INSTANCE == name || access::INSTANCE.starts_with(&format!("{name}."));
-        if self.instance.as_ref().is_some_and(is_access) { Stream::Accesses } else { Stream::Lines }
+        if self.instance.as_ref().is_some_and(|name| is_called(access::INSTANCE, name)) {
+            Stream::Accesses
+        } else {
+            Stream::Lines
+        }
     }
 
     /// Opens the log that is asked.
