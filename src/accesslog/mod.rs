@@ -34,6 +34,8 @@ pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
+#[cfg(feature = "fuzzing")]
+pub use import::imported_line;
 pub use import::{Imported, Importer};
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;

@@ -9,6 +9,8 @@ mod decode;
 mod dial;
 mod driven;
 mod encode;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod http1;
 mod multiplexed;

@@ -20,6 +20,7 @@ mod cleanup;
 mod credentials;
 mod escapes;
 mod eval;
+mod faults;
 mod grants;
 mod grpc;
 mod identity;
