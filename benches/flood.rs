@@ -49,7 +49,7 @@ struct Flood {
 
 const FLOODS: [Flood; 8] = [
     Flood { name: "slowloris: 2,000 heads, a byte at a time", run: slowloris, threads: 1 },
-    Flood { name: "20,000 idle connections", run: idle, threads: 1 },
+    Flood { name: "idle connections, up to 20,000", run: idle, threads: 1 },
     Flood { name: "rapid reset of HTTP/2 streams", run: rapid_reset, threads: 1 },
     Flood { name: "200 bodies that never end", run: endless_body, threads: 1 },
     Flood { name: "heads that never end", run: endless_head, threads: 1 },
@@ -62,10 +62,7 @@ fn main() -> ExitCode {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let rounds = number("ROUNDS", 5);
     let time = Duration::from_secs(number("SECONDS", 2));
-    let most = getrlimit(Resource::Nofile).maximum;
-    let limit = Rlimit { current: Some(most.map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS))), maximum: most };
-    setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
-
+    raise_descriptors();
     let large = vec![b'x'; 4 << 20];
     let origin = Origin::start(None, move |received| match received.path() {
         "/large" => Reply::page("200 OK", &large),
@@ -89,6 +86,15 @@ fn main() -> ExitCode {
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// As many descriptors as are needed, or as there may be.
+fn raise_descriptors() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    let wanted = Rlimit { current: Some(DESCRIPTORS), maximum: most.map(|most| most.max(DESCRIPTORS)) };
+    if setrlimit(Resource::Nofile, wanted).is_err() {
+        setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("as many as there may be");
+    }
 }
 
 /// Prints the row of a flood; whether the callers did not suffer.
@@ -211,7 +217,10 @@ fn slowloris(proxy: SocketAddr, stop: &AtomicBool, done: &AtomicU64) {
 }
 
 fn idle(proxy: SocketAddr, stop: &AtomicBool, done: &AtomicU64) {
-    let streams: Vec<TcpStream> = (0..20_000).filter_map(|_| open(proxy)).collect();
+    // Leaves descriptors to others where there may be few.
+    let room =
+        getrlimit(Resource::Nofile).current.map_or(20_000, |most| usize::try_from(most).unwrap_or(20_000) - 1_000);
+    let streams: Vec<TcpStream> = (0..room.min(20_000)).filter_map(|_| open(proxy)).collect();
     done.fetch_add(streams.len() as u64 - 1, Ordering::Relaxed);
     paced(stop, done, 10, || {});
 }
