@@ -10,6 +10,8 @@ use crate::routing::describe;
 pub const STATUS: &str = "/status";
 /// Path that begins the drain, with POST.
 pub const DRAIN: &str = "/drain";
+/// Path by which, with POST, the connection becomes one on which a proxy hands its sockets over.
+pub const HANDOVER: &str = "/handover";
 /// Path of the counters in Prometheus' text form, read with GET.
 pub const METRICS: &str = "/metrics";
 

@@ -5,11 +5,16 @@ pub mod api;
 mod compiled;
 mod control;
 mod counted;
+mod ending;
+mod ends;
 mod feeds;
 mod grants;
+mod handover;
 mod messages;
 mod sandboxes;
+mod socket;
 mod start;
+mod systemd;
 mod unfinished;
 
 pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, StartError, start};

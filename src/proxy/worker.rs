@@ -107,6 +107,8 @@ pub struct Worker {
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
     tunnels: Cell<usize>,
+    /// Whether every answer is its connection's last.
+    replaced: Cell<bool>,
     /// What the bytes of all tunnels pass through.
     pub(super) copied: RefCell<Box<[u8]>>,
 }
@@ -224,6 +226,7 @@ impl Worker {
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             tunnels: Cell::new(0),
+            replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
         }
     }
@@ -235,6 +238,11 @@ impl Worker {
             *held = Held::of(&self.published);
         }
         Rc::clone(&held)
+    }
+
+    /// Whether another process takes the connections that come, so that those which are here end with their next answer.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.get()
     }
 
     /// Counts a call for which there was no room.
@@ -275,10 +283,15 @@ pub fn run(
             let (served, drain) = (Rc::clone(&worker), shared.drain.clone());
             let serve = move |stream, peer| serve(Rc::clone(&served), hop, stream, peer, drain.clone());
             let (mut draining, mut stopping) = (shared.drain.clone(), shared.drain.clone());
-            let until = async move { draining.reached(Phase::Draining).await };
+            let until = async move { draining.reached(Phase::Replaced).await };
             let cut = async move { stopping.reached(Phase::Stopping).await };
             listeners.spawn_local(accept(Rc::clone(&worker), socket, serve, until, cut));
         }
+        let (told, mut drain) = (Rc::clone(&worker), shared.drain.clone());
+        listeners.spawn_local(async move {
+            drain.reached(Phase::Replaced).await;
+            told.replaced.set(true);
+        });
         listeners.spawn_local(take_up(Rc::clone(&worker), sandboxes, shared.drain.clone()));
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;

@@ -45,6 +45,7 @@ mod proxy;
 mod proxy_config;
 mod proxy_secrets;
 mod recovery;
+mod replace;
 mod rfc9112;
 mod rfc9113;
 mod routing;

@@ -86,6 +86,9 @@ Examples:
   https_proxy=http://127.0.0.1:15001 curl https://edition.cnn.com/sport
   curl --proxy socks5h://127.0.0.1:15001 https://edition.cnn.com/sport
 
+  # Upgrade: the new program goes on where the running one was, and no call is lost
+  egressctl proxy start --listen 127.0.0.1:15001=sleep --replace
+
   # See how it does, and stop it when its calls are done
   egressctl proxy status
   egressctl proxy metrics
@@ -186,6 +189,10 @@ struct Start {
     /// Most client connections of one worker
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so
+    /// that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so
+    #[arg(long)]
+    replace: bool,
     /// Stop when standard input ends, for a proxy that another program starts
     #[arg(long)]
     until_eof: bool,
@@ -376,6 +383,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     }
     NodeConfig {
         name: arguments.node.unwrap_or_else(|| default_name.to_owned()),
+        replaces: arguments.replace,
         role,
         listeners: listen.into_iter().map(listener).collect(),
         mesh_listen: arguments.mesh_listen.or((role == Role::Gateway).then_some(DEFAULT_MESH_LISTEN)),
