@@ -33,7 +33,9 @@ impl Socket {
 
     /// Binds a socket that is to [take](Self::take_place) the place of one on which another process answers.
     pub(super) fn bind_beside(path: &Path) -> io::Result<Self> {
-        Self::bind(&path.with_extension("next"))
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".next");
+        Self::bind(Path::new(&beside))
     }
 
     /// From now on clients come here.

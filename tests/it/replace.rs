@@ -112,9 +112,6 @@ fn what_runs_is_finished_by_the_old_process_and_an_idle_connection_gets_its_next
 fn a_process_that_cannot_start_replaces_nothing() {
     let (scene, _origin) = with_origin("");
     let proxy = Proxied::start(&scene, &[]);
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let taken = taken.local_addr().expect("bound").to_string();
-    let _held = TcpListener::bind(&taken);
     let told = scene.fails(&[
         "proxy",
         "start",
