@@ -1,5 +1,5 @@
-//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics alone on a
-//! port, if asked for.
+//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics and health
+//! alone on a port, if asked for.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -48,6 +48,8 @@ pub(super) trait Answers {
     fn status(&self) -> api::Status;
     /// The counters.
     fn metrics(&self) -> String;
+    /// Why calls should not be sent here, if so.
+    fn unready(&self) -> Option<String>;
     /// A part of what is compiled, as JSON.
     fn config_dump(&self, section: api::Section) -> serde_json::Result<Vec<u8>>;
     /// What would happen to a call.
@@ -140,6 +142,7 @@ async fn respond(answers: &Rc<dyn Answers>, mut request: Request<Incoming>) -> R
             Err(why) => (StatusCode::BAD_REQUEST, why.into_bytes()),
         },
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
+        (&Method::GET, path) if let Some(health) = health(answers.as_ref(), path) => health,
         (&Method::POST, api::HANDOVER) => {
             let answers = Rc::clone(answers);
             tokio::task::spawn_local(async move {
@@ -189,11 +192,25 @@ async fn question(body: Incoming) -> Result<api::Question, String> {
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
-/// Metrics, and nothing else.
+/// What a path of health says.
+fn health(answers: &dyn Answers, path: &str) -> Option<(StatusCode, Vec<u8>)> {
+    let unready = match path {
+        api::HEALTHZ => None,
+        api::READYZ => answers.unready(),
+        _ => return None,
+    };
+    Some(match unready {
+        None => (StatusCode::OK, b"ok\n".to_vec()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n").into_bytes()),
+    })
+}
+
+/// Metrics and health, and nothing else.
 fn scrape(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
-        (_, api::METRICS) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
+        (&Method::GET, path) if let Some(health) = health(answers, path) => health,
+        (_, api::METRICS | api::HEALTHZ | api::READYZ) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
         _ => (StatusCode::NOT_FOUND, b"metrics are at /metrics\n".to_vec()),
     };
     let mut response = Response::new(Full::new(body.into()));

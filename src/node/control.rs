@@ -16,20 +16,21 @@ use crate::accesslog::Recorder;
 use crate::decision::{Place, tell};
 use crate::identity::Mesh;
 use crate::metrics::{Counter, Metrics};
-use crate::policy::adapter::prometheus::exposition;
 use crate::proxy::Certificates;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _, Waker};
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
+use crate::upstream::Connector;
 
 use super::admin::{self, Answers};
 use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Section, Status, Undecided};
 use super::compiled::Compiled;
 use super::counted::Keeper;
 use super::ending::{Drained, Ending, hand_over, outlive};
-use super::feeds::{self, Feeds};
+use super::feeds::Feeds;
 use super::grants;
 use super::messages::Messages;
+use super::observed;
 use super::sandboxes::Sandboxes;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running};
 use super::systemd;
@@ -48,9 +49,10 @@ pub(super) struct Control {
     pub(super) config: NodeConfig,
     addresses: Vec<std::net::SocketAddr>,
     published: Arc<Published>,
-    metrics: Metrics,
-    compiler: Arc<Compiler>,
-    recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) connector: Arc<Connector>,
+    pub(super) compiler: Arc<Compiler>,
+    pub(super) recorder: Recorder,
     started: Instant,
     rejected: RefCell<Option<String>>,
     pub(super) draining: AtomicBool,
@@ -59,7 +61,7 @@ pub(super) struct Control {
     /// For whoever replaces it; dropped when it ends.
     pub(super) sockets: RefCell<Vec<TcpListener>>,
     pub(super) messages: Messages,
-    feeds: Feeds,
+    pub(super) feeds: Feeds,
     certificates: Arc<Certificates>,
     mesh: Arc<Mesh>,
     gateway_addresses: Vec<std::net::SocketAddr>,
@@ -81,6 +83,7 @@ pub(super) async fn serve(running: Running) {
         config,
         published,
         metrics,
+        connector,
         recorder,
         writer,
         sealing,
@@ -107,6 +110,7 @@ pub(super) async fn serve(running: Running) {
         addresses,
         published: Arc::clone(&published),
         metrics,
+        connector,
         compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
@@ -291,6 +295,7 @@ impl Answers for Control {
             refused: self.metrics.total(Counter::Refused),
             recorded: health.entries(),
             queued: self.recorder.waiting() as u64,
+            limits: observed::limits(self),
             log_error: if health.is_failing() { health.last_error() } else { None },
             lists: self.feeds.status(),
             undecided: undecided.into_iter().map(|(rule, times)| Undecided { rule, times }).collect(),
@@ -324,11 +329,11 @@ impl Answers for Control {
     }
 
     fn metrics(&self) -> String {
-        let mut shown = self.metrics.exposition();
-        shown.push_str(&feeds::exposition(&self.feeds.status()));
-        shown.push_str(&undecided(&self.compiler.live.undecided()));
-        shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
-        shown
+        observed::exposition(self)
+    }
+
+    fn unready(&self) -> Option<String> {
+        observed::unready(self)
     }
 
     fn drain(&self) {
@@ -339,19 +344,6 @@ impl Answers for Control {
     fn hand_over(&self, to: UnixStream) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         Box::pin(hand_over(self, to))
     }
-}
-
-/// The exposition of matches that could not be decided. Names of rules are plain.
-fn undecided(rules: &[(String, u64)]) -> String {
-    let mut text = String::new();
-    for (position, (rule, times)) in rules.iter().enumerate() {
-        if position == 0 {
-            text.push_str("# HELP egressctl_rule_undecided_total Matches of a rule that could not be decided.\n");
-            text.push_str("# TYPE egressctl_rule_undecided_total counter\n");
-        }
-        text.push_str(&format!("egressctl_rule_undecided_total{{rule=\"{rule}\"}} {times}\n"));
-    }
-    text
 }
 
 /// `WORKLOAD.NAMESPACE` of a listener, if it stands for one.

@@ -11,6 +11,7 @@ mod feeds;
 mod grants;
 mod handover;
 mod messages;
+mod observed;
 mod sandboxes;
 mod socket;
 mod start;

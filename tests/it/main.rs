@@ -33,6 +33,7 @@ mod mesh_policies;
 mod multiplexed;
 mod name_servers;
 mod names;
+mod observed;
 mod openings;
 mod outbound;
 mod origins;

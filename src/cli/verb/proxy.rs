@@ -21,7 +21,7 @@ use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::authority::MAX_TTL;
 use crate::identity::{TrustDomain, Workload};
-use crate::node::api::{FeedStatus, Status};
+use crate::node::api::{FeedStatus, LimitStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Role, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
@@ -551,12 +551,26 @@ fn describe(status: &Status) -> String {
             counted(status.queued, "report", "reports")
         ),
     ));
+    let used = status.limits.iter().filter(|limit| limit.used > 0 || limit.reached > 0);
+    for (position, limit) in used.enumerate() {
+        rows.push((if position == 0 { "Limits:" } else { "" }, limit_in_words(limit)));
+    }
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
     }
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
     rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+/// `12 of 32768 connections; 3 times there was no more`.
+fn limit_in_words(limit: &LimitStatus) -> String {
+    let most = limit.limit.map(|most| format!(" of {most}")).unwrap_or_default();
+    let mut text = format!("{}{most} {}", limit.used, limit.name);
+    if limit.reached > 0 {
+        text.push_str(&format!("; {} there was no more", counted(limit.reached, "time", "times")));
+    }
+    text
 }
 
 fn counted(count: u64, one: &str, several: &str) -> String {
