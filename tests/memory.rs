@@ -83,6 +83,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
+        replaces: false,
         role: Role::All,
         mesh_listen: None,
         gateway: None,

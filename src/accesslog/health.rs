@@ -15,6 +15,7 @@ pub struct Health {
     failing: AtomicBool,
     unstored: AtomicU64,
     unprinted: AtomicU64,
+    refused: AtomicU64,
     last_error: Mutex<Option<String>>,
 }
 
@@ -66,6 +67,15 @@ impl Health {
     /// Lines that an outlet did not take. They are stored.
     pub fn unprinted(&self) -> u64 {
         self.unprinted.load(Ordering::Relaxed)
+    }
+
+    /// Calls for which there was no room.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What the newest failure of the store or an outlet said.

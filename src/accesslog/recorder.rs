@@ -162,7 +162,8 @@ impl Recorder {
             Err(TryAcquireError::Closed) => return Err(Overload::Closed),
             Err(TryAcquireError::NoPermits) => {
                 let acquired = tokio::time::timeout(self.shared.patience, room.acquire()).await;
-                acquired.map_err(|_| Overload::Full)?.map_err(|_| Overload::Closed)?.forget();
+                let acquired = acquired.map_err(|_| Overload::Full).inspect_err(|_| self.health().refuse());
+                acquired?.map_err(|_| Overload::Closed)?.forget();
             }
         }
         Ok(Permit { recorder: Some(self.clone()) })
@@ -187,6 +188,11 @@ impl Recorder {
     /// Calls under way, and reports not yet stored: how much of [`Config::capacity`] is in use.
     pub fn waiting(&self) -> usize {
         self.shared.state.waiting()
+    }
+
+    /// [`Config::capacity`].
+    pub fn capacity(&self) -> usize {
+        self.shared.state.capacity
     }
 
     /// How recording goes.

@@ -63,9 +63,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// State that goes on from what was counted before, by the handlers' names.
-    pub fn restore(counted: HashMap<String, Vec<Saved>>) -> Self {
-        Self { restored: Mutex::new(counted), ..Self::default() }
+    /// Goes on from what another process has counted up to now, by the handlers' names.
+    pub fn take_over(&self, mut counted: HashMap<String, Vec<Saved>>) {
+        for (handler, counters) in self.counters.all() {
+            counters.take_over(counted.remove(&handler).unwrap_or_default());
+        }
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = counted;
     }
 
     /// The rules whose match could not be decided, and how often, by name.

@@ -26,6 +26,7 @@ use super::early::Early;
 use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
+use super::respond::say_last;
 use super::sniff::first_byte;
 use super::stream::ClientStream;
 use super::strict::Strict;
@@ -201,9 +202,10 @@ async fn speak(
         let (worker, client) = (Rc::clone(worker), Rc::clone(client));
         let debugs = debug::is_asked(&worker, &client, request.headers());
         async move {
-            let call = client.begin();
-            let response = exchange(worker, Rc::clone(&client), request).await;
+            let (call, method) = (client.begin(), request.method().clone());
+            let mut response = exchange(Rc::clone(&worker), Rc::clone(&client), request).await;
             client.turns.answered();
+            say_last(&worker, &method, &mut response);
             Ok::<_, Infallible>(debug::told(debugs, response).map(|body| body.marking(call)))
         }
     });

@@ -105,7 +105,7 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
-            if let Err(failure) = closing.intend().await {
+            if let Err(failure) = closing.goes_to(held.destination(to.cluster)).intend().await {
                 return failed(failure, way, closing);
             }
             let cluster = to.cluster;

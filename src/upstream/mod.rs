@@ -24,7 +24,7 @@ mod tls;
 mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Switched, Upstream};
-pub use breaker::Room;
+pub use breaker::{BreakerUse, Room};
 pub use connect::{Connector, GatewayAddress, Stream, peer_of};
 pub use names::Names;
 pub use request_body::{Kept, RequestBody, Upload};

@@ -62,7 +62,8 @@ impl Proxied {
         Self::ready(child, stdout)
     }
 
-    fn ready(mut child: Child, stdout: impl Read + Send + 'static) -> Self {
+    /// Of a process with piped standard error, when it is ready.
+    pub(crate) fn ready(mut child: Child, stdout: impl Read + Send + 'static) -> Self {
         let stderr = lines(child.stderr.take().expect("piped"));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut proxied = Self { child, address, stderr, stdout: lines(stdout), said: String::new() };
