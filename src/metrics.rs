@@ -49,6 +49,8 @@ pub enum Counter {
     RequestBytes,
     /// Body bytes sent to clients.
     ResponseBytes,
+    /// Calls that were served although they could not be recorded.
+    Unrecorded,
 }
 
 /// Name, help and labels of each [`Counter`], in its order.
@@ -93,6 +95,7 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
     (Counter::NotMirrored, "egressctl_not_mirrored_total", "", "Copies of calls that mirrors could not be sent."),
     (Counter::RequestBytes, "egressctl_request_bytes_total", "", "Body bytes received from clients."),
     (Counter::ResponseBytes, "egressctl_response_bytes_total", "", "Body bytes sent to clients."),
+    (Counter::Unrecorded, "egressctl_unrecorded_total", "", "Calls served although they could not be recorded."),
 ];
 
 /// The counters of one worker.

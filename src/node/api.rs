@@ -79,6 +79,9 @@ pub struct Status {
     pub recorded: u64,
     /// Reports that wait to be recorded.
     pub queued: u64,
+    /// Calls that were served although they could not be recorded.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Why the log cannot be written right now, if so.
     pub log_error: Option<String>,
     /// The lists that handlers fetch from providers.

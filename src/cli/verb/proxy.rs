@@ -406,6 +406,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             connections: arguments.max_connections,
             ..Limits::default()
         },
+        log: arguments.recording.log(),
         recording: arguments.recording.into(),
         retention: arguments.retention.into(),
         sealing: accesslog::Limits {
@@ -543,6 +544,9 @@ fn describe(status: &Status) -> String {
             counted(status.queued, "report", "reports")
         ),
     ));
+    if status.unrecorded > 0 {
+        rows.push(("Unrecorded:", format!("{} served without a record", counted(status.unrecorded, "call", "calls"))));
+    }
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
     }
