@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use crate::state::StateDir;
 
+mod batch;
 mod both;
 mod chain;
 mod error;
+mod gap;
 mod head;
 mod health;
 mod hot;
@@ -29,6 +29,7 @@ mod segment;
 mod verify;
 mod writer;
 
+pub use batch::{Batch, Recorded, Report};
 pub use both::Both;
 pub use error::Error;
 pub use head::Exported;
@@ -41,7 +42,7 @@ pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub(crate) use query::is_called;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
-pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use recorder::{Config, Overload, Permit, Recorder, Unstored, WhenFull, Writer};
 pub use segment::export::Export;
 pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};
@@ -226,9 +227,6 @@ pub struct Entry {
     /// The JSON object in the scenario's key order, without newline, whatever the handler's [`Format`].
     pub line: String,
 }
-
-/// The entries of one call; most calls make one or two.
-pub type Report = SmallVec<[Entry; 2]>;
 
 #[cfg(test)]
 mod testing;

@@ -12,9 +12,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::accesslog::Recorder;
+use crate::accesslog::{Recorder, Report};
 use crate::decision::Gateway;
-use crate::decision::access::Recording;
+use crate::decision::access::{Callers, Recording};
 use crate::expr::Scratch;
 use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Bound, Bounded, Counter, Shard, Traffic};
@@ -91,6 +91,10 @@ pub struct Worker {
     pub(super) endings: watch::Receiver<()>,
     pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Where the report of a call is made; empty in between.
+    pub(super) report: RefCell<Report>,
+    /// What records say of callers.
+    pub(super) callers: RefCell<Callers>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
     /// Client connections.
@@ -202,7 +206,7 @@ impl Held {
 impl Worker {
     fn new(shared: &Shared, shard: Arc<Shard>, seed: u64) -> Self {
         Self {
-            recorder: shared.recorder.clone(),
+            recorder: shared.recorder.with_own_desk(),
             recording: shared.recording,
             node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
@@ -214,6 +218,8 @@ impl Worker {
             endings: shared.endings.clone(),
             news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
+            report: RefCell::default(),
+            callers: RefCell::default(),
             budget: Rc::default(),
             connections: Bounded::new(&shard, Bound::Connections, shared.limits.connections),
             mirrors: Bounded::new(&shard, Bound::Mirrors, shared.limits.mirrors),

@@ -18,6 +18,7 @@ mod balance;
 mod cli;
 mod cleanup;
 mod credentials;
+mod disk_full;
 mod escapes;
 mod eval;
 mod faults;

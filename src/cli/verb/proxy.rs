@@ -414,6 +414,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             connections: arguments.max_connections,
             ..Limits::default()
         },
+        log: arguments.recording.log(),
         recording: arguments.recording.into(),
         retention: arguments.retention.into(),
         sealing: accesslog::Limits {
@@ -554,6 +555,9 @@ fn describe(status: &Status) -> String {
     let used = status.limits.iter().filter(|limit| limit.used > 0 || limit.reached > 0);
     for (position, limit) in used.enumerate() {
         rows.push((if position == 0 { "Limits:" } else { "" }, limit_in_words(limit)));
+    }
+    if status.unrecorded > 0 {
+        rows.push(("Unrecorded:", format!("{} served without a record", counted(status.unrecorded, "call", "calls"))));
     }
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
