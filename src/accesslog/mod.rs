@@ -13,7 +13,6 @@ use smallvec::SmallVec;
 
 use crate::state::StateDir;
 
-mod both;
 mod chain;
 mod error;
 mod head;
@@ -21,6 +20,7 @@ mod health;
 mod hot;
 mod import;
 pub mod line;
+mod logs;
 mod outlet;
 mod quarantine;
 mod query;
@@ -29,12 +29,12 @@ mod segment;
 mod verify;
 mod writer;
 
-pub use both::Both;
 pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
 pub use import::{Imported, Importer};
+pub use logs::Logs;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub(crate) use query::is_called;
