@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::state::StateDir;
 
 mod batch;
-mod both;
 mod chain;
 mod error;
 mod gap;
@@ -21,6 +20,7 @@ mod health;
 mod hot;
 mod import;
 pub mod line;
+mod logs;
 mod outlet;
 mod quarantine;
 mod query;
@@ -30,7 +30,6 @@ mod verify;
 mod writer;
 
 pub use batch::{Batch, Recorded, Report};
-pub use both::Both;
 pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
@@ -38,6 +37,7 @@ pub use hot::LogStore;
 #[cfg(feature = "fuzzing")]
 pub use import::imported_line;
 pub use import::{Imported, Importer};
+pub use logs::Logs;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub(crate) use query::is_called;

@@ -36,8 +36,7 @@ impl LogStore {
             }
         }
         self.note_cost(0, listed - unlisted.len());
-        let counts = self.of_segments(&unlisted, &plan, &|selection| selection.count())?;
-        count += counts.into_iter().flatten().map(|count| i64::try_from(count).unwrap_or(i64::MAX)).sum::<i64>();
+        self.of_segments(&unlisted, &plan, &|selection| selection.count(), &mut |_, found| count += found as i64)?;
         let limit = query.tail.into_iter().chain(query.head).map(|limit| limit as u64).min().unwrap_or(u64::MAX);
         Ok(u64::try_from(count).unwrap_or_default().min(limit))
     }

@@ -3,8 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::chunk::Chunk;
+use super::mask::Mask;
 use super::plan::Plan;
 use super::sealed::{may_hold, threads};
+use super::select::Selection;
 use super::{Answer, Query, Row, Sink};
 use crate::accesslog::hot::pack::each_back;
 use crate::accesslog::segment::{Own, Segment};
@@ -129,21 +131,24 @@ impl LogStore {
         if wanted == 0 {
             return Ok(());
         }
-        let last = self.of_segments(segments, plan, &|selection| {
-            let (mut last, mut mask) = (Vec::new(), Vec::new());
+        let question = |selection: &mut Selection<'_>| {
+            let (mut last, mut mask) = (Vec::new(), Mask::default());
             for rows in selection.blocks().rev() {
-                selection.mask(rows.clone(), &mut mask)?;
-                for (row, _) in rows.zip(&mask).rev().filter(|(_, is_wanted)| **is_wanted) {
+                selection.mask(rows, &mut mask)?;
+                for row in mask.wanted().rev() {
                     if last.len() == wanted {
                         return Ok(last);
                     }
-                    selection.lines.load_own(row, Own::Seq)?;
+                    selection.lines.go_to(row);
+                    selection.lines.load_column(Own::Seq as usize)?;
                     last.push(selection.lines.seq(row));
                 }
             }
             Ok(last)
-        })?;
-        last.into_iter().rev().flatten().flatten().for_each(|seq| found.add(seq));
+        };
+        let mut last: Vec<Vec<i64>> = vec![Vec::new(); segments.len()];
+        self.of_segments(segments, plan, &question, &mut |at, seqs| last[at] = seqs)?;
+        last.into_iter().rev().flatten().for_each(|seq| found.add(seq));
         Ok(())
     }
 

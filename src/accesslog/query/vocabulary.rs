@@ -73,6 +73,26 @@ impl LogStore {
         Ok(names.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
     }
 
+    /// Takes those of some names away that entries have as fields, all if there are no entries. Old entries are looked at only
+    /// while new ones leave a name open.
+    pub(in crate::accesslog) fn find_names(&self, missed: &mut Vec<&str>) -> Result<(), Error> {
+        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        self.add_rows(&mut names)?;
+        let segments = self.sql(|| Segment::all(&self.connection))?;
+        if names.len() == OWN.len() && segments.is_empty() {
+            missed.clear();
+        }
+        missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+        for segment in segments.iter().rev() {
+            if missed.is_empty() {
+                break;
+            }
+            self.add_segments(std::slice::from_ref(segment), &mut names);
+            missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+        }
+        Ok(())
+    }
+
     /// The times of the earliest and the latest entry in a query's window, or of what lies beside them.
     ///
     /// # Errors

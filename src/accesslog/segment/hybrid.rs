@@ -90,6 +90,59 @@ pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>)
     Some(())
 }
 
+/// Puts the numbers at some places, which ascend, of `count` into `out`; nothing if the bytes end before, or say nonsense.
+pub(super) fn pick(
+    bytes: &[u8],
+    width: u32,
+    count: usize,
+    places: impl Iterator<Item = usize>,
+    out: &mut [u32],
+) -> Option<()> {
+    if width > 32 {
+        return None;
+    }
+    let (mut at, mut before, mut places) = (0, 0_usize, places.peekable());
+    while let Some(&first) = places.peek() {
+        if first >= count {
+            return None;
+        }
+        let header = varint(bytes, &mut at)?;
+        let run = usize::try_from(header >> 1).ok()?.checked_mul(if header & 1 == 1 { 8 } else { 1 })?;
+        let behind = before.checked_add(run).filter(|behind| *behind > before)?;
+        if header & 1 == 1 {
+            let length = (run / 8).checked_mul(width as usize)?;
+            let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
+            while let Some(place) = places.next_if(|place| *place < behind) {
+                *out.get_mut(place)? = packed_number(packed, width as usize, place - before)?;
+            }
+            at += length;
+        } else {
+            let bytes_wide = width.div_ceil(8) as usize;
+            let mut value = [0; 4];
+            value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
+            at += bytes_wide;
+            while let Some(place) = places.next_if(|place| *place < behind) {
+                *out.get_mut(place)? = u32::from_le_bytes(value);
+            }
+        }
+        before = behind;
+    }
+    Some(())
+}
+
+/// The number at a place among packed ones.
+fn packed_number(packed: &[u8], width: usize, place: usize) -> Option<u32> {
+    let bit = place * width;
+    if packed.len() < (bit + width).div_ceil(8) {
+        return None;
+    }
+    let (byte, mut window) = (bit / 8, [0; 8]);
+    let end = packed.len().min(byte + 8);
+    window[..end - byte].copy_from_slice(&packed[byte..end]);
+    // At most 39 bits lie between the byte's start and the number's end.
+    Some(((u64::from_le_bytes(window) >> (bit % 8)) & ((1_u64 << width) - 1)) as u32)
+}
+
 pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
@@ -130,11 +183,7 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     }
     let done = count - slow.len();
     for (position, number) in slow.iter_mut().enumerate() {
-        let bit = (done + position) * width;
-        let (byte, mut window) = (bit / 8, [0; 8]);
-        let end = packed.len().min(byte + 8);
-        window[..end - byte].copy_from_slice(&packed[byte..end]);
-        *number = ((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32;
+        *number = packed_number(packed, width, done + position)?;
     }
     Some(())
 }
@@ -183,6 +232,26 @@ mod tests {
             [(&[][..], 3, 1), (&[0b11, 1][..], 3, 8), (&[4][..], 8, 2), (&[0, 1][..], 8, 1), (&[0xff; 12][..], 33, 1)]
         {
             assert_eq!(decoded(bytes, width, count), None, "{bytes:?}");
+            assert_eq!(pick(bytes, width, count, [count - 1].into_iter(), &mut vec![0; count]), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_where_decoding_puts_it() {
+        let mut bytes = vec![20 << 1, 9, 1];
+        for round in 0..3_u8 {
+            bytes.push((5 << 1) | 1);
+            bytes.extend((0..55).map(|byte: u8| byte.wrapping_mul(37).wrapping_add(round)));
+            bytes.extend([7 << 1, round, 2]);
+        }
+        let count = 20 + 3 * 47;
+        let all = decoded(&bytes, 11, count).unwrap();
+        for step in [1, 2, 7, 40, 150] {
+            let mut out = vec![u32::MAX; count];
+            pick(&bytes, 11, count, (0..count).step_by(step), &mut out).unwrap();
+            for place in (0..count).step_by(step) {
+                assert_eq!(out[place], all[place], "{place} of every {step}");
+            }
         }
     }
 }
