@@ -29,6 +29,7 @@ use super::client::Client;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
+use super::http1::Date;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
@@ -107,8 +108,10 @@ pub struct Worker {
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
     tunnels: Cell<usize>,
-    /// What the bytes of all tunnels pass through.
+    /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
+    /// The date of answers of ours.
+    pub(super) date: Date,
 }
 
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
@@ -225,6 +228,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             tunnels: Cell::new(0),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
+            date: Date::default(),
         }
     }
 
