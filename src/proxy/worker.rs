@@ -30,6 +30,7 @@ use super::client::Client;
 use super::connection::serve;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
+use super::http1::Date;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
@@ -119,8 +120,10 @@ pub struct Worker {
     chance: Cell<u64>,
     /// Whether every answer is its connection's last.
     replaced: Cell<bool>,
-    /// What the bytes of all tunnels pass through.
+    /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
+    /// The date of answers of ours.
+    pub(super) date: Date,
 }
 
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
@@ -128,22 +131,6 @@ const COPY_BYTES: usize = 16 * 1024;
 
 /// What is passed through to wherever its caller wants (Istio's name).
 const PASSTHROUGH: &str = "PassthroughCluster";
-
-/// Counts what is on its way.
-#[derive(Debug, Default)]
-pub(super) struct Counted(Rc<()>);
-
-impl Counted {
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        Rc::strong_count(&self.0) - 1
-    }
-
-    /// One more, until it is dropped.
-    pub(super) fn one(&self) -> Rc<()> {
-        Rc::clone(&self.0)
-    }
-}
 
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
 /// workers would write to.
@@ -236,6 +223,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
+            date: Date::default(),
             shard,
         }
     }
