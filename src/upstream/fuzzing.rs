@@ -2,7 +2,8 @@
 
 use bytes::BytesMut;
 
-use super::decode::{self, Chunk, Rest};
+use super::decode;
+use crate::call::{Piece, Rest};
 
 /// An answer that was read whole.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,36 +35,16 @@ pub fn answer(bytes: &[u8], step: usize, to_head: bool) -> Option<Answer> {
             None => return None,
         }
     };
-    let mut body = Vec::new();
-    let (mut rest, mut left) = (head.rest, buffer);
+    let (mut rest, mut body) = (head.rest, Vec::new());
     loop {
-        match &mut rest {
-            Rest::Done => break,
-            Rest::Sized(0) => break,
-            Rest::Sized(more) => {
-                let taken = left.len().min(usize::try_from(*more).unwrap_or(usize::MAX));
-                body.extend_from_slice(&left.split_to(taken));
-                *more -= taken as u64;
-            }
-            Rest::UntilClosed => body.extend_from_slice(&left.split()),
-            Rest::Chunked(chunks) => match chunks.next(&mut left).ok()? {
-                Chunk::Data(data) => {
-                    body.extend_from_slice(&data);
-                    continue;
-                }
-                Chunk::Trailers(_) | Chunk::End => break,
-                Chunk::More => {}
-            },
-        }
-        if !matches!(rest, Rest::Sized(0)) && !feed(&mut left) {
-            return matches!(rest, Rest::UntilClosed).then_some(Answer {
-                status: head.parts.status.as_u16(),
-                body,
-                length: bytes.len(),
-                keeps: head.keeps,
-            });
+        match rest.take(&mut buffer).ok()? {
+            Piece::Data(data) => body.extend_from_slice(&data),
+            Piece::Trailers(_) | Piece::End => break,
+            Piece::More if feed(&mut buffer) => {}
+            Piece::More if rest == Rest::UntilClosed => break,
+            Piece::More => return None,
         }
     }
-    let length = fed - left.len();
+    let length = fed - buffer.len();
     Some(Answer { status: head.parts.status.as_u16(), body, length, keeps: head.keeps })
 }

@@ -158,6 +158,7 @@ async fn close(line: &Line, worker: &Worker) {
 }
 
 /// What came of waiting for a request.
+#[expect(clippy::large_enum_variant, reason = "taken apart at once, and mostly the large one")]
 enum Next {
     Head(RequestHead),
     /// Nothing came for a while.
