@@ -1,7 +1,7 @@
 //! What can be seen of a proxy from outside: Istio's standard metrics, bounds and their use, health.
 
-use crate::proxied::{Client, Proxied, Site, with_origin};
-use crate::stage::{Stage, until};
+use crate::proxied::{Client, Proxied, with_origin};
+use crate::stage::{Stage, service_entry, until};
 
 /// A proxy with a port for metrics, and a client of that.
 fn watched(scene: &Stage, arguments: &[&str]) -> (Proxied, impl Fn(&str) -> (u16, String) + use<>) {
@@ -54,12 +54,15 @@ fn calls_are_counted_in_istios_standard_metrics() {
 
 #[test]
 fn tunnels_are_counted_as_connections() {
-    let site = Site::new(&[]);
-    let (proxy, ask) = watched(&site.scene, &["--resolve", &format!("edition.cnn.com:443:{}", site.origin.address)]);
+    let (scene, origin) = with_origin("");
+    let database = service_entry("db.example", origin.address)
+        .replace("80, name: http, protocol: HTTP", "5432, name: tcp, protocol: TCP");
+    scene.ok_with(&["create", "-f", "-"], &database);
+    let (proxy, ask) = watched(&scene, &[]);
     let mut client = proxy.connect();
-    client.send(b"CONNECT edition.cnn.com:443 HTTP/1.1\r\nhost: edition.cnn.com:443\r\n\r\n");
+    client.send(b"CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n");
     assert!(client.read_head().starts_with("HTTP/1.1 200"));
-    let tunnel = |name: &str| value(&ask("/metrics").1, &[name, "edition.cnn.com", "tcp"]).unwrap_or_default();
+    let tunnel = |name: &str| value(&ask("/metrics").1, &[name, "db.example", "tcp"]).unwrap_or_default();
     until("the tunnel is counted as opened", || tunnel("istio_tcp_connections_opened_total{") == 1.0);
     assert_eq!(tunnel("istio_tcp_connections_closed_total{"), 0.0);
     assert_eq!(value(&ask("/metrics").1, &["egressctl_limit_used{limit=\"tunnels\"}"]), Some(1.0));
