@@ -2588,12 +2588,16 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__import)
-            opts="-n -h --namespace --state-dir --color --help"
+            opts="-n -h --redact --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --redact)
+                    COMPREPLY=($(compgen -W "none query all" -- "${cur}"))
+                    return 0
+                    ;;
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -340,6 +340,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;logs;import'= {
+            cand --redact 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'

@@ -351,6 +351,9 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l redact -d 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are' -r -f -a "none\t''
+query\t''
+all\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::export::Export;
 use super::stats::{Facets, Stats};
-use crate::accesslog::{self, Exported, Imported, Importer, Limits, Sealer, Stream, Verified, Verifier};
+use crate::accesslog::{self, Exported, Imported, Importer, Limits, Redact, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
+use crate::cli::recording::redact;
 use crate::cli::retention::Retention;
 use crate::decision::access;
 use crate::diagnostic::visible;
@@ -231,6 +232,9 @@ pub(super) struct Import {
     /// Files of entries; - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are
+    #[arg(long, value_name = "none|query|all", default_value = "query", value_parser = redact())]
+    redact: Redact,
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -248,7 +252,8 @@ const FAULTS_TOLD: u64 = 10;
 
 impl Import {
     fn run(self, context: &mut Context) -> Outcome {
-        let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
+        let mut importer =
+            Importer::open(&context.state_dir()?, access::INSTANCE, self.redact).map_err(Failure::from)?;
         let (mut imported, mut faults) = (Imported::default(), 0_u64);
         for path in &self.files {
             let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
