@@ -360,6 +360,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;logs;import' {
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -698,6 +699,8 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--access', '--access', [CompletionResultType]::ParameterName, 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are')
             [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk')
+            [CompletionResult]::new('--log-full', '--log-full', [CompletionResultType]::ParameterName, 'What becomes of calls while the log takes no entries (a full disk) and its queue is full: refused with 503, or served and counted, without a record')
+            [CompletionResult]::new('--log-queue', '--log-queue', [CompletionResultType]::ParameterName, 'How many calls may be under way or not yet in the log; half of them may be tunnels')
             [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')
             [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')

@@ -340,6 +340,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;logs;import'= {
+            cand --redact 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are'
             cand -n 'Namespace of the resources'
             cand --namespace 'Namespace of the resources'
             cand --state-dir 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]'
@@ -661,6 +662,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --access 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)'
             cand --redact 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are'
             cand --durability 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk'
+            cand --log-full 'What becomes of calls while the log takes no entries (a full disk) and its queue is full: refused with 503, or served and counted, without a record'
+            cand --log-queue 'How many calls may be under way or not yet in the log; half of them may be tunnels'
             cand --seal-rows 'Seal log entries into a Parquet file when so many have gathered'
             cand --seal-age 'Seal log entries when the oldest is so old'
             cand --keep 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]'

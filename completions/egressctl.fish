@@ -351,6 +351,9 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l redact -d 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are' -r -f -a "none\t''
+query\t''
+all\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from import" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
@@ -640,6 +643,9 @@ query\t''
 all\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l durability -d 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk' -r -f -a "group\t''
 strict\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l log-full -d 'What becomes of calls while the log takes no entries (a full disk) and its queue is full: refused with 503, or served and counted, without a record' -r -f -a "refuse\t''
+serve\t''"
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l log-queue -d 'How many calls may be under way or not yet in the log; half of them may be tunnels' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-rows -d 'Seal log entries into a Parquet file when so many have gathered' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l seal-age -d 'Seal log entries when the oldest is so old' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l keep -d 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]' -r

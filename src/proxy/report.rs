@@ -399,7 +399,8 @@ impl Drop for Closing {
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
         let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
         let granted = self.grant().map(|grant| &grant.granted);
-        let mut bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter).granted(granted);
+        let bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter);
+        let mut bag = bag.granted(granted).redacting(worker.recording.redact);
         if !message.is_empty() {
             bag = bag.refused(message).detailed(checked.details());
         }
