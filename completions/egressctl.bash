@@ -2154,7 +2154,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs)
-            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --all --output --columns --timestamps --relative --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify import stats facets export"
+            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --output --columns --timestamps --relative --local --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify import stats facets export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2293,11 +2293,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "line json table wide csv name" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json table wide csv parquet name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "line json table wide csv name" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json table wide csv parquet name" -- "${cur}"))
                     return 0
                     ;;
                 --columns)
@@ -2336,7 +2336,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__export)
-            opts="-g -F -i -v -w -n -h --to --columns --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -n -h --to --columns --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2458,7 +2458,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__facets)
-            opts="-g -F -i -v -w -o -n -h --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --fields --top --output --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -o -n -h --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --fields --top --output --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2686,7 +2686,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__stats)
-            opts="-g -F -i -v -w -o -n -h --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --by --top --measure --percentiles --interval --output --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -o -n -h --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --by --top --measure --percentiles --interval --output --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -261,7 +261,7 @@ always\t'Anywhere'
 never\t'Nowhere'"
 complete -c egressctl -n "__fish_egressctl_using_subcommand allow" -s h -l help -d 'Print help'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l container -d 'Container of the pod; also -c NAME' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s l -l selector -d 'The log of the pods with these labels' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s l -l selector -d 'The log of the pods with these labels, or what the workloads with these labels called' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
@@ -293,11 +293,12 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s A -l after-context -d 'Also so many entries after each' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s B -l before-context -d 'Also so many entries before each' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s C -l context -d 'Also so many entries before and after each' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance' -r -f -a "line\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; parquet; name: the instance' -r -f -a "line\t''
 json\t''
 table\t''
 wide\t''
 csv\t''
+parquet\t''
 name\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l columns -d 'Columns of a table or of csv' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s H -l highlight -d 'Let this stand out, without leaving out other lines' -r
@@ -306,6 +307,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -314,9 +316,9 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l count -d 'Print only how many entries there are'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l exit-status -d 'Exit with 1 if there is no entry, and with 2 on an error'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l stats -d 'Say on standard error what it took'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l timestamps -d 'The time before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l relative -d 'How long ago instead of times, in tables and before lines'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l local -d 'Times of this computer\'s zone instead of UTC, in tables and before lines'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l only-matching -d 'Print only what the patterns find, each on a line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l prefix -d 'The pod and container before each line'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s h -l help -d 'Print help'
@@ -398,6 +400,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -429,13 +432,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l until -d 'Only entries before this time, or older than this duration' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l fields -d 'Only these fields' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l top -d 'Show so many values of each field' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l top -d 'Show so many values of each field; 0 for all' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s o -l output -d 'json for programs' -r -f -a "json\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -473,6 +477,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
