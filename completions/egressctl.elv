@@ -683,8 +683,8 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
             cand --replace 'Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so'
             cand --until-eof 'Stop when standard input ends, for a proxy that another program starts'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'egressctl;proxy;status'= {
             cand -o 'json or yaml for the whole status'
