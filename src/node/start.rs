@@ -30,6 +30,7 @@ use super::ending::Signals;
 use super::ends::Ends;
 use super::feeds::Feeds;
 use super::handover::Predecessor;
+use super::memory::Memory;
 use super::messages::Messages;
 use super::socket::Socket;
 use super::{control, counted, unfinished};
@@ -87,6 +88,8 @@ pub struct NodeConfig {
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
     pub limits: Limits,
+    /// Most bytes of memory, past nearly all of which calls are refused; without one the control group's limit counts.
+    pub memory: Option<u64>,
     /// What is recorded of calls.
     pub recording: Recording,
     /// When entries are sealed.
@@ -199,6 +202,7 @@ pub struct Running {
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) connector: Arc<Connector>,
+    pub(super) memory: Memory,
     pub(super) recorder: Recorder,
     pub(super) writer: accesslog::Writer,
     pub(super) sealing: Sealing,
@@ -292,11 +296,12 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         }
     }
     let told = messages.clone();
-    let of_recorder = match config.recording.durability {
-        Durability::Group => accesslog::Config::default(),
+    let interval = match config.recording.durability {
+        Durability::Group => accesslog::Config::default().interval,
         // Calls wait for it.
-        Durability::Strict => accesslog::Config { interval: STRICT_INTERVAL, ..accesslog::Config::default() },
+        Durability::Strict => STRICT_INTERVAL,
     };
+    let of_recorder = accesslog::Config { capacity: config.limits.requests, interval, ..accesslog::Config::default() };
     let recording =
         Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| tell(&told, &notice));
     let (recorder, writer) =
@@ -304,9 +309,9 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
     let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
-    let metrics = Metrics::new(workers);
+    let (metrics, memory) = (Metrics::new(workers), Memory::new(config.memory));
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
-    let room_for_tunnels = accesslog::Config::default().capacity / 2;
+    let room_for_tunnels = config.limits.requests / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
@@ -321,6 +326,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         verifier,
         require_identity: config.require_identity,
         identify_users: config.identify_users,
+        out_of_memory: Arc::clone(&memory.is_full),
         endings: ending,
         news: Arc::clone(&news),
     };
@@ -342,6 +348,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         published,
         metrics,
         connector,
+        memory,
         recorder,
         writer,
         sealing,

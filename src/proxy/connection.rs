@@ -26,7 +26,7 @@ use super::early::Early;
 use super::exchange::{exchange, now};
 use super::patient::Patient;
 use super::report::refused_head;
-use super::respond::say_last;
+use super::respond::{Away, say_last, turn_away};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
 use super::strict::Strict;
@@ -48,6 +48,7 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
         Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
     };
     let Some(peer) = told else { return };
+    let Ok(_one) = worker.connections_of.take((hop, peer)) else { return turn_away(&worker, stream, Away::Crowded) };
     let mut client = Client::new(hop, peer);
     // What a balancer says of where a connection comes from is not what the kernel can say of it.
     if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
