@@ -41,9 +41,6 @@ pub(crate) struct Bounds {
     /// Most tunnels of one worker, at most half as many as requests
     #[arg(long, value_name = "N", default_value_t = Limits::default().tunnels)]
     max_tunnels: usize,
-    /// Most requests under way or not yet recorded, of all workers; one more waits for 5 s, then gets 503
-    #[arg(long, value_name = "N", default_value_t = Limits::default().requests)]
-    max_requests: usize,
     /// Most requests under way of one caller, a workload or the address of who is none, at one worker; one more gets 429
     /// [default: no limit]
     #[arg(long, value_name = "N")]
@@ -72,7 +69,6 @@ impl From<Bounds> for Limits {
             connections: flags.max_connections,
             connections_of_caller: flags.max_connections_per_caller.unwrap_or(flags.max_connections / 4 * 3).max(1),
             tunnels: flags.max_tunnels,
-            requests: flags.max_requests,
             requests_of_caller: flags.max_requests_per_caller,
             ..Limits::default()
         }

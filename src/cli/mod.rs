@@ -16,6 +16,7 @@ mod find;
 mod generate;
 mod http;
 mod input;
+mod leftover;
 mod offline;
 mod output;
 mod own_proxy;

@@ -57,6 +57,8 @@ pub enum Counter {
     RequestBytes,
     /// Body bytes sent to clients.
     ResponseBytes,
+    /// Calls that were served although they could not be recorded.
+    Unrecorded,
 }
 
 /// Name, help and labels of each [`Counter`], in its order.
@@ -101,6 +103,7 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
     (Counter::NotMirrored, "egressctl_not_mirrored_total", "", "Copies of calls that mirrors could not be sent."),
     (Counter::RequestBytes, "egressctl_request_bytes_total", "", "Body bytes received from clients."),
     (Counter::ResponseBytes, "egressctl_response_bytes_total", "", "Body bytes sent to clients."),
+    (Counter::Unrecorded, "egressctl_unrecorded_total", "", "Calls served although they could not be recorded."),
 ];
 
 /// What one worker counts. Only the thread of the worker writes to it.

@@ -88,6 +88,9 @@ pub struct Status {
     /// What is bounded, and how much of it is in use.
     #[serde(default)]
     pub limits: Vec<LimitStatus>,
+    /// Calls that were served although they could not be recorded.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Why the log cannot be written right now, if so.
     pub log_error: Option<String>,
     /// The lists that handlers fetch from providers.

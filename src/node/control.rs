@@ -302,6 +302,7 @@ impl Answers for Control {
             recorded: health.entries(),
             queued: self.recorder.waiting() as u64,
             limits: observed::limits(self),
+            unrecorded: health.unrecorded_calls(),
             log_error: if health.is_failing() { health.last_error() } else { None },
             lists: self.feeds.status(),
             undecided: undecided.into_iter().map(|(rule, times)| Undecided { rule, times }).collect(),

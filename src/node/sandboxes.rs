@@ -110,7 +110,7 @@ impl Sandboxes {
     async fn record(&self, reason: &str, tenant: &Tenant) -> Result<(), &'static str> {
         let permit = self.recorder.permit().await.map_err(|_| "the access log takes no entries")?;
         let entry = refusal::chosen(crate::proxy::now(), reason, &tenant.workload, &tenant.namespace);
-        permit.record(Report::from_iter([entry]), None);
+        permit.record(&mut Report::from_iter([entry]));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream, WhenFull};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
 use crate::decision::access::{Durability, Recording};
@@ -92,6 +92,8 @@ pub struct NodeConfig {
     pub memory: Option<u64>,
     /// What is recorded of calls.
     pub recording: Recording,
+    /// How the log takes it.
+    pub log: accesslog::Config,
     /// When entries are sealed.
     pub sealing: accesslog::Limits,
     /// How long sealed entries are kept.
@@ -295,15 +297,15 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
             unfinished::close(&mut accesses, &config.name, now, now)?;
         }
     }
-    let told = messages.clone();
-    let interval = match config.recording.durability {
-        Durability::Group => accesslog::Config::default().interval,
+    let (told, mut of_recorder) = (messages.clone(), config.log.clone());
+    let when_full = of_recorder.when_full;
+    if config.recording.durability == Durability::Strict {
         // Calls wait for it.
-        Durability::Strict => STRICT_INTERVAL,
-    };
-    let of_recorder = accesslog::Config { capacity: config.limits.requests, interval, ..accesslog::Config::default() };
-    let recording =
-        Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| tell(&told, &notice));
+        of_recorder.interval = STRICT_INTERVAL;
+    }
+    let recording = Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| {
+        tell(&told, when_full, &notice)
+    });
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
@@ -311,7 +313,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let (metrics, memory) = (Metrics::new(workers), Memory::new(config.memory));
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
-    let room_for_tunnels = config.limits.requests / 2;
+    let room_for_tunnels = config.log.capacity / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
@@ -391,12 +393,17 @@ fn raise_descriptor_limit() {
 }
 
 /// Tells whoever watches the proxy how recording goes.
-fn tell(messages: &Messages, notice: &Notice<'_>) {
+fn tell(messages: &Messages, when_full: WhenFull, notice: &Notice<'_>) {
     messages.say(&match notice {
         Notice::StoreFails(error) => {
-            format!("the access log takes no entries, calls will be refused when its queue is full: {error}")
+            let then = match when_full {
+                WhenFull::Refuse => "calls will be refused",
+                WhenFull::Serve => "calls will be served WITHOUT A RECORD, as --log-full serve says,",
+            };
+            format!("the access log takes no entries, {then} when its queue is full: {error}")
         }
-        Notice::StoreRecovered => "the access log takes entries again; nothing was lost".to_owned(),
+        Notice::StoreRecovered => "the access log takes entries again; what was in its queue is stored".to_owned(),
+        Notice::Unrecorded(calls) => format!("{calls} calls were served that the access log has no record of"),
         Notice::OutletFails(outlet, error) => format!("lines cannot be written to {outlet}: {error}"),
         Notice::OutletRecovered(outlet) => format!("lines are written to {outlet} again"),
     });

@@ -29,7 +29,7 @@ mod vocabulary;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::accesslog::Report;
+use crate::accesslog::Batch;
 use crate::call::CallBag;
 use crate::expr::{EvalError, Scratch, Vocabulary};
 
@@ -283,11 +283,11 @@ impl Policy {
 
     /// Makes the reports that the rules ask for of a call; where nothing is to be changed, their lines only. Returns how many
     /// matches and instances could not be evaluated.
-    pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
+    pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, lines: &mut Batch) -> u64 {
         let mut errors = 0;
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.reporting, bag) {
-                errors += rule.report(bag, spend, scratch, report);
+                errors += rule.report(bag, spend, scratch, lines);
             }
         }
         errors

@@ -12,14 +12,13 @@ use std::time::{Duration, Instant};
 use http::uri::{Parts, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use crate::call::{Failure, Handed};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
-use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
+use crate::upstream::{CallerBody, Kept, RequestBody, ResponseBody, Upload};
 
 use super::called::called;
 use super::exchange::now;
@@ -47,7 +46,7 @@ pub(super) async fn forward(
     forward: Forward<'_>,
     way: Way<'_>,
     closing: &Closing,
-    (body, version): (Incoming, Version),
+    (body, version): (CallerBody, Version),
     upload: Rc<Upload>,
 ) -> Forwarded {
     let _active = worker.budget.call();
@@ -136,7 +135,7 @@ enum Bodies {
 }
 
 impl Bodies {
-    fn new(worker: &Worker, body: Incoming, upload: &Rc<Upload>, keep: bool) -> Self {
+    fn new(worker: &Worker, body: CallerBody, upload: &Rc<Upload>, keep: bool) -> Self {
         if body.is_end_stream() {
             // Tells that the request has ended.
             drop(RequestBody::new(body, Rc::clone(upload)));

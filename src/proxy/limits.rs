@@ -13,8 +13,6 @@ pub struct Limits {
     /// Most of them of one caller, which is an address at one listener: one that is flooded from must not close the door to
     /// others.
     pub connections_of_caller: usize,
-    /// Most calls under way, with those whose records are not stored yet, of all workers: each has room for its report.
-    pub requests: usize,
     /// Most calls under way of one caller, of a worker, if that is limited: a workload, or the address of who is none.
     pub requests_of_caller: Option<usize>,
     /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
@@ -55,7 +53,6 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             connections_of_caller: 12_288,
-            requests: 16_384,
             requests_of_caller: None,
             head_timeout: Duration::from_secs(120),
             ready_time: Duration::from_millis(250),

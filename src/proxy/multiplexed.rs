@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 
 use crate::metrics::Counter;
+use crate::upstream::CallerBody;
 
 use super::client::Client;
 use super::debug;
@@ -79,7 +80,9 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(&client));
         let debugs = debug::is_asked(&worker, &client, request.headers());
-        async move { Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request).await)) }
+        async move {
+            Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request.map(CallerBody::Beside)).await))
+        }
     });
     let io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
     let mut connection = pin!(builder.serve_connection(io, service));

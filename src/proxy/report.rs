@@ -402,7 +402,8 @@ impl Drop for Closing {
         if self.0.judged.handed_on {
             return self.count(0);
         }
-        let mut report = Report::new();
+        let worker = &self.0.worker;
+        let mut report = worker.report.borrow_mut();
         let held = self.0.held.as_ref().map_or_else(|_| self.0.worker.held(), Rc::clone);
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
         let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
@@ -412,7 +413,7 @@ impl Drop for Closing {
             bag = bag.refused(message).detailed(checked.details());
         }
         let mut scratch = self.0.worker.scratch.borrow_mut();
-        let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);
+        let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report.lines);
         self.0.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         let exhausted = checked.refusals.iter().filter(|refusal| refusal.is_exhausted()).count();
         if exhausted > 0 {
@@ -420,20 +421,22 @@ impl Drop for Closing {
         }
         if let Some(failure) = self.0.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
+            report.lines.push(&refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
         }
         let status = self.0.outcome.status;
         if let Some((Some(grant), over)) = passed {
-            report.push(refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
+            report.lines.push(&refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
         } else if let Some(entry) = refusal::would_deny(&self.0.call, status, checked, self.lifted()) {
             self.0.worker.shard.count(Counter::WouldDeny);
-            report.push(entry);
+            report.lines.push(&entry);
         }
         if let Some(audit) = &self.0.audit {
             audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
         }
-        report.extend(refusal::audited(&self.0.call, status, checked));
-        self.count(report.len());
+        if let Some(entry) = refusal::audited(&self.0.call, status, checked) {
+            report.lines.push(&entry);
+        }
+        self.count(report.lines.len());
         let ended = Ended {
             call: self.made(),
             outcome: &self.0.outcome,
@@ -445,9 +448,12 @@ impl Drop for Closing {
             revision: self.0.revision,
             headers: &snapshot.headers_read,
         };
-        let access = ended.access(self.0.worker.recording);
+        ended.record(worker.recording, &mut worker.callers.borrow_mut(), &mut report.accesses);
         if let Some(permit) = self.0.permit.take() {
-            permit.record(report, access);
+            if !permit.has_room() {
+                self.0.worker.shard.count(Counter::Unrecorded);
+            }
+            permit.record(&mut report);
         }
     }
 }
@@ -460,6 +466,9 @@ pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, fai
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);
-    let access = access::refused_head(time, failure, worker.recording);
-    permit.record(Report::from_iter([refusal::head_entry(time, failure)]), access);
+    let mut report = Report::from_iter([refusal::head_entry(time, failure)]);
+    if let Some(access) = access::refused_head(time, failure, worker.recording) {
+        report.accesses.push(&access);
+    }
+    permit.record(&mut report);
 }

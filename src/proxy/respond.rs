@@ -146,16 +146,6 @@ pub(super) fn turn_away(worker: &Worker, stream: TcpStream, why: Away) {
     let _ = stream.try_write(why.text());
 }
 
-/// Says that an answer is the last of its connection, where another process takes those that come: the client then sends
-/// nothing that nobody would read. What opens a tunnel or switches protocols goes on.
-pub(super) fn say_last<B>(worker: &Worker, method: &Method, response: &mut Response<B>) {
-    let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || (*method == Method::CONNECT && response.status().is_success());
-    if worker.is_replaced() && !goes_on {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-}
-
 /// Removes from an origin's head what is for its own connection only (RFC 9110 §7.6.1).
 pub(super) fn strip(headers: &mut HeaderMap) {
     const HOP_BY_HOP: [HeaderName; 7] = [

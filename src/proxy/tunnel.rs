@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use http::header::HeaderMap;
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
@@ -24,7 +23,7 @@ use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream, Switched as Origin, peer_of};
+use crate::upstream::{CallerBody, ResponseBody, Stream, Switched as Origin, peer_of};
 
 use super::audit::Audit;
 use super::body::AnswerBody;
@@ -104,7 +103,7 @@ impl Refused {
 pub(super) async fn connect(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
-    mut request: Request<Incoming>,
+    mut request: Request<CallerBody>,
 ) -> Response<AnswerBody> {
     let upgrade = hyper::upgrade::on(&mut request);
     // Of HTTP/2 it is one stream beside others, and not the connection.
@@ -125,7 +124,7 @@ pub(super) async fn connect(
         Ok(opened) => {
             match beside {
                 true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),
-                false => client.go_on(Next::Tunnel(opened, upgrade)),
+                false => client.go_on(Next::Tunnel(opened)),
             }
             Response::new(AnswerBody::none())
         }
@@ -482,10 +481,9 @@ pub(super) async fn report_head(worker: &Worker, failure: Failure) {
     }
 }
 
-/// A call that goes on in another protocol (RFC 9110 §7.8), and both connections as soon as HTTP has let go of them.
+/// A call that goes on in another protocol (RFC 9110 §7.8), and the origin's connection as soon as HTTP has let go of it.
 pub(super) struct Switched {
     closing: Closing,
-    client: OnUpgrade,
     origin: Origin,
     hangs: Hangs,
     slot: One,
@@ -508,10 +506,14 @@ pub(super) fn switch(
     let mut answer = Response::new(AnswerBody::none());
     (*answer.status_mut(), *answer.headers_mut()) = (response.status(), std::mem::take(response.headers_mut()));
     let origin = Origin::of(response);
-    let switched = Switched { closing, client: upgrade, origin, hangs, slot };
+    let switched = Switched { closing, origin, hangs, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
-        spawn_local(async move { switched.run(&worker).await });
+        spawn_local(async move {
+            if let Ok(client) = upgrade.await {
+                switched.run(&worker, Vec::new(), client.into()).await;
+            }
+        });
     } else {
         client.go_on(Next::Switched(Box::new(switched)));
     }
@@ -520,11 +522,10 @@ pub(super) fn switch(
 
 impl Switched {
     /// Passes the bytes of both on, to the end.
-    pub(super) async fn run(self, worker: &Worker) {
-        let Self { closing, client, origin, hangs, slot } = self;
-        if let (Ok(client), Some((late, origin))) = tokio::join!(client, origin.open()) {
-            let client = ClientStream::from(client);
-            let pair = Pair { client, origin, early: Vec::new(), late };
+    pub(super) async fn run(self, worker: &Worker, early: Vec<u8>, client: ClientStream) {
+        let Self { closing, origin, hangs, slot } = self;
+        if let Some((late, origin)) = origin.open().await {
+            let pair = Pair { client, origin, early, late };
             pass(worker, closing, slot, hangs, pair).await;
         }
     }

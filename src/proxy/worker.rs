@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::accesslog::Recorder;
+use crate::accesslog::{Recorder, Report};
 use crate::call::Failure;
 use crate::decision::Gateway;
-use crate::decision::access::Recording;
+use crate::decision::access::{Callers, Recording};
 use crate::expr::Scratch;
 use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Bound, Bounded, Counter, Shard, Traffic};
@@ -33,6 +33,7 @@ use super::connection::serve;
 use super::crowd::Crowd;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
+use super::http1::Date;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
@@ -97,6 +98,10 @@ pub struct Worker {
     pub(super) endings: watch::Receiver<()>,
     pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Where the report of a call is made; empty in between.
+    pub(super) report: RefCell<Report>,
+    /// What records say of callers.
+    pub(super) callers: RefCell<Callers>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
     /// Client connections.
@@ -126,8 +131,10 @@ pub struct Worker {
     chance: Cell<u64>,
     /// Whether every answer is its connection's last.
     replaced: Cell<bool>,
-    /// What the bytes of all tunnels pass through.
+    /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
+    /// The date of answers of ours.
+    pub(super) date: Date,
 }
 
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
@@ -135,22 +142,6 @@ const COPY_BYTES: usize = 16 * 1024;
 
 /// What is passed through to wherever its caller wants (Istio's name).
 const PASSTHROUGH: &str = "PassthroughCluster";
-
-/// Counts what is on its way.
-#[derive(Debug, Default)]
-pub(super) struct Counted(Rc<()>);
-
-impl Counted {
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        Rc::strong_count(&self.0) - 1
-    }
-
-    /// One more, until it is dropped.
-    pub(super) fn one(&self) -> Rc<()> {
-        Rc::clone(&self.0)
-    }
-}
 
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
 /// workers would write to.
@@ -213,7 +204,7 @@ impl Held {
 impl Worker {
     fn new(shared: &Shared, shard: Arc<Shard>, seed: u64) -> Self {
         Self {
-            recorder: shared.recorder.clone(),
+            recorder: shared.recorder.with_own_desk(),
             recording: shared.recording,
             node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
@@ -225,6 +216,8 @@ impl Worker {
             endings: shared.endings.clone(),
             news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
+            report: RefCell::default(),
+            callers: RefCell::default(),
             budget: Rc::default(),
             connections: Bounded::new(&shard, Bound::Connections, shared.limits.connections),
             connections_of: Crowd::new(&shard, Bound::ConnectionsOfCaller, Some(shared.limits.connections_of_caller)),
@@ -244,6 +237,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
+            date: Date::default(),
             shard,
         }
     }

@@ -11,10 +11,10 @@ use http_body::Frame;
 use tokio::io::AsyncRead as _;
 use tokio_util::io::poll_read_buf;
 
-use crate::call::Failure;
+use crate::call::{Failure, Piece, Rest};
 
 use super::connect::Stream;
-use super::decode::{self, Chunk, Head, Rest};
+use super::decode::{self, Head};
 use super::encode::{Sending, Unsendable};
 use super::request_body::RequestBody;
 
@@ -57,7 +57,7 @@ pub(super) struct Exchange {
     /// What was read and not yet handed on.
     buffer: BytesMut,
     /// What is left of the request.
-    sending: Option<Box<Sending>>,
+    sending: Option<Box<Sending<RequestBody>>>,
     rest: Rest,
     keeps: bool,
     /// Whether data were handed on that the caller may not have been sent yet.
@@ -73,7 +73,7 @@ pub(super) async fn ask(
 ) -> Result<(response::Parts, Exchange), Broken> {
     let (parts, body) = request.into_parts();
     let to_head = parts.method == Method::HEAD;
-    let mut sending = Some(Sending::new(&parts, body));
+    let mut sending = Some(Sending::request(&parts, body));
     let mut stream = connection.0;
     let (mut buffer, mut whole) = (BytesMut::new(), true);
     let asked = poll_fn(|cx| {
@@ -137,11 +137,7 @@ impl Exchange {
 
     /// How much of the body is to come, where that is known.
     pub(super) fn left(&self) -> Option<u64> {
-        match self.rest {
-            Rest::Sized(left) => Some(left),
-            Rest::Done => Some(0),
-            Rest::Chunked(_) | Rest::UntilClosed => None,
-        }
+        self.rest.left()
     }
 
     /// The connection, if it can carry another call: this one is done both ways, and the origin has sent nothing besides.
@@ -205,8 +201,11 @@ impl Exchange {
             return Poll::Ready(Some(Err(failure)));
         }
         loop {
-            if let Some(found) = self.buffered()? {
-                return Poll::Ready(found.map(Ok));
+            match self.rest.take(&mut self.buffer).map_err(|_| Failure::UpstreamProtocol)? {
+                Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Piece::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Piece::End => return Poll::Ready(None),
+                Piece::More => {}
             }
             let most = match self.rest {
                 Rest::Sized(left) => usize::try_from(left).unwrap_or(LARGEST_READ).min(LARGEST_READ),
@@ -221,35 +220,5 @@ impl Exchange {
                 Ok(_) => {}
             }
         }
-    }
-
-    /// What the buffer has of the body; `Some(None)` is its end.
-    fn buffered(&mut self) -> Result<Option<Option<Frame<Bytes>>>, Failure> {
-        let data = match &mut self.rest {
-            Rest::Done => return Ok(Some(None)),
-            Rest::Chunked(chunks) => match chunks.next(&mut self.buffer)? {
-                Chunk::More => return Ok(None),
-                Chunk::Data(data) => data,
-                Chunk::End => {
-                    self.rest = Rest::Done;
-                    return Ok(Some(None));
-                }
-                Chunk::Trailers(trailers) => {
-                    self.rest = Rest::Done;
-                    return Ok(Some(Some(Frame::trailers(trailers))));
-                }
-            },
-            _ if self.buffer.is_empty() => return Ok(None),
-            Rest::UntilClosed => self.buffer.split().freeze(),
-            Rest::Sized(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.rest = Rest::Done;
-                }
-                self.buffer.split_to(taken).freeze()
-            }
-        };
-        Ok(Some(Some(Frame::data(data))))
     }
 }

@@ -55,6 +55,13 @@ impl Proxied {
         Self::launch(scene.command(&all))
     }
 
+    /// [`Proxied::start`], by a command that is made of its own.
+    pub(crate) fn by(scene: &Stage, arguments: &[&str], made: impl FnOnce(Command) -> Command) -> Self {
+        let mut all = vec!["proxy", "start", "--listen", "127.0.0.1:0=sleep"];
+        all.extend(arguments);
+        Self::launch(made(scene.command(&all)))
+    }
+
     fn launch(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");

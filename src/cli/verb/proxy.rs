@@ -395,6 +395,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         drain_timeout: arguments.drain_timeout,
         memory: arguments.bounds.max_memory,
         limits: arguments.bounds.into(),
+        log: arguments.recording.log(),
         recording: arguments.recording.into(),
         retention: arguments.retention.into(),
         sealing: accesslog::Limits {
@@ -535,6 +536,9 @@ fn describe(status: &Status) -> String {
     let used = status.limits.iter().filter(|limit| limit.used.is_some_and(|used| used > 0) || limit.reached > 0);
     for (position, limit) in used.enumerate() {
         rows.push((if position == 0 { "Limits:" } else { "" }, limit_in_words(limit)));
+    }
+    if status.unrecorded > 0 {
+        rows.push(("Unrecorded:", format!("{} served without a record", counted(status.unrecorded, "call", "calls"))));
     }
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
