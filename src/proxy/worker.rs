@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -21,6 +22,7 @@ use crate::metrics::{Counter, Shard};
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
+use super::alarm::Alarms;
 use super::budget::Budget;
 use super::called::Called;
 use super::captured::{Captured, take_up};
@@ -93,6 +95,8 @@ pub struct Worker {
     pub(super) scratch: RefCell<Scratch>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
+    /// Limits that are hardly ever reached.
+    pub(super) alarms: Rc<Alarms>,
     /// Copies on their way to mirrors.
     pub(super) mirrors: Counted,
     pub(super) certificates: Arc<Certificates>,
@@ -110,6 +114,8 @@ pub struct Worker {
     tunnels: Cell<usize>,
     /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
+    /// What heads of answers are written to, unless one waits for its client.
+    pub(super) heads: Cell<BytesMut>,
     /// The date of answers of ours.
     pub(super) date: Date,
 }
@@ -216,6 +222,7 @@ impl Worker {
             news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
             budget: Rc::default(),
+            alarms: Rc::default(),
             mirrors: Counted::default(),
             certificates: Arc::clone(&shared.certificates),
             gateway: shared.gateway,
@@ -228,6 +235,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             tunnels: Cell::new(0),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
+            heads: Cell::default(),
             date: Date::default(),
         }
     }
