@@ -193,18 +193,21 @@ pub(super) fn end_of_fields(bytes: &[u8], seen: usize) -> Result<Option<usize>, 
 }
 
 /// The places of lines before the empty one, without their ends.
-pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let end = at + memchr(b'\n', &bytes[at..])?;
-        let line = at..end.saturating_sub(1);
+        let line = at..if end > at && bytes[end - 1] == b'\r' { end - 1 } else { end };
         at = end + 1;
         Some(line).filter(|line| !line.is_empty())
     })
 }
 
 /// A header field. Its value is a piece of the bytes: it is not copied.
-pub(super) fn field(bytes: &Bytes, line: std::ops::Range<usize>) -> Result<(HeaderName, HeaderValue), &'static str> {
+///
+/// # Errors
+/// Why the line is none.
+pub(crate) fn field(bytes: &Bytes, line: std::ops::Range<usize>) -> Result<(HeaderName, HeaderValue), &'static str> {
     let text = &bytes[line.clone()];
     if matches!(text.first(), Some(b' ' | b'\t')) {
         return Err("a header is folded into several lines");

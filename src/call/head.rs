@@ -83,8 +83,8 @@ impl Reading {
         let (method, uri, version) = request_line(&bytes.slice(line)).map_err(Failure::BadRequest)?;
         let mut reading = Self {
             version,
-            // Most clients send no more than that.
-            headers: HeaderMap::with_capacity(12),
+            // Most programs send no more than that, and its room is small enough to be had quickly.
+            headers: HeaderMap::with_capacity(6),
             length: None,
             chunked: false,
             closes: false,

@@ -30,6 +30,7 @@ pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE,
 pub use code::Code;
 pub use failure::{Abort, Failure, HandoverFault, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Chunks, Piece, Rest};
+pub(crate) use framing::{field, lines};
 pub use granted::Granted;
 pub use handed::Handed;
 pub use head::{HeadLimits, RequestHead};
@@ -186,7 +187,7 @@ impl Call {
             return values;
         }
         let is_other = |key: &&http::HeaderName| {
-            normalize::with_hyphens(key).is_some_and(|other| other.eq_ignore_ascii_case(name))
+            normalize::with_hyphens(key.as_str()).is_some_and(|other| other.eq_ignore_ascii_case(name))
         };
         self.headers.keys().find(is_other).map_or(values, |other| self.headers.get_all(other))
     }

@@ -70,7 +70,7 @@ pub(super) async fn forward(
     let mut answer = {
         // In place: what it would be moved into would have room for it again.
         let sent = pin!(sending.tries(body, &mut patience));
-        within((forward.timeout, longest, closing.end()), &upload, sent).await
+        within(worker, (forward.timeout, longest, closing.end()), &upload, sent).await
     };
     if closing.is_handed_on() {
         answer = answer.map_err(Failure::of_handover);
@@ -89,6 +89,7 @@ pub(super) async fn forward(
 /// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now; never beyond
 /// the end of all.
 async fn within(
+    worker: &Worker,
     (timeout, longest, end): (Option<Duration>, Duration, Option<Instant>),
     upload: &Upload,
     mut sent: Pin<&mut impl Future<Output = Result<Response<ResponseBody>, Failure>>>,
@@ -100,7 +101,7 @@ async fn within(
         None => Failure::ClientIdle,
     };
     let Some(timeout) = timeout else {
-        return tokio::time::timeout(longest.min(left()), sent.as_mut()).await.unwrap_or_else(|_| Err(idle()));
+        return worker.alarms.within(longest.min(left()), sent).await.unwrap_or_else(|| Err(idle()));
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
@@ -282,7 +283,7 @@ impl Sending<'_> {
                     unsent = tried.unsent;
                     tried.answer
                 });
-                within((timeout, self.worker.limits.response_timeout, None), self.upload, once).await
+                within(self.worker, (timeout, self.worker.limits.response_timeout, None), self.upload, once).await
             };
             Tried { answer, unsent }
         })

@@ -2,6 +2,7 @@
 //!
 //! Read [`exchange`] first: it is one call from head to report.
 
+mod alarm;
 mod ask;
 mod audit;
 mod body;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -24,6 +25,7 @@ use crate::routing::Cluster;
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
+use super::alarm::Alarms;
 use super::budget::Budget;
 use super::called::Called;
 use super::captured::{Captured, take_up};
@@ -110,6 +112,8 @@ pub struct Worker {
     pub(super) connections_of: Rc<Crowd>,
     /// The calls of each caller.
     pub(super) requests_of: Rc<Crowd>,
+    /// Limits that are hardly ever reached.
+    pub(super) alarms: Rc<Alarms>,
     /// Copies on their way to mirrors.
     pub(super) mirrors: Bounded,
     /// Tunnels, and connections that have switched to another protocol.
@@ -133,6 +137,8 @@ pub struct Worker {
     replaced: Cell<bool>,
     /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
+    /// What heads of answers are written to, unless one waits for its client.
+    pub(super) heads: Cell<BytesMut>,
     /// The date of answers of ours.
     pub(super) date: Date,
 }
@@ -225,6 +231,7 @@ impl Worker {
             mirrors: Bounded::new(&shard, Bound::Mirrors, shared.limits.mirrors),
             tunnels: Bounded::new(&shard, Bound::Tunnels, shared.limits.tunnels),
             traffic: Traffic::new(&shard),
+            alarms: Rc::default(),
             certificates: Arc::clone(&shared.certificates),
             gateway: shared.gateway,
             drain: shared.drain.clone(),
@@ -237,6 +244,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
+            heads: Cell::default(),
             date: Date::default(),
             shard,
         }

@@ -1,13 +1,16 @@
 //! Heads of answers of HTTP/1.1 as they arrive, and where their bodies end (RFC 9112 §6).
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header, response};
-use smallvec::SmallVec;
+use http::{HeaderMap, Response, StatusCode, Version, header, response};
+use memchr::memchr;
 
-use crate::call::{Chunks, Failure, Rest};
+use crate::call::{Chunks, Failure, Rest, field, lines};
 
 /// Most header fields of an answer.
 const MAX_FIELDS: usize = 100;
+
+/// Header fields that most answers have no more of.
+const USUAL_FIELDS: usize = 12;
 
 /// Most bytes of an answer's head.
 pub(super) const MAX_HEAD: usize = 256 * 1024;
@@ -21,34 +24,25 @@ pub(super) struct Head {
     pub(super) keeps: bool,
 }
 
-/// Takes the head of an answer off the front of the buffer; nothing as long as it is not there whole.
+/// Takes the head of an answer off the front of the buffer; nothing as long as it is not there whole. Lines may end with LF alone,
+/// as some origins write them.
 ///
 /// # Errors
 /// [`Failure::UpstreamProtocol`] for what is no head of HTTP/1, or too large.
 pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>, Failure> {
-    let mut room = [const { std::mem::MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut found = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default()
-        .parse_response_with_uninit_headers(&mut found, buffer, &mut room)
-        .map_err(|_| Failure::UpstreamProtocol)?;
-    let httparse::Status::Complete(length) = parsed else {
-        return if buffer.len() > MAX_HEAD { Err(Failure::UpstreamProtocol) } else { Ok(None) };
+    let Some(length) = end(buffer) else {
+        let none = buffer.len() > MAX_HEAD || !begins(buffer);
+        return if none { Err(Failure::UpstreamProtocol) } else { Ok(None) };
     };
-    let status = found.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Failure::UpstreamProtocol)?;
-    let version = if found.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let start = buffer.as_ptr() as usize;
-    let place = |text: &[u8]| {
-        let from = text.as_ptr() as usize - start;
-        from..from + text.len()
-    };
-    let fields: SmallVec<[_; 24]> =
-        found.headers.iter().map(|field| (place(field.name.as_bytes()), place(field.value))).collect();
     let bytes = buffer.split_to(length).freeze();
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for (name, value) in fields {
-        let name = HeaderName::from_bytes(&bytes[name]).map_err(|_| Failure::UpstreamProtocol)?;
-        // The value is a piece of the head: it is not copied.
-        let value = HeaderValue::from_maybe_shared(bytes.slice(value)).map_err(|_| Failure::UpstreamProtocol)?;
+    let mut lines = lines(&bytes);
+    let (version, status) = lines.next().and_then(|line| status_line(&bytes[line])).ok_or(Failure::UpstreamProtocol)?;
+    let mut headers = HeaderMap::with_capacity(USUAL_FIELDS);
+    for (count, line) in lines.enumerate() {
+        let (name, value) = field(&bytes, line).map_err(|_| Failure::UpstreamProtocol)?;
+        if count == MAX_FIELDS {
+            return Err(Failure::UpstreamProtocol);
+        }
         headers.append(name, value);
     }
     let rest = rest(status, version, &headers, to_head)?;
@@ -57,6 +51,38 @@ pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>,
     let (mut parts, ()) = Response::new(()).into_parts();
     (parts.status, parts.version, parts.headers) = (status, version, headers);
     Ok(Some(Head { parts, rest, keeps }))
+}
+
+/// Where a head ends: behind an empty line.
+fn end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let end = at + memchr(b'\n', &bytes[at..])?;
+        if at > 0 && matches!(&bytes[at..end], b"" | b"\r") {
+            return Some(end + 1);
+        }
+        at = end + 1;
+    }
+}
+
+/// Whether an answer begins so.
+fn begins(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"HTTP/1.";
+    let there = bytes.len().min(BEGIN.len());
+    bytes[..there] == BEGIN[..there]
+}
+
+/// RFC 9112 §4. What the reason says is of no matter.
+fn status_line(line: &[u8]) -> Option<(Version, StatusCode)> {
+    let version = match line.get(..9)? {
+        b"HTTP/1.1 " => Version::HTTP_11,
+        b"HTTP/1.0 " => Version::HTTP_10,
+        _ => return None,
+    };
+    match line.get(12) {
+        None | Some(b' ') => Some((version, StatusCode::from_bytes(line.get(9..12)?).ok()?)),
+        Some(_) => None,
+    }
 }
 
 /// RFC 9112 §6.3.
@@ -153,7 +179,13 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Failure::UpstreamProtocol)), "{text}");
         }
-        assert!(matches!(read("HTTP/1.1 200 OK\r\ncontent-le"), Ok(None)));
+        for text in ["", "HT", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 200 OK\r\na: b\r\n"] {
+            assert!(matches!(read(text), Ok(None)), "{text}");
+        }
+        for text in ["H2", "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200\tOK\r\n\r\n"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert_eq!(read("HTTP/1.1 200 OK\ncontent-length: 5\n\n"), Ok(Some((200, Rest::Sized(5), true))));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_FIELDS + 1));
         assert!(read(&many).is_err());
         assert!(read(&format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MAX_HEAD))).is_err());

@@ -101,6 +101,11 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
         Self { trailers, ..self }
     }
 
+    /// The buffer of a message that was sent.
+    pub(crate) fn into_buffer(self) -> BytesMut {
+        self.out
+    }
+
     /// What waits to be sent before the body.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> &[u8] {
@@ -205,7 +210,12 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
 
     fn sent(&mut self, mut bytes: usize) {
         let of_out = bytes.min(self.out.len());
-        self.out.advance(of_out);
+        if of_out == self.out.len() {
+            // All of its room can be used again then.
+            self.out.clear();
+        } else {
+            self.out.advance(of_out);
+        }
         bytes -= of_out;
         let of_piece = bytes.min(self.piece.len());
         self.piece.advance(of_piece);

@@ -27,13 +27,13 @@ const LARGEST_READ: usize = 128 * 1024;
 /// What a caller whose body breaks off is told, should it still listen.
 pub(super) const BROKEN_BODY: Failure = Failure::BadRequest("the body of the request broke off or breaks HTTP");
 
-/// A connection between two calls.
+/// A connection between two calls, and what the answer before was read into, which can be used again.
 #[derive(Debug)]
-pub(super) struct Connection(Stream);
+pub(super) struct Connection(Stream, BytesMut);
 
 impl Connection {
     pub(super) fn new(stream: Stream) -> Self {
-        Self(stream)
+        Self(stream, BytesMut::new())
     }
 
     /// Whether the origin has closed it, or sent what nobody asked for. Costs no system call while nothing has happened.
@@ -56,6 +56,8 @@ pub(super) struct Exchange {
     stream: Stream,
     /// What was read and not yet handed on.
     buffer: BytesMut,
+    /// Whether it had to be larger than most answers want.
+    grown: bool,
     /// What is left of the request.
     sending: Option<Box<Sending<RequestBody>>>,
     rest: Rest,
@@ -74,8 +76,7 @@ pub(super) async fn ask(
     let (parts, body) = request.into_parts();
     let to_head = parts.method == Method::HEAD;
     let mut sending = Some(Sending::request(&parts, body));
-    let mut stream = connection.0;
-    let (mut buffer, mut whole) = (BytesMut::new(), true);
+    let (Connection(mut stream, mut buffer), mut whole) = (connection, true);
     let asked = poll_fn(|cx| {
         if let Some(request) = &mut sending {
             match request.poll(cx, &mut stream) {
@@ -109,7 +110,7 @@ pub(super) async fn ask(
         Ok(Head { parts, rest, keeps }) => {
             let sending = sending.map(Box::new);
             let keeps = keeps && whole;
-            Ok((parts, Exchange { stream, buffer, sending, rest, keeps, unsettled: false, failed: None }))
+            Ok((parts, Exchange { stream, buffer, grown: false, sending, rest, keeps, unsettled: false, failed: None }))
         }
         Err(failure) => {
             let body = sending.and_then(Sending::unsent);
@@ -143,7 +144,8 @@ impl Exchange {
     /// The connection, if it can carry another call: this one is done both ways, and the origin has sent nothing besides.
     pub(super) fn into_connection(self) -> Option<Connection> {
         let reusable = self.keeps && self.is_done() && self.sending.is_none() && self.buffer.is_empty();
-        reusable.then_some(Connection(self.stream))
+        let buffer = if self.grown { BytesMut::new() } else { self.buffer };
+        reusable.then_some(Connection(self.stream, buffer))
     }
 
     /// The stream of a connection that goes on in another protocol, and what of that has been read.
@@ -211,6 +213,7 @@ impl Exchange {
                 Rest::Sized(left) => usize::try_from(left).unwrap_or(LARGEST_READ).min(LARGEST_READ),
                 _ => LARGEST_READ / 4,
             };
+            self.grown = true;
             match ready!(poll_more(&mut self.stream, &mut self.buffer, most, cx)) {
                 Ok(0) if self.rest == Rest::UntilClosed => {
                     self.rest = Rest::Done;

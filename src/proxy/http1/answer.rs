@@ -23,12 +23,16 @@ pub(super) struct Asked {
     pub(super) keeps: bool,
 }
 
-/// An answer as it is sent, and whether the connection is kept after it.
-pub(super) fn sending(asked: &Asked, response: Response<AnswerBody>, date: &Date) -> (Sending<AnswerBody>, bool) {
+/// An answer as it is sent, by way of this buffer, and whether the connection is kept after it.
+pub(super) fn sending(
+    asked: &Asked,
+    response: Response<AnswerBody>,
+    (mut out, date): (BytesMut, &Date),
+) -> (Sending<AnswerBody>, bool) {
     let (head, body) = response.into_parts();
     let framing = framing(asked, &head, &body);
     let keeps = asked.keeps && framing != Framing::UntilClosed && !says_close(&head.headers);
-    let mut out = BytesMut::with_capacity(USUAL_BYTES);
+    out.reserve(USUAL_BYTES);
     status_line(&mut out, asked.version, head.status);
     fields(&mut out, asked, &head, &body, framing);
     connection(&mut out, asked, &head, keeps);
@@ -144,7 +148,7 @@ mod tests {
     fn sent(asked: (Method, Version, bool), response: Response<AnswerBody>) -> (String, bool) {
         let (method, version, keeps) = asked;
         let asked = Asked { method, version, takes_trailers: false, keeps };
-        let (sending, kept) = sending(&asked, response, &Date::default());
+        let (sending, kept) = sending(&asked, response, (BytesMut::new(), &Date::default()));
         let text = String::from_utf8(sending.waiting().to_vec()).expect("text");
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("date: ")).collect();
         (lines.join("\n"), kept)

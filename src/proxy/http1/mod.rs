@@ -87,19 +87,21 @@ pub(super) async fn speak(
         asked.keeps &= !waiting.is_over(client, over.as_mut()).await;
         // What the client has not been asked for, and not sent yet, it may never send.
         asked.keeps &= line.is_wanted() || line.is_read(&worker.copied);
-        let (mut sending, keeps) = sending(&asked, debug::told(debugs, response), &worker.date);
+        let by = (worker.heads.take(), &worker.date);
+        let (mut sending, keeps) = sending(&asked, debug::told(debugs, response), by);
         if !send(&line, worker, &mut sending).await {
             return None;
         }
-        drop(sending);
+        worker.heads.set(sending.into_buffer());
         if client.goes_on() {
             break;
         }
         if keeps {
             poll_fn(|cx| line.poll_let_go(cx)).await;
         }
-        if !(keeps && line.is_read(&worker.copied)) {
-            close(&line, worker).await;
+        let read = line.is_read(&worker.copied);
+        if !(keeps && read) {
+            close(&line, worker, read).await;
             return None;
         }
     }
@@ -133,15 +135,16 @@ async fn refuse(worker: &Rc<Worker>, line: &Line, failure: Failure) {
     }
     let (method, version) = (http::Method::GET, http::Version::HTTP_11);
     let asked = Asked { method, version, takes_trailers: false, keeps: false };
-    let (mut sending, _) = sending(&asked, answer(failure, None), &worker.date);
+    let (mut sending, _) = sending(&asked, answer(failure, None), (BytesMut::new(), &worker.date));
     if send(line, worker, &mut sending).await {
-        close(line, worker).await;
+        close(line, worker, false).await;
     }
 }
 
-/// Ends the connection so that the client can read what was sent.
-async fn close(line: &Line, worker: &Worker) {
-    if Outgoing(line).shutdown().await.is_err() {
+/// Ends the connection so that the client can read what was sent, also where its request was not read to the end.
+async fn close(line: &Line, worker: &Worker, read: bool) {
+    let ended = Outgoing(line).shutdown().await;
+    if read || ended.is_err() {
         return;
     }
     let mut left = LINGER_BYTES;

@@ -251,11 +251,7 @@ told by its number, and the rest goes in. Exit status: 1 if there was such a lin
 const FAULTS_TOLD: u64 = 10;
 
 /// Takes the entries of files into the log of the state directory; what went in, and how many lines were no entries.
-pub(super) fn import(
-    files: &[PathBuf],
-    redact: Redact,
-    context: &mut Context,
-) -> Result<(Imported, u64), Failures> {
+pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -> Result<(Imported, u64), Failures> {
     let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE, redact).map_err(Failure::from)?;
     let (mut imported, mut faults) = (Imported::default(), 0_u64);
     for path in files {
