@@ -639,7 +639,14 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_se
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l response-timeout -d 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-stream-duration -d 'How long a call may last in all, tunnels and WebSockets included [default: no limit]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l tunnel-idle-timeout -d 'How long a tunnel may lie idle' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l header-timeout -d 'How long a client may take for the head of a request, and lie idle before the next one' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-header-bytes -d 'Most bytes of a request\'s head; a longer one gets 431' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-header-fields -d 'Most header fields of a request; one with more gets 431' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections -d 'Most client connections of one worker; one more gets 503' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-connections-per-caller -d 'Most of them of one caller, an address at one listener; one more gets 429 [default: three quarters of all]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-tunnels -d 'Most tunnels of one worker, at most half as many as requests' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-requests-per-caller -d 'Most requests under way of one caller, a workload or the address of who is none, at one worker; one more gets 429 [default: no limit]' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l max-memory -d 'Refuse calls with 503 while the process has nearly so much memory: 512MiB [default: the limit of its control group]' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand proxy; and __fish_seen_subcommand_from start" -l access -d 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)' -r -f -a "off\t''
 refused\t''
 all\t''"
