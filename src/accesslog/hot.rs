@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::chain::{self, Hash, Item};
 use super::quarantine;
 use super::segment::Names;
-use super::{Cost, Entry, Error, Format, Shape};
+use super::{Cost, Entry, Error, Format, Progress, Shape};
 use crate::state::open_store;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
@@ -56,6 +56,8 @@ pub struct LogStore {
     /// Segments that could not be read.
     damage: RefCell<Vec<Error>>,
     pub(super) cost: Cell<Cost>,
+    /// Segments that were asked, of how many.
+    pub(super) progress: Arc<Progress>,
 }
 
 impl LogStore {
@@ -93,6 +95,7 @@ impl LogStore {
             segments,
             damage: RefCell::default(),
             cost: Cell::default(),
+            progress: Arc::default(),
         })
     }
 
