@@ -4,13 +4,12 @@
 //! on the same files where `PYTHON` (or python3) has it: of it only the query is timed, in a process that runs already.
 
 use std::fmt::Write as _;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::{Entry, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, Stream, line};
+use egressctl::accesslog::{Importer, Level, Redact, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
@@ -254,23 +253,45 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     inside(folder).flat_map(|day| inside(&day)).collect()
 }
 
-/// Records the entries and seals them, and writes them as JSON lines.
+/// Imports the entries, which seals them, and writes them as JSON lines.
 fn make(rows: usize, state: &Path, lines: &Path) {
     let state = StateDir::open(state).expect("a state directory");
-    let mut store = LogStore::open(state.hot_db()).expect("a new log");
-    let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).expect("a key");
-    let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
-    let mut source = Source::new();
-    let mut made = 0;
-    while made < rows {
-        let batch: Vec<Entry> = (made..rows.min(made + 5_000)).map(|_| source.entry()).collect();
-        batch.iter().for_each(|entry| writeln!(out, "{}", entry.line).expect("room for the lines"));
-        store.append(&batch).expect("room for the entries");
-        made += batch.len();
-        sealer.seal_due(START).expect("room for the segments");
+    let mut importer = Importer::open(&state, "access.egressctl.istio-system", Redact::None).expect("a new log");
+    let out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
+    let mut made = Made { source: Source::new(), left: rows, rest: Vec::new(), out };
+    let mut fault = |number: u64, why: &str| panic!("{number}: {why}");
+    importer.import(("made", &mut made), START, &mut fault).expect("room for the entries");
+    made.out.flush().expect("room for the lines");
+    assert!(
+        Command::new(env!("CARGO_BIN_EXE_egressctl"))
+            .args(["logs", "seal", "--state-dir"])
+            .arg(state.path())
+            .status()
+            .is_ok()
+    );
+}
+
+/// Lines as they are read, written to a file as well.
+struct Made {
+    source: Source,
+    left: usize,
+    rest: Vec<u8>,
+    out: BufWriter<std::fs::File>,
+}
+
+impl Read for Made {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.left > 0 && self.rest.len() < buffer.len() {
+            self.rest.extend_from_slice(self.source.line().as_bytes());
+            self.rest.push(b'\n');
+            self.left -= 1;
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.out.write_all(&self.rest[..count])?;
+        self.rest.drain(..count);
+        Ok(count)
     }
-    sealer.seal_all(START).expect("room for the segments");
-    out.flush().expect("room for the lines");
 }
 
 /// Makes entries: hosts, paths and sources by Zipf's law, drawn apart from each other, 2 % errors, sizes that mostly belong to
@@ -278,7 +299,6 @@ fn make(rows: usize, state: &Path, lines: &Path) {
 struct Source {
     random: u64,
     time: u64,
-    shape: Arc<Shape>,
     hosts: Vec<f64>,
     paths: Vec<f64>,
     sources: Vec<f64>,
@@ -286,15 +306,8 @@ struct Source {
 
 impl Source {
     fn new() -> Self {
-        let shape = Shape {
-            instance: "egress-access.logentry.istio-system".into(),
-            handler: "egress-access-handler.stdio.istio-system".into(),
-            rule: "report-cnn-access.rule.istio-system".into(),
-            format: Format::Json,
-            outlet: Outlet::Stdout,
-        };
         let [hosts, paths, sources] = [HOSTS, PATHS, SOURCES].map(zipf);
-        Self { random: 0x9e37_79b9_7f4a_7c15, time: START as u64, shape: Arc::new(shape), hosts, paths, sources }
+        Self { random: 0x9e37_79b9_7f4a_7c15, time: START as u64, hosts, paths, sources }
     }
 
     /// From 0 to 1.
@@ -312,7 +325,7 @@ impl Source {
         (9.0 + 1.5 * normal).exp() as u64
     }
 
-    fn entry(&mut self) -> Entry {
+    fn line(&mut self) -> String {
         self.time += (self.unit() * 2.0 * GAP as f64) as u64;
         let unit = [self.unit(), self.unit(), self.unit(), self.unit(), self.unit()];
         let pick = |all: &[f64], unit: f64| all.partition_point(|sum| *sum < unit);
@@ -337,7 +350,7 @@ impl Source {
         };
         let level = if is_error { Level::Error } else { Level::Info };
         let mut text = String::with_capacity(300);
-        line::begin(&mut text, level, self.time as i64, &self.shape.instance);
+        line::begin(&mut text, level, self.time as i64, "egress-access.logentry.istio-system");
         let namespace = if source.is_multiple_of(4) { "default".to_owned() } else { format!("team-{}", source % 11) };
         field(&mut text, "destination", &host_name(host));
         field(&mut text, "path", &path_name(path));
@@ -346,7 +359,7 @@ impl Source {
         field(&mut text, "sourceNamespace", &namespace);
         field(&mut text, "user", "unknown");
         line::end(&mut text);
-        Entry { time: self.time as i64, level, shape: Arc::clone(&self.shape), line: text }
+        text
     }
 }
 

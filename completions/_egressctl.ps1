@@ -361,6 +361,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;logs;import' {
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the resources')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]')
@@ -698,10 +699,19 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--response-timeout', '--response-timeout', [CompletionResultType]::ParameterName, 'How long an origin has for the head of its answer where the route says nothing, and may pause in its body')
             [CompletionResult]::new('--max-stream-duration', '--max-stream-duration', [CompletionResultType]::ParameterName, 'How long a call may last in all, tunnels and WebSockets included [default: no limit]')
             [CompletionResult]::new('--tunnel-idle-timeout', '--tunnel-idle-timeout', [CompletionResultType]::ParameterName, 'How long a tunnel may lie idle')
-            [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker')
+            [CompletionResult]::new('--header-timeout', '--header-timeout', [CompletionResultType]::ParameterName, 'How long a client may take for the head of a request, and lie idle before the next one')
+            [CompletionResult]::new('--max-header-bytes', '--max-header-bytes', [CompletionResultType]::ParameterName, 'Most bytes of a request''s head; a longer one gets 431')
+            [CompletionResult]::new('--max-header-fields', '--max-header-fields', [CompletionResultType]::ParameterName, 'Most header fields of a request; one with more gets 431')
+            [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'Most client connections of one worker; one more gets 503')
+            [CompletionResult]::new('--max-connections-per-caller', '--max-connections-per-caller', [CompletionResultType]::ParameterName, 'Most of them of one caller, an address at one listener; one more gets 429 [default: three quarters of all]')
+            [CompletionResult]::new('--max-tunnels', '--max-tunnels', [CompletionResultType]::ParameterName, 'Most tunnels of one worker, at most half as many as requests')
+            [CompletionResult]::new('--max-requests-per-caller', '--max-requests-per-caller', [CompletionResultType]::ParameterName, 'Most requests under way of one caller, a workload or the address of who is none, at one worker; one more gets 429 [default: no limit]')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Refuse calls with 503 while the process has nearly so much memory: 512MiB [default: the limit of its control group]')
             [CompletionResult]::new('--access', '--access', [CompletionResultType]::ParameterName, 'Of which calls a record is kept, whether a rule asks for a line or not (logs --all shows them)')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'What is left out of these records: nothing, the query, or the path and headers too; credentials always are')
             [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, 'group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk')
+            [CompletionResult]::new('--log-full', '--log-full', [CompletionResultType]::ParameterName, 'What becomes of calls while the log takes no entries (a full disk) and its queue is full: refused with 503, or served and counted, without a record')
+            [CompletionResult]::new('--log-queue', '--log-queue', [CompletionResultType]::ParameterName, 'How many calls may be under way or not yet in the log; half of them may be tunnels')
             [CompletionResult]::new('--seal-rows', '--seal-rows', [CompletionResultType]::ParameterName, 'Seal log entries into a Parquet file when so many have gathered')
             [CompletionResult]::new('--seal-age', '--seal-age', [CompletionResultType]::ParameterName, 'Seal log entries when the oldest is so old')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Age at which sealed entries go: 30d, or for one level: error=90d; repeatable [default: never]')
@@ -715,9 +725,10 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--identify-users', '--identify-users', [CompletionResultType]::ParameterName, 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so')
             [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'Stop when standard input ends, for a proxy that another program starts')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'egressctl;proxy;status' {

@@ -9,8 +9,8 @@ use std::convert::Infallible;
 use std::io::Cursor;
 use std::rc::Rc;
 
-use bytes::Bytes;
-use egressctl::call::{Framing, Landmark};
+use bytes::{Bytes, BytesMut};
+use egressctl::call::{HeadLimits, Piece, RequestHead};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -20,21 +20,27 @@ use hyper_util::rt::TokioIo;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{join, sink};
 
+/// As a proxy's are.
+const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: 100 };
+
 /// What is passed on whole: each request, and the length of its head.
 fn passed(bytes: &[u8]) -> Vec<(&[u8], usize)> {
-    let (mut framing, mut requests, mut begun, mut head, mut place) = (Framing::default(), Vec::new(), 0, 0, 0);
-    while place < bytes.len() {
-        let (taken, landmark) = framing.follow(&bytes[place..]);
-        place += taken;
-        match landmark {
-            Landmark::None => {}
-            Landmark::Head(None) => head = place - begun,
-            Landmark::End { .. } => {
-                requests.push((&bytes[begun..place], head));
-                begun = place;
+    let (mut buffer, mut requests, mut begun) = (BytesMut::from(bytes), Vec::new(), 0);
+    let place = |buffer: &BytesMut| bytes.len() - buffer.len();
+    while let Ok(Some(RequestHead { mut rest, .. })) = RequestHead::take(&mut buffer, &mut 0, LIMITS) {
+        let head = place(&buffer) - begun;
+        let taken = loop {
+            match rest.take(&mut buffer) {
+                Ok(Piece::Data(_)) => {}
+                taken => break taken,
             }
-            Landmark::Head(Some(_)) | Landmark::Broken(_) => break,
+        };
+        if !matches!(taken, Ok(Piece::End | Piece::Trailers(_))) {
+            break;
         }
+        let end = place(&buffer);
+        requests.push((&bytes[begun..end], head));
+        begun = end;
     }
     requests
 }

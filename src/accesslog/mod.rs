@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use crate::state::StateDir;
 
+mod batch;
 mod chain;
 mod error;
+mod gap;
 mod head;
 mod health;
 mod hot;
@@ -26,14 +26,18 @@ mod progress;
 mod quarantine;
 mod query;
 mod recorder;
+mod redact;
 mod segment;
 mod verify;
 mod writer;
 
+pub use batch::{Batch, Recorded, Report};
 pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
+#[cfg(feature = "fuzzing")]
+pub use import::imported_line;
 pub use import::{Imported, Importer};
 pub use logs::Logs;
 pub use outlet::Outlets;
@@ -41,7 +45,8 @@ pub(crate) use outlet::standard_error;
 pub use progress::Progress;
 pub(crate) use query::is_called;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
-pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use recorder::{Config, Overload, Permit, Recorder, Unstored, WhenFull, Writer};
+pub use redact::{REDACTED, Redact, is_credential};
 pub use segment::export::Export;
 pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};
@@ -226,9 +231,6 @@ pub struct Entry {
     /// The JSON object in the scenario's key order, without newline, whatever the handler's [`Format`].
     pub line: String,
 }
-
-/// The entries of one call; most calls make one or two.
-pub type Report = SmallVec<[Entry; 2]>;
 
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ mod failure;
 mod framing;
 mod granted;
 mod handed;
+mod head;
 mod normalize;
 mod outcome;
 mod path;
@@ -28,9 +29,11 @@ pub use attributes::{CallBag, Peers, Reporter, always_present, header_text, know
 pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE, client_hello};
 pub use code::Code;
 pub use failure::{Abort, Failure, HandoverFault, ServerFault, Side, TlsFault, TunnelFault};
-pub use framing::{Framing, Landmark};
+pub use framing::{Chunks, Piece, Rest};
+pub(crate) use framing::{field, lines};
 pub use granted::Granted;
 pub use handed::Handed;
+pub use head::{HeadLimits, RequestHead};
 use normalize::HTTP_PORT;
 pub use normalize::{Arrival, DEBUG, MAX_HEAD, is_plain_option, normalize, normalize_by, server_name, strip_trailers};
 pub use outcome::{Closer, Marks, Outcome};
@@ -184,7 +187,7 @@ impl Call {
             return values;
         }
         let is_other = |key: &&http::HeaderName| {
-            normalize::with_hyphens(key).is_some_and(|other| other.eq_ignore_ascii_case(name))
+            normalize::with_hyphens(key.as_str()).is_some_and(|other| other.eq_ignore_ascii_case(name))
         };
         self.headers.keys().find(is_other).map_or(values, |other| self.headers.get_all(other))
     }

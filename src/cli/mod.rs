@@ -6,6 +6,7 @@
 mod admin_client;
 mod audit;
 mod bar;
+mod bounds;
 mod change;
 mod context;
 mod declare;

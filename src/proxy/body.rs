@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -20,8 +19,6 @@ use super::report::Closing;
 pub(super) struct AnswerBody {
     content: Content,
     closing: Option<Closing>,
-    /// Its connection's mark that a call is under way.
-    _call: Option<Rc<()>>,
 }
 
 enum Content {
@@ -77,23 +74,18 @@ impl AnswerBody {
         ends_here: bool,
     ) -> Self {
         let content = Content::Upstream(Streamed { body, patience, deadline, pause: None });
-        Self { closing: Some(closing), content, _call: None }.closed_if(ends_here)
+        Self { closing: Some(closing), content }.closed_if(ends_here)
     }
 
     /// No body at all.
     pub(super) fn none() -> Self {
-        Self { content: Content::Text(None), closing: None, _call: None }
+        Self { content: Content::Text(None), closing: None }
     }
 
     /// A text of ours; `ends_here` where the caller gets the head only.
     pub(super) fn text(text: Bytes, closing: Option<Closing>, ends_here: bool) -> Self {
         let content = Content::Text(Some(text).filter(|text| !text.is_empty()));
-        Self { content, closing, _call: None }.closed_if(ends_here)
-    }
-
-    /// The same, with a mark that is kept until it has been sent.
-    pub(super) fn marking(self, call: Rc<()>) -> Self {
-        Self { _call: Some(call), ..self }
+        Self { content, closing }.closed_if(ends_here)
     }
 
     fn closed_if(mut self, ends_here: bool) -> Self {

@@ -1,24 +1,21 @@
 //! One client connection, as the calls on it see it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::IpAddr;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use hyper::upgrade::OnUpgrade;
 
 use crate::call::{Authority, Call, Failure, Handed, ServerFault, TlsSession};
 use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
-use crate::upstream::Upload;
 
 use super::audit::Audit;
 use super::drain::{Drain, Phase};
 use super::standing::Standing;
-use super::strict::Turns;
 use super::tunnel::{Opened, Switched};
-use super::worker::{Counted, Held, Worker};
+use super::worker::{Held, Worker};
 
 /// A client connection of HTTP, or the inside of a tunnel.
 pub(super) struct Client {
@@ -41,20 +38,12 @@ pub(super) struct Client {
     /// Inside a tunnel: what it was opened for.
     within: Option<Authority>,
     next: RefCell<Option<Next>>,
-    /// What was read and answered of its requests.
-    pub(super) turns: Arc<Turns>,
-    /// Calls that have begun.
-    begun: Cell<u64>,
-    /// Calls that are not over, with their answers' bodies.
-    under_way: Counted,
-    /// Of the latest call: alive as long as anybody may read its request's body, or report it.
-    upload: RefCell<Weak<Upload>>,
 }
 
 /// What a connection goes on with when HTTP has let go of it.
 pub(super) enum Next {
     /// A tunnel that CONNECT has opened.
-    Tunnel(Opened, OnUpgrade),
+    Tunnel(Opened),
     /// Another protocol, of both sides.
     Switched(Box<Switched>),
 }
@@ -72,34 +61,7 @@ impl Client {
             audit: None,
             within: None,
             next: RefCell::default(),
-            turns: Arc::default(),
-            begun: Cell::default(),
-            under_way: Counted::default(),
-            upload: RefCell::default(),
         }
-    }
-
-    /// Begins a call, which is under way until what comes back is dropped.
-    pub(super) fn begin(&self) -> Rc<()> {
-        self.begun.set(self.begun.get() + 1);
-        self.under_way.one()
-    }
-
-    /// How many calls have begun.
-    pub(super) fn begun(&self) -> u64 {
-        self.begun.get()
-    }
-
-    /// The request's body of the call that begins.
-    pub(super) fn upload(&self) -> Rc<Upload> {
-        let upload = Rc::default();
-        *self.upload.borrow_mut() = Rc::downgrade(&upload);
-        upload
-    }
-
-    /// Whether nothing of any call is left to be read or sent.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.under_way.count() == 0 && self.upload.borrow().strong_count() == 0
     }
 
     /// Says that TLS ended here.
@@ -163,7 +125,11 @@ impl Client {
     /// Says what comes when HTTP has let go of the connection.
     pub(super) fn go_on(&self, next: Next) {
         *self.next.borrow_mut() = Some(next);
-        self.turns.switch();
+    }
+
+    /// Whether anything comes then.
+    pub(super) fn goes_on(&self) -> bool {
+        self.next.borrow().is_some()
     }
 
     /// What comes now.

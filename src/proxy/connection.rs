@@ -1,40 +1,24 @@
-//! One client connection to its end: what its first byte says, then HTTP/1.1 or tunnels. The only file with hyper's server.
+//! One client connection to its end: what its first byte says, then HTTP or tunnels.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use bytes::BytesMut;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
 
 use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
 use crate::metrics::Counter;
 use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
-use super::debug;
 use super::drain::Drain;
-use super::early::Early;
-use super::exchange::{exchange, now};
-use super::patient::Patient;
-use super::report::refused_head;
+use super::http1::{self, LetGo};
+use super::respond::{Away, turn_away};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
-use super::strict::Strict;
 use super::tunnel::{self, report_head};
 use super::worker::Worker;
 use super::{direct, gateway, mesh, multiplexed, preface, socks, spare};
-
-/// What HTTP is read from and written to.
-type Io = TokioIo<Patient<Strict<ClientStream>>>;
 
 /// Serves one client connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
@@ -47,6 +31,7 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
         Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
     };
     let Some(peer) = told else { return };
+    let Ok(_one) = worker.connections_of.take((hop, peer)) else { return turn_away(&worker, stream, Away::Crowded) };
     let mut client = Client::new(hop, peer);
     // What a balancer says of where a connection comes from is not what the kernel can say of it.
     if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
@@ -142,115 +127,36 @@ pub(super) async fn serve_http(
     drain: &mut Drain,
 ) -> Option<Inside> {
     let client = Rc::new(client);
-    converse(worker, &client, early, stream, drain).await;
+    let (early, stream) = converse(worker, &client, early, stream, drain).await?;
     match client.take_next()? {
-        Next::Tunnel(opened, upgrade) => {
-            let (early, stream) = regain(upgrade).await?;
-            Box::pin(tunnel::run(worker, &client, opened, early, stream)).await
-        }
+        Next::Tunnel(opened) => Box::pin(tunnel::run(worker, &client, opened, early.to_vec(), stream)).await,
         Next::Switched(switched) => {
-            Box::pin(switched.run(worker)).await;
+            Box::pin(switched.run(worker, early.to_vec(), stream)).await;
             None
         }
     }
 }
 
-/// The connection that HTTP has let go of, with what it has read already.
-async fn regain(upgrade: OnUpgrade) -> Option<(Vec<u8>, ClientStream)> {
-    let parts = upgrade.await.ok()?.downcast::<Io>().ok()?;
-    let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
-    // Hyper reads whatever early bytes there are before it answers.
-    Some(([parts.read_buf.to_vec(), early].concat(), stream))
-}
-
-/// Serves the requests of a connection. Between them it has no buffers, unless they follow each other closely.
+/// Serves the requests of a connection, which is given back where it goes on with something else. Between them it has no buffers,
+/// unless they follow each other closely.
 async fn converse(
-    worker: &Rc<Worker>,
-    client: &Rc<Client>,
-    mut early: Vec<u8>,
-    mut stream: ClientStream,
-    drain: &mut Drain,
-) {
-    // Boxed, so that a connection at rest does not keep the room.
-    while let Some(at_rest) = Box::pin(speak(worker, client, early, stream, drain)).await {
-        (early, stream) = at_rest;
-        spare::add(worker);
-        if begins(worker, &mut early, &mut stream, client.over(worker, drain)).await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Serves requests until the connection ends. One that has been at rest for a while is given back, with what has been
-/// read of its next request.
-async fn speak(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
     early: Vec<u8>,
     stream: ClientStream,
     drain: &mut Drain,
-) -> Option<(Vec<u8>, ClientStream)> {
-    let limits = &worker.limits;
-    let mut builder = Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(limits.head_fields);
-    let service = service_fn(|request: Request<Incoming>| {
-        let (worker, client) = (Rc::clone(worker), Rc::clone(client));
-        let debugs = debug::is_asked(&worker, &client, request.headers());
-        async move {
-            let call = client.begin();
-            let response = exchange(worker, Rc::clone(&client), request).await;
-            client.turns.answered();
-            Ok::<_, Infallible>(debug::told(debugs, response).map(|body| body.marking(call)))
+) -> Option<LetGo> {
+    let mut let_go = (BytesMut::from(&early[..]), stream);
+    loop {
+        // Boxed, so that a connection at rest does not keep the room.
+        let_go = Box::pin(http1::speak(worker, client, let_go, drain)).await?;
+        if client.goes_on() {
+            return Some(let_go);
         }
-    });
-    let strict = Strict::new(Early::new(early, stream), Arc::clone(&client.turns));
-    let io = Patient::new(strict, limits.response_timeout);
-    let behind = io.behind();
-    let mut connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
-    let mut pause = pin!(sleep(limits.ready_time));
-    // Until a call has begun there is a head to come, in its time.
-    let first = client.begun();
-    let mut begun = first;
-    let ended = loop {
-        // In this order: when time is up, hyper has just done all that there was to do.
-        tokio::select! {
-            biased;
-            ended = &mut connection => break ended,
-            () = client.over(worker, drain) => {
-                Pin::new(&mut connection).graceful_shutdown();
-                break connection.await;
-            }
-            () = pause.as_mut() => {}
-        }
-        // Nothing under way, and all of it sent: then hyper only waits for a next head.
-        let quiet = client.begun() == std::mem::replace(&mut begun, client.begun()) && begun > first;
-        if quiet && client.is_at_rest() && !behind.is_behind() {
-            let parts = connection.into_parts()?;
-            let (early, stream) = parts.io.into_inner().into_inner().into_inner().into_parts();
-            return Some(([&parts.read_buf[..], &early].concat(), stream));
-        }
-        pause.as_mut().reset(Instant::now() + limits.ready_time);
-    };
-    if let Some(failure) = ended.err().and_then(|error| refusal_of(&error, client)) {
-        worker.shard.count(Counter::BadConnections);
-        if let Ok(permit) = worker.recorder.permit().await {
-            refused_head(worker, permit, now(), failure);
-        }
-    }
-    None
-}
-
-/// What hyper has refused, and answered 400 or 431, before it became a request.
-fn refusal_of(error: &hyper::Error, client: &Client) -> Option<Failure> {
-    if error.is_parse_too_large() {
-        Some(Failure::HeadTooLarge)
-    } else if error.is_parse() {
-        Some(client.turns.fault().unwrap_or(Failure::BadRequest("what was sent is no HTTP/1.1 request")))
-    } else {
-        None
+        spare::add(worker);
+        let (early, stream) = &mut let_go;
+        let mut first = std::mem::take(early).to_vec();
+        begins(worker, &mut first, stream, client.over(worker, drain)).await?;
+        *early = BytesMut::from(&first[..]);
     }
 }

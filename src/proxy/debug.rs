@@ -12,7 +12,7 @@ use super::client::Client;
 use super::worker::Worker;
 
 /// Carries the flags. An origin's header of this name is not passed on.
-pub(super) const FLAGS: HeaderName = HeaderName::from_static("x-egress-response-flags");
+pub(super) const FLAGS: &str = "x-egress-response-flags";
 
 /// The flags of an answer that has any, until it is known whether they are told.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub(super) fn told(asked: bool, mut response: Response<AnswerBody>) -> Response<
     }
     let flags = response.extensions_mut().remove::<Flags>().map_or(Cow::Borrowed("-"), |flags| flags.0);
     if let Ok(flags) = HeaderValue::from_str(&flags) {
-        response.headers_mut().insert(FLAGS, flags);
+        response.headers_mut().insert(HeaderName::from_static(FLAGS), flags);
     }
     response
 }

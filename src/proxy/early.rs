@@ -17,24 +17,6 @@ impl<S> Early<S> {
     pub(super) fn new(bytes: Vec<u8>, stream: S) -> Self {
         Self { bytes, given: 0, stream }
     }
-
-    /// Takes bytes back that it gave last, to give them again.
-    pub(super) fn put_back(&mut self, bytes: &[u8]) {
-        let (left, given) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.given));
-        self.bytes = [bytes, &left[given..]].concat();
-    }
-
-    /// Whether there are bytes that need not be waited for.
-    pub(super) fn has_bytes(&self) -> bool {
-        self.given < self.bytes.len()
-    }
-
-    /// The stream, and what is left of the early bytes.
-    pub(super) fn into_parts(self) -> (Vec<u8>, S) {
-        let Self { mut bytes, given, stream } = self;
-        bytes.drain(..given);
-        (bytes, stream)
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Early<S> {
@@ -89,13 +71,8 @@ mod tests {
         let mut stream = Early::new(b"early".to_vec(), &b" late"[..]);
         let mut two = [0; 2];
         stream.read_exact(&mut two).await.expect("there");
-        stream.put_back(&two);
-        assert!(stream.has_bytes());
-        stream.read_exact(&mut two).await.expect("there");
-        let (left, rest) = stream.into_parts();
-        assert_eq!((&two, left.as_slice(), rest), (b"ea", &b"rly"[..], &b" late"[..]));
         let mut all = String::new();
-        Early::new(left, rest).read_to_string(&mut all).await.expect("text");
-        assert_eq!(all, "rly late");
+        stream.read_to_string(&mut all).await.expect("text");
+        assert_eq!((&two, all.as_str()), (b"ea", "rly late"));
     }
 }

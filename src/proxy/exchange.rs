@@ -4,14 +4,13 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
 
 use crate::call::{Arrival, Call, Failure, normalize_by};
 use crate::decision::{Decision, Judgement, Way, judge_beside};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
-use crate::upstream::ResponseBody;
+use crate::upstream::{CallerBody, ResponseBody, Upload};
 
 use super::ask::asked;
 use super::body::AnswerBody;
@@ -32,11 +31,11 @@ use super::worker::Worker;
 pub(super) async fn exchange(
     worker: Rc<Worker>,
     client: Rc<Client>,
-    mut request: Request<Incoming>,
+    mut request: Request<CallerBody>,
 ) -> Response<AnswerBody> {
     let chance = || u128::from(worker.draw()) << 64 | u128::from(worker.draw());
     let (handshake, refused) = match websocket::translate(&mut request, chance) {
-        Ok(handshake) => (handshake, client.turns.fault()),
+        Ok(handshake) => (handshake, None),
         Err(failure) => (None, Some(failure)),
     };
     if refused.is_none() && request.method() == Method::CONNECT && client.opens_tunnels() {
@@ -67,9 +66,13 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    if let Some(failure) = unproven.or_else(|| client.stands(&worker, &held).err()) {
+    let place = worker.requests_of.take_for(&call);
+    let full = || place.is_err().then_some(Failure::Crowded);
+    let untaken =
+        unproven.or_else(|| client.stands(&worker, &held).err()).or_else(|| worker.overloaded()).or_else(full);
+    if let Some(failure) = untaken {
         let judged = Judged::new(hop, Checked::default());
-        let mut closing = Closing::new(&worker, &held, permit, call, judged, client.upload());
+        let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::default());
         closing.tell_in(client.audit.clone());
         return failed(failure, Way::default(), closing);
     }
@@ -87,12 +90,13 @@ pub(super) async fn exchange(
     if let Some(made) = &mut made {
         std::mem::swap(&mut **made, &mut call);
     }
-    let upload = client.upload();
+    let upload = Rc::<Upload>::default();
     let handed_on = judgement.is_handed_on();
     let judged = Judged::of(&mut judgement).handed_on(handed_on);
     let closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
     let mut closing = closing.came_to(hop, made);
     closing.tell_in(client.audit.clone());
+    closing.takes(place.ok().flatten());
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
         // Boxed, so that other calls, which are most, do not carry its room around.
@@ -105,7 +109,7 @@ pub(super) async fn exchange(
     }
     match decision {
         Decision::Forward(to) => {
-            if let Err(failure) = closing.intend().await {
+            if let Err(failure) = closing.goes_to(held.destination(to.cluster)).intend().await {
                 return failed(failure, way, closing);
             }
             let cluster = to.cluster;

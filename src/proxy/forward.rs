@@ -12,14 +12,13 @@ use std::time::{Duration, Instant};
 use http::uri::{Parts, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use crate::call::{Failure, Handed};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
-use crate::upstream::{Kept, RequestBody, ResponseBody, Upload};
+use crate::upstream::{CallerBody, Kept, RequestBody, ResponseBody, Upload};
 
 use super::called::called;
 use super::exchange::now;
@@ -47,7 +46,7 @@ pub(super) async fn forward(
     forward: Forward<'_>,
     way: Way<'_>,
     closing: &Closing,
-    (body, version): (Incoming, Version),
+    (body, version): (CallerBody, Version),
     upload: Rc<Upload>,
 ) -> Forwarded {
     let _active = worker.budget.call();
@@ -71,7 +70,7 @@ pub(super) async fn forward(
     let mut answer = {
         // In place: what it would be moved into would have room for it again.
         let sent = pin!(sending.tries(body, &mut patience));
-        within((forward.timeout, longest, closing.end()), &upload, sent).await
+        within(worker, (forward.timeout, longest, closing.end()), &upload, sent).await
     };
     if closing.is_handed_on() {
         answer = answer.map_err(Failure::of_handover);
@@ -90,6 +89,7 @@ pub(super) async fn forward(
 /// Waits for so long from the end of the request; without a timeout as long as any origin may take, from now; never beyond
 /// the end of all.
 async fn within(
+    worker: &Worker,
     (timeout, longest, end): (Option<Duration>, Duration, Option<Instant>),
     upload: &Upload,
     mut sent: Pin<&mut impl Future<Output = Result<Response<ResponseBody>, Failure>>>,
@@ -101,7 +101,7 @@ async fn within(
         None => Failure::ClientIdle,
     };
     let Some(timeout) = timeout else {
-        return tokio::time::timeout(longest.min(left()), sent.as_mut()).await.unwrap_or_else(|_| Err(idle()));
+        return worker.alarms.within(longest.min(left()), sent).await.unwrap_or_else(|| Err(idle()));
     };
     let too_long = async {
         // A caller that never ends its request is not waited for either.
@@ -136,7 +136,7 @@ enum Bodies {
 }
 
 impl Bodies {
-    fn new(worker: &Worker, body: Incoming, upload: &Rc<Upload>, keep: bool) -> Self {
+    fn new(worker: &Worker, body: CallerBody, upload: &Rc<Upload>, keep: bool) -> Self {
         if body.is_end_stream() {
             // Tells that the request has ended.
             drop(RequestBody::new(body, Rc::clone(upload)));
@@ -283,7 +283,7 @@ impl Sending<'_> {
                     unsent = tried.unsent;
                     tried.answer
                 });
-                within((timeout, self.worker.limits.response_timeout, None), self.upload, once).await
+                within(self.worker, (timeout, self.worker.limits.response_timeout, None), self.upload, once).await
             };
             Tried { answer, unsent }
         })

@@ -2,6 +2,7 @@
 //!
 //! Read [`exchange`] first: it is one call from head to report.
 
+mod alarm;
 mod ask;
 mod audit;
 mod body;
@@ -13,16 +14,20 @@ mod certificates;
 mod client;
 mod connection;
 mod copy;
+mod crowd;
 mod debug;
 mod direct;
 mod drain;
 mod early;
 mod exchange;
 mod forward;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod identify;
 mod grpc;
 mod handover;
+mod http1;
 mod lease;
 mod limits;
 mod listener;
@@ -41,7 +46,6 @@ mod spare;
 mod socks;
 mod stream;
 mod standing;
-mod strict;
 mod tunnel;
 mod websocket;
 mod worker;

@@ -13,10 +13,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
 
 use crate::metrics::Counter;
+use crate::upstream::CallerBody;
 
 use super::client::Client;
 use super::debug;
-use super::drain::Drain;
+use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::exchange;
 use super::patient::Patient;
@@ -79,13 +80,23 @@ pub(super) async fn serve(
     let service = service_fn(|request: Request<Incoming>| {
         let (worker, client) = (Rc::clone(worker), Rc::clone(&client));
         let debugs = debug::is_asked(&worker, &client, request.headers());
-        async move { Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request).await)) }
+        async move {
+            Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request.map(CallerBody::Beside)).await))
+        }
     });
     let io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
     let mut connection = pin!(builder.serve_connection(io, service));
+    let mut replaced = drain.clone();
+    let over = async {
+        tokio::select! {
+            () = client.over(worker, drain) => {}
+            // What a client sends before it reads that it is over is answered (RFC 9113 §6.8).
+            () = replaced.reached(Phase::Replaced) => {}
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = client.over(worker, drain) => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

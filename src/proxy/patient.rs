@@ -2,8 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,28 +14,11 @@ pub(super) struct Patient<S> {
     patience: Duration,
     /// Runs while the other end is waited for; most writes are taken at once.
     pause: Option<Pin<Box<Sleep>>>,
-    behind: Behind,
-}
-
-/// Whether the other end of a stream is waited for, so that not everything written has left: for who cannot ask the
-/// stream itself.
-#[derive(Clone, Default)]
-pub(super) struct Behind(Arc<AtomicBool>);
-
-impl Behind {
-    pub(super) fn is_behind(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, pause: None, behind: Behind::default() }
-    }
-
-    /// Tells, from now on, whether the other end is waited for.
-    pub(super) fn behind(&self) -> Behind {
-        self.behind.clone()
+        Self { stream, patience, pause: None }
     }
 
     /// The stream itself.
@@ -47,15 +28,10 @@ impl<S> Patient<S> {
 
     fn watched<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.pause.take().is_some() {
-                self.behind.0.store(false, Ordering::Relaxed);
-            }
+            self.pause = None;
             return written;
         }
-        let pause = self.pause.get_or_insert_with(|| {
-            self.behind.0.store(true, Ordering::Relaxed);
-            Box::pin(tokio::time::sleep(self.patience))
-        });
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.patience)));
         ready!(pause.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -106,12 +82,9 @@ mod tests {
     async fn a_reader_that_takes_nothing_is_given_up_and_one_that_takes_a_little_is_not() {
         let (ours, theirs) = tokio::io::duplex(8);
         let mut patient = Patient::new(ours, Duration::from_secs(60));
-        let behind = patient.behind();
         patient.write_all(b"12345678").await.expect("there is room");
-        assert!(!behind.is_behind());
         let error = patient.write_all(b"9").await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(behind.is_behind());
         drop(theirs);
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use http::header::HeaderMap;
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
@@ -19,11 +18,12 @@ use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
 use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::identity::Claims;
+use crate::metrics::One;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
 use crate::snapshot::Hop;
-use crate::upstream::{ResponseBody, Stream, Switched as Origin, peer_of};
+use crate::upstream::{CallerBody, ResponseBody, Stream, Switched as Origin, peer_of};
 
 use super::audit::Audit;
 use super::body::AnswerBody;
@@ -41,7 +41,7 @@ use super::sniff::{NoHello, server_name};
 use super::standing::Standing;
 use super::stream::ClientStream;
 use super::websocket::Handshake;
-use super::worker::{Held, Slot, Worker};
+use super::worker::{Held, Worker};
 
 /// A tunnel that may be used.
 pub(super) enum Opened {
@@ -63,7 +63,7 @@ pub(super) struct Ready {
     /// By what the gateway took the connection.
     standing: Option<Rc<Standing>>,
     tls: bool,
-    slot: Slot,
+    slot: One,
 }
 
 /// A tunnel that has not been judged.
@@ -75,7 +75,7 @@ pub(super) struct Asked {
     hop: Hop,
     bearer: Option<Rc<Claims>>,
     audit: Option<Rc<Audit>>,
-    slot: Slot,
+    slot: One,
 }
 
 /// A tunnel that is not opened. Dropping it makes the report.
@@ -103,7 +103,7 @@ impl Refused {
 pub(super) async fn connect(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
-    mut request: Request<Incoming>,
+    mut request: Request<CallerBody>,
 ) -> Response<AnswerBody> {
     let upgrade = hyper::upgrade::on(&mut request);
     // Of HTTP/2 it is one stream beside others, and not the connection.
@@ -124,7 +124,7 @@ pub(super) async fn connect(
         Ok(opened) => {
             match beside {
                 true => drop(spawn_local(run_beside(Rc::clone(worker), Rc::clone(client), opened, upgrade))),
-                false => client.go_on(Next::Tunnel(opened, upgrade)),
+                false => client.go_on(Next::Tunnel(opened)),
             }
             Response::new(AnswerBody::none())
         }
@@ -209,7 +209,7 @@ async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: 
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };
-    let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, Slot::take(worker)) else {
+    let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, worker.tunnels.take()) else {
         worker.count_overload();
         return Err(failed(Failure::Overload));
     };
@@ -275,7 +275,7 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 }
 
 impl Asked {
-    fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
+    fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, One) {
         let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
         let mut closing = closing.came_to(self.hop, None);
         closing.tell_in(self.audit);
@@ -305,7 +305,7 @@ impl Asked {
         // Whoever goes on with it sees what its TLS asks for, and reports that.
         let tls = tls && !handed_on;
         let connected = match decision {
-            Decision::Forward(way) => match closing.intend().await {
+            Decision::Forward(way) => match closing.goes_to(held.destination(way.cluster)).intend().await {
                 Ok(()) => dial(worker, way, &closing).await,
                 Err(failure) => Err(failure),
             },
@@ -318,6 +318,7 @@ impl Asked {
         match connected {
             Ok((origin, lasting)) => {
                 closing.answered(200);
+                closing.opened();
                 Ok(Box::new(Ready { closing, origin, lasting, bearer, standing: None, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
@@ -429,7 +430,7 @@ pub(super) struct Hangs {
 async fn pass(
     worker: &Worker,
     mut closing: Closing,
-    _slot: Slot,
+    _slot: One,
     Hangs { lasting, bearer, standing }: Hangs,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
@@ -480,13 +481,12 @@ pub(super) async fn report_head(worker: &Worker, failure: Failure) {
     }
 }
 
-/// A call that goes on in another protocol (RFC 9110 §7.8), and both connections as soon as HTTP has let go of them.
+/// A call that goes on in another protocol (RFC 9110 §7.8), and the origin's connection as soon as HTTP has let go of it.
 pub(super) struct Switched {
     closing: Closing,
-    client: OnUpgrade,
     origin: Origin,
     hangs: Hangs,
-    slot: Slot,
+    slot: One,
 }
 
 /// Passes on the answer of an origin that goes on in the protocol that was asked for.
@@ -497,7 +497,7 @@ pub(super) fn switch(
     (mut closing, upgrade, hangs): (Closing, OnUpgrade, Hangs),
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
-    let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
+    let Some(slot) = worker.tunnels.take() else { return Err(Box::new((Failure::Overload, closing))) };
     if handshake.is_some() {
         Handshake::opened(&mut response);
     }
@@ -506,10 +506,14 @@ pub(super) fn switch(
     let mut answer = Response::new(AnswerBody::none());
     (*answer.status_mut(), *answer.headers_mut()) = (response.status(), std::mem::take(response.headers_mut()));
     let origin = Origin::of(response);
-    let switched = Switched { closing, client: upgrade, origin, hangs, slot };
+    let switched = Switched { closing, origin, hangs, slot };
     if handshake.is_some() {
         let worker = Rc::clone(worker);
-        spawn_local(async move { switched.run(&worker).await });
+        spawn_local(async move {
+            if let Ok(client) = upgrade.await {
+                switched.run(&worker, Vec::new(), client.into()).await;
+            }
+        });
     } else {
         client.go_on(Next::Switched(Box::new(switched)));
     }
@@ -518,11 +522,10 @@ pub(super) fn switch(
 
 impl Switched {
     /// Passes the bytes of both on, to the end.
-    pub(super) async fn run(self, worker: &Worker) {
-        let Self { closing, client, origin, hangs, slot } = self;
-        if let (Ok(client), Some((late, origin))) = tokio::join!(client, origin.open()) {
-            let client = ClientStream::from(client);
-            let pair = Pair { client, origin, early: Vec::new(), late };
+    pub(super) async fn run(self, worker: &Worker, early: Vec<u8>, client: ClientStream) {
+        let Self { closing, origin, hangs, slot } = self;
+        if let Some((late, origin)) = origin.open().await {
+            let pair = Pair { client, origin, early, late };
             pass(worker, closing, slot, hangs, pair).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Requests of HTTP/1.1 as they are sent: heads, and bodies framed by a length or in chunks (RFC 9112 §6, §7.1).
+//! Messages of HTTP/1.1 as they are sent: requests' heads, and bodies framed by a length or in chunks (RFC 9112 §6, §7.1).
 
 use std::fmt::Write as _;
 use std::io::{self, IoSlice};
@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, header, request};
-use http_body::Body as _;
+use http::{HeaderMap, HeaderName, header, request};
+use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::request_body::RequestBody;
@@ -18,35 +18,41 @@ const COPIED: usize = 4 * 1024;
 /// Bytes that are gathered before they are sent.
 const GATHERED: usize = 16 * 1024;
 
-/// A request on its way.
-pub(super) struct Sending {
+/// A message on its way.
+pub(crate) struct Sending<B> {
     /// Bytes that are sent next.
     out: BytesMut,
     /// What follows them: a piece of the body as it came.
     piece: Bytes,
     /// What follows that.
     after: &'static [u8],
-    body: RequestBody,
+    body: B,
     framing: Framing,
+    /// Which trailers may follow chunks. They may be dropped (RFC 9110 §6.5.1), and some origins would take them for headers.
+    trailers: Vec<HeaderName>,
     /// Whether anything was sent.
     begun: bool,
-    /// Whether anything of the body was taken, so that the request is no longer whole.
+    /// Whether anything of the body was taken, so that the message is no longer whole.
     opened: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Framing {
+/// How a body is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
     /// So many bytes are still to come.
     Length(u64),
+    /// In chunks.
     Chunked,
-    /// All of the body was taken.
+    /// Not at all: it ends with the connection.
+    UntilClosed,
+    /// All of it was taken, or there is none.
     Ended,
 }
 
-/// Why a request was not sent whole.
+/// Why a message was not sent whole.
 #[derive(Debug)]
-pub(super) enum Unsendable {
-    /// The caller's body broke off, or is not as long as it said.
+pub(crate) enum Unsendable {
+    /// Its body broke off, or is not as long as was said.
     Body,
     /// The connection broke.
     Connection,
@@ -58,9 +64,9 @@ impl From<io::Error> for Unsendable {
     }
 }
 
-impl Sending {
+impl Sending<RequestBody> {
     /// A request with its body; its head says how that is framed.
-    pub(super) fn new(parts: &request::Parts, body: RequestBody) -> Self {
+    pub(super) fn request(parts: &request::Parts, body: RequestBody) -> Self {
         let mut out = BytesMut::with_capacity(512);
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         for text in [parts.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
@@ -68,7 +74,7 @@ impl Sending {
         }
         let framing = fields(&mut out, &parts.headers, &body);
         out.extend_from_slice(b"\r\n");
-        Self { out, piece: Bytes::new(), after: b"", body, framing, begun: false, opened: false }
+        Self::new(out, body, framing)
     }
 
     /// Whether anything was sent.
@@ -80,12 +86,37 @@ impl Sending {
     pub(super) fn unsent(self) -> Option<RequestBody> {
         (!self.begun && !self.opened).then_some(self.body)
     }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
+    /// A head with its body, which is framed as it says.
+    pub(crate) fn new(head: BytesMut, body: B, framing: Framing) -> Self {
+        let (piece, after) = (Bytes::new(), &b""[..]);
+        Self { out: head, piece, after, body, framing, trailers: Vec::new(), begun: false, opened: false }
+    }
+
+    /// The same, with these trailers where the body has them.
+    #[must_use]
+    pub(crate) fn with_trailers(self, trailers: Vec<HeaderName>) -> Self {
+        Self { trailers, ..self }
+    }
+
+    /// The buffer of a message that was sent.
+    pub(crate) fn into_buffer(self) -> BytesMut {
+        self.out
+    }
+
+    /// What waits to be sent before the body.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.out
+    }
 
     /// Sends as much as can be sent; ready when all of it was.
     ///
     /// # Errors
     /// Why it cannot go on.
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
@@ -106,11 +137,10 @@ impl Sending {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             self.opened = true;
             match frame.transpose().map_err(|_| Unsendable::Body)? {
-                None => self.end()?,
-                // Trailers may be dropped (RFC 9110 §6.5.1), and some origins would take them for headers.
+                None => self.end(&HeaderMap::new())?,
                 Some(frame) => match frame.into_data() {
                     Ok(data) => self.add(data)?,
-                    Err(_) => self.end()?,
+                    Err(frame) => self.end(&frame.into_trailers().unwrap_or_default())?,
                 },
             }
         }
@@ -128,6 +158,7 @@ impl Sending {
                 write!(self.out, "{size:x}\r\n").expect("memory takes all");
                 self.after = b"\r\n";
             }
+            Framing::UntilClosed => {}
             Framing::Ended => return Err(Unsendable::Body),
         }
         if data.len() <= COPIED {
@@ -142,11 +173,17 @@ impl Sending {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Unsendable> {
+    fn end(&mut self, trailers: &HeaderMap) -> Result<(), Unsendable> {
         match self.framing {
             Framing::Length(1..) => return Err(Unsendable::Body),
-            Framing::Chunked => self.out.extend_from_slice(b"0\r\n\r\n"),
-            Framing::Length(0) | Framing::Ended => {}
+            Framing::Chunked => {
+                self.out.extend_from_slice(b"0\r\n");
+                for (name, value) in trailers.iter().filter(|(name, _)| self.trailers.contains(name)) {
+                    field(&mut self.out, name.as_str(), value.as_bytes());
+                }
+                self.out.extend_from_slice(b"\r\n");
+            }
+            Framing::Length(0) | Framing::UntilClosed | Framing::Ended => {}
         }
         self.framing = Framing::Ended;
         Ok(())
@@ -173,7 +210,12 @@ impl Sending {
 
     fn sent(&mut self, mut bytes: usize) {
         let of_out = bytes.min(self.out.len());
-        self.out.advance(of_out);
+        if of_out == self.out.len() {
+            // All of its room can be used again then.
+            self.out.clear();
+        } else {
+            self.out.advance(of_out);
+        }
         bytes -= of_out;
         let of_piece = bytes.min(self.piece.len());
         self.piece.advance(of_piece);
@@ -185,7 +227,8 @@ impl Sending {
     }
 }
 
-fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
+/// Writes a field of a head.
+pub(crate) fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
     for text in [name.as_bytes(), b": ", value, b"\r\n"] {
         out.extend_from_slice(text);
     }
@@ -220,12 +263,12 @@ fn fields(out: &mut BytesMut, headers: &HeaderMap, body: &RequestBody) -> Framin
 }
 
 /// Says how long a body is.
-fn tell(out: &mut BytesMut, framing: Framing) {
+pub(crate) fn tell(out: &mut BytesMut, framing: Framing) {
     match framing {
         Framing::Length(length) => {
             field(out, header::CONTENT_LENGTH.as_str(), itoa::Buffer::new().format(length).as_bytes());
         }
         Framing::Chunked => field(out, header::TRANSFER_ENCODING.as_str(), b"chunked"),
-        Framing::Ended => {}
+        Framing::UntilClosed | Framing::Ended => {}
     }
 }

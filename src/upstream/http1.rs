@@ -11,10 +11,10 @@ use http_body::Frame;
 use tokio::io::AsyncRead as _;
 use tokio_util::io::poll_read_buf;
 
-use crate::call::Failure;
+use crate::call::{Failure, Piece, Rest};
 
 use super::connect::Stream;
-use super::decode::{self, Chunk, Head, Rest};
+use super::decode::{self, Head};
 use super::encode::{Sending, Unsendable};
 use super::request_body::RequestBody;
 
@@ -27,13 +27,13 @@ const LARGEST_READ: usize = 128 * 1024;
 /// What a caller whose body breaks off is told, should it still listen.
 pub(super) const BROKEN_BODY: Failure = Failure::BadRequest("the body of the request broke off or breaks HTTP");
 
-/// A connection between two calls.
+/// A connection between two calls, and what the answer before was read into, which can be used again.
 #[derive(Debug)]
-pub(super) struct Connection(Stream);
+pub(super) struct Connection(Stream, BytesMut);
 
 impl Connection {
     pub(super) fn new(stream: Stream) -> Self {
-        Self(stream)
+        Self(stream, BytesMut::new())
     }
 
     /// Whether the origin has closed it, or sent what nobody asked for. Costs no system call while nothing has happened.
@@ -56,8 +56,10 @@ pub(super) struct Exchange {
     stream: Stream,
     /// What was read and not yet handed on.
     buffer: BytesMut,
+    /// Whether it had to be larger than most answers want.
+    grown: bool,
     /// What is left of the request.
-    sending: Option<Box<Sending>>,
+    sending: Option<Box<Sending<RequestBody>>>,
     rest: Rest,
     keeps: bool,
     /// Whether data were handed on that the caller may not have been sent yet.
@@ -73,9 +75,8 @@ pub(super) async fn ask(
 ) -> Result<(response::Parts, Exchange), Broken> {
     let (parts, body) = request.into_parts();
     let to_head = parts.method == Method::HEAD;
-    let mut sending = Some(Sending::new(&parts, body));
-    let mut stream = connection.0;
-    let (mut buffer, mut whole) = (BytesMut::new(), true);
+    let mut sending = Some(Sending::request(&parts, body));
+    let (Connection(mut stream, mut buffer), mut whole) = (connection, true);
     let asked = poll_fn(|cx| {
         if let Some(request) = &mut sending {
             match request.poll(cx, &mut stream) {
@@ -109,7 +110,7 @@ pub(super) async fn ask(
         Ok(Head { parts, rest, keeps }) => {
             let sending = sending.map(Box::new);
             let keeps = keeps && whole;
-            Ok((parts, Exchange { stream, buffer, sending, rest, keeps, unsettled: false, failed: None }))
+            Ok((parts, Exchange { stream, buffer, grown: false, sending, rest, keeps, unsettled: false, failed: None }))
         }
         Err(failure) => {
             let body = sending.and_then(Sending::unsent);
@@ -137,17 +138,14 @@ impl Exchange {
 
     /// How much of the body is to come, where that is known.
     pub(super) fn left(&self) -> Option<u64> {
-        match self.rest {
-            Rest::Sized(left) => Some(left),
-            Rest::Done => Some(0),
-            Rest::Chunked(_) | Rest::UntilClosed => None,
-        }
+        self.rest.left()
     }
 
     /// The connection, if it can carry another call: this one is done both ways, and the origin has sent nothing besides.
     pub(super) fn into_connection(self) -> Option<Connection> {
         let reusable = self.keeps && self.is_done() && self.sending.is_none() && self.buffer.is_empty();
-        reusable.then_some(Connection(self.stream))
+        let buffer = if self.grown { BytesMut::new() } else { self.buffer };
+        reusable.then_some(Connection(self.stream, buffer))
     }
 
     /// The stream of a connection that goes on in another protocol, and what of that has been read.
@@ -205,13 +203,17 @@ impl Exchange {
             return Poll::Ready(Some(Err(failure)));
         }
         loop {
-            if let Some(found) = self.buffered()? {
-                return Poll::Ready(found.map(Ok));
+            match self.rest.take(&mut self.buffer).map_err(|_| Failure::UpstreamProtocol)? {
+                Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Piece::Trailers(trailers) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Piece::End => return Poll::Ready(None),
+                Piece::More => {}
             }
             let most = match self.rest {
                 Rest::Sized(left) => usize::try_from(left).unwrap_or(LARGEST_READ).min(LARGEST_READ),
                 _ => LARGEST_READ / 4,
             };
+            self.grown = true;
             match ready!(poll_more(&mut self.stream, &mut self.buffer, most, cx)) {
                 Ok(0) if self.rest == Rest::UntilClosed => {
                     self.rest = Rest::Done;
@@ -221,35 +223,5 @@ impl Exchange {
                 Ok(_) => {}
             }
         }
-    }
-
-    /// What the buffer has of the body; `Some(None)` is its end.
-    fn buffered(&mut self) -> Result<Option<Option<Frame<Bytes>>>, Failure> {
-        let data = match &mut self.rest {
-            Rest::Done => return Ok(Some(None)),
-            Rest::Chunked(chunks) => match chunks.next(&mut self.buffer)? {
-                Chunk::More => return Ok(None),
-                Chunk::Data(data) => data,
-                Chunk::End => {
-                    self.rest = Rest::Done;
-                    return Ok(Some(None));
-                }
-                Chunk::Trailers(trailers) => {
-                    self.rest = Rest::Done;
-                    return Ok(Some(Some(Frame::trailers(trailers))));
-                }
-            },
-            _ if self.buffer.is_empty() => return Ok(None),
-            Rest::UntilClosed => self.buffer.split().freeze(),
-            Rest::Sized(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.rest = Rest::Done;
-                }
-                self.buffer.split_to(taken).freeze()
-            }
-        };
-        Ok(Some(Some(Frame::data(data))))
     }
 }

@@ -1,6 +1,8 @@
 //! Bodies of requests on their way to an origin: counted, and where a route may need them twice, kept.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -61,6 +63,54 @@ impl Upload {
     }
 }
 
+/// The body of a request as its caller sends it.
+pub enum CallerBody {
+    /// There is none.
+    None,
+    /// All that a connection of HTTP/1.1 carries for now.
+    Alone(Box<dyn Body<Data = Bytes, Error = io::Error> + Unpin>),
+    /// On one stream of several.
+    Beside(Incoming),
+}
+
+impl fmt::Debug for CallerBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallerBody").field("size", &self.size_hint()).finish()
+    }
+}
+
+impl Body for CallerBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            CallerBody::None => Poll::Ready(None),
+            CallerBody::Alone(body) => Pin::new(body).poll_frame(cx),
+            CallerBody::Beside(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            CallerBody::None => true,
+            CallerBody::Alone(body) => body.is_end_stream(),
+            CallerBody::Beside(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            CallerBody::None => SizeHint::with_exact(0),
+            CallerBody::Alone(body) => body.size_hint(),
+            CallerBody::Beside(body) => body.size_hint(),
+        }
+    }
+}
+
 /// The body of one request to an origin.
 #[derive(Debug)]
 pub struct RequestBody(Content);
@@ -90,7 +140,7 @@ impl Drop for Reader {
 /// A body that goes through once.
 #[derive(Debug)]
 struct Passing {
-    body: Incoming,
+    body: CallerBody,
     upload: Rc<Upload>,
 }
 
@@ -103,7 +153,7 @@ impl Drop for Passing {
 
 impl RequestBody {
     /// A body that goes through once.
-    pub fn new(body: Incoming, upload: Rc<Upload>) -> Self {
+    pub fn new(body: CallerBody, upload: Rc<Upload>) -> Self {
         if body.is_end_stream() {
             upload.end();
             return Self::empty();
@@ -138,7 +188,7 @@ pub struct Kept {
 #[derive(Debug)]
 struct State {
     /// What is still to come.
-    rest: Option<Incoming>,
+    rest: Option<CallerBody>,
     pieces: Vec<Bytes>,
     /// What the pieces may still cost, in bytes; `None` where it was too little.
     room: Option<usize>,
@@ -146,7 +196,7 @@ struct State {
 
 impl Kept {
     /// Keeps a body of so many bytes at most.
-    pub fn new(body: Incoming, upload: Rc<Upload>, limit: usize) -> Rc<Self> {
+    pub fn new(body: CallerBody, upload: Rc<Upload>, limit: usize) -> Rc<Self> {
         let size = body.size_hint();
         let room = (size.lower() <= limit as u64).then_some(limit);
         let state = RefCell::new(State { rest: Some(body), pieces: Vec::new(), room });
@@ -177,7 +227,7 @@ impl Kept {
         state.room.is_some() && state.rest.is_none()
     }
 
-    fn poll_piece(&self, next: &mut usize, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_piece(&self, next: &mut usize, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let mut state = self.state.borrow_mut();
         if let Some(piece) = state.pieces.get(*next) {
             *next += 1;
@@ -225,7 +275,7 @@ impl State {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -262,7 +312,7 @@ impl Body for RequestBody {
 }
 
 impl Content {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self {
             Content::None => Poll::Ready(None),
             Content::Kept(reader) => reader.kept.poll_piece(&mut reader.next, cx),

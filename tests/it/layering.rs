@@ -95,7 +95,7 @@ fn the_floors_of_words_and_judgement_touch_nothing_outside() {
 #[test]
 fn libraries_stay_where_they_belong() {
     let homes: [(&str, &[&str]); 5] = [
-        ("hyper::server", &["proxy/connection.rs", "proxy/multiplexed.rs", "node/admin.rs"]),
+        ("hyper::server", &["proxy/http1/agreement.rs", "proxy/multiplexed.rs", "node/admin.rs"]),
         ("hyper::client", &["upstream/http.rs", "upstream/multiplexed.rs"]),
         ("reqwest", &["cli/", "node/feeds.rs"]),
         ("comfy_table", &["cli/output/"]),

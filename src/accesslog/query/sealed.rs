@@ -91,7 +91,10 @@ impl LogStore {
             self.progress.advance(1);
             loop {
                 match answer {
-                    Ok(answer) => return Ok(take_answer(at, answer)),
+                    Ok(answer) => {
+                        take_answer(at, answer);
+                        return Ok(());
+                    }
                     Err(fault) => match self.instead(&segments[at], fault)? {
                         Some(listed) => answer = ask(folder, &listed, plan, question, &budget),
                         None => return Ok(()),

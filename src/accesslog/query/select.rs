@@ -142,7 +142,10 @@ impl<'p> Selection<'p> {
             for column in condition.names().flat_map(|name| columns_of(self.reader, name)) {
                 match self.answers(condition, column)? {
                     Some(answers) => columns.push((column, answers)),
-                    None => return Ok(self.add_by_rows(condition)),
+                    None => {
+                        self.add_by_rows(condition);
+                        return Ok(());
+                    }
                 }
             }
             let absent = condition.holds_of(None, &mut self.scratch);

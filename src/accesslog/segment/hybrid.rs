@@ -1,4 +1,64 @@
-//! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid"), decoded.
+//! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
+
+/// The shortest run that is written as one.
+const RUN: usize = 8;
+
+/// How many bits it takes to tell so many numbers apart.
+pub(super) fn width(numbers: usize) -> u32 {
+    usize::BITS - numbers.saturating_sub(1).leading_zeros()
+}
+
+/// Appends numbers of `width` bits.
+pub(super) fn encode(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+    // What lies between is packed. A run begins behind a whole number of eights, as only those can be packed.
+    let (mut packed, mut at) = (0, 0);
+    while at < numbers.len() {
+        let value = numbers[at];
+        let run = numbers[at..].iter().take_while(|number| **number == value).count();
+        if run < RUN {
+            at += RUN.min(numbers.len() - at);
+            continue;
+        }
+        pack(&numbers[packed..at], width, out);
+        push_varint((run as u64) << 1, out);
+        out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
+        at += run;
+        packed = at;
+    }
+    pack(&numbers[packed..], width, out);
+}
+
+/// Appends one stretch of packed numbers, filled up with zeros to a multiple of eight.
+fn pack(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+    if numbers.is_empty() {
+        return;
+    }
+    let eights = numbers.len().div_ceil(8);
+    push_varint((eights as u64) << 1 | 1, out);
+    let end = out.len() + eights * width as usize;
+    let (mut bits, mut held) = (0_u64, 0);
+    for number in numbers {
+        bits |= u64::from(*number) << held;
+        held += width;
+        while held >= 8 {
+            out.push(bits as u8);
+            bits >>= 8;
+            held -= 8;
+        }
+    }
+    if held > 0 {
+        out.push(bits as u8);
+    }
+    out.resize(end, 0);
+}
+
+fn push_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
 
 /// Appends `count` numbers of `width` bits; nothing if the bytes end before, or say nonsense.
 pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
@@ -147,6 +207,23 @@ mod tests {
         let expected: Vec<u32> = [5; 10].into_iter().chain(0..8).collect();
         assert_eq!(decoded(&both, 3, 18), Some(expected));
         assert_eq!(decoded(&[9, 0xff], 0, 32), Some(vec![0; 32]));
+    }
+
+    #[test]
+    fn numbers_of_all_widths_come_back() {
+        let runs = |lengths: &[usize], most: u32| -> Vec<u32> {
+            let numbers = lengths.iter().zip(0..).flat_map(|(length, number)| vec![number * 7919; *length]);
+            numbers.map(|number: u32| number % most.max(1)).collect()
+        };
+        for most in [1, 2, 3, 8, 255, 256, 257, 70_000, u32::MAX] {
+            for lengths in [&[1; 40][..], &[8, 8, 3, 20], &[3, 9, 1, 1, 1, 1, 1, 40], &[4096], &[1; 5], &[]] {
+                let (numbers, width) = (runs(lengths, most), width(most as usize));
+                let mut bytes = Vec::new();
+                encode(&numbers, width, &mut bytes);
+                assert_eq!(decoded(&bytes, width, numbers.len()), Some(numbers), "{most} {lengths:?}");
+            }
+        }
+        assert_eq!([0, 1, 2, 3, 4, 5, 256, 257].map(width), [0, 0, 1, 2, 2, 3, 8, 9]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod columns;
 mod counts;
 mod delta;
 mod direct;
+mod encode;
 pub(super) mod export;
 mod grams;
 mod hybrid;
@@ -34,6 +35,7 @@ pub(crate) use write::level_of;
 
 use parquet::errors::ParquetError;
 
+use super::chain::{self, Hash};
 use super::{Format, Limits};
 
 /// Columns that every segment has, before those that make lines and the variables.
@@ -66,6 +68,11 @@ impl Names {
     /// the same.
     pub(super) fn missing() -> Self {
         Self { instance: String::new(), handler: String::new(), rule: String::new(), format: Format::Json }
+    }
+
+    /// What the chain has for them.
+    pub(super) fn digest(&self) -> Hash {
+        chain::shape(&self.instance, &self.handler, &self.rule, self.format)
     }
 }
 

@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
+use http::header::AUTHORIZATION;
+
 use super::*;
 use crate::call::{Arrival, Marks, normalize};
 use crate::identity::{Caller, Workload};
@@ -54,7 +56,9 @@ fn record(call: &Call, failure: Option<Failure>, recording: Recording) -> Option
         revision: Revision(7),
         headers: &headers,
     };
-    ended.access(recording).map(|entry| entry.line)
+    let mut accesses = Batch::default();
+    ended.record(recording, &mut Callers::default(), &mut accesses);
+    accesses.iter().next().map(|entry| entry.line.to_owned())
 }
 
 #[test]

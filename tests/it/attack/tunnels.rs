@@ -69,7 +69,7 @@ const INSIDE: &[(&str, &[u8], u16)] = &[
     ("T6", b"CONNECT a.example:80 HTTP/1.1\r\nhost: a.example:80\r\n\r\n", 405),
     ("T7", b"\x16\x03\x01\x00\x05hello", 0),
     ("T8", b"SSH-2.0-OpenSSH_9.9\r\n\r\n", 400),
-    ("T8", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0),
+    ("T8", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     ("T8", b"\x05\x01\x00\r\n\r\n", 400),
     ("T9", b"GET /x/%2e%2e/admin HTTP/1.1\r\nhost: a.example\r\n\r\n", 403),
     ("T9", b"GET /admin HTTP/1.1\r\nhost: a.example\r\n\r\n", 403),
