@@ -101,7 +101,7 @@ fn record(lines: LogStore, accesses: LogStore, entries: Vec<Entry>) -> usize {
     runtime.block_on(async {
         for entry in entries {
             let permit = recorder.permit().await.expect("the store keeps up");
-            permit.record(Report::from_iter([entry]), None);
+            permit.record(&mut Report::from_iter([entry]));
         }
     });
     writer.close(Duration::from_secs(60)).expect("all is stored");

@@ -1,15 +1,15 @@
 //! How fast the log is asked, beside `rg` on the same entries as JSON lines: `cargo bench --bench logs`, with `ROWS=10000000`
 //! and a folder for the data in `DIR` if the default of a million in a temporary folder is not meant. Whole processes are
-//! timed, in turn, with the page cache warm; the median counts. Ratios compare within one run only.
+//! timed, in turn, with the page cache warm; the median counts. Ratios compare within one run only. DuckDB is asked the same
+//! on the same files where `PYTHON` (or python3) has it: of it only the query is timed, in a process that runs already.
 
 use std::fmt::Write as _;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::{Entry, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, Stream, line};
+use egressctl::accesslog::{Importer, Level, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
@@ -34,22 +34,94 @@ fn main() {
     let sealed: u64 = files(&state.join("log/segments")).iter().map(|path| size(path)).sum();
     let text = size(&lines);
     println!("{rows} entries, {text} bytes of lines, {sealed} sealed: 1/{:.1}", text as f64 / sealed.max(1) as f64);
-    println!("{:<28} {:>10} {:>10} {:>7} {:>9}", "question", "egressctl", "rg", "times", "answer");
+    println!("nothing asked: {:.1} ms of CPU", cpu_of_nothing(&state));
+    let duckdb = duckdb("SELECT 1", &state);
+    if duckdb.is_none() {
+        println!("DuckDB is not compared: python3, or what PYTHON names, has it not");
+    }
+    let head = ("question", "egressctl", "rg", "times", "DuckDB", "times", "memory");
+    let (question, us, rg, times, duck, times_duck, memory) = head;
+    println!("{question:<28} {us:>10} {rg:>10} {times:>7} {duck:>10} {times_duck:>7} {memory:>8}  answer");
     for (name, ours, theirs) in questions(rows) {
-        compare(name, &ours, theirs.as_deref(), &state, &lines);
+        let (hour, end) = hour(rows);
+        compare(name, &ours, theirs.as_deref(), (&state, &lines), sql(name, (&hour, &end)));
+    }
+}
+
+/// The CPU time of a process that opens the log and answers with nothing, in milliseconds.
+fn cpu_of_nothing(state: &Path) -> f64 {
+    const TIMES: u32 = 50;
+    // Hundredths of a second of the children that were waited for (proc(5), fields 16 and 17).
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let behind = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+        behind.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+    };
+    let before = ticks();
+    (0..TIMES).for_each(|_| drop(run(&mut egressctl(state, &["logs", "--tail", "0"].map(str::to_owned)))));
+    (ticks() - before) as f64 * 10.0 / f64::from(TIMES)
+}
+
+fn egressctl(state: &Path, words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+    command.arg("--state-dir").arg(state).args(words);
+    command
+}
+
+/// How long DuckDB takes for a query over the segments, and its first value; nothing where it is not installed.
+fn duckdb(sql: &str, state: &Path) -> Option<(Duration, String)> {
+    const SCRIPT: &str = "
+import duckdb, sys, time
+db = duckdb.connect()
+sql = sys.argv[1].replace('LOG', f\"'{sys.argv[2]}'\")
+took = []
+for _ in range(10):
+    start = time.perf_counter()
+    rows = db.execute(sql).fetchall()
+    took.append(time.perf_counter() - start)
+print(sorted(took[1:])[4], rows[0][-1])";
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let files = state.join("log/segments/*/*.parquet");
+    let output = Command::new(python).args(["-c", SCRIPT, sql]).arg(files).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (took, value) = text.trim().split_once(' ')?;
+    Some((Duration::from_secs_f64(took.parse().ok()?), value.to_owned()))
+}
+
+/// A question as DuckDB is asked it.
+fn sql(name: &str, (hour, end): (&str, &str)) -> Option<String> {
+    let counted = |condition: &str| Some(format!("SELECT count(*) FROM LOG WHERE {condition}"));
+    let top = |condition: &str| {
+        Some(format!("SELECT destination, count(*) AS n FROM LOG {condition} GROUP BY 1 ORDER BY n DESC, 1 LIMIT 10"))
+    };
+    match name {
+        "count: level error" => counted("level = 'error'"),
+        "count: one host" => counted("destination = 'edition.cnn.com'"),
+        "count: --where" => counted("responseCode >= 400"),
+        "count: --where, two fields" => counted("destination LIKE '%cnn.com' AND responseCode >= 400"),
+        "count: one hour" => counted(&format!("time >= '{hour}' AND time < '{end}'")),
+        "count: path prefix" => counted("path LIKE '/politics%'"),
+        "top ten hosts" => top(""),
+        "top ten hosts of errors" => top("WHERE responseCode >= 400"),
+        _ => None,
     }
 }
 
 /// A question, our flags, and those of `rg`.
 type Question = (&'static str, Vec<String>, Option<Vec<String>>);
 
+/// An hour in the middle of the log.
+fn hour(rows: usize) -> (String, String) {
+    let middle = (START + rows as i64 * GAP as i64 / 2) / 3_600_000_000 * 3_600_000_000;
+    let (mut hour, mut end) = (String::new(), String::new());
+    line::timestamp(&mut hour, middle);
+    line::timestamp(&mut end, middle + 3_600_000_000);
+    (hour, end)
+}
+
 /// What is measured.
 fn questions(rows: usize) -> Vec<Question> {
-    let mut hour = String::new();
-    let middle = (START + rows as i64 * GAP as i64 / 2) / 3_600_000_000 * 3_600_000_000;
-    line::timestamp(&mut hour, middle);
-    let mut end = String::new();
-    line::timestamp(&mut end, middle + 3_600_000_000);
+    let (hour, end) = hour(rows);
     let words = |text: &[&str]| text.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let regex = r#""path":"/politics[^"]*","responseCode":(403|50[0-9])"#;
     let slice = format!("\"time\":\"{}:", &hour[..13]);
@@ -100,17 +172,26 @@ fn questions(rows: usize) -> Vec<Question> {
         ("lines: regex over fields", words(&["-g", regex]), Some(words(&[regex]))),
         ("lines: level error", words(&["--level", "error"]), Some(words(&["-F", "\"level\":\"error\""]))),
         ("lines: one hour", words(&["--since-time", &hour, "--until", &end]), Some(words(&["-F", &slice]))),
+        ("top ten hosts", words(&["stats", "--by", "destination", "-o", "json"]), None),
+        (
+            "top ten hosts of errors",
+            words(&["stats", "--by", "destination", "-o", "json", "--where", "responseCode >= 400"]),
+            None,
+        ),
         ("last ten", words(&["--tail", "10"]), None),
         ("last ten errors", words(&["--tail", "10", "--level", "error"]), None),
     ]
 }
 
-fn compare(name: &str, ours: &[String], theirs: Option<&[String]>, state: &Path, lines: &Path) {
-    let ask = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
-        command.arg("--state-dir").arg(state).arg("logs").args(ours);
-        run(&mut command)
-    };
+fn compare(
+    name: &str,
+    ours: &[String],
+    theirs: Option<&[String]>,
+    (state, lines): (&Path, &Path),
+    sql: Option<String>,
+) {
+    let words = [&["logs".to_owned()], ours].concat();
+    let ask = || run(&mut egressctl(state, &words));
     let search = || {
         let mut command = Command::new("rg");
         command.args(["--no-config", "--no-filename"]).args(theirs.unwrap_or_default()).arg(lines);
@@ -124,17 +205,35 @@ fn compare(name: &str, ours: &[String], theirs: Option<&[String]>, state: &Path,
         if has_rg {
             let (took, found) = search();
             them.push(took);
-            assert_eq!(found, answer, "{name}: rg finds something else");
+            assert!(found == answer, "{name}: rg finds something else");
         }
     }
+    let duckdb = sql.and_then(|sql| duckdb(&sql, state));
+    if let Some((_, value)) = &duckdb
+        && let Ok(count) = answer.trim().parse::<u64>()
+    {
+        assert_eq!(value.parse(), Ok(count), "{name}: DuckDB finds something else");
+    }
     let shown = if answer.len() < 20 { answer.trim().to_owned() } else { format!("{} lines", answer.lines().count()) };
-    let (us, them) = (median(us), median(them));
-    let ratio = if has_rg { format!("{:.1}", them.as_secs_f64() / us.as_secs_f64()) } else { "-".to_owned() };
-    println!(
-        "{name:<28} {:>7.1} ms {:>7.1} ms {ratio:>7} {shown:>9}",
-        us.as_secs_f64() * 1e3,
-        them.as_secs_f64() * 1e3
-    );
+    let (us, them, duckdb) = (median(us), has_rg.then(|| median(them)), duckdb.map(|(took, _)| took));
+    let beside = |other: Option<Duration>| {
+        let times =
+            other.map_or_else(|| "-".to_owned(), |took| format!("{:.1}", took.as_secs_f64() / us.as_secs_f64()));
+        format!("{} {times:>7}", milliseconds(other))
+    };
+    let memory = if ours[0] == "stats" { "-".to_owned() } else { memory(state, &words) };
+    println!("{name:<28} {} {} {} {memory:>8}  {shown}", milliseconds(Some(us)), beside(them), beside(duckdb));
+}
+
+fn milliseconds(took: Option<Duration>) -> String {
+    took.map_or_else(|| format!("{:>10}", "-"), |took| format!("{:>7.1} ms", took.as_secs_f64() * 1e3))
+}
+
+/// The most memory that a question took, as the command tells it.
+fn memory(state: &Path, words: &[String]) -> String {
+    let output = egressctl(state, words).arg("--stats").output().expect("the command runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    told.trim().rsplit_once("at most ").map_or("-", |(_, most)| most).to_owned()
 }
 
 /// How long a command takes, and what it prints.
@@ -154,23 +253,45 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     inside(folder).flat_map(|day| inside(&day)).collect()
 }
 
-/// Records the entries and seals them, and writes them as JSON lines.
+/// Imports the entries, which seals them, and writes them as JSON lines.
 fn make(rows: usize, state: &Path, lines: &Path) {
     let state = StateDir::open(state).expect("a state directory");
-    let mut store = LogStore::open(state.hot_db()).expect("a new log");
-    let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).expect("a key");
-    let mut out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
-    let mut source = Source::new();
-    let mut made = 0;
-    while made < rows {
-        let batch: Vec<Entry> = (made..rows.min(made + 5_000)).map(|_| source.entry()).collect();
-        batch.iter().for_each(|entry| writeln!(out, "{}", entry.line).expect("room for the lines"));
-        store.append(&batch).expect("room for the entries");
-        made += batch.len();
-        sealer.seal_due(START).expect("room for the segments");
+    let mut importer = Importer::open(&state, "access.egressctl.istio-system").expect("a new log");
+    let out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
+    let mut made = Made { source: Source::new(), left: rows, rest: Vec::new(), out };
+    let mut fault = |number: u64, why: &str| panic!("{number}: {why}");
+    importer.import(("made", &mut made), START, &mut fault).expect("room for the entries");
+    made.out.flush().expect("room for the lines");
+    assert!(
+        Command::new(env!("CARGO_BIN_EXE_egressctl"))
+            .args(["logs", "seal", "--state-dir"])
+            .arg(state.path())
+            .status()
+            .is_ok()
+    );
+}
+
+/// Lines as they are read, written to a file as well.
+struct Made {
+    source: Source,
+    left: usize,
+    rest: Vec<u8>,
+    out: BufWriter<std::fs::File>,
+}
+
+impl Read for Made {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.left > 0 && self.rest.len() < buffer.len() {
+            self.rest.extend_from_slice(self.source.line().as_bytes());
+            self.rest.push(b'\n');
+            self.left -= 1;
+        }
+        let count = self.rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.rest[..count]);
+        self.out.write_all(&self.rest[..count])?;
+        self.rest.drain(..count);
+        Ok(count)
     }
-    sealer.seal_all(START).expect("room for the segments");
-    out.flush().expect("room for the lines");
 }
 
 /// Makes entries: hosts, paths and sources by Zipf's law, drawn apart from each other, 2 % errors, sizes that mostly belong to
@@ -178,7 +299,6 @@ fn make(rows: usize, state: &Path, lines: &Path) {
 struct Source {
     random: u64,
     time: u64,
-    shape: Arc<Shape>,
     hosts: Vec<f64>,
     paths: Vec<f64>,
     sources: Vec<f64>,
@@ -186,15 +306,8 @@ struct Source {
 
 impl Source {
     fn new() -> Self {
-        let shape = Shape {
-            instance: "egress-access.logentry.istio-system".into(),
-            handler: "egress-access-handler.stdio.istio-system".into(),
-            rule: "report-cnn-access.rule.istio-system".into(),
-            format: Format::Json,
-            outlet: Outlet::Stdout,
-        };
         let [hosts, paths, sources] = [HOSTS, PATHS, SOURCES].map(zipf);
-        Self { random: 0x9e37_79b9_7f4a_7c15, time: START as u64, shape: Arc::new(shape), hosts, paths, sources }
+        Self { random: 0x9e37_79b9_7f4a_7c15, time: START as u64, hosts, paths, sources }
     }
 
     /// From 0 to 1.
@@ -212,7 +325,7 @@ impl Source {
         (9.0 + 1.5 * normal).exp() as u64
     }
 
-    fn entry(&mut self) -> Entry {
+    fn line(&mut self) -> String {
         self.time += (self.unit() * 2.0 * GAP as f64) as u64;
         let unit = [self.unit(), self.unit(), self.unit(), self.unit(), self.unit()];
         let pick = |all: &[f64], unit: f64| all.partition_point(|sum| *sum < unit);
@@ -237,7 +350,7 @@ impl Source {
         };
         let level = if is_error { Level::Error } else { Level::Info };
         let mut text = String::with_capacity(300);
-        line::begin(&mut text, level, self.time as i64, &self.shape.instance);
+        line::begin(&mut text, level, self.time as i64, "egress-access.logentry.istio-system");
         let namespace = if source.is_multiple_of(4) { "default".to_owned() } else { format!("team-{}", source % 11) };
         field(&mut text, "destination", &host_name(host));
         field(&mut text, "path", &path_name(path));
@@ -246,7 +359,7 @@ impl Source {
         field(&mut text, "sourceNamespace", &namespace);
         field(&mut text, "user", "unknown");
         line::end(&mut text);
-        Entry { time: self.time as i64, level, shape: Arc::clone(&self.shape), line: text }
+        text
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::Report;
+use egressctl::accesslog::Batch;
 use egressctl::call::{Arrival, Call, CallBag, Marks, Outcome, normalize};
 use egressctl::decision::judge;
 use egressctl::diagnostic::Source;
@@ -123,7 +123,7 @@ fn run(scene: &Scene, calls: u32) {
     }
 }
 
-fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
+fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Batch {
     let judged = judge(snapshot, Hop::Sidecar(0), call, Spend::Take, scratch, &mut |_| {});
     let outcome = Outcome {
         status: 200,
@@ -137,7 +137,7 @@ fn cost(snapshot: &Snapshot, call: &Call, scratch: &mut Scratch) -> Report {
         closed_by: None,
     };
     let bag = CallBag::new(call, Some(&outcome), snapshot.reporter(judged.hop));
-    let mut report = Report::new();
+    let mut report = Batch::default();
     snapshot.policy.report(&bag, Spend::Take, scratch, &mut report);
     report
 }
@@ -199,7 +199,7 @@ fn scenario() -> f64 {
             let mut checked = Checked::default();
             snapshot.policy.check(black_box(&bag), Spend::Take, &mut scratch, &mut checked, &mut |_| {});
             black_box(&checked);
-            let mut report = Report::new();
+            let mut report = Batch::default();
             snapshot.policy.report(black_box(&bag), Spend::Take, &mut scratch, &mut report);
             black_box(&report);
         }

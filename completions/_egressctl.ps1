@@ -711,6 +711,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             [CompletionResult]::new('--identify-users', '--identify-users', [CompletionResultType]::ParameterName, 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)')
             [CompletionResult]::new('--report-only', '--report-only', [CompletionResultType]::ParameterName, 'Record what rules would refuse, and let every call go')
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so')
             [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'Stop when standard input ends, for a proxy that another program starts')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

@@ -3130,7 +3130,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --until-eof --access --redact --durability --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --replace --until-eof --access --redact --durability --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -674,6 +674,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --identify-users 'At listeners without workload, know callers of this machine who show no token by the user that owns their socket: they are the workload whose Pods run as that user (securityContext.runAsUser)'
             cand --report-only 'Record what rules would refuse, and let every call go'
             cand --proxy-protocol 'Take the caller''s address from the PROXY protocol (version 1 or 2), with which every connection then must begin'
+            cand --replace 'Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so'
             cand --until-eof 'Stop when standard input ends, for a proxy that another program starts'
             cand -h 'Print help'
             cand --help 'Print help'

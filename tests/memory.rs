@@ -80,9 +80,11 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
     let config = NodeConfig {
         paths: None,
         recording: egressctl::decision::access::Recording::default(),
+        log: egressctl::accesslog::Config::default(),
         sealing: egressctl::accesslog::Limits::default(),
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
+        replaces: false,
         role: Role::All,
         mesh_listen: None,
         gateway: None,

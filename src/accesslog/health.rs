@@ -15,6 +15,8 @@ pub struct Health {
     failing: AtomicBool,
     unstored: AtomicU64,
     unprinted: AtomicU64,
+    refused: AtomicU64,
+    unrecorded: AtomicU64,
     last_error: Mutex<Option<String>>,
 }
 
@@ -23,8 +25,10 @@ pub struct Health {
 pub enum Notice<'a> {
     /// The store stopped taking entries. They are kept and tried again; calls wait, then are refused.
     StoreFails(&'a Error),
-    /// The store takes entries again; nothing was lost.
+    /// The store takes entries again; nothing was lost of what there was room for.
     StoreRecovered,
+    /// So many calls were served, as they were to be, and could not be recorded; the log says so.
+    Unrecorded(u64),
     /// An outlet stopped taking lines. They are in the log all the same.
     OutletFails(&'a Outlet, &'a std::io::Error),
     /// An outlet takes lines again.
@@ -68,6 +72,20 @@ impl Health {
         self.unprinted.load(Ordering::Relaxed)
     }
 
+    /// Calls for which there was no room.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls that were served and could not be recorded.
+    pub fn unrecorded_calls(&self) -> u64 {
+        self.unrecorded.load(Ordering::Relaxed)
+    }
+
     /// What the newest failure of the store or an outlet said.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -93,6 +111,10 @@ impl Health {
 
     pub(super) fn lost(&self, reports: u64) {
         self.unstored.fetch_add(reports, Ordering::Relaxed);
+    }
+
+    pub(super) fn unrecorded(&self, calls: u64) {
+        self.unrecorded.fetch_add(calls, Ordering::Relaxed);
     }
 
     pub(super) fn not_printed(&self, lines: u64, error: String) {

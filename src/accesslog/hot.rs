@@ -1,5 +1,8 @@
 //! The hot store: the newest entries, in an SQLite file.
 
+mod migrate;
+pub(super) mod pack;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,8 +13,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::chain::{self, Hash, Item};
 use super::quarantine;
 use super::segment::Names;
-use super::{Cost, Entry, Error, Format, Shape};
-use crate::state::open_store;
+use super::{Batch, Cost, Entry, Error, Format, Shape};
+use crate::state::{begin_immediate, open_store};
+use pack::Packing;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -20,20 +24,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0003_pruned.sql"),
     include_str!("../../state/log/0004_quarantine.sql"),
     include_str!("../../state/log/0005_used.sql"),
+    include_str!("../../state/log/0006_packs.sql"),
 ];
-
-/// How many consecutive entries one row of the table `block` summarises. Small enough that a window of time reads few
-/// entries outside it, large enough that ten million entries have 2,442 rows. Part of the schema: never changes.
-const BLOCK: i64 = 4096;
 
 /// How many shapes are remembered. Each change of the configuration makes new ones; a configuration has a few hundred.
 const SHAPES: usize = 4096;
-
-const INSERT_ENTRY: &str = "INSERT INTO entry (seq, time, level, shape, line) VALUES (?1, ?2, ?3, ?4, ?5)";
-
-const ADD_TO_BLOCK: &str = "INSERT INTO block (id, min_time, max_time, info, warning, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-     ON CONFLICT (id) DO UPDATE SET min_time = min(min_time, excluded.min_time), max_time = max(max_time, excluded.max_time),
-         info = info + excluded.info, warning = warning + excluded.warning, error = error + excluded.error";
 
 const INSERT_SHAPE: &str =
     "INSERT INTO shape (instance, handler, rule, format) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
@@ -51,6 +46,7 @@ pub struct LogStore {
     pub(super) path: PathBuf,
     /// Ids and hashes of shapes by address; the shape is kept with them, so an address cannot come to mean another one.
     shapes: HashMap<usize, (Arc<Shape>, i64, Hash)>,
+    packing: Packing,
     /// Where sealed segments are.
     pub(super) segments: PathBuf,
     /// Segments that could not be read.
@@ -85,11 +81,13 @@ impl LogStore {
         let connection = open_store(&path, MIGRATIONS, "log")?;
         let normal = connection.execute_batch("PRAGMA synchronous = NORMAL");
         normal.map_err(|error| Error::sqlite(&path, error))?;
+        pack_rows(&connection, &path)?;
         let segments = path.with_file_name("segments");
         Ok(Self {
             connection,
             path,
             shapes: HashMap::new(),
+            packing: Packing::default(),
             segments,
             damage: RefCell::default(),
             cost: Cell::default(),
@@ -117,36 +115,46 @@ impl LogStore {
     /// Writes entries in one transaction: afterwards all are stored, or, with an error, none is.
     ///
     /// # Errors
-    /// The store's variants of [`Error`]; the same batch may be tried again.
-    pub fn append(&mut self, batch: &[Entry]) -> Result<(), Error> {
+    /// The store's variants of [`Error`]; the same entries may be tried again.
+    pub fn append(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        self.append_batch(&entries.iter().collect())
+    }
+
+    /// The same of a batch.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_batch(&mut self, batch: &Batch) -> Result<(), Error> {
         if batch.is_empty() {
             return Ok(());
         }
         self.commit(batch).map_err(|error| {
             // Ids that were given in the transaction went away with it.
             self.shapes.clear();
+            self.packing = Packing::default();
             Error::sqlite(&self.path, error)
         })
     }
 
-    fn commit(&mut self, batch: &[Entry]) -> rusqlite::Result<()> {
+    fn commit(&mut self, batch: &Batch) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
-        let first = next(&transaction)?;
+        let mut first = next(&transaction)?;
         let mut link = link(&transaction)?;
-        let mut seq = first;
-        {
-            let mut insert = transaction.prepare_cached(INSERT_ENTRY)?;
-            for entry in batch {
-                let (shape, digest) = intern(&transaction, &mut self.shapes, &entry.shape)?;
-                let (time, level) = (entry.time, entry.level.code());
-                insert.execute(params![seq, time, level, shape, entry.line])?;
-                link = chain::entry(&link, &Item { seq, time, level, shape: digest, line: entry.line.as_bytes() });
-                seq += 1;
+        let known = &mut self.shapes;
+        let shapes = batch.shapes().iter().map(|shape| intern(&transaction, known, shape));
+        let shapes: Vec<(i64, Hash)> = shapes.collect::<rusqlite::Result<_>>()?;
+        for (entry, seq) in batch.iter().zip(first..) {
+            let line = entry.line.as_bytes();
+            if self.packing.is_full(line.len()) {
+                first = self.packing.insert(&transaction, first, &link)?;
             }
+            let (shape, digest) = &shapes[entry.number];
+            let (time, level) = (entry.time, entry.level.code());
+            link = chain::entry(&link, &Item { seq, time, level, shape: digest, line });
+            self.packing.push(time, entry.level, *shape, line);
         }
-        add_to_blocks(&transaction, first, batch)?;
-        transaction.prepare_cached("INSERT INTO link (seq, hash) VALUES (?1, ?2)")?.execute(params![seq - 1, link])?;
-        transaction.prepare_cached("UPDATE sequence SET next = ?1")?.execute([seq])?;
+        let next = self.packing.insert(&transaction, first, &link)?;
+        transaction.prepare_cached("UPDATE sequence SET next = ?1")?.execute([next])?;
         transaction.commit()
     }
 
@@ -166,20 +174,38 @@ fn next(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// The value of the chain of entries at its end.
 pub(super) fn link(connection: &Connection) -> rusqlite::Result<Hash> {
-    let newest = "SELECT hash FROM link ORDER BY seq DESC LIMIT 1";
+    let newest = "SELECT ifnull((SELECT hash FROM pack ORDER BY first DESC LIMIT 1), (SELECT hash FROM link))";
     connection.prepare_cached(newest)?.query_row([], |row| row.get(0))
 }
 
+/// The chain begins anew behind an entry, with the value there; packs before it are gone.
+pub(super) fn set_start(connection: &Connection, seq: i64, hash: &Hash) -> rusqlite::Result<()> {
+    connection.execute("UPDATE link SET seq = ?1, hash = ?2", params![seq, hash]).map(drop)
+}
+
+/// Puts what an earlier version stored as rows into packs.
+fn pack_rows(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let sqlite = |error| Error::sqlite(path, error);
+    if !migrate::has_rows(connection).map_err(sqlite)? {
+        return Ok(());
+    }
+    let transaction = begin_immediate(connection, path)?;
+    // Somebody else may have done it meanwhile.
+    if migrate::has_rows(&transaction).map_err(sqlite)? {
+        migrate::pack_rows(&transaction).map_err(sqlite)?;
+    }
+    transaction.commit().map_err(sqlite)
+}
+
 /// The id of a shape, which is given one where it has none, and its hash.
-fn intern<'k>(
+fn intern(
     connection: &Connection,
-    known: &'k mut HashMap<usize, (Arc<Shape>, i64, Hash)>,
+    known: &mut HashMap<usize, (Arc<Shape>, i64, Hash)>,
     shape: &Arc<Shape>,
-) -> rusqlite::Result<(i64, &'k Hash)> {
+) -> rusqlite::Result<(i64, Hash)> {
     let address = Arc::as_ptr(shape).addr();
-    if known.contains_key(&address) {
-        let (_, id, hash) = &known[&address];
-        return Ok((*id, hash));
+    if let Some((_, id, hash)) = known.get(&address) {
+        return Ok((*id, *hash));
     }
     let row = params![shape.instance, shape.handler, shape.rule, format_code(shape.format)];
     connection.prepare_cached(INSERT_SHAPE)?.execute(row)?;
@@ -188,8 +214,8 @@ fn intern<'k>(
         known.clear();
     }
     let hash = chain::shape(&shape.instance, &shape.handler, &shape.rule, shape.format);
-    let (_, id, hash) = known.entry(address).insert_entry((Arc::clone(shape), id, hash)).into_mut();
-    Ok((*id, hash))
+    known.insert(address, (Arc::clone(shape), id, hash));
+    Ok((id, hash))
 }
 
 /// The names of all shapes, by id.
@@ -200,34 +226,6 @@ pub(super) fn shapes(connection: &Connection) -> rusqlite::Result<HashMap<i64, N
         Ok((row.get(0)?, Names { instance: row.get(1)?, handler: row.get(2)?, rule: row.get(3)?, format }))
     })?;
     rows.collect()
-}
-
-fn add_to_blocks(connection: &Connection, first: i64, batch: &[Entry]) -> rusqlite::Result<()> {
-    let mut add = connection.prepare_cached(ADD_TO_BLOCK)?;
-    let (mut rest, mut seq) = (batch, first);
-    while !rest.is_empty() {
-        let room = usize::try_from(BLOCK - seq % BLOCK).unwrap_or(1);
-        let (here, later) = rest.split_at(room.min(rest.len()));
-        let times = || here.iter().map(|entry| entry.time);
-        let mut levels = [0_i64; 3];
-        for entry in here {
-            levels[entry.level as usize] += 1;
-        }
-        add.execute(params![seq / BLOCK, times().min(), times().max(), levels[0], levels[1], levels[2]])?;
-        seq = (seq / BLOCK + 1) * BLOCK;
-        rest = later;
-    }
-    Ok(())
-}
-
-/// The block that a sequence number belongs to.
-pub(super) fn block_of(seq: i64) -> i64 {
-    seq / BLOCK
-}
-
-/// The first and the last sequence number that a block covers.
-pub(super) fn covered(block: i64) -> (i64, i64) {
-    (block * BLOCK, block * BLOCK + (BLOCK - 1))
 }
 
 fn format_code(format: Format) -> i64 {

@@ -9,18 +9,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use crate::state::StateDir;
 
-mod both;
+mod batch;
 mod chain;
 mod error;
+mod gap;
 mod head;
 mod health;
 mod hot;
 mod import;
 pub mod line;
+mod logs;
 mod outlet;
 mod quarantine;
 mod query;
@@ -29,17 +29,20 @@ mod segment;
 mod verify;
 mod writer;
 
-pub use both::Both;
+pub use batch::{Batch, Recorded, Report};
 pub use error::Error;
 pub use head::Exported;
 pub use health::{Health, Notice};
 pub use hot::LogStore;
+#[cfg(feature = "fuzzing")]
+pub use import::imported_line;
 pub use import::{Imported, Importer};
+pub use logs::Logs;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;
 pub(crate) use query::is_called;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
-pub use recorder::{Config, Overload, Permit, Recorder, Unstored, Writer};
+pub use recorder::{Config, Overload, Permit, Recorder, Unstored, WhenFull, Writer};
 pub use segment::export::Export;
 pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};
@@ -224,9 +227,6 @@ pub struct Entry {
     /// The JSON object in the scenario's key order, without newline, whatever the handler's [`Format`].
     pub line: String,
 }
-
-/// The entries of one call; most calls make one or two.
-pub type Report = SmallVec<[Entry; 2]>;
 
 #[cfg(test)]
 mod testing;

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use super::{Entry, Outlet, line};
+use super::{Batch, Entry, Outlet, Recorded, line};
 use detached::Detached;
 use forward::{Forwarder, LAST_WORDS};
 use rotated::RotatedFile;
@@ -90,9 +90,9 @@ impl Outlets {
 
     /// Prints the entries' lines, one write for each outlet. An outlet that fails loses its lines of this group; the
     /// others get theirs.
-    pub(super) fn print(&mut self, entries: &[Entry], event: &mut dyn FnMut(Event<'_>)) {
-        for entry in entries {
-            target(&mut self.targets, &entry.shape.outlet).take(entry);
+    pub(super) fn print(&mut self, entries: &Batch, event: &mut dyn FnMut(Event<'_>)) {
+        for entry in entries.iter() {
+            target(&mut self.targets, &entry.shape.outlet).take(&entry);
         }
         for target in &mut self.targets {
             if target.lines > 0 {
@@ -161,12 +161,12 @@ impl Target {
         Self { outlet, way, buffer: Vec::new(), lines: 0, failing: false }
     }
 
-    fn take(&mut self, entry: &Entry) {
+    fn take(&mut self, entry: &Recorded<'_>) {
         self.lines += 1;
         if let Way::Forwarder(forwarder) = &mut self.way {
-            return forwarder.offer(entry);
+            return forwarder.offer(&entry.to_entry());
         }
-        self.buffer.extend_from_slice(line::printed(&entry.line, entry.shape.format).as_bytes());
+        self.buffer.extend_from_slice(line::printed(entry.line, entry.shape.format).as_bytes());
         self.buffer.push(b'\n');
     }
 

@@ -1,16 +1,16 @@
 //! Taking the reports of calls without making a call wait for the disk.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as sync;
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio::sync::{Semaphore, TryAcquireError};
 
-use super::writer::{Append, Message, WriterThread};
+use super::writer::{Append, WriterThread};
 use super::{Entry, Health, Notice, Outlets, Report};
 
 /// How much longer than its limit [`Writer::close`] waits for an attempt to store that is under way.
@@ -29,12 +29,25 @@ pub struct Config {
     pub interval: Duration,
     /// How long a call waits for a permit.
     pub patience: Duration,
+    /// What becomes of a call for which there is no room.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of calls for which there is no room, mostly because the disk is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// They are refused: nothing leaves that is not recorded.
+    #[default]
+    Refuse,
+    /// They are served and counted; the log tells of the gap when it takes entries again.
+    Serve,
 }
 
 impl Default for Config {
     /// 16,384 calls, a third of a second of what two cores forward, 64 MiB of lines; 50 ms, below what people notice; 5 s, below the time-outs of most clients.
     fn default() -> Self {
-        Self { capacity: 16_384, interval: Duration::from_millis(50), patience: Duration::from_secs(5) }
+        let (interval, patience) = (Duration::from_millis(50), Duration::from_secs(5));
+        Self { capacity: 16_384, interval, patience, when_full: WhenFull::Refuse }
     }
 }
 
@@ -60,19 +73,53 @@ pub struct Unstored {
 /// Takes the reports of calls. Cheap to clone; to be used from any thread and runtime.
 #[derive(Debug, Clone)]
 pub struct Recorder {
+    desk: Arc<Desk>,
+}
+
+/// Where some of the callers leave their reports.
+#[derive(Debug)]
+struct Desk {
     shared: Arc<Shared>,
+    tray: Arc<Tray>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    /// Unbounded by itself: a report is only sent with a permit, which bounds it.
-    sender: UnboundedSender<Message>,
     state: Arc<State>,
     patience: Duration,
+    when_full: WhenFull,
 }
 
-/// What callers and the writer thread both see. Does not hold the sender: when all recorders and permits are gone, the
-/// channel ends, and with it the thread.
+impl Drop for Shared {
+    /// When all recorders and permits are gone nothing more can come.
+    fn drop(&mut self) {
+        self.state.orphaned.store(true, Ordering::Release);
+        self.state.wake();
+    }
+}
+
+/// What lies ready for the writer thread.
+#[derive(Debug, Default)]
+pub(super) struct Tray(Mutex<Waiting>);
+
+impl Tray {
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Whoever panicked left whole entries.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reports that are not stored yet.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) report: Report,
+    /// The room that they take.
+    pub(super) permits: usize,
+    /// Who waits until the intents among them are stored.
+    pub(super) intents: Vec<oneshot::Sender<()>>,
+}
+
+/// What callers and the writer thread both see.
 #[derive(Debug)]
 pub(super) struct State {
     /// One permit for each call that may be under way. The writer gives them back when it has stored the reports, not
@@ -82,12 +129,63 @@ pub(super) struct State {
     pub(super) health: Health,
     /// Set when the recorder is closed: when to give up.
     pub(super) closing: OnceLock<Instant>,
+    /// One for each thread that has a desk of its own.
+    pub(super) trays: Mutex<Vec<Arc<Tray>>>,
+    /// Who waits until everything is stored and printed that was left in a tray before; nothing once the thread has ended.
+    pub(super) flushes: Mutex<Option<Vec<sync::Sender<()>>>>,
+    /// Whether something was left since the thread last looked.
+    pub(super) bell: AtomicBool,
+    /// Whether nobody can leave anything any more.
+    pub(super) orphaned: AtomicBool,
+    thread: OnceLock<Thread>,
 }
 
 impl State {
+    fn new(capacity: usize) -> Self {
+        Self {
+            room: Semaphore::new(capacity),
+            capacity,
+            health: Health::default(),
+            closing: OnceLock::new(),
+            trays: Mutex::default(),
+            flushes: Mutex::new(Some(Vec::new())),
+            bell: AtomicBool::new(false),
+            orphaned: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        }
+    }
+
     /// Calls under way, and reports not yet stored.
     pub(super) fn waiting(&self) -> usize {
         self.capacity.saturating_sub(self.room.available_permits())
+    }
+
+    /// Tells the thread that there is something. While it knows, that costs no system call.
+    fn ring(&self) {
+        if !self.bell.load(Ordering::Acquire) && !self.bell.swap(true, Ordering::AcqRel) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Whether the thread is there still.
+    fn is_served(&self) -> bool {
+        self.flushes().is_some()
+    }
+
+    pub(super) fn flushes(&self) -> MutexGuard<'_, Option<Vec<sync::Sender<()>>>> {
+        self.flushes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tray(&self) -> Arc<Tray> {
+        let tray = Arc::<Tray>::default();
+        self.trays.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&tray));
+        tray
     }
 }
 
@@ -96,6 +194,7 @@ impl State {
 pub struct Permit {
     /// Nothing once the report was made.
     recorder: Option<Recorder>,
+    has_room: bool,
 }
 
 /// The writer thread, for whoever ends it. Dropping this does not: then the thread ends with the last recorder.
@@ -112,6 +211,8 @@ struct NoMoreRoom(Arc<State>);
 impl Drop for NoMoreRoom {
     fn drop(&mut self) {
         self.0.room.close();
+        // Whoever waits for a flush is hung up on.
+        self.0.flushes().take();
     }
 }
 
@@ -127,45 +228,66 @@ impl Recorder {
         config: Config,
         notice: impl FnMut(Notice<'_>) + Send + 'static,
     ) -> io::Result<(Recorder, Writer)> {
-        let capacity = config.capacity.clamp(1, Semaphore::MAX_PERMITS);
-        let (health, closing) = (Health::default(), OnceLock::new());
-        let state = Arc::new(State { room: Semaphore::new(capacity), capacity, health, closing });
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let state = Arc::new(State::new(config.capacity.clamp(1, Semaphore::MAX_PERMITS)));
         let (hang_up, ended) = sync::channel::<()>();
         let writer = WriterThread::new(
             [Box::new(lines), Box::new(accesses)],
             outlets,
-            receiver,
             Arc::clone(&state),
             config.interval,
             Box::new(notice),
         );
         let ending = NoMoreRoom(Arc::clone(&state));
-        thread::Builder::new().name("accesslog".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("accesslog".to_owned()).spawn(move || {
             let _ending = ending;
             writer.run();
             drop(hang_up);
         })?;
-        let recorder = Recorder { shared: Arc::new(Shared { sender, state, patience: config.patience }) };
+        // The first to set it; nobody has rung before.
+        let _ = state.thread.set(thread.thread().clone());
+        let tray = state.tray();
+        let shared = Arc::new(Shared { state, patience: config.patience, when_full: config.when_full });
+        let recorder = Recorder { desk: Arc::new(Desk { shared, tray }) };
         Ok((recorder.clone(), Writer { recorder, ended }))
     }
 
+    /// Another one for a thread that records much: what is left there nobody else touches but the writer, so that threads
+    /// do not wait for each other. Reports of different threads are stored in no certain order.
+    #[must_use]
+    pub fn with_own_desk(&self) -> Self {
+        let shared = Arc::clone(&self.desk.shared);
+        let tray = shared.state.tray();
+        Self { desk: Arc::new(Desk { shared, tray }) }
+    }
+
+    fn state(&self) -> &State {
+        &self.desk.shared.state
+    }
+
     /// Takes room for the report of one call, waiting for it at most [`Config::patience`]. Whoever waits longest comes
-    /// first. Must be awaited in a tokio runtime with timers.
+    /// first. Where calls are to be served all the same, those for which there is none are only counted. Must be awaited in a tokio runtime with timers.
     ///
     /// # Errors
     /// [`Overload`]: the call must be refused.
     pub async fn permit(&self) -> Result<Permit, Overload> {
-        let room = &self.shared.state.room;
+        let (room, serves) = (&self.state().room, self.desk.shared.when_full == WhenFull::Serve);
+        let permit = |has_room| Ok(Permit { recorder: Some(self.clone()), has_room });
         match room.try_acquire() {
-            Ok(permit) => permit.forget(),
+            Ok(taken) => taken.forget(),
             Err(TryAcquireError::Closed) => return Err(Overload::Closed),
+            Err(TryAcquireError::NoPermits) if serves && self.health().is_failing() => return permit(false),
             Err(TryAcquireError::NoPermits) => {
-                let acquired = tokio::time::timeout(self.shared.patience, room.acquire()).await;
-                acquired.map_err(|_| Overload::Full)?.map_err(|_| Overload::Closed)?.forget();
+                match tokio::time::timeout(self.desk.shared.patience, room.acquire()).await {
+                    Ok(taken) => taken.map_err(|_| Overload::Closed)?.forget(),
+                    Err(_) if serves => return permit(false),
+                    Err(_) => {
+                        self.health().refuse();
+                        return Err(Overload::Full);
+                    }
+                }
             }
         }
-        Ok(Permit { recorder: Some(self.clone()) })
+        permit(true)
     }
 
     /// Waits until everything that was recorded before is stored and printed. Blocks the thread.
@@ -174,8 +296,11 @@ impl Recorder {
     /// [`Unstored`] if that takes longer than `limit`.
     pub fn flush(&self, limit: Duration) -> Result<(), Unstored> {
         let (done, wait) = sync::channel();
-        let sent = self.shared.sender.send(Message::Flush(done));
-        if sent.is_ok() && wait.recv_timeout(limit).is_ok() {
+        if let Some(flushes) = self.state().flushes().as_mut() {
+            flushes.push(done);
+        }
+        self.state().ring();
+        if wait.recv_timeout(limit).is_ok() {
             return Ok(());
         }
         match self.waiting() {
@@ -186,12 +311,17 @@ impl Recorder {
 
     /// Calls under way, and reports not yet stored: how much of [`Config::capacity`] is in use.
     pub fn waiting(&self) -> usize {
-        self.shared.state.waiting()
+        self.state().waiting()
+    }
+
+    /// [`Config::capacity`].
+    pub fn capacity(&self) -> usize {
+        self.state().capacity
     }
 
     /// How recording goes.
     pub fn health(&self) -> &Health {
-        &self.shared.state.health
+        &self.state().health
     }
 }
 
@@ -201,24 +331,55 @@ impl Permit {
     /// # Errors
     /// [`Overload`]: the call must not be made.
     pub async fn intend(&self, intent: Entry) -> Result<(), Overload> {
-        let Some(Recorder { shared }) = &self.recorder else { return Err(Overload::Closed) };
+        let Some(Recorder { desk }) = &self.recorder else { return Err(Overload::Closed) };
+        let Shared { state, patience, when_full } = &*desk.shared;
+        if !self.has_room {
+            return Ok(());
+        }
+        if !state.is_served() {
+            return Err(Overload::Closed);
+        }
         let (done, stored) = oneshot::channel();
-        shared.sender.send(Message::Intent(intent, done)).map_err(|_| Overload::Closed)?;
-        let stored = tokio::time::timeout(shared.patience, stored).await;
-        stored.map_err(|_| Overload::Full)?.map_err(|_| Overload::Closed)
+        {
+            let mut waiting = desk.tray.waiting();
+            waiting.report.accesses.push(&intent);
+            waiting.intents.push(done);
+        }
+        state.ring();
+        let stored = tokio::time::timeout(*patience, stored).await;
+        match (stored, when_full) {
+            (Ok(stored), _) => stored.map_err(|_| Overload::Closed),
+            (Err(_), WhenFull::Serve) => Ok(()),
+            (Err(_), WhenFull::Refuse) => Err(Overload::Full),
+        }
     }
 
-    /// Leaves the report of the call, and its own record. Does not wait, neither for the disk nor for a lock.
-    pub fn record(mut self, report: Report, access: Option<Entry>) {
-        if report.is_empty() && access.is_none() {
+    /// Whether the call can be recorded; if not its report is counted, and lost.
+    pub fn has_room(&self) -> bool {
+        self.has_room
+    }
+
+    /// Leaves the report of the call, and empties it. Does not wait for the disk.
+    pub fn record(mut self, report: &mut Report) {
+        if report.is_empty() {
             return;
         }
-        if let Some(Recorder { shared }) = self.recorder.take() {
-            let bytes: usize = report.iter().chain(&access).map(|entry| entry.line.len()).sum();
+        if let Some(Recorder { desk }) = self.recorder.take() {
+            let state = &desk.shared.state;
+            if !self.has_room {
+                report.clear();
+                return state.health.unrecorded(1);
+            }
             // What calls under way hold cannot be taken: only calls that come later feel it.
-            let permits = 1 + shared.state.room.forget_permits(bytes / PERMIT_BYTES);
-            if shared.sender.send(Message::Report(report, access, permits)).is_err() {
-                shared.state.health.lost(1);
+            let permits = 1 + state.room.forget_permits(report.bytes() / PERMIT_BYTES);
+            {
+                let mut waiting = desk.tray.waiting();
+                waiting.report.append(report);
+                waiting.permits += permits;
+            }
+            state.ring();
+            if state.room.is_closed() && !state.is_served() {
+                state.health.lost(1);
             }
         }
     }
@@ -226,8 +387,8 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(recorder) = &self.recorder {
-            recorder.shared.state.room.add_permits(1);
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| self.has_room) {
+            recorder.state().room.add_permits(1);
         }
     }
 }
@@ -240,13 +401,11 @@ impl Writer {
     /// # Errors
     /// [`Unstored`] if something was given up.
     pub fn close(self, limit: Duration) -> Result<(), Unstored> {
-        let Shared { sender, state, .. } = &*self.recorder.shared;
+        let state = self.recorder.state();
         // The first to close says how long.
         let _ = state.closing.set(Instant::now() + limit);
         state.room.close();
-        let (done, _) = sync::channel();
-        // Only wakes the thread; fails if it has ended already.
-        let _ = sender.send(Message::Flush(done));
+        state.ring();
         // Not joined: it may hang in a write to a terminal that was stopped, and the process must end all the same.
         let _ = self.ended.recv_timeout(limit + CLOSE_GRACE);
         match state.waiting() {

@@ -1,6 +1,7 @@
 //! Whether the log is whole: nothing cut off, changed, taken out or put in another order.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use rusqlite::Connection;
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use super::chain::{self, Hash, Item, ORIGIN};
 use super::head::{Exported, Head, SigningKey, is_signed};
+use super::hot::pack::{Stored, each};
 use super::segment::seal::{begin_walk, files, is_left_over};
 use super::segment::{Reader, Segment};
 use super::{Error, LogStore, Stream, hot};
@@ -180,8 +182,8 @@ impl Verifier {
     }
 
     fn verify_rows(&self, list: &[Segment], rows: &Rows, verified: &mut Verified) {
-        if let (Some(segment), Some((seq, hash))) = (list.last(), rows.start)
-            && (seq, hash) != (segment.last, segment.link)
+        if let Some(segment) = list.last()
+            && rows.start != (segment.last, segment.link)
         {
             let problem = format!("they do not go on where segment {} ends, after entry {}", segment.id, segment.last);
             verified.wrong("rows".to_owned(), problem);
@@ -293,39 +295,31 @@ fn quarantined(connection: &Connection) -> rusqlite::Result<Vec<(String, String)
 /// What the rows of the hot store tell.
 struct Rows {
     count: i64,
-    /// The first value of the chain that they begin with.
-    start: Option<(i64, Hash)>,
+    /// The value of the chain that they begin with.
+    start: (i64, Hash),
     breaches: Vec<chain::Breach>,
     /// The chain after the entry that a head ends with.
     wanted: Option<Hash>,
 }
 
 fn rows(connection: &Connection, newest: i64, wanted: Option<i64>) -> rusqlite::Result<Rows> {
-    let shapes = hot::shapes(connection)?;
-    let digest = |(id, one): (&i64, &super::segment::Names)| {
-        (*id, chain::shape(&one.instance, &one.handler, &one.rule, one.format))
-    };
-    let shapes: HashMap<i64, Hash> = shapes.iter().map(digest).collect();
-    let mut statement = connection.prepare("SELECT seq, hash FROM link ORDER BY seq LIMIT 1")?;
-    let start = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
-    let first: i64 = connection.query_row("SELECT ifnull(min(seq), ?1 + 1) FROM entry", [newest], |row| row.get(0))?;
-    let (mut walk, _) = begin_walk(connection, first)?;
+    let shapes: HashMap<i64, Hash> = hot::shapes(connection)?.iter().map(|(id, one)| (*id, one.digest())).collect();
+    let start = connection.query_row("SELECT seq, hash FROM link", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut walk, _) = begin_walk(connection, i64::MAX)?;
     let mut found = Rows { count: 0, start, breaches: Vec::new(), wanted: None };
-    if wanted == start.map(|(seq, _)| seq) {
-        found.wanted = start.map(|(_, hash)| hash);
+    if wanted == Some(start.0) {
+        found.wanted = Some(start.1);
     }
-    let mut statement = connection.prepare("SELECT seq, time, level, shape, line FROM entry ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (seq, shape): (i64, i64) = (row.get(0)?, row.get(3)?);
+    each(connection, (0, i64::MAX), |stored| {
+        let Stored { seq, time, level, shape, line } = *stored;
         let shape = shapes.get(&shape).unwrap_or(&ORIGIN);
-        let line = row.get_ref(4)?.as_bytes().unwrap_or_default();
-        walk.pass(&Item { seq, time: row.get(1)?, level: row.get(2)?, shape, line });
+        walk.pass(&Item { seq, time, level: level.code(), shape, line });
         found.count += 1;
         if wanted == Some(seq) {
             found.wanted = Some(walk.here().1);
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     found.breaches = walk.finish(newest);
     Ok(found)
 }

@@ -1,20 +1,21 @@
 //! The thread that stores and prints.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc as sync;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
-
 use super::outlet::{Event, Outlets};
-use super::recorder::State;
-use super::{Entry, Error, LogStore, Notice, Report};
+use super::recorder::{State, Waiting};
+use super::{Batch, Error, LogStore, Notice, gap};
 
 /// Pauses between attempts to store: the first, doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Bytes of lines for which a tray, and the group, keeps room: what comes within an interval under load.
+const KEPT_BYTES: usize = 4 << 20;
 
 /// What the writer thread stores entries in.
 pub trait Append: Send {
@@ -22,24 +23,13 @@ pub trait Append: Send {
     ///
     /// # Errors
     /// Whatever the store reports.
-    fn append(&mut self, batch: &[Entry]) -> Result<(), Error>;
+    fn append(&mut self, batch: &Batch) -> Result<(), Error>;
 }
 
 impl Append for LogStore {
-    fn append(&mut self, batch: &[Entry]) -> Result<(), Error> {
-        LogStore::append(self, batch)
+    fn append(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.append_batch(batch)
     }
-}
-
-/// What callers send to the thread.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// Store this. Comes with so many permits.
-    Report(Report, Option<Entry>, usize),
-    /// Store this, and answer then. Its call has a permit.
-    Intent(Entry, oneshot::Sender<()>),
-    /// Answer when everything sent before is stored and printed.
-    Flush(sync::Sender<()>),
 }
 
 type OnNotice = Box<dyn FnMut(Notice<'_>) + Send>;
@@ -48,61 +38,47 @@ pub(super) struct WriterThread {
     /// Of lines, and of accesses.
     stores: [Box<dyn Append>; 2],
     outlets: Outlets,
-    receiver: UnboundedReceiver<Message>,
     state: Arc<State>,
     interval: Duration,
     notice: OnNotice,
     /// The group that is gathered.
-    entries: Vec<Entry>,
-    accesses: Vec<Entry>,
-    permits: usize,
+    group: Waiting,
     flushes: Vec<sync::Sender<()>>,
-    intents: Vec<oneshot::Sender<()>>,
+    /// Takes a tray's place while it is emptied.
+    spare: Waiting,
+    /// Calls of which the log says that it does not have them.
+    missing: u64,
 }
 
 impl WriterThread {
     pub(super) fn new(
         stores: [Box<dyn Append>; 2],
         outlets: Outlets,
-        receiver: UnboundedReceiver<Message>,
         state: Arc<State>,
         interval: Duration,
         notice: OnNotice,
     ) -> Self {
-        let (entries, accesses, flushes) = (Vec::new(), Vec::new(), Vec::new());
-        Self {
-            stores,
-            outlets,
-            receiver,
-            state,
-            interval,
-            notice,
-            entries,
-            accesses,
-            permits: 0,
-            flushes,
-            intents: Vec::new(),
-        }
+        let (group, flushes, spare) = Default::default();
+        Self { stores, outlets, state, interval, notice, group, flushes, spare, missing: 0 }
     }
 
-    /// Stores groups until the channel ends or the recorder is closed.
+    /// Stores groups until nothing can come any more or the recorder is closed.
     ///
     /// After idling, the first report wakes the thread; those that follow within the interval find it asleep and cost
     /// their callers no system call. Nothing is older than an interval when its commit begins: a report that came
     /// while the group before was stored counts from when that group was gathered.
     pub(super) fn run(mut self) {
-        let mut gathered = Instant::now();
+        let mut since = Instant::now();
         loop {
-            let (message, since) = match self.receiver.try_recv() {
-                Ok(message) => (message, gathered),
-                Err(_) => match self.receiver.blocking_recv() {
-                    Some(message) => (message, Instant::now()),
-                    None => return,
-                },
-            };
-            self.take(message);
+            while !self.state.bell.load(Ordering::Acquire) {
+                if self.state.orphaned.load(Ordering::Acquire) {
+                    return;
+                }
+                thread::park();
+                since = Instant::now();
+            }
             thread::sleep((since + self.interval).saturating_duration_since(Instant::now()));
-            gathered = Instant::now();
+            since = Instant::now();
             self.write_group();
             if let Some(deadline) = self.state.closing.get().copied() {
                 return self.end(deadline);
@@ -118,41 +94,53 @@ impl WriterThread {
         }
     }
 
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Report(report, access, permits) => {
-                self.entries.extend(report);
-                self.accesses.extend(access);
-                self.permits += permits;
-            }
-            Message::Intent(intent, stored) => {
-                self.accesses.push(intent);
-                self.intents.push(stored);
-            }
-            Message::Flush(done) => self.flushes.push(done),
+    /// Takes what was left until now. Whoever leaves something later rings again.
+    fn gather(&mut self) {
+        self.state.bell.store(false, Ordering::Release);
+        // Before the trays: what was left before somebody asked for a flush is gathered with it.
+        self.flushes.extend(self.state.flushes().iter_mut().flat_map(|flushes| flushes.drain(..)));
+        let trays = self.state.trays.lock().unwrap_or_else(PoisonError::into_inner);
+        for tray in trays.iter() {
+            std::mem::swap(&mut *tray.waiting(), &mut self.spare);
+            self.group.report.append(&mut self.spare.report);
+            self.group.permits += std::mem::take(&mut self.spare.permits);
+            self.group.intents.append(&mut self.spare.intents);
+            self.spare.report.shrink_to(KEPT_BYTES);
         }
     }
 
-    /// Stores and prints what was sent until now. Bounded, as room is given back only afterwards.
+    /// Stores and prints what was left until now. Bounded, as room is given back only afterwards.
     fn write_group(&mut self) {
-        while let Ok(message) = self.receiver.try_recv() {
-            self.take(message);
-        }
-        if !self.entries.is_empty() || !self.accesses.is_empty() {
+        self.gather();
+        self.tell_gap();
+        if !self.group.report.is_empty() {
             if !self.store() {
                 return;
             }
             self.print();
         }
-        self.entries.clear();
-        self.state.room.add_permits(std::mem::take(&mut self.permits));
-        for stored in self.intents.drain(..) {
+        self.group.report.clear();
+        self.group.report.shrink_to(KEPT_BYTES);
+        self.state.room.add_permits(std::mem::take(&mut self.group.permits));
+        for stored in self.group.intents.drain(..) {
             // Its caller may have left.
             let _ = stored.send(());
         }
         for flush in self.flushes.drain(..) {
             // Whoever asked may have stopped waiting.
             let _ = flush.send(());
+        }
+    }
+
+    /// Adds to the group what it has to say of calls that could not be recorded. While the store takes nothing it is not known
+    /// how many there will be.
+    fn tell_gap(&mut self) {
+        let health = &self.state.health;
+        let missing = health.unrecorded_calls();
+        if missing > self.missing && !health.is_failing() {
+            self.group.report.lines.push(&gap::entry(missing - self.missing));
+            (self.notice)(Notice::Unrecorded(missing - self.missing));
+            self.missing = missing;
         }
     }
 
@@ -165,7 +153,7 @@ impl WriterThread {
             let news = health.set_failing(result.as_ref().err());
             match result {
                 Ok(()) => {
-                    health.stored(self.entries.len() as u64);
+                    health.stored(self.group.report.lines.len() as u64);
                     if news {
                         (self.notice)(Notice::StoreRecovered);
                     }
@@ -183,13 +171,13 @@ impl WriterThread {
 
     /// One attempt. Each log takes its part or nothing of it; what the first has taken is not handed to it again.
     fn append(&mut self) -> Result<(), Error> {
-        let [lines, accesses] = &mut self.stores;
-        if !self.accesses.is_empty() {
-            accesses.append(&self.accesses)?;
-            self.state.health.stored_accesses(self.accesses.len() as u64);
-            self.accesses.clear();
+        let ([lines, accesses], report) = (&mut self.stores, &mut self.group.report);
+        if !report.accesses.is_empty() {
+            accesses.append(&report.accesses)?;
+            self.state.health.stored_accesses(report.accesses.len() as u64);
+            report.accesses.clear();
         }
-        if self.entries.is_empty() { Ok(()) } else { lines.append(&self.entries) }
+        if report.lines.is_empty() { Ok(()) } else { lines.append(&report.lines) }
     }
 
     /// Waits before another attempt. `false` if there is no time for one.
@@ -206,7 +194,7 @@ impl WriterThread {
 
     fn print(&mut self) {
         let (notice, health) = (&mut self.notice, &self.state.health);
-        self.outlets.print(&self.entries, &mut |event| match event {
+        self.outlets.print(&self.group.report.lines, &mut |event| match event {
             Event::Failed { outlet, lines, error, news } => {
                 health.not_printed(lines, format!("{outlet}: {error}"));
                 if news {

@@ -228,8 +228,11 @@ mod tests {
 
     use super::*;
 
-    /// What a chunked body holds, its trailers, and what is left behind it; the bytes come in pieces of these sizes.
-    fn unchunk(body: &[u8], sizes: &[usize]) -> Result<Option<(Vec<u8>, usize, usize)>, &'static str> {
+    /// What a chunked body holds, its trailers, and what is left behind it.
+    type Unchunked = (Vec<u8>, usize, usize);
+
+    /// What a chunked body is, whose bytes come in pieces of these sizes.
+    fn unchunk(body: &[u8], sizes: &[usize]) -> Result<Option<Unchunked>, &'static str> {
         let (mut rest, mut buffer, mut data) = (Rest::Chunked(Chunks::Size), BytesMut::new(), Vec::new());
         let (mut at, mut turn) = (0, 0);
         loop {

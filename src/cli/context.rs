@@ -18,6 +18,9 @@ use crate::state::StateDir;
 /// The namespace of a command that names none.
 const DEFAULT_NAMESPACE: &str = "default";
 
+/// What is written to standard output at a time, in bytes: a pipe takes as many.
+const OUTPUT: usize = 1 << 16;
+
 /// Flags that every verb takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -74,7 +77,7 @@ impl Context {
             color: color(out.is_terminal()),
             color_err: color(err.is_terminal()),
             // Not locked: a verb may start threads that write too.
-            out: Box::new(BufWriter::new(out)),
+            out: Box::new(BufWriter::with_capacity(OUTPUT, out)),
             err: Box::new(err),
             now: Timestamp::now(),
             // An empty one is none, as kubectl has it.
@@ -115,6 +118,11 @@ impl Context {
             (None, Some(path)) => Some((path, true)),
             (None, None) => default_state_dir(variable).map(|path| (path, false)),
         }
+    }
+
+    /// Takes another state directory from here on.
+    pub(crate) fn use_state_dir(&mut self, path: PathBuf) {
+        self.state_dir = Some(path);
     }
 
     /// The registry of the state directory.

@@ -15,6 +15,7 @@ mod find;
 mod generate;
 mod http;
 mod input;
+mod leftover;
 mod offline;
 mod output;
 mod own_proxy;

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::accesslog::{self, WhenFull};
 use crate::decision::access::{self, Durability, Recorded, Redact};
 
 /// What is recorded of calls besides the lines that rules ask for.
@@ -17,6 +18,28 @@ pub(crate) struct Recording {
     /// group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk
     #[arg(long, value_name = "group|strict", default_value = "group", value_parser = durability())]
     durability: Durability,
+    /// What becomes of calls while the log takes no entries (a full disk) and its queue is full: refused with 503, or served
+    /// and counted, without a record
+    #[arg(long, value_name = "refuse|serve", default_value = "refuse", value_parser = when_full())]
+    log_full: WhenFull,
+    /// How many calls may be under way or not yet in the log; half of them may be tunnels
+    #[arg(long, value_name = "CALLS", default_value_t = accesslog::Config::default().capacity,
+          value_parser = clap::value_parser!(u32).range(2..).map(|calls| calls as usize))]
+    log_queue: usize,
+}
+
+impl Recording {
+    /// How the log takes it.
+    pub(crate) fn log(&self) -> accesslog::Config {
+        accesslog::Config { capacity: self.log_queue, when_full: self.log_full, ..accesslog::Config::default() }
+    }
+}
+
+fn when_full() -> impl TypedValueParser<Value = WhenFull> {
+    PossibleValuesParser::new(["refuse", "serve"]).map(|name| match name.as_str() {
+        "serve" => WhenFull::Serve,
+        _ => WhenFull::Refuse,
+    })
 }
 
 fn durability() -> impl TypedValueParser<Value = Durability> {

@@ -3,15 +3,20 @@
 //! It is a line of JSON like any entry, with its names in byte order, so that whatever asks the log can ask it. What policies
 //! read of a call is there, so that another configuration can judge it again.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::RandomState;
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 
-use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
+use crate::accesslog::{Batch, Entry, Format, Level, Outlet, Shape, line};
 use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
 use crate::expr::Timestamp;
+use crate::identity::{Proof, Workload};
 use crate::policy::verdict::{Checked, Refusal};
 use crate::registry::Revision;
 use crate::snapshot::Hop;
@@ -28,8 +33,8 @@ pub const UNFINISHED: &str = "the proxy ended before the call did: what came of 
 /// Stands where something was left out.
 pub const REDACTED: &str = "[redacted]";
 
-/// Bytes of a record as they mostly are.
-const USUAL_BYTES: usize = 640;
+/// How many callers a [`Callers`] remembers.
+const MOST_CALLERS: usize = 1024;
 
 static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INSTANCE));
 static INTENT_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(INTENT));
@@ -139,8 +144,8 @@ pub struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// Its record, if it is to have one.
-    pub fn access(&self, recording: Recording) -> Option<Entry> {
+    /// Adds its record, if it is to have one.
+    pub fn record(&self, recording: Recording, callers: &mut Callers, accesses: &mut Batch) {
         let verdict = match (Verdict::of(self.outcome.failure, self.checked), self.lifted) {
             (Verdict::Allow, Some(_)) => Verdict::WouldDeny,
             (verdict, _) => verdict,
@@ -151,26 +156,26 @@ impl Ended<'_> {
             _ => Level::Error,
         };
         match recording.calls {
-            Recorded::Off => return None,
-            Recorded::Refused if level == Level::Info => return None,
+            Recorded::Off => return,
+            Recorded::Refused if level == Level::Info => return,
             Recorded::Refused | Recorded::All => {}
         }
         let time = self.call.time().micros();
-        let mut text = String::with_capacity(USUAL_BYTES);
-        line::begin(&mut text, level, time, INSTANCE);
-        self.write_question(&mut text, recording.redact);
-        self.write_outcome(&mut text, verdict);
-        self.write_caller(&mut text);
-        string(&mut text, ",\"verdict\":", verdict.name());
-        line::end(&mut text);
-        Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
+        let Ok(()) = accesses.write((time, level, &SHAPE), |text| {
+            line::begin(text, level, time, INSTANCE);
+            self.write_question(text, recording.redact);
+            self.write_outcome(text, verdict);
+            text.push_str(callers.of(self.call));
+            plain(text, ",\"verdict\":", verdict.name());
+            line::end(text);
+            Ok::<_, Infallible>(())
+        });
     }
 
     /// From `decision` to `protocol`.
     fn write_question(&self, text: &mut String, redact: Redact) {
         let (call, outcome) = (self.call, self.outcome);
-        // Writing to a String does not fail, here and below.
-        let _ = write!(text, ",\"decision\":\"{:016x}\"", call.chance());
+        plain(text, ",\"decision\":", std::str::from_utf8(&hex(call.chance())).unwrap_or_default());
         string(text, ",\"destination\":", call.authority().as_str());
         number(text, ",\"destinationPort\":", call.authority().port());
         number(text, ",\"durationMicros\":", outcome.duration / 1000);
@@ -178,7 +183,7 @@ impl Ended<'_> {
             let first = outcome.response_time.micros().saturating_sub(call.time().micros());
             number(text, ",\"firstByteMicros\":", first.max(0));
         }
-        string(text, ",\"flag\":", &outcome.flags(call));
+        plain(text, ",\"flag\":", &outcome.flags(call));
         if let Hop::Gateway(port) | Hop::Mesh(port) = self.hop {
             number(text, ",\"gatewayPort\":", port);
         }
@@ -189,7 +194,7 @@ impl Ended<'_> {
         if call.tunnel().is_none() {
             headers(text, call, self.headers, redact);
         }
-        string(
+        plain(
             text,
             ",\"hop\":",
             match self.hop {
@@ -200,7 +205,8 @@ impl Ended<'_> {
         );
         joined(text, ",\"instances\":", self.checked, |refusal| &refusal.instance);
         if call.tunnel().is_none() {
-            string(text, ",\"method\":", call.method().as_str());
+            // A token of RFC 9110, which has none of the characters that are escaped.
+            plain(text, ",\"method\":", call.method().as_str());
             path(text, call, redact);
         }
         let protocol = match call.tunnel().map(Tunnel::server_name) {
@@ -208,7 +214,7 @@ impl Ended<'_> {
             Some(Some(_)) => "tls",
             Some(None) => "tcp",
         };
-        string(text, ",\"protocol\":", protocol);
+        plain(text, ",\"protocol\":", protocol);
     }
 
     /// From `reason` to `serverName`.
@@ -236,23 +242,51 @@ impl Ended<'_> {
             string(text, ",\"serverName\":", name);
         }
     }
+}
 
-    /// From `source` to `sourceProof`.
-    fn write_caller(&self, text: &mut String) {
-        let caller = self.call.caller();
-        if let Some(caller) = caller.filter(|caller| !caller.name.is_empty()) {
-            string(text, ",\"source\":", &caller.name);
+/// What records say of callers, of whom a proxy has few beside their calls: each is put into words once.
+#[derive(Debug, Default)]
+pub struct Callers(HashMap<(usize, Option<Proof>, IpAddr), InWords, RandomState>);
+
+#[derive(Debug)]
+struct InWords {
+    /// Kept, so that its address cannot come to mean another one.
+    _workload: Option<Arc<Workload>>,
+    text: String,
+}
+
+impl Callers {
+    /// The fields of a call's caller, from `source` to `sourceProof`.
+    fn of(&mut self, call: &Call) -> &str {
+        let workload = call.caller().map(|caller| &caller.workload);
+        let address = workload.map_or(0, |workload| Arc::as_ptr(workload).addr());
+        let key = (address, call.caller().map(|caller| caller.proof), call.peer());
+        if self.0.len() >= MOST_CALLERS && !self.0.contains_key(&key) {
+            self.0.clear();
         }
-        let _ = write!(text, ",\"sourceIp\":\"{}\"", self.call.peer());
-        let Some(caller) = caller else { return };
+        let in_words = || InWords { _workload: workload.cloned(), text: in_words(call) };
+        &self.0.entry(key).or_insert_with(in_words).text
+    }
+}
+
+fn in_words(call: &Call) -> String {
+    let mut text = String::new();
+    let caller = call.caller();
+    if let Some(caller) = caller.filter(|caller| !caller.name.is_empty()) {
+        string(&mut text, ",\"source\":", &caller.name);
+    }
+    // Writing to a String does not fail.
+    let _ = write!(text, ",\"sourceIp\":\"{}\"", call.peer());
+    if let Some(caller) = caller {
         if !caller.labels.is_empty() {
             text.push_str(",\"sourceLabels\":");
-            object(text, caller.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            object(&mut text, caller.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         }
-        string(text, ",\"sourceNamespace\":", &caller.namespace);
-        string(text, ",\"sourcePrincipal\":", &caller.principal);
-        string(text, ",\"sourceProof\":", caller.proof.name());
+        string(&mut text, ",\"sourceNamespace\":", &caller.namespace);
+        string(&mut text, ",\"sourcePrincipal\":", &caller.principal);
+        string(&mut text, ",\"sourceProof\":", caller.proof.name());
     }
+    text
 }
 
 /// What a call is going to do, stored before it leaves. Its record follows by the same name of the decision.
@@ -311,7 +345,23 @@ pub fn refused_head(time: Timestamp, failure: Failure, recording: Recording) -> 
     Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
 }
 
-/// `name` comes with comma, quotes and colon.
+/// Sixteen hexadecimal digits.
+fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (60 - 4 * place) & 15) as usize];
+    }
+    digits
+}
+
+/// A text that has nothing to escape. `name` comes with comma, quotes and colon, here and below.
+fn plain(text: &mut String, name: &'static str, value: &str) {
+    text.push_str(name);
+    text.push('"');
+    text.push_str(value);
+    text.push('"');
+}
+
 fn string(text: &mut String, name: &'static str, value: &str) {
     text.push_str(name);
     line::string(text, value);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::Value as Json;
 
-use crate::accesslog::Report;
+use crate::accesslog::Batch;
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::authorization::{Answered, Arrived, Authorizer, PolicyStep, Said};
@@ -142,9 +142,9 @@ pub(super) fn explain_broken<'s>(
         Hop::Sidecar(_) => Vec::new(),
     };
     let rules = rules(snapshot, call, &judgement, &bag, checks);
-    let mut report = Report::new();
-    snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut report);
-    let lines = report.into_iter().map(|entry| entry.line).collect();
+    let mut lines = Batch::default();
+    snapshot.policy.report(&bag, Spend::Peek, &mut scratch, &mut lines);
+    let lines = lines.iter().map(|entry| entry.line.to_owned()).collect();
     let (status, flags) = (outcome.status, outcome.flags(call).into_owned());
     let hops = hops(snapshot, hop, asked);
     let response_headers = response_headers(&judgement, call);

@@ -43,8 +43,9 @@ fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut Str
 /// writing ([`is_unsafe`]); all else, `<`, `>` and `&` too, stays as it is.
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    // Most texts need no escape, and their bytes tell so faster than their characters.
-    if text.bytes().any(may_need_escape) {
+    // Most texts need no escape, and their bytes tell so faster than their characters; all of them, as many are compared at
+    // once where none ends the search.
+    if text.bytes().fold(false, |found, byte| found | may_need_escape(byte)) {
         write_escaped(text, out);
     } else {
         out.push_str(text);

@@ -1,26 +1,28 @@
-//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics alone on a
-//! port, if asked for.
+//! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics and health
+//! alone on a port, if asked for.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::api;
+use super::socket::Socket;
+use super::{api, handover};
 
 /// How long a client of the endpoint may take for its request.
 const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -46,46 +48,28 @@ pub(super) trait Answers {
     fn status(&self) -> api::Status;
     /// The counters.
     fn metrics(&self) -> String;
+    /// Why calls should not be sent here, if so.
+    fn unready(&self) -> Option<String>;
     /// A part of what is compiled, as JSON.
     fn config_dump(&self, section: api::Section) -> serde_json::Result<Vec<u8>>;
     /// What would happen to a call.
     fn trace(&self, question: &api::Question) -> api::Answer;
     /// Begins the drain.
     fn drain(&self);
+    /// Hands the listening sockets to the process at the other end, and what else it needs to go on instead of this one.
+    fn hand_over(&self, to: UnixStream) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 }
 
-/// A bound admin socket; its file goes with it.
-#[derive(Debug)]
-pub(super) struct Admin {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Admin {
-    /// Binds the socket of a node. A file left by a node that was killed is replaced; one that answers is not.
-    pub(super) fn bind(path: &Path) -> std::io::Result<Self> {
-        if path.exists() {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(std::io::ErrorKind::AddrInUse.into());
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path: path.to_owned() })
-    }
-
-    /// Serves until dropped.
-    pub(super) async fn serve(&self, answers: Rc<dyn Answers>) {
-        loop {
-            let Ok((stream, _)) = self.listener.accept().await else {
-                // Commonly for want of descriptors, which calls that end give back.
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            };
-            let answers = Rc::clone(&answers);
-            tokio::task::spawn_local(connection(stream, async move |request| respond(answers.as_ref(), request).await));
-        }
+/// Serves the endpoint until dropped.
+pub(super) async fn serve(socket: Socket, answers: Rc<dyn Answers>) {
+    loop {
+        let Ok((stream, _)) = socket.listener.accept().await else {
+            // Commonly for want of descriptors, which calls that end give back.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let answers = Rc::clone(&answers);
+        tokio::task::spawn_local(connection(stream, async move |request| respond(&answers, request).await));
     }
 }
 
@@ -98,11 +82,15 @@ pub(super) struct Scrapes {
 }
 
 impl Scrapes {
-    pub(super) fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
+    pub(super) fn new(listener: std::net::TcpListener) -> std::io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Self { listener: TcpListener::from_std(listener)?, address })
+    }
+
+    /// The same socket once more.
+    pub(super) fn socket(&self) -> std::io::Result<std::net::TcpListener> {
+        self.listener.as_fd().try_clone_to_owned().map(Into::into)
     }
 
     /// Serves until dropped. Who comes when too many are served waits in the backlog.
@@ -127,7 +115,7 @@ impl Scrapes {
 
 /// Serves the requests of one connection.
 async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     respond: impl AsyncFn(Request<Incoming>) -> Response<Full<Bytes>> + 'static,
 ) {
     let respond = Rc::new(respond);
@@ -138,17 +126,11 @@ async fn connection(
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // A client that breaks HTTP or leaves concerns nobody else.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    let _ = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
-impl Drop for Admin {
-    fn drop(&mut self) {
-        // Gone already, or not removable: the next start replaces it either way.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(answers: &Rc<dyn Answers>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let upgrade = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let (status, body) = match (&head.method, head.uri.path()) {
         (&Method::GET, api::STATUS) => json(serde_json::to_vec(&answers.status())),
@@ -160,6 +142,17 @@ async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<
             Err(why) => (StatusCode::BAD_REQUEST, why.into_bytes()),
         },
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
+        (&Method::GET, path) if let Some(health) = health(answers.as_ref(), path) => health,
+        (&Method::POST, api::HANDOVER) => {
+            let answers = Rc::clone(answers);
+            tokio::task::spawn_local(async move {
+                // Who leaves before it can be handed anything is handed nothing.
+                if let Some(stream) = regained(upgrade).await {
+                    answers.hand_over(stream).await;
+                }
+            });
+            (StatusCode::SWITCHING_PROTOCOLS, Vec::new())
+        }
         (&Method::POST, api::DRAIN) => {
             answers.drain();
             (StatusCode::ACCEPTED, Vec::new())
@@ -168,7 +161,15 @@ async fn respond(answers: &dyn Answers, request: Request<Incoming>) -> Response<
     };
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static(handover::PROTOCOL));
+    }
     response
+}
+
+/// The connection, when HTTP has let go of it. Nothing follows a request to be handed over before its answer.
+async fn regained(upgrade: OnUpgrade) -> Option<UnixStream> {
+    Some(upgrade.await.ok()?.downcast::<TokioIo<UnixStream>>().ok()?.io.into_inner())
 }
 
 /// The part of what is compiled that a path names.
@@ -191,11 +192,25 @@ async fn question(body: Incoming) -> Result<api::Question, String> {
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
-/// Metrics, and nothing else.
+/// What a path of health says.
+fn health(answers: &dyn Answers, path: &str) -> Option<(StatusCode, Vec<u8>)> {
+    let unready = match path {
+        api::HEALTHZ => None,
+        api::READYZ => answers.unready(),
+        _ => return None,
+    };
+    Some(match unready {
+        None => (StatusCode::OK, b"ok\n".to_vec()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n").into_bytes()),
+    })
+}
+
+/// Metrics and health, and nothing else.
 fn scrape(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
-        (_, api::METRICS) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
+        (&Method::GET, path) if let Some(health) = health(answers, path) => health,
+        (_, api::METRICS | api::HEALTHZ | api::READYZ) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
         _ => (StatusCode::NOT_FOUND, b"metrics are at /metrics\n".to_vec()),
     };
     let mut response = Response::new(Full::new(body.into()));

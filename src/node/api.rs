@@ -10,6 +10,12 @@ use crate::routing::describe;
 pub const STATUS: &str = "/status";
 /// Path that begins the drain, with POST.
 pub const DRAIN: &str = "/drain";
+/// Path by which, with POST, the connection becomes one on which a proxy hands its sockets over.
+pub const HANDOVER: &str = "/handover";
+/// Path that says whether the process answers, with GET.
+pub const HEALTHZ: &str = "/healthz";
+/// Path that says whether calls should be sent here, with GET: 200, or 503 and why not.
+pub const READYZ: &str = "/readyz";
 /// Path of the counters in Prometheus' text form, read with GET.
 pub const METRICS: &str = "/metrics";
 
@@ -79,6 +85,12 @@ pub struct Status {
     pub recorded: u64,
     /// Reports that wait to be recorded.
     pub queued: u64,
+    /// What is bounded, and how much of it is in use.
+    #[serde(default)]
+    pub limits: Vec<LimitStatus>,
+    /// Calls that were served although they could not be recorded.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Why the log cannot be written right now, if so.
     pub log_error: Option<String>,
     /// The lists that handlers fetch from providers.
@@ -86,6 +98,21 @@ pub struct Status {
     pub lists: Vec<FeedStatus>,
     /// Rules whose match could not be decided for some calls.
     pub undecided: Vec<Undecided>,
+}
+
+/// Something that is bounded, of all workers together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitStatus {
+    /// What it is: `connections`.
+    pub name: String,
+    /// How much there may be, if that is one number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How much there is.
+    pub used: u64,
+    /// How often there was no more.
+    pub reached: u64,
 }
 
 /// A rule whose match could not be decided for some calls: as a check it refused them, as a report it left them out.

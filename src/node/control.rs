@@ -1,34 +1,39 @@
 //! The control loop: changes of the registry, the admin endpoint, signals; none of it on a worker's thread.
 
 use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::accesslog::Recorder;
 use crate::decision::{Place, tell};
 use crate::identity::Mesh;
 use crate::metrics::{Counter, Metrics};
-use crate::policy::adapter::prometheus::exposition;
-use crate::proxy::{Certificates, Phase};
+use crate::proxy::Certificates;
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _, Waker};
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
+use crate::upstream::Connector;
 
-use super::admin::{Admin, Answers};
+use super::admin::{self, Answers};
 use super::api::{Answer, GatewayListenerStatus, ListenerStatus, Question, Section, Status, Undecided};
 use super::compiled::Compiled;
 use super::counted::Keeper;
-use super::feeds::{self, Feeds};
+use super::ending::{Drained, Ending, hand_over, outlive};
+use super::feeds::Feeds;
 use super::grants;
 use super::messages::Messages;
+use super::observed;
 use super::sandboxes::Sandboxes;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running};
+use super::systemd;
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
@@ -40,19 +45,23 @@ const ROTATION_INTERVAL: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What the admin endpoint and the control loop both know.
-struct Control {
-    config: NodeConfig,
+pub(super) struct Control {
+    pub(super) config: NodeConfig,
     addresses: Vec<std::net::SocketAddr>,
     published: Arc<Published>,
-    metrics: Metrics,
-    compiler: Arc<Compiler>,
-    recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) connector: Arc<Connector>,
+    pub(super) compiler: Arc<Compiler>,
+    pub(super) recorder: Recorder,
     started: Instant,
     rejected: RefCell<Option<String>>,
-    draining: AtomicBool,
-    stop: Notify,
-    messages: Messages,
-    feeds: Feeds,
+    pub(super) draining: AtomicBool,
+    /// Tells why it is to end.
+    pub(super) ending: mpsc::UnboundedSender<Ending>,
+    /// For whoever replaces it; dropped when it ends.
+    pub(super) sockets: RefCell<Vec<TcpListener>>,
+    pub(super) messages: Messages,
+    pub(super) feeds: Feeds,
     certificates: Arc<Certificates>,
     mesh: Arc<Mesh>,
     gateway_addresses: Vec<std::net::SocketAddr>,
@@ -74,12 +83,15 @@ pub(super) async fn serve(running: Running) {
         config,
         published,
         metrics,
+        connector,
         recorder,
         writer,
         sealing,
         phase,
         workers,
         housing,
+        sockets,
+        predecessor,
         admin,
         door,
         state,
@@ -92,17 +104,20 @@ pub(super) async fn serve(running: Running) {
         mut signals,
         ..
     } = running;
+    let (ending, mut told) = mpsc::unbounded_channel();
     let control = Rc::new(Control {
         config,
         addresses,
         published: Arc::clone(&published),
         metrics,
+        connector,
         compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
         rejected: RefCell::default(),
         draining: AtomicBool::new(false),
-        stop: Notify::new(),
+        ending,
+        sockets: RefCell::new(sockets),
         messages: messages.clone(),
         feeds,
         certificates,
@@ -121,118 +136,49 @@ pub(super) async fn serve(running: Running) {
     };
     let keeper = Keeper::new(state.node_quota(&control.config.name), Arc::clone(&compiler), messages.clone());
     let local = LocalSet::new();
-    local
+    let replaced = local
         .run_until(async {
             let watching = Arc::new(AtomicBool::new(true));
-            tokio::task::spawn_local(Arc::clone(&keeper).keep());
-            tokio::task::spawn_local(watcher.watch());
+            let answers: Rc<dyn Answers> = Rc::<Control>::clone(&control);
+            let mut tasks =
+                vec![spawn_local(Arc::clone(&keeper).keep()), spawn_local(admin::serve(admin, Rc::clone(&answers)))];
+            spawn_local(watcher.watch());
             let (turns, turn) = watch::channel(None);
             if let Some((waker, compiled)) =
                 watch(&state, Arc::clone(&compiler), published.load().1.revision, Arc::clone(&watching), &messages)
             {
-                tokio::task::spawn_local(follow(Rc::clone(&control), compiled, turns));
+                spawn_local(follow(Rc::clone(&control), compiled, turns));
                 let workers = housing;
                 let recorder = control.recorder.clone();
                 let (refuses, compiled) = (control.config.role != Role::Sidecar, turn);
                 let turn = Cell::default();
                 let sandboxes = Sandboxes { compiler, published, recorder, waker, compiled, workers, refuses, turn };
-                if let Some(door) = door {
-                    tokio::task::spawn_local(Rc::new(sandboxes).serve(door));
-                }
+                tasks.extend(door.map(|door| spawn_local(Rc::new(sandboxes).serve(door))));
             }
-            let admin_control: Rc<dyn Answers> = Rc::<Control>::clone(&control);
-            tokio::task::spawn_local(rotate(Rc::clone(&control)));
-            if let Some(scrapes) = scrapes {
-                let answers = Rc::clone(&admin_control);
-                tokio::task::spawn_local(async move { scrapes.serve(answers).await });
+            spawn_local(rotate(Rc::clone(&control)));
+            tasks.extend(scrapes.map(|scrapes| spawn_local(async move { scrapes.serve(answers).await })));
+            if let Some((predecessor, since)) = predecessor {
+                spawn_local(outlive(Rc::clone(&control), state, predecessor, since));
             }
-            let mut watched = Watched { control: &control, admin: &admin, signals: &mut signals };
-            watched.told_to_stop().await;
+            systemd::notify("READY=1");
+            let ending = signals.end(&mut told, &messages).await;
+            let replaced = matches!(ending, Ending::Replaced(..));
+            let keeper = &*keeper;
+            let drained = Drained { control: &control, signals: &mut signals, phase: &phase, workers, tasks, keeper };
+            drained.end(ending).await;
             watching.store(false, Ordering::Relaxed);
-            watched.drain(&phase, workers).await;
+            replaced
         })
         .await;
-    keeper.save();
+    if !replaced {
+        keeper.save();
+    }
     drop(sealing);
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
     let recorded = control.recorder.health().entries();
     messages.say(&format!("stopped; {recorded} {} recorded", if recorded == 1 { "entry" } else { "entries" }));
-}
-
-/// Who may tell a running proxy something: signals, and clients of its admin endpoint.
-struct Watched<'r> {
-    control: &'r Rc<Control>,
-    admin: &'r Admin,
-    signals: &'r mut StopSignals,
-}
-
-impl Watched<'_> {
-    fn answers(&self) -> Rc<dyn Answers> {
-        Rc::<Control>::clone(self.control)
-    }
-
-    /// Until somebody wants the proxy to stop.
-    async fn told_to_stop(&mut self) {
-        let answers = self.answers();
-        tokio::select! {
-            () = self.signals.next() => {}
-            () = self.control.stop.notified() => {}
-            () = self.admin.serve(answers) => {}
-        }
-    }
-
-    /// Lets running calls end, for a while or until a second signal; what runs then is cut off.
-    async fn drain(&mut self, phase: &watch::Sender<Phase>, workers: Vec<std::thread::JoinHandle<()>>) {
-        let (timeout, messages) = (self.control.config.drain_timeout, &self.control.messages);
-        self.control.draining.store(true, Ordering::Relaxed);
-        let _ = phase.send(Phase::Draining);
-        messages.say(&format!("draining, for at most {} s", timeout.as_secs()));
-        let joined = join(workers, messages.clone());
-        tokio::pin!(joined);
-        let answers = self.answers();
-        tokio::select! {
-            () = &mut joined => return,
-            () = tokio::time::sleep(timeout) => {}
-            () = self.signals.next() => {}
-            () = self.admin.serve(answers) => {}
-        }
-        let _ = phase.send(Phase::Stopping);
-        joined.await;
-    }
-}
-
-/// SIGTERM and SIGINT, caught from the moment this is made.
-#[derive(Debug)]
-pub(super) struct StopSignals {
-    term: Signal,
-    int: Signal,
-}
-
-impl StopSignals {
-    pub(super) fn catch() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-        }
-    }
-}
-
-/// Waits for the worker threads without blocking the loop.
-async fn join(workers: Vec<std::thread::JoinHandle<()>>, messages: Messages) {
-    let joined = tokio::task::spawn_blocking(move || {
-        for worker in workers {
-            if worker.join().is_err() {
-                messages.say("a worker has panicked");
-            }
-        }
-    });
-    let _ = joined.await;
 }
 
 /// Compiles after each change of the registry, on a thread of its own: a big configuration must hold up neither calls
@@ -349,6 +295,8 @@ impl Answers for Control {
             refused: self.metrics.total(Counter::Refused),
             recorded: health.entries(),
             queued: self.recorder.waiting() as u64,
+            limits: observed::limits(self),
+            unrecorded: health.unrecorded_calls(),
             log_error: if health.is_failing() { health.last_error() } else { None },
             lists: self.feeds.status(),
             undecided: undecided.into_iter().map(|(rule, times)| Undecided { rule, times }).collect(),
@@ -382,29 +330,21 @@ impl Answers for Control {
     }
 
     fn metrics(&self) -> String {
-        let mut shown = self.metrics.exposition();
-        shown.push_str(&feeds::exposition(&self.feeds.status()));
-        shown.push_str(&undecided(&self.compiler.live.undecided()));
-        shown.push_str(&exposition(&self.compiler.live, crate::proxy::now()));
-        shown
+        observed::exposition(self)
+    }
+
+    fn unready(&self) -> Option<String> {
+        observed::unready(self)
     }
 
     fn drain(&self) {
-        self.stop.notify_one();
+        // A proxy that ends already needs not be told.
+        let _ = self.ending.send(Ending::Stop);
     }
-}
 
-/// The exposition of matches that could not be decided. Names of rules are plain.
-fn undecided(rules: &[(String, u64)]) -> String {
-    let mut text = String::new();
-    for (position, (rule, times)) in rules.iter().enumerate() {
-        if position == 0 {
-            text.push_str("# HELP egressctl_rule_undecided_total Matches of a rule that could not be decided.\n");
-            text.push_str("# TYPE egressctl_rule_undecided_total counter\n");
-        }
-        text.push_str(&format!("egressctl_rule_undecided_total{{rule=\"{rule}\"}} {times}\n"));
+    fn hand_over(&self, to: UnixStream) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(hand_over(self, to))
     }
-    text
 }
 
 /// `WORKLOAD.NAMESPACE` of a listener, if it stands for one.

@@ -16,17 +16,21 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// State that goes on from the file. One that cannot be read is told of: then every window begins anew.
 pub(super) fn restore(file: &Path, messages: &Messages) -> Live {
+    let live = Live::default();
+    take_over(file, &live, messages);
+    live
+}
+
+/// The same for state that is in use already, of what another process has written meanwhile.
+pub(super) fn take_over(file: &Path, live: &Live, messages: &Messages) {
     let counted = match fs::read(file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Live::default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => Err(error),
     };
     match counted {
-        Ok(counted) => Live::restore(counted),
-        Err(error) => {
-            messages.say(&format!("{}: quotas begin anew: {error}", file.display()));
-            Live::default()
-        }
+        Ok(counted) => live.take_over(counted),
+        Err(error) => messages.say(&format!("{}: quotas begin anew: {error}", file.display())),
     }
 }
 

@@ -5,11 +5,17 @@ pub mod api;
 mod compiled;
 mod control;
 mod counted;
+mod ending;
+mod ends;
 mod feeds;
 mod grants;
+mod handover;
 mod messages;
+mod observed;
 mod sandboxes;
+mod socket;
 mod start;
+mod systemd;
 mod unfinished;
 
 pub use start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running, StartError, start};

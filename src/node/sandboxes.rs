@@ -2,13 +2,10 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::accesslog::{Recorder, Report};
@@ -17,6 +14,8 @@ use crate::proxy::Captured;
 use crate::registry::Waker;
 use crate::sandbox::{Asked, Served, Sockets, Tenant};
 use crate::snapshot::{Compiler, Hop, Published};
+
+use super::socket::Socket;
 
 /// How long to wait after `accept` failed: at once it would fail again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -27,32 +26,6 @@ const ELSEWHERE: &str = "an audit needs the egress gateway in the same process: 
 
 /// Addresses of datagrams that wait to be recorded.
 const DATAGRAMS_WAITING: usize = 64;
-
-/// A bound socket for sandboxes; its file goes with it.
-#[derive(Debug)]
-pub(super) struct Door {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Door {
-    /// Binds the socket of a node that has its admin socket: a file that is there was left by one that was killed.
-    pub(super) fn bind(path: &Path) -> std::io::Result<Self> {
-        if path.exists() {
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path: path.to_owned() })
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        // Gone already, or not removable: the next start replaces it either way.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
 
 /// Finds a worker for each sandbox.
 #[derive(Debug)]
@@ -73,7 +46,7 @@ pub(super) struct Sandboxes {
 
 impl Sandboxes {
     /// Serves until dropped.
-    pub(super) async fn serve(self: Rc<Self>, door: Door) {
+    pub(super) async fn serve(self: Rc<Self>, door: Socket) {
         loop {
             let Ok((stream, _)) = door.listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -137,7 +110,7 @@ impl Sandboxes {
     async fn record(&self, reason: &str, tenant: &Tenant) -> Result<(), &'static str> {
         let permit = self.recorder.permit().await.map_err(|_| "the access log takes no entries")?;
         let entry = refusal::chosen(crate::proxy::now(), reason, &tenant.workload, &tenant.namespace);
-        permit.record(Report::from_iter([entry]), None);
+        permit.record(&mut Report::from_iter([entry]));
         Ok(())
     }
 

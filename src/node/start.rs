@@ -9,10 +9,11 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream};
+use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream, WhenFull};
 use crate::call::PathNormalization;
 use crate::decision::Gateway;
 use crate::decision::access::{Durability, Recording};
+use crate::expr::Timestamp;
 use crate::identity::authority::{Bundle, Store};
 use crate::identity::{Mesh, Source, TokenKey, TrustDomain};
 use crate::metrics::Metrics;
@@ -24,11 +25,13 @@ use crate::snapshot::{Compiler, Hop, ListenerSpec, Published};
 use crate::state::StateDir;
 use crate::upstream::{Connector, GatewayAddress, Names, Override, TlsConfigs};
 
-use super::admin::{Admin, Scrapes};
-use super::control::StopSignals;
+use super::admin::Scrapes;
+use super::ending::Signals;
+use super::ends::Ends;
 use super::feeds::Feeds;
+use super::handover::Predecessor;
 use super::messages::Messages;
-use super::sandboxes::Door;
+use super::socket::Socket;
 use super::{control, counted, unfinished};
 
 /// How long intents of calls gather before they are stored.
@@ -39,6 +42,8 @@ const STRICT_INTERVAL: Duration = Duration::from_millis(2);
 pub struct NodeConfig {
     /// Name of the node, one of each in a state directory.
     pub name: String,
+    /// Whether it goes on instead of one of its name that runs already.
+    pub replaces: bool,
     /// What it plays.
     pub role: Role,
     /// Sidecar listeners.
@@ -84,6 +89,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// What is recorded of calls.
     pub recording: Recording,
+    /// How the log takes it.
+    pub log: accesslog::Config,
     /// When entries are sealed.
     pub sealing: accesslog::Limits,
     /// How long sealed entries are kept.
@@ -137,6 +144,12 @@ pub enum StartError {
     /// The address for metrics cannot be listened on.
     #[error("cannot listen on {0} for metrics: {1}")]
     Metrics(SocketAddr, std::io::Error),
+    /// The one that runs hands nothing over.
+    #[error("the proxy {0:?} that runs cannot be replaced: {1}")]
+    Replace(String, std::io::Error),
+    /// Sockets that were handed over are for no listener.
+    #[error("a socket on {0} was handed over, for which there is no listener; declare one with --listen {0}")]
+    Unwanted(SocketAddr),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] proxy::BindError),
@@ -163,7 +176,7 @@ pub enum StartError {
     CaFile(String),
     /// A node of this name runs already.
     #[error(
-        "a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, or start this one with another --node"
+        "a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, start this one with another --node, or with --replace to go on instead"
     )]
     Running(String),
     /// The system refused a socket or a thread.
@@ -187,6 +200,7 @@ pub struct Running {
     pub(super) mesh: Arc<Mesh>,
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
+    pub(super) connector: Arc<Connector>,
     pub(super) recorder: Recorder,
     pub(super) writer: accesslog::Writer,
     pub(super) sealing: Sealing,
@@ -194,9 +208,13 @@ pub struct Running {
     pub(super) workers: Vec<JoinHandle<()>>,
     /// By these each worker takes sandboxes up.
     pub(super) housing: Vec<Housing>,
-    pub(super) admin: Admin,
+    /// For whoever replaces it.
+    pub(super) sockets: Vec<TcpListener>,
+    /// The process before this one, which may still finish what runs there, and when it handed over.
+    pub(super) predecessor: Option<(Predecessor, Timestamp)>,
+    pub(super) admin: Socket,
     /// For sandboxes, where it plays sidecars.
-    pub(super) door: Option<Door>,
+    pub(super) door: Option<Socket>,
     pub(super) scrapes: Option<Scrapes>,
     pub(super) state: StateDir,
     pub(super) messages: Messages,
@@ -204,7 +222,7 @@ pub struct Running {
     pub(super) feeds: Feeds,
     pub(super) endings: watch::Sender<()>,
     pub(super) news: Arc<Notify>,
-    pub(super) signals: StopSignals,
+    pub(super) signals: Signals,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -216,7 +234,7 @@ pub struct Running {
 pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, StartError> {
     raise_descriptor_limit();
     // Before anybody is told that it runs, and so may tell it to stop.
-    let signals = StopSignals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
+    let signals = Signals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
     let source = match &config.identity {
         Some(directory) => Source::Issued(Bundle::of(directory)),
         None => Source::Authority(Store::of(&state)),
@@ -257,16 +275,9 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     certificates.prepare(&snapshot.routes, snapshot.gateway_identity.as_ref());
     let feeds = Feeds::new(&compiler, config.ca_file.as_deref(), &messages);
     feeds.begin().await;
-    let admin = Admin::bind(&state.node_socket(&config.name)).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => StartError::Running(config.name.clone()),
-        _ => StartError::System("the admin socket cannot be bound", error),
-    })?;
-    let door = (config.role != Role::Gateway).then(|| Door::bind(&state.node_door(&config.name))).transpose();
-    let door = door.map_err(|error| StartError::System("the socket for sandboxes cannot be bound", error))?;
-    let scrape = |address| Scrapes::bind(address).map_err(|error| StartError::Metrics(address, error));
-    let scrapes = config.metrics_listen.map(scrape).transpose()?;
     let workers = config.workers.max(1);
-    let listeners = bind_all(&config, workers)?;
+    let mut ends = Ends::bind(&state, &config, workers)?;
+    let listeners = &ends.listeners;
     let mut addresses: Vec<_> = listeners.iter().map(|(_, listener)| listener.address).collect();
     let mut gateway_addresses = addresses.split_off(config.listeners.len());
     let mesh_address = gateway_addresses.split_off(config.gateway_listeners.len()).pop();
@@ -277,16 +288,20 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let (lines, mut accesses) = (lines?, accesses?);
     if config.recording.durability == Durability::Strict {
         accesses.sync_each_commit()?;
-        unfinished::close(&mut accesses, &config.name, proxy::now().micros())?;
+        if ends.predecessor.is_none() {
+            let now = proxy::now().micros();
+            unfinished::close(&mut accesses, &config.name, now, now)?;
+        }
     }
-    let told = messages.clone();
-    let of_recorder = match config.recording.durability {
-        Durability::Group => accesslog::Config::default(),
+    let (told, mut of_recorder) = (messages.clone(), config.log.clone());
+    let when_full = of_recorder.when_full;
+    if config.recording.durability == Durability::Strict {
         // Calls wait for it.
-        Durability::Strict => accesslog::Config { interval: STRICT_INTERVAL, ..accesslog::Config::default() },
-    };
-    let recording =
-        Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| tell(&told, &notice));
+        of_recorder.interval = STRICT_INTERVAL;
+    }
+    let recording = Recorder::start(lines, accesses, Outlets::standard(), of_recorder, move |notice| {
+        tell(&told, when_full, &notice)
+    });
     let (recorder, writer) =
         recording.map_err(|error| StartError::System("the log's writer cannot be started", error))?;
     let sealing = seal(&state, &config, &messages)?;
@@ -294,13 +309,13 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let metrics = Metrics::new(workers);
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
-    let room_for_tunnels = accesslog::Config::default().capacity / 2;
+    let room_for_tunnels = config.log.capacity / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
         recording: config.recording,
         node: config.name.as_str().into(),
-        connector,
+        connector: Arc::clone(&connector),
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),
         gateway: if config.role == Role::Sidecar { Gateway::Elsewhere } else { Gateway::Here },
@@ -312,6 +327,12 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         endings: ending,
         news: Arc::clone(&news),
     };
+    let replaced = ends.take_over(&state, &config.name)?;
+    if replaced.is_some() {
+        counted::take_over(&state.node_quota(&config.name), &compiler.live, &messages);
+    }
+    let Ends { listeners, sockets, admin, door, scrapes, predecessor } = ends;
+    let predecessor = predecessor.zip(replaced);
     let (workers, housing) = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
     Ok(Running {
         addresses,
@@ -323,12 +344,15 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         config,
         published,
         metrics,
+        connector,
         recorder,
         writer,
         sealing,
         phase,
         workers,
         housing,
+        sockets,
+        predecessor,
         admin,
         door,
         scrapes,
@@ -363,12 +387,17 @@ fn raise_descriptor_limit() {
 }
 
 /// Tells whoever watches the proxy how recording goes.
-fn tell(messages: &Messages, notice: &Notice<'_>) {
+fn tell(messages: &Messages, when_full: WhenFull, notice: &Notice<'_>) {
     messages.say(&match notice {
         Notice::StoreFails(error) => {
-            format!("the access log takes no entries, calls will be refused when its queue is full: {error}")
+            let then = match when_full {
+                WhenFull::Refuse => "calls will be refused",
+                WhenFull::Serve => "calls will be served WITHOUT A RECORD, as --log-full serve says,",
+            };
+            format!("the access log takes no entries, {then} when its queue is full: {error}")
         }
-        Notice::StoreRecovered => "the access log takes entries again; nothing was lost".to_owned(),
+        Notice::StoreRecovered => "the access log takes entries again; what was in its queue is stored".to_owned(),
+        Notice::Unrecorded(calls) => format!("{calls} calls were served that the access log has no record of"),
         Notice::OutletFails(outlet, error) => format!("lines cannot be written to {outlet}: {error}"),
         Notice::OutletRecovered(outlet) => format!("lines are written to {outlet} again"),
     });
@@ -388,16 +417,6 @@ fn seal(state: &StateDir, config: &NodeConfig, messages: &Messages) -> Result<Se
         .map_err(|error| StartError::System("the log's sealer cannot be started", error))
 }
 
-/// All listeners, with the hop that calls come to there: sidecars, then the gateway's, then that for sidecars of others.
-fn bind_all(config: &NodeConfig, workers: usize) -> Result<Vec<(Hop, Listener)>, StartError> {
-    let sidecars = config.listeners.iter().enumerate().map(|(number, one)| (Hop::Sidecar(number), one.address));
-    let gateways = config.gateway_listeners.iter().map(|one| (Hop::Gateway(one.port), one.address));
-    // Which of its ports is meant a sidecar says.
-    let mesh = config.mesh_listen.map(|address| (Hop::Mesh(0), address));
-    let bound = sidecars.chain(gateways).chain(mesh).map(|(hop, address)| Ok((hop, proxy::bind(address, workers)?)));
-    bound.collect()
-}
-
 /// By this a worker is handed sandboxes.
 pub(super) type Housing = mpsc::Sender<Captured>;
 
@@ -411,11 +430,12 @@ fn spawn_workers(
     metrics: &Metrics,
     messages: &Messages,
 ) -> Result<(Vec<JoinHandle<()>>, Vec<Housing>), StartError> {
-    // One socket of every listener for each worker.
+    // Of every listener for each worker.
     let mut sockets: Vec<Vec<(Hop, TcpListener)>> = (0..count).map(|_| Vec::new()).collect();
     for (hop, listener) in listeners {
-        for (worker, socket) in sockets.iter_mut().zip(listener.sockets) {
-            worker.push((hop, socket));
+        let spread = listener.spread(count).map_err(|error| StartError::System("a socket cannot be shared", error))?;
+        for (worker, of_worker) in sockets.iter_mut().zip(spread) {
+            worker.extend(of_worker.into_iter().map(|socket| (hop, socket)));
         }
     }
     let spawn = |(worker, sockets): (usize, Vec<(Hop, TcpListener)>)| {

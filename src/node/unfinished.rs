@@ -8,13 +8,14 @@ use crate::decision::access::{INSTANCE, INTENT, unfinished};
 /// How far back intents are looked for: a call that has lasted longer is not missed.
 const PERIOD_MICROS: i64 = 7 * 86_400 * 1_000_000;
 
-/// Records of the calls of a node's last processes that have none. No process of that name runs any more.
-pub(super) fn close(store: &mut LogStore, node: &str, now: i64) -> Result<(), Error> {
+/// Records of the calls of a node's last processes that have none, of calls that began before a time, when no process that
+/// was there then runs any more. Times are microseconds since 1970.
+pub(super) fn close(store: &mut LogStore, node: &str, before: i64, now: i64) -> Result<(), Error> {
     let query = Query { since: Some(now - PERIOD_MICROS), ..Query::default() };
     // Of calls that are under way at a time, which are few: an intent comes before its outcome.
     let mut open = HashMap::<String, (i64, String)>::new();
     store.query(&query, &mut |row: &Row<'_>| {
-        if row.instance == INTENT {
+        if row.instance == INTENT && row.time < before {
             let own = field(row.line, "node").filter(|own| own == node);
             let id = own.and_then(|_| field(row.line, "decision"));
             open.extend(id.map(|id| (id, (row.time, row.line.to_owned()))));

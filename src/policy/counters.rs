@@ -101,10 +101,15 @@ impl Counters {
             spread: RandomState::new(),
             changed: AtomicBool::new(false),
         };
-        for Saved { key, used } in saved {
-            counters.shard(&key).used.insert(key, used);
-        }
+        counters.take_over(saved);
         counters
+    }
+
+    /// Goes on from what was saved, where it knows a counter already too.
+    pub(super) fn take_over(&self, saved: Vec<Saved>) {
+        for Saved { key, used } in saved {
+            self.shard(&key).used.insert(key, used);
+        }
     }
 
     fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {

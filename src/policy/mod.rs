@@ -29,7 +29,7 @@ mod vocabulary;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::accesslog::Report;
+use crate::accesslog::Batch;
 use crate::call::CallBag;
 use crate::expr::{EvalError, Scratch, Vocabulary};
 
@@ -63,9 +63,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// State that goes on from what was counted before, by the handlers' names.
-    pub fn restore(counted: HashMap<String, Vec<Saved>>) -> Self {
-        Self { restored: Mutex::new(counted), ..Self::default() }
+    /// Goes on from what another process has counted up to now, by the handlers' names.
+    pub fn take_over(&self, mut counted: HashMap<String, Vec<Saved>>) {
+        for (handler, counters) in self.counters.all() {
+            counters.take_over(counted.remove(&handler).unwrap_or_default());
+        }
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = counted;
     }
 
     /// The rules whose match could not be decided, and how often, by name.
@@ -280,11 +283,11 @@ impl Policy {
 
     /// Makes the reports that the rules ask for of a call; where nothing is to be changed, their lines only. Returns how many
     /// matches and instances could not be evaluated.
-    pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
+    pub fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, lines: &mut Batch) -> u64 {
         let mut errors = 0;
         for rules in self.scopes(bag) {
             for rule in rules.candidates(&rules.reporting, bag) {
-                errors += rule.report(bag, spend, scratch, report);
+                errors += rule.report(bag, spend, scratch, lines);
             }
         }
         errors

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::header::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use crate::accesslog::{Report, Shape};
+use crate::accesslog::{Batch, Shape};
 use crate::call::{CallBag, Code, known_only_afterwards};
 use crate::expr::{EvalError, Program, Scratch, ValueRef, Vocabulary};
 use crate::metrics::Tally;
@@ -277,7 +277,7 @@ impl Rule {
 
     /// Hands the rule's reports to their handlers; where nothing is to be changed, to those that make lines only. Returns how many matches and instances could not be evaluated: such a
     /// match counts as not matching, such an instance is left out (Mixer's rule).
-    pub(super) fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, report: &mut Report) -> u64 {
+    pub(super) fn report(&self, bag: &CallBag<'_>, spend: Spend, scratch: &mut Scratch, lines: &mut Batch) -> u64 {
         scratch.reset();
         match self.holds(bag, scratch) {
             // Before the call left it was counted already, if there was anything to ask.
@@ -295,7 +295,7 @@ impl Rule {
                 continue;
             }
             scratch.reset();
-            if ready.handler.report(&ready.values(bag, scratch), report).is_err() {
+            if ready.handler.report(&ready.values(bag, scratch), lines).is_err() {
                 errors += 1;
             }
         }

@@ -76,7 +76,7 @@ pub(super) async fn take_up(worker: Rc<Worker>, mut sandboxes: mpsc::Receiver<Ca
                 served.spawn_local(serve(Rc::clone(&worker), captured, watched.clone()));
             }
             Some(_) = served.join_next() => {}
-            () = drain.reached(Phase::Draining) => break,
+            () = drain.reached(Phase::Replaced) => break,
         }
     }
     while served.join_next().await.is_some() {}

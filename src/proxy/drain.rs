@@ -1,4 +1,7 @@
 //! Stopping: no new connections, then the end of the running ones, then the deadline.
+//!
+//! A proxy that another one takes over from is in no hurry: a kept connection that is closed while its client writes would
+//! lose a request, so each goes on to its next answer, which says that it is the last.
 
 use tokio::sync::watch;
 
@@ -7,6 +10,8 @@ use tokio::sync::watch;
 pub enum Phase {
     /// Serving.
     Running,
+    /// Another process takes the new connections; those that are there go on to their next answer.
+    Replaced,
     /// No new connections; calls that run are finished, then their connections closed.
     Draining,
     /// What still runs is cut off.

@@ -133,10 +133,7 @@ pub(super) async fn ended(
     early: Vec<u8>,
     socket: TcpStream,
 ) -> Result<TlsStream<Early<TcpStream>>, Failure> {
-    if worker.handshakes.count() >= worker.limits.handshakes {
-        return Err(Failure::Overload);
-    }
-    let _one = worker.handshakes.one();
+    let _one = worker.handshakes.take().ok_or(Failure::Overload)?;
     let accepting = TlsAcceptor::from(config).accept(Early::new(early, socket));
     match tokio::time::timeout(worker.limits.hello_timeout, accepting).await {
         Ok(Ok(ended)) => Ok(ended),

@@ -6,13 +6,17 @@ use crate::call::{Abort, Call, Failure};
 
 /// gRPC's status for a failure, if the caller speaks gRPC.
 pub(super) fn status(call: &Call, failure: Failure) -> Option<u8> {
-    const GRPC: &[u8] = b"application/grpc";
-    let rest = call.headers().get(CONTENT_TYPE)?.as_bytes().strip_prefix(GRPC)?;
-    // `application/grpc-web` is read as HTTP.
-    matches!(rest.first(), None | Some(b'+' | b';')).then(|| match failure {
+    is_spoken(call).then(|| match failure {
         Failure::Denied(code) | Failure::Fault(Abort::Grpc(code)) => code.0,
         failure => of_http(failure.status()),
     })
+}
+
+/// Whether a caller speaks gRPC. `application/grpc-web` is read as HTTP.
+pub(super) fn is_spoken(call: &Call) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let said = call.headers().get(CONTENT_TYPE).and_then(|said| said.as_bytes().strip_prefix(GRPC));
+    said.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// The status that gRPC gives to one of HTTP (its document "HTTP to gRPC status code mapping").

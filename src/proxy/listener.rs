@@ -8,13 +8,31 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that wait to be accepted; the kernel cuts it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// A bound listener, one socket a worker.
+/// A bound listener, commonly one socket a worker.
 #[derive(Debug)]
 pub struct Listener {
     /// The address, the port filled in where 0 was asked for.
     pub address: SocketAddr,
-    /// One socket for each worker.
+    /// Its sockets, one at least.
     pub sockets: Vec<TcpListener>,
+}
+
+impl Listener {
+    /// The sockets of each of so many workers. None is left out, because connections wait at each; where there are fewer
+    /// than workers (another process had bound them), some share one.
+    ///
+    /// # Errors
+    /// There is no descriptor left.
+    pub fn spread(self, workers: usize) -> io::Result<Vec<Vec<TcpListener>>> {
+        let mut spread: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+        for (worker, turn) in (self.sockets.len()..workers).zip(0..) {
+            spread[worker].push(self.sockets[turn % self.sockets.len()].try_clone()?);
+        }
+        for (turn, socket) in self.sockets.into_iter().enumerate() {
+            spread[turn % workers].push(socket);
+        }
+        Ok(spread)
+    }
 }
 
 /// Why an address cannot be listened on.
@@ -81,6 +99,17 @@ mod tests {
         let address = taken.local_addr().expect("bound");
         let error = bind(address, 1).expect_err("in use").to_string();
         assert!(error.contains(&address.to_string()) && error.contains("in use"), "{error}");
+    }
+
+    #[test]
+    fn no_socket_is_left_out_and_no_worker_goes_without() {
+        for (sockets, workers) in [(1, 1), (1, 3), (2, 5), (4, 4), (5, 2)] {
+            let bound = bind(SocketAddr::from(([127, 0, 0, 1], 0)), sockets).expect("a free port");
+            let spread = bound.spread(workers).expect("descriptors");
+            let each: Vec<_> = spread.iter().map(Vec::len).collect();
+            assert!(each.iter().all(|one| *one > 0), "{sockets} {workers}: {each:?}");
+            assert_eq!(each.iter().sum::<usize>(), sockets.max(workers));
+        }
     }
 
     #[test]

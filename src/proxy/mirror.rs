@@ -34,17 +34,16 @@ pub(super) fn mirror(
     body: Option<Result<Rc<Kept>, ()>>,
 ) {
     let call = closing.call();
-    let room = worker.mirrors.count() < worker.limits.mirrors;
+    let room = worker.mirrors.take();
     // Also where the cluster is the gateway: its routes would not know the host.
     let to_gateway = cluster.target.gateway().is_some();
     let endpoint =
         endpoint(cluster, closing, call.chance(), &[], false).map(|(endpoint, _)| Endpoint::clone(&endpoint));
-    let (Ok(body), Ok(endpoint), true) = (body.transpose(), endpoint, room && !to_gateway) else {
+    let (Ok(body), Ok(endpoint), Some(on_its_way), false) = (body.transpose(), endpoint, room, to_gateway) else {
         return worker.shard.count(Counter::NotMirrored);
     };
     let (worker, cluster, method) = (Rc::clone(worker), Arc::clone(cluster), call.method().clone());
     let head = Outgoing { authority: shadow(&head.authority), upgrade: None, ..head.clone() };
-    let on_its_way = worker.mirrors.one();
     tokio::task::spawn_local(async move {
         let limit = worker.limits.response_timeout;
         let sent =

@@ -20,6 +20,8 @@ mod drain;
 mod early;
 mod exchange;
 mod forward;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod identify;
 mod grpc;

@@ -17,7 +17,7 @@ use crate::upstream::CallerBody;
 
 use super::client::Client;
 use super::debug;
-use super::drain::Drain;
+use super::drain::{Drain, Phase};
 use super::early::Early;
 use super::exchange::exchange;
 use super::patient::Patient;
@@ -86,9 +86,17 @@ pub(super) async fn serve(
     });
     let io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
     let mut connection = pin!(builder.serve_connection(io, service));
+    let mut replaced = drain.clone();
+    let over = async {
+        tokio::select! {
+            () = client.over(worker, drain) => {}
+            // What a client sends before it reads that it is over is answered (RFC 9113 §6.8).
+            () = replaced.reached(Phase::Replaced) => {}
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = client.over(worker, drain) => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

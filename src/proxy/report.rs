@@ -12,7 +12,7 @@ use crate::decision::access::{self, Durability, Ended};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
-use crate::metrics::Counter;
+use crate::metrics::{self, Counter, Labels};
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::registry::Revision;
@@ -23,6 +23,7 @@ use crate::upstream::{Room, Upload};
 use super::audit::Audit;
 use super::drain::Phase;
 use super::exchange::now;
+use super::grpc;
 use super::worker::{Held, Worker};
 
 /// How a call was judged.
@@ -88,6 +89,8 @@ struct Owed {
     upload: Rc<Upload>,
     /// Where it is told besides.
     audit: Option<Rc<Audit>>,
+    /// What metrics call where it goes.
+    destination: Option<Rc<str>>,
     outcome: Outcome,
 }
 
@@ -131,6 +134,7 @@ impl Closing {
             load: RefCell::default(),
             upload,
             audit: None,
+            destination: None,
             outcome,
         }))
     }
@@ -145,6 +149,45 @@ impl Closing {
     pub(super) fn came_to(mut self, arrived: Hop, made: Option<Box<Call>>) -> Self {
         (self.0.arrived, self.0.made) = (arrived, made);
         self
+    }
+
+    /// What metrics call where it goes.
+    pub(super) fn goes_to(&mut self, destination: Rc<str>) -> &Self {
+        self.0.destination = Some(destination);
+        self
+    }
+
+    /// A tunnel has both its ends.
+    pub(super) fn opened(&self) {
+        self.0.worker.traffic.opened(&self.labels("-"));
+    }
+
+    /// By what the call is counted.
+    fn labels<'l>(&'l self, flags: &'l str) -> Labels<'l> {
+        let Owed { call, arrived, outcome, destination, .. } = &*self.0;
+        let caller = call.caller();
+        let is_tunnel = call.tunnel().is_some();
+        Labels {
+            source_workload: caller.map_or("", |caller| caller.name.as_str()),
+            source_workload_namespace: caller.map_or("", |caller| caller.namespace.as_str()),
+            source_principal: caller.map_or("", |caller| caller.principal.as_str()),
+            destination_service: destination.as_deref().unwrap_or_else(|| self.refused_host()),
+            request_protocol: match is_tunnel {
+                true => "tcp",
+                false if grpc::is_spoken(call) => "grpc",
+                false => "http",
+            },
+            response_code: if is_tunnel { 0 } else { outcome.status },
+            response_flags: flags,
+            is_mutual: matches!(arrived, Hop::Mesh(_)) || call.tls().is_some_and(|tls| tls.mutual),
+        }
+    }
+
+    /// Where a call that was refused would have gone; nothing where nobody has declared that: callers make such names up.
+    fn refused_host(&self) -> &str {
+        let (Hop::Sidecar(listener), Some(held)) = (self.0.arrived, self.held()) else { return "" };
+        let host = self.made().authority().host();
+        if held.snapshot.knows(listener, host, self.0.call.time()) { host } else { "" }
     }
 
     /// Where the call came to.
@@ -207,6 +250,10 @@ impl Closing {
 
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
+        if self.0.destination.is_none() {
+            let host = Rc::from(self.refused_host());
+            self.0.destination = Some(host);
+        }
         if let Ok(held) = &self.0.held {
             self.0.held = Err(held.snapshot.reporter(self.0.judged.hop).clone());
         }
@@ -324,6 +371,12 @@ impl Closing {
             shard.count(Counter::Abandoned);
         }
         shard.add(Counter::Entries, entries as u64);
+        let ended = metrics::Ended {
+            duration: u64::try_from(outcome.duration).unwrap_or_default(),
+            request_bytes: outcome.request_bytes,
+            response_bytes: outcome.response_bytes,
+        };
+        self.0.worker.traffic.ended(&self.labels(&outcome.flags(&self.0.call)), ended);
         shard.add(Counter::RequestBytes, outcome.request_bytes);
         shard.add(Counter::ResponseBytes, outcome.response_bytes);
     }
@@ -340,7 +393,8 @@ impl Drop for Closing {
         if self.0.judged.handed_on {
             return self.count(0);
         }
-        let mut report = Report::new();
+        let worker = &self.0.worker;
+        let mut report = worker.report.borrow_mut();
         let held = self.0.held.as_ref().map_or_else(|_| self.0.worker.held(), Rc::clone);
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
         let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
@@ -350,7 +404,7 @@ impl Drop for Closing {
             bag = bag.refused(message).detailed(checked.details());
         }
         let mut scratch = self.0.worker.scratch.borrow_mut();
-        let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report);
+        let errors = snapshot.policy.report(&bag, Spend::Take, &mut scratch, &mut report.lines);
         self.0.worker.shard.add(Counter::EvaluationErrors, errors + checked.faults);
         let exhausted = checked.refusals.iter().filter(|refusal| refusal.is_exhausted()).count();
         if exhausted > 0 {
@@ -358,20 +412,22 @@ impl Drop for Closing {
         }
         if let Some(failure) = self.0.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.push(refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
+            report.lines.push(&refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
         }
         let status = self.0.outcome.status;
         if let Some((Some(grant), over)) = passed {
-            report.push(refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
+            report.lines.push(&refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
         } else if let Some(entry) = refusal::would_deny(&self.0.call, status, checked, self.lifted()) {
             self.0.worker.shard.count(Counter::WouldDeny);
-            report.push(entry);
+            report.lines.push(&entry);
         }
         if let Some(audit) = &self.0.audit {
             audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
         }
-        report.extend(refusal::audited(&self.0.call, status, checked));
-        self.count(report.len());
+        if let Some(entry) = refusal::audited(&self.0.call, status, checked) {
+            report.lines.push(&entry);
+        }
+        self.count(report.lines.len());
         let ended = Ended {
             call: self.made(),
             outcome: &self.0.outcome,
@@ -383,9 +439,12 @@ impl Drop for Closing {
             revision: self.0.revision,
             headers: &snapshot.headers_read,
         };
-        let access = ended.access(self.0.worker.recording);
+        ended.record(worker.recording, &mut worker.callers.borrow_mut(), &mut report.accesses);
         if let Some(permit) = self.0.permit.take() {
-            permit.record(report, access);
+            if !permit.has_room() {
+                self.0.worker.shard.count(Counter::Unrecorded);
+            }
+            permit.record(&mut report);
         }
     }
 }
@@ -395,6 +454,9 @@ pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, fai
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);
-    let access = access::refused_head(time, failure, worker.recording);
-    permit.record(Report::from_iter([refusal::head_entry(time, failure)]), access);
+    let mut report = Report::from_iter([refusal::head_entry(time, failure)]);
+    if let Some(access) = access::refused_head(time, failure, worker.recording) {
+        report.accesses.push(&access);
+    }
+    permit.record(&mut report);
 }

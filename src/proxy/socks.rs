@@ -42,7 +42,7 @@ const COMMAND_NOT_SUPPORTED: u8 = 7;
 const ADDRESS_TYPE_NOT_SUPPORTED: u8 = 8;
 
 /// What a client asked for, or the reply to what cannot be done.
-enum Request {
+pub(super) enum Request {
     Connect(String, Option<Password>),
     Impossible(u8),
     /// It is not SOCKS 5, or needs what is not offered.
@@ -86,7 +86,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: Clie
 }
 
 /// Agrees on how the caller shows who it is, if it does and that is wanted, and reads the request. Nothing behind it is read.
-async fn negotiate(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), shared: bool) -> io::Result<Request> {
+pub(super) async fn negotiate(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), shared: bool) -> io::Result<Request> {
     let mut greeting = [0; 2];
     stream.read_exact(&mut greeting).await?;
     let mut methods = vec![0; usize::from(greeting[1])];

@@ -18,6 +18,7 @@ use crate::accesslog::Permit;
 use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
 use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::identity::Claims;
+use crate::metrics::One;
 use crate::policy::Spend;
 use crate::policy::verdict::Checked;
 use crate::routing::{Carries, Lasting};
@@ -40,7 +41,7 @@ use super::sniff::{NoHello, server_name};
 use super::standing::Standing;
 use super::stream::ClientStream;
 use super::websocket::Handshake;
-use super::worker::{Held, Slot, Worker};
+use super::worker::{Held, Worker};
 
 /// A tunnel that may be used.
 pub(super) enum Opened {
@@ -62,7 +63,7 @@ pub(super) struct Ready {
     /// By what the gateway took the connection.
     standing: Option<Rc<Standing>>,
     tls: bool,
-    slot: Slot,
+    slot: One,
 }
 
 /// A tunnel that has not been judged.
@@ -74,7 +75,7 @@ pub(super) struct Asked {
     hop: Hop,
     bearer: Option<Rc<Claims>>,
     audit: Option<Rc<Audit>>,
-    slot: Slot,
+    slot: One,
 }
 
 /// A tunnel that is not opened. Dropping it makes the report.
@@ -208,7 +209,7 @@ async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: 
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
     let failed = |failure| Refused { failure, closing: None };
-    let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, Slot::take(worker)) else {
+    let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, worker.tunnels.take()) else {
         worker.count_overload();
         return Err(failed(Failure::Overload));
     };
@@ -274,7 +275,7 @@ pub(super) async fn refuse(worker: &Rc<Worker>, client: &Client, target: &str, f
 }
 
 impl Asked {
-    fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, Slot) {
+    fn closing(self, worker: &Rc<Worker>, judged: Judged) -> (Closing, One) {
         let closing = Closing::new(worker, &self.held, self.permit, self.call, judged, Rc::default());
         let mut closing = closing.came_to(self.hop, None);
         closing.tell_in(self.audit);
@@ -304,7 +305,7 @@ impl Asked {
         // Whoever goes on with it sees what its TLS asks for, and reports that.
         let tls = tls && !handed_on;
         let connected = match decision {
-            Decision::Forward(way) => match closing.intend().await {
+            Decision::Forward(way) => match closing.goes_to(held.destination(way.cluster)).intend().await {
                 Ok(()) => dial(worker, way, &closing).await,
                 Err(failure) => Err(failure),
             },
@@ -317,6 +318,7 @@ impl Asked {
         match connected {
             Ok((origin, lasting)) => {
                 closing.answered(200);
+                closing.opened();
                 Ok(Box::new(Ready { closing, origin, lasting, bearer, standing: None, tls, slot }))
             }
             Err(failure) => Err(Refused::of(closing, failure)),
@@ -428,7 +430,7 @@ pub(super) struct Hangs {
 async fn pass(
     worker: &Worker,
     mut closing: Closing,
-    _slot: Slot,
+    _slot: One,
     Hangs { lasting, bearer, standing }: Hangs,
     pair: Pair<impl AsyncRead + AsyncWrite + Unpin, impl AsyncRead + AsyncWrite + Unpin>,
 ) {
@@ -484,7 +486,7 @@ pub(super) struct Switched {
     closing: Closing,
     origin: Origin,
     hangs: Hangs,
-    slot: Slot,
+    slot: One,
 }
 
 /// Passes on the answer of an origin that goes on in the protocol that was asked for.
@@ -495,7 +497,7 @@ pub(super) fn switch(
     (mut closing, upgrade, hangs): (Closing, OnUpgrade, Hangs),
     handshake: Option<&Handshake>,
 ) -> Result<Response<AnswerBody>, Box<(Failure, Closing)>> {
-    let Some(slot) = Slot::take(worker) else { return Err(Box::new((Failure::Overload, closing))) };
+    let Some(slot) = worker.tunnels.take() else { return Err(Box::new((Failure::Overload, closing))) };
     if handshake.is_some() {
         Handshake::opened(&mut response);
     }

@@ -13,12 +13,13 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::accesslog::Recorder;
+use crate::accesslog::{Recorder, Report};
 use crate::decision::Gateway;
-use crate::decision::access::Recording;
+use crate::decision::access::{Callers, Recording};
 use crate::expr::Scratch;
 use crate::identity::{Caller, SpiffeId, Verifier};
-use crate::metrics::{Counter, Shard};
+use crate::metrics::{Bound, Bounded, Counter, Shard, Traffic};
+use crate::routing::Cluster;
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
 
@@ -93,25 +94,36 @@ pub struct Worker {
     pub(super) endings: watch::Receiver<()>,
     pub(super) news: Arc<Notify>,
     pub(super) scratch: RefCell<Scratch>,
+    /// Where the report of a call is made; empty in between.
+    pub(super) report: RefCell<Report>,
+    /// What records say of callers.
+    pub(super) callers: RefCell<Callers>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
     /// Limits that are hardly ever reached.
     pub(super) alarms: Rc<Alarms>,
+    /// Client connections.
+    pub(super) connections: Bounded,
     /// Copies on their way to mirrors.
-    pub(super) mirrors: Counted,
+    pub(super) mirrors: Bounded,
+    /// Tunnels, and connections that have switched to another protocol.
+    pub(super) tunnels: Bounded,
+    /// What calls are counted by.
+    pub(super) traffic: Traffic,
     pub(super) certificates: Arc<Certificates>,
     /// Whether the egress gateway is in this process.
     pub(super) gateway: Gateway,
     /// Tells when to stop.
     pub(super) drain: Drain,
     /// TLS handshakes on their way.
-    pub(super) handshakes: Counted,
+    pub(super) handshakes: Bounded,
     /// Memory that may be given back.
     pub(super) spare: Spare,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
-    tunnels: Cell<usize>,
+    /// Whether every answer is its connection's last.
+    replaced: Cell<bool>,
     /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
     /// What heads of answers are written to, unless one waits for its client.
@@ -123,42 +135,8 @@ pub struct Worker {
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
 const COPY_BYTES: usize = 16 * 1024;
 
-/// One of the tunnels that a worker may have, to its end.
-pub(super) struct Slot(Rc<Worker>);
-
-impl Slot {
-    /// One more, if there may be.
-    pub(super) fn take(worker: &Rc<Worker>) -> Option<Self> {
-        let open = worker.tunnels.get();
-        if open >= worker.limits.tunnels {
-            return None;
-        }
-        worker.tunnels.set(open + 1);
-        Some(Self(Rc::clone(worker)))
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.tunnels.set(self.0.tunnels.get() - 1);
-    }
-}
-
-/// Counts what is on its way.
-#[derive(Debug, Default)]
-pub(super) struct Counted(Rc<()>);
-
-impl Counted {
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        Rc::strong_count(&self.0) - 1
-    }
-
-    /// One more, until it is dropped.
-    pub(super) fn one(&self) -> Rc<()> {
-        Rc::clone(&self.0)
-    }
-}
+/// What is passed through to wherever its caller wants (Istio's name).
+const PASSTHROUGH: &str = "PassthroughCluster";
 
 /// A worker's hold on a snapshot. Calls count their references to this and not to the snapshot, whose counter all
 /// workers would write to.
@@ -173,14 +151,17 @@ pub(super) struct Held {
     pub(super) gateways: Gateways,
     /// Endpoints that callers show certificates to.
     pub(super) called: Called,
+    /// What metrics call the clusters that calls have gone to, by their addresses: they live as long as the snapshot.
+    destinations: RefCell<HashMap<usize, Rc<str>>>,
 }
 
 impl Held {
     fn of(published: &Published) -> Rc<Self> {
         let (version, snapshot) = published.load();
         let callers = snapshot.callers().map(|caller| caller.map(Caller::apart)).collect();
-        let (holders, gateways, called) = (RefCell::default(), Gateways::default(), Called::default());
-        Rc::new(Self { version, snapshot, callers, holders, gateways, called })
+        let (holders, destinations) = (RefCell::default(), RefCell::default());
+        let (gateways, called) = (Gateways::default(), Called::default());
+        Rc::new(Self { version, snapshot, callers, holders, gateways, called, destinations })
     }
 
     /// Who calls at a hop: where the sidecar is one caller's own, or a certificate says so.
@@ -192,6 +173,16 @@ impl Held {
             }
             Hop::Gateway(_) | Hop::Mesh(_) => client.identity.as_ref().map(|identity| self.holder(identity)),
         }
+    }
+
+    /// What metrics call a cluster of the snapshot: its declared host, of which there are not more than are declared.
+    pub(super) fn destination(&self, cluster: &Arc<Cluster>) -> Rc<str> {
+        let mut known = self.destinations.borrow_mut();
+        let of = known.entry(Arc::as_ptr(cluster).addr()).or_insert_with(|| match cluster.port {
+            0 => PASSTHROUGH.into(),
+            _ => cluster.host.as_str().into(),
+        });
+        Rc::clone(of)
     }
 
     fn holder(&self, identity: &SpiffeId) -> Caller {
@@ -208,12 +199,11 @@ impl Held {
 impl Worker {
     fn new(shared: &Shared, shard: Arc<Shard>, seed: u64) -> Self {
         Self {
-            recorder: shared.recorder.clone(),
+            recorder: shared.recorder.with_own_desk(),
             recording: shared.recording,
             node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
-            shard,
             proxy_protocol: shared.proxy_protocol,
             tokens: Tokens::new(shared.verifier.clone()),
             require_identity: shared.require_identity,
@@ -221,22 +211,28 @@ impl Worker {
             endings: shared.endings.clone(),
             news: Arc::clone(&shared.news),
             scratch: RefCell::default(),
+            report: RefCell::default(),
+            callers: RefCell::default(),
             budget: Rc::default(),
             alarms: Rc::default(),
-            mirrors: Counted::default(),
+            connections: Bounded::new(&shard, Bound::Connections, shared.limits.connections),
+            mirrors: Bounded::new(&shard, Bound::Mirrors, shared.limits.mirrors),
+            tunnels: Bounded::new(&shard, Bound::Tunnels, shared.limits.tunnels),
+            traffic: Traffic::new(&shard),
             certificates: Arc::clone(&shared.certificates),
             gateway: shared.gateway,
             drain: shared.drain.clone(),
-            handshakes: Counted::default(),
+            handshakes: Bounded::new(&shard, Bound::Handshakes, shared.limits.handshakes),
             spare: Spare::default(),
             held: RefCell::new(Held::of(&shared.published)),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            tunnels: Cell::new(0),
+            replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
             heads: Cell::default(),
             date: Date::default(),
+            shard,
         }
     }
 
@@ -247,6 +243,11 @@ impl Worker {
             *held = Held::of(&self.published);
         }
         Rc::clone(&held)
+    }
+
+    /// Whether another process takes the connections that come, so that those which are here end with their next answer.
+    pub(super) fn is_replaced(&self) -> bool {
+        self.replaced.get()
     }
 
     /// Counts a call for which there was no room.
@@ -287,10 +288,15 @@ pub fn run(
             let (served, drain) = (Rc::clone(&worker), shared.drain.clone());
             let serve = move |stream, peer| serve(Rc::clone(&served), hop, stream, peer, drain.clone());
             let (mut draining, mut stopping) = (shared.drain.clone(), shared.drain.clone());
-            let until = async move { draining.reached(Phase::Draining).await };
+            let until = async move { draining.reached(Phase::Replaced).await };
             let cut = async move { stopping.reached(Phase::Stopping).await };
             listeners.spawn_local(accept(Rc::clone(&worker), socket, serve, until, cut));
         }
+        let (told, mut drain) = (Rc::clone(&worker), shared.drain.clone());
+        listeners.spawn_local(async move {
+            drain.reached(Phase::Replaced).await;
+            told.replaced.set(true);
+        });
         listeners.spawn_local(take_up(Rc::clone(&worker), sandboxes, shared.drain.clone()));
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;
@@ -320,11 +326,17 @@ pub(super) async fn accept<S: Future<Output = ()> + 'static>(
     loop {
         tokio::select! {
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) if connections.len() < worker.limits.connections => {
-                    worker.shard.count(Counter::Connections);
-                    connections.spawn_local(serve(stream, peer));
-                }
-                Ok((stream, _)) => super::respond::turn_away(&worker, stream),
+                Ok((stream, peer)) => match worker.connections.take() {
+                    Some(one) => {
+                        worker.shard.count(Counter::Connections);
+                        let served = serve(stream, peer);
+                        connections.spawn_local(async move {
+                            let _one = one;
+                            served.await;
+                        });
+                    }
+                    None => super::respond::turn_away(&worker, stream),
+                },
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}

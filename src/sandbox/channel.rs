@@ -12,13 +12,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Most descriptors of one message.
-const MOST: usize = 4;
+pub(crate) const MOST: usize = 64;
 
 /// Longest message, in bytes. The longest has the command line, and paths that are closed off.
 const LONGEST: usize = 4 << 20;
 
 /// Sends a message.
-pub(super) fn send(to: impl AsFd, message: &impl Serialize, handed: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(crate) fn send(to: impl AsFd, message: &impl Serialize, handed: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
@@ -36,7 +36,7 @@ pub(super) fn send(to: impl AsFd, message: &impl Serialize, handed: &[BorrowedFd
 
 /// What has been received of a message.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     bytes: Vec<u8>,
     handed: Vec<OwnedFd>,
 }
@@ -46,7 +46,7 @@ impl Incoming {
     ///
     /// # Errors
     /// Also where the other side has left.
-    pub(super) fn read(&mut self, from: impl AsFd) -> io::Result<bool> {
+    pub(crate) fn read(&mut self, from: impl AsFd) -> io::Result<bool> {
         let mut buffer = [0; 16 * 1024];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -68,13 +68,30 @@ impl Incoming {
     }
 
     /// The whole message.
-    pub(super) fn finish<T: DeserializeOwned>(self) -> io::Result<(T, Vec<OwnedFd>)> {
+    pub(crate) fn finish<T: DeserializeOwned>(self) -> io::Result<(T, Vec<OwnedFd>)> {
         Ok((serde_json::from_slice(&self.bytes)?, self.handed))
     }
 }
 
+/// Waits for a message without holding up the thread.
+///
+/// # Errors
+/// As [`Incoming::read`].
+pub(crate) async fn received<T: DeserializeOwned>(from: &tokio::net::UnixStream) -> io::Result<(T, Vec<OwnedFd>)> {
+    let mut incoming = Incoming::default();
+    loop {
+        from.readable().await?;
+        match from.try_io(tokio::io::Interest::READABLE, || incoming.read(from)) {
+            Ok(true) => return incoming.finish(),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Waits for a message.
-pub(super) fn receive<T: DeserializeOwned>(from: impl AsFd) -> io::Result<(T, Vec<OwnedFd>)> {
+pub(crate) fn receive<T: DeserializeOwned>(from: impl AsFd) -> io::Result<(T, Vec<OwnedFd>)> {
     let mut incoming = Incoming::default();
     while !incoming.read(&from)? {}
     incoming.finish()

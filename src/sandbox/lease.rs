@@ -16,7 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::proxy::Summary;
 
-use super::channel::{Incoming, receive, send};
+use super::channel::{receive, received, send};
 use super::network::Sockets;
 
 /// Whose calls a sandbox makes.
@@ -122,7 +122,7 @@ impl Served {
     /// # Errors
     /// The other side has left, or is no sandbox.
     pub async fn asked(&self) -> io::Result<Asked> {
-        Ok(self.receive().await?.0)
+        Ok(received(&self.0).await?.0)
     }
 
     /// Says whether it is served.
@@ -138,7 +138,7 @@ impl Served {
     /// # Errors
     /// The other side has left, or hands over something else.
     pub async fn sockets(&self) -> io::Result<Sockets> {
-        let (_, mut handed): (usize, Vec<OwnedFd>) = self.receive().await?;
+        let (_, mut handed): (usize, Vec<OwnedFd>) = received(&self.0).await?;
         let names = UdpSocket::from(handed.pop().ok_or(io::ErrorKind::InvalidData)?);
         names.set_nonblocking(true)?;
         let captured: Vec<_> = handed.into_iter().map(TcpListener::from).collect();
@@ -152,20 +152,6 @@ impl Served {
     pub fn follow(self) -> Followed {
         let (news, told) = self.0.into_split();
         Followed { news: BufReader::new(news.take(MOST_NEWS)), told }
-    }
-
-    async fn receive<T: serde::de::DeserializeOwned>(&self) -> io::Result<(T, Vec<OwnedFd>)> {
-        let mut incoming = Incoming::default();
-        loop {
-            self.0.readable().await?;
-            let read = self.0.try_io(tokio::io::Interest::READABLE, || incoming.read(&self.0));
-            match read {
-                Ok(true) => return incoming.finish(),
-                Ok(false) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
     }
 }
 

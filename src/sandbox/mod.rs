@@ -6,7 +6,7 @@
 //! on its way to the proxy, and none has another way.
 
 mod attend;
-mod channel;
+pub(crate) mod channel;
 mod confine;
 mod datagrams;
 mod init;

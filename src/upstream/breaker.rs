@@ -2,7 +2,7 @@
 //! `connectionPool`).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +25,25 @@ struct Breaker {
     limits: Limits,
     room: Arc<Semaphore>,
     waiting: AtomicU32,
+    /// Calls that were refused.
+    overflows: AtomicU64,
+}
+
+/// How much of its limits a cluster has in use, and what it has refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BreakerUse {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Calls at a time.
+    pub calls: u32,
+    /// Most of them.
+    pub most_calls: u32,
+    /// Calls that wait.
+    pub waiting: u32,
+    /// Most of them, if they are limited.
+    pub most_waiting: Option<u32>,
+    /// Calls that were refused.
+    pub overflows: u64,
 }
 
 /// Counts a call as waiting, until it is dropped.
@@ -45,6 +64,14 @@ impl Breakers {
         self.of(cluster, limits).room().await
     }
 
+    /// How much of their limits clusters have in use.
+    pub(super) fn uses(&self) -> Vec<BreakerUse> {
+        let breakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uses: Vec<_> = breakers.iter().map(|(cluster, breaker)| breaker.in_use(cluster)).collect();
+        uses.sort();
+        uses
+    }
+
     fn of(&self, cluster: &str, limits: &Limits) -> Arc<Breaker> {
         let mut breakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = breakers.get(cluster).filter(|known| known.limits == *limits) {
@@ -61,11 +88,23 @@ impl Breakers {
 impl Breaker {
     fn new(limits: Limits) -> Self {
         let room = Arc::new(Semaphore::new(limits.at_once as usize));
-        Self { limits, room, waiting: AtomicU32::new(0) }
+        Self { limits, room, waiting: AtomicU32::new(0), overflows: AtomicU64::new(0) }
     }
 
     fn permits(&self) -> usize {
         self.limits.at_once as usize
+    }
+
+    fn in_use(&self, cluster: &str) -> BreakerUse {
+        let free = u32::try_from(self.room.available_permits()).unwrap_or(u32::MAX);
+        BreakerUse {
+            cluster: cluster.to_owned(),
+            calls: self.limits.at_once.saturating_sub(free),
+            most_calls: self.limits.at_once,
+            waiting: self.waiting.load(Ordering::Relaxed),
+            most_waiting: self.limits.waiting,
+            overflows: self.overflows.load(Ordering::Relaxed),
+        }
     }
 
     async fn room(&self) -> Result<Room, Failure> {
@@ -74,6 +113,7 @@ impl Breaker {
         }
         if self.waiting.fetch_add(1, Ordering::AcqRel) >= self.limits.waiting.unwrap_or(u32::MAX - 1) {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
+            self.overflows.fetch_add(1, Ordering::Relaxed);
             return Err(Failure::Overflow);
         }
         let waiting = Waiting(&self.waiting);

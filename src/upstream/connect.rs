@@ -18,7 +18,7 @@ use tokio_util::either::Either;
 use crate::call::{Failure, Side, TlsFault};
 use crate::routing::{Endpoint, Keepalive, Opening, TlsSettings};
 
-use super::breaker::Breakers;
+use super::breaker::{BreakerUse, Breakers};
 use super::dial::dial;
 use super::names::Names;
 use super::opening;
@@ -57,6 +57,11 @@ impl Connector {
     /// A connector with address overrides, name servers and TLS configurations, for a process whose gateway is there.
     pub fn new(overrides: Overrides, names: Names, tls: TlsConfigs, gateway: GatewayAddress) -> Self {
         Self { overrides, names, tls, gateway, breakers: Breakers::default() }
+    }
+
+    /// How much of their limits clusters have in use.
+    pub fn breakers(&self) -> Vec<BreakerUse> {
+        self.breakers.uses()
     }
 
     /// An open stream to an endpoint, within `timeout` for all of it.

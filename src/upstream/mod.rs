@@ -9,6 +9,8 @@ mod decode;
 mod dial;
 mod driven;
 mod encode;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod http1;
 mod multiplexed;
@@ -22,7 +24,7 @@ mod tls;
 mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Switched, Upstream};
-pub use breaker::Room;
+pub use breaker::{BreakerUse, Room};
 pub use connect::{Connector, GatewayAddress, Stream, peer_of};
 pub(crate) use encode::{Framing, Sending, field, tell};
 pub use names::Names;

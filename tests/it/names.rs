@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use egressctl::cli::demo::origin::{Origin, Reply};
 
@@ -13,28 +13,46 @@ use crate::proxied::Proxied;
 use crate::stage::{SCENARIO, Stage};
 
 /// A name server on loopback that knows some names; all others do not exist.
-struct NameServer {
-    address: SocketAddr,
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
+    known: Known,
 }
 
+/// Names and their addresses.
+type Known = Arc<Mutex<HashMap<String, Vec<IpAddr>>>>;
+
 impl NameServer {
+    /// Whose answers live a minute.
     fn knowing(names: &[(&str, &[&str])]) -> Self {
+        Self::for_a_while(names, 60)
+    }
+
+    /// Whose answers live so many seconds.
+    pub(crate) fn for_a_while(names: &[(&str, &[&str])], life: u8) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let address = socket.local_addr().expect("bound");
-        let parse = |text: &&str| text.parse::<IpAddr>().expect("an address");
-        let known: HashMap<String, Vec<IpAddr>> =
-            names.iter().map(|(name, list)| ((*name).to_owned(), list.iter().map(parse).collect())).collect();
+        let known = Known::default();
+        let answering = Arc::clone(&known);
         let asked = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&asked);
         std::thread::spawn(move || {
             let mut query = [0; 512];
             while let Ok((length, client)) = socket.recv_from(&mut query) {
                 count.fetch_add(1, Ordering::AcqRel);
-                let _ = socket.send_to(&answer(&query[..length], &known), client);
+                let known = answering.lock().expect("no panic").clone();
+                let _ = socket.send_to(&answer(&query[..length], &known, life), client);
             }
         });
-        Self { address, asked }
+        let server = Self { address, asked, known };
+        names.iter().for_each(|(name, addresses)| server.lead(name, addresses));
+        server
+    }
+
+    /// From now on the name leads there.
+    pub(crate) fn lead(&self, name: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        self.known.lock().expect("no panic").insert(name.to_owned(), addresses);
     }
 
     fn asked(&self) -> usize {
@@ -43,7 +61,7 @@ impl NameServer {
 }
 
 /// The answer to a query of one question (RFC 1035 §4).
-fn answer(query: &[u8], known: &HashMap<String, Vec<IpAddr>>) -> Vec<u8> {
+fn answer(query: &[u8], known: &HashMap<String, Vec<IpAddr>>, life: u8) -> Vec<u8> {
     let (mut labels, mut at) = (Vec::new(), 12);
     while query[at] != 0 {
         let end = at + 1 + usize::from(query[at]);
@@ -65,8 +83,7 @@ fn answer(query: &[u8], known: &HashMap<String, Vec<IpAddr>>) -> Vec<u8> {
             IpAddr::V6(address) => address.octets().to_vec(),
         };
         let kind = if wants_six { 28 } else { 1 };
-        // A minute to live.
-        reply.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 60, 0, u8::try_from(bytes.len()).expect("short")]);
+        reply.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, life, 0, u8::try_from(bytes.len()).expect("short")]);
         reply.extend(bytes);
     }
     reply
@@ -80,7 +97,7 @@ fn origin() -> Origin {
 }
 
 /// A ServiceEntry for a host that is asked of name servers.
-fn entry(host: &str, port: u16, more: &str) -> String {
+pub(crate) fn entry(host: &str, port: u16, more: &str) -> String {
     format!(
         "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {}}}\nspec:\n  hosts: [{host}]\n  \
          resolution: DNS\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: {port}}}]\n{more}---\n",

@@ -55,6 +55,13 @@ impl Proxied {
         Self::launch(scene.command(&all))
     }
 
+    /// [`Proxied::start`], by a command that is made of its own.
+    pub(crate) fn by(scene: &Stage, arguments: &[&str], made: impl FnOnce(Command) -> Command) -> Self {
+        let mut all = vec!["proxy", "start", "--listen", "127.0.0.1:0=sleep"];
+        all.extend(arguments);
+        Self::launch(made(scene.command(&all)))
+    }
+
     fn launch(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -62,7 +69,8 @@ impl Proxied {
         Self::ready(child, stdout)
     }
 
-    fn ready(mut child: Child, stdout: impl Read + Send + 'static) -> Self {
+    /// Of a process with piped standard error, when it is ready.
+    pub(crate) fn ready(mut child: Child, stdout: impl Read + Send + 'static) -> Self {
         let stderr = lines(child.stderr.take().expect("piped"));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut proxied = Self { child, address, stderr, stdout: lines(stdout), said: String::new() };

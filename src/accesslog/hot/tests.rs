@@ -3,7 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::accesslog::testing::{ask, entry, lines, numbered, place, shape};
-use crate::accesslog::{Level, Outlet, Query};
+use crate::accesslog::{Level, LevelFilter, Outlet, Query, Stream, Verifier};
 use crate::state;
 
 fn mode(path: &Path) -> u32 {
@@ -90,7 +90,7 @@ fn a_locked_file_is_called_so() {
 fn a_newer_schema_is_refused() {
     let (_directory, path) = place();
     LogStore::open(&path).unwrap().connection.pragma_update(None, "user_version", 9).unwrap();
-    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 5, .. }))));
+    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 6, .. }))));
 }
 
 #[test]
@@ -126,4 +126,82 @@ fn two_writers_at_once_lose_and_double_nothing() {
         let of_one: Vec<_> = all.iter().filter(|line| lines.contains(line)).cloned().collect();
         assert_eq!(of_one, lines, "each writer's entries keep their order");
     }
+}
+
+/// A store as it was before entries were kept in packs, with groups of seven.
+fn store_of_rows(path: &Path, entries: &[Entry]) {
+    let connection = open_store(path, &MIGRATIONS[..5], "log").unwrap();
+    let mut link = chain::ORIGIN;
+    for (entry, seq) in entries.iter().zip(1_i64..) {
+        let (shape, level, line) = (&entry.shape, entry.level.code(), entry.line.as_bytes());
+        let row = params![shape.instance, shape.handler, shape.rule, format_code(shape.format)];
+        connection.execute(INSERT_SHAPE, row).unwrap();
+        let id: i64 = connection.query_row(FIND_SHAPE, row, |row| row.get(0)).unwrap();
+        let digest = chain::shape(&shape.instance, &shape.handler, &shape.rule, shape.format);
+        link = chain::entry(&link, &Item { seq, time: entry.time, level, shape: &digest, line });
+        let insert = "INSERT INTO entry (seq, time, level, shape, line) VALUES (?1, ?2, ?3, ?4, ?5)";
+        connection.execute(insert, params![seq, entry.time, level, id, entry.line]).unwrap();
+        if seq % 7 == 0 || seq as usize == entries.len() {
+            connection.execute("INSERT INTO link (seq, hash) VALUES (?1, ?2)", params![seq, link]).unwrap();
+        }
+    }
+    connection.execute("UPDATE sequence SET next = ?1", [entries.len() as i64 + 1]).unwrap();
+}
+
+#[test]
+fn rows_of_an_earlier_version_are_packed_and_stay_chained() {
+    let entries = numbered(0..100);
+    for (harm, findings) in [
+        ("", 0),
+        ("UPDATE entry SET line = '{}' WHERE seq = 9", 1),
+        ("DELETE FROM entry WHERE seq BETWEEN 15 AND 21", 1),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = crate::state::StateDir::open(directory.path().join("state")).unwrap();
+        store_of_rows(&state.hot_db(), &entries);
+        Connection::open(state.hot_db()).unwrap().execute_batch(harm).unwrap();
+        let mut store = LogStore::open(state.hot_db()).unwrap();
+        let verify = || Verifier::open(&state, Stream::Lines).unwrap().verify(None).unwrap().findings;
+        assert_eq!(verify().len(), findings, "{harm}: {:?}", verify());
+        if harm.is_empty() {
+            assert_eq!(ask(&store, &Query::default()), lines(&entries));
+        }
+        store.append(&numbered(100..101)).unwrap();
+        assert_eq!((verify().len(), store.newest().unwrap()), (findings, 101));
+        assert_eq!(ask(&store, &Query { tail: Some(1), ..Query::default() }), lines(&numbered(100..101)));
+    }
+}
+
+#[test]
+fn entries_that_would_not_fit_into_a_pack_get_several() {
+    let (_directory, path) = place();
+    let mut store = LogStore::open(&path).unwrap();
+    let shape = shape("a", Format::Json, Outlet::Stdout);
+    let long = "long".repeat(pack::MOST_BYTES / 4);
+    let mut entries = numbered(0..pack::MOST * 2 + 1);
+    entries.extend([&*long, "/", &*long, &long[..100]].map(|path| entry(&shape, 0, Level::Error, path)));
+    store.append(&entries).unwrap();
+    assert_eq!(ask(&store, &Query::default()), lines(&entries));
+    let packs: i64 = store.connection.query_row("SELECT count(*) FROM pack", [], |row| row.get(0)).unwrap();
+    assert_eq!(packs, 6);
+    let errors = Query { level: Some(LevelFilter::Exactly(Level::Error)), ..Query::default() };
+    assert_eq!((store.count(&errors).unwrap(), ask(&store, &errors).len()), (4, 4));
+}
+
+#[test]
+fn what_was_recorded_while_the_clock_stood_elsewhere_is_found_by_its_time_and_keeps_its_place() {
+    let (_directory, path) = place();
+    let mut store = LogStore::open(&path).unwrap();
+    let shape = shape("a", Format::Json, Outlet::Stdout);
+    // An hour back, and forward again.
+    let times = [10_000, 10_001, 6_400, 6_401, 10_002];
+    let entries: Vec<_> = times.iter().map(|time| entry(&shape, *time, Level::Info, &format!("/{time}"))).collect();
+    for some in [&entries[..1], &entries[1..3], &entries[3..]] {
+        store.append(some).unwrap();
+    }
+    assert_eq!(ask(&store, &Query::default()), lines(&entries));
+    let since = |since, until| Query { since: Some(since), until: Some(until), ..Query::default() };
+    assert_eq!(ask(&store, &since(6_000, 7_000)), lines(&entries[2..4]));
+    assert_eq!(ask(&store, &since(10_000, 10_002)), lines(&entries[..2]));
+    assert_eq!(store.count(&since(6_401, 10_001)).unwrap(), 2);
 }

@@ -131,6 +131,15 @@ impl Importer {
     }
 }
 
+/// A door for fuzz targets: the level and the line of the entry that a line is imported as.
+///
+/// # Errors
+/// Why it is none.
+#[cfg(feature = "fuzzing")]
+pub fn imported_line(line: &str) -> Result<(Level, String), String> {
+    read(line).map(|found| (found.level, found.line.into_owned()))
+}
+
 /// What a line says.
 fn read(line: &str) -> Result<Found<'_>, String> {
     match line.trim_start().as_bytes().first() {

@@ -57,7 +57,7 @@ impl Fixture {
     /// Prints, and tells what happened.
     fn print(&mut self, entries: &[Entry]) -> Vec<String> {
         let mut events = Vec::new();
-        self.outlets.print(entries, &mut |event| {
+        self.outlets.print(&entries.iter().collect(), &mut |event| {
             events.push(match event {
                 Event::Failed { outlet, lines, news, .. } => format!("{outlet}: {lines} lost, news: {news}"),
                 Event::Recovered(outlet) => format!("{outlet}: recovered"),

@@ -170,6 +170,14 @@ impl Run<'_> {
         }
     }
 
+    /// The text that is sought, where it can only lie inside of a value or of what stands between two.
+    pub(super) fn inside(&self) -> Option<&[u8]> {
+        match self.automaton {
+            Automaton::Inside(finder) => Some(finder.needle()),
+            Automaton::Spanning(_) => None,
+        }
+    }
+
     /// Whether a line that ends in a state contains the pattern; nothing where that is not known.
     pub(super) fn finds(&self, at: State) -> Option<bool> {
         match (self.automaton, at) {

@@ -1,12 +1,14 @@
 //! Entries that were found and not yet handed over.
 
-use parquet::errors::ParquetError;
-use rusqlite::Statement;
-use rusqlite::types::ValueRef;
+use std::ops::ControlFlow;
 
-use super::plan::{Hot, Plan};
+use parquet::errors::ParquetError;
+use rusqlite::Connection;
+
+use super::plan::Plan;
 use super::{Row, Sink};
 use crate::accesslog::Level;
+use crate::accesslog::hot::pack::{Stored, each};
 use crate::accesslog::segment::{Lines, Names};
 
 /// A chunk is full when it has this many bytes of lines.
@@ -70,30 +72,28 @@ impl Chunk {
         Ok(())
     }
 
-    /// Reads rows from `first` to `last` until there is enough; the number to go on with.
+    /// Reads entries of the hot store from `first` to `last` until there is enough; the number to go on with.
     pub(super) fn fill(
         &mut self,
-        statement: &mut Statement<'_>,
+        connection: &Connection,
         plan: &Plan<'_>,
-        first: i64,
-        last: i64,
+        (first, last): (i64, i64),
     ) -> rusqlite::Result<i64> {
         self.clear();
-        let mut rows = statement.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            let (time, level) = (row.get(1)?, Level::from_code(row.get(2)?));
-            let (shape, line) = (row.get(3)?, text(row.get_ref(4)?));
-            if !plan.accepts(&Hot { time, level, shape, line }) {
-                continue;
+        let mut next = last + 1;
+        each(connection, (first, last), |stored| {
+            if plan.accepts(stored) {
+                self.text.push_str(&String::from_utf8_lossy(stored.line));
+                let Stored { seq, time, level, shape, .. } = *stored;
+                self.rows.push(ReadRow { seq, time, level, shape, end: self.text.len() });
+                if self.is_full() {
+                    next = seq + 1;
+                    return ControlFlow::Break(());
+                }
             }
-            self.text.push_str(&String::from_utf8_lossy(line));
-            let seq = row.get(0)?;
-            self.rows.push(ReadRow { seq, time, level, shape, end: self.text.len() });
-            if self.is_full() {
-                return Ok(seq + 1);
-            }
-        }
-        Ok(last + 1)
+            ControlFlow::Continue(())
+        })?;
+        Ok(next)
     }
 
     /// Hands the entries over; whether the sink wants more.
@@ -117,9 +117,4 @@ impl Chunk {
         }
         true
     }
-}
-
-/// The bytes of a text column; the schema allows nothing else there.
-pub(super) fn text(value: ValueRef<'_>) -> &[u8] {
-    value.as_bytes().unwrap_or_default()
 }

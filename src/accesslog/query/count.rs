@@ -1,16 +1,18 @@
 //! Counting entries, reading as little as possible.
 
+use std::ops::ControlFlow;
+
 use rusqlite::Connection;
 
 use super::Query;
-use super::plan::{Hot, Plan};
+use super::plan::Plan;
 use super::sealed::{listed_count, of_levels};
-use crate::accesslog::hot::covered;
+use crate::accesslog::hot::pack::each;
 use crate::accesslog::segment::Segment;
-use crate::accesslog::{Error, Level, LogStore};
+use crate::accesslog::{Error, LogStore};
 
-/// The counts of the blocks that lie in the window of time as a whole, and the ids of those that reach out of it.
-const COUNTS: &str = "SELECT id, min_time >= ?1 AND max_time < ?2, info, warning, error FROM block
+/// The counts of the packs that lie in the window of time as a whole, and the numbers of those that reach out of it.
+const COUNTS: &str = "SELECT first, last, min_time >= ?1 AND max_time < ?2, info, warning, error FROM pack
      WHERE max_time >= ?1 AND min_time < ?2";
 
 impl LogStore {
@@ -20,7 +22,7 @@ impl LogStore {
     /// Every variant of [`Error`].
     pub fn count(&self, query: &Query) -> Result<u64, Error> {
         let asked = self.asked(query)?;
-        // One read transaction: segments, counts of blocks and rows must be of the same moment.
+        // One read transaction: segments, counts of packs and their entries must be of the same moment.
         let transaction = self.sql(|| self.connection.unchecked_transaction())?;
         let plan = self.sql(|| Plan::new(&transaction, &asked, (1, i64::MAX)))?;
         let segments = self.sql(|| Segment::all(&transaction))?;
@@ -34,64 +36,43 @@ impl LogStore {
             }
         }
         self.note_cost(0, listed - unlisted.len());
-        let counts = self.of_segments(&unlisted, &plan, &|selection| selection.count())?;
-        count += counts.into_iter().flatten().map(|count| i64::try_from(count).unwrap_or(i64::MAX)).sum::<i64>();
+        self.of_segments(&unlisted, &plan, &|selection| selection.count(), &mut |_, found| count += found as i64)?;
         let limit = query.tail.into_iter().chain(query.head).map(|limit| limit as u64).min().unwrap_or(u64::MAX);
         Ok(u64::try_from(count).unwrap_or_default().min(limit))
     }
 }
 
-/// How many rows of the hot store a plan wants.
+/// How many entries of the hot store a plan wants.
 fn count_rows(connection: &Connection, plan: &Plan<'_>) -> rusqlite::Result<i64> {
     let query = plan.asked.query;
-    if plan.reads_lines() {
-        count_matches(connection, plan)
-    } else if query.instance.is_some() || query.handler.is_some() || query.rule.is_some() {
-        count_ranges(connection, plan, plan.ranges.iter().copied())
-    } else {
-        count_blocks(connection, plan)
-    }
+    let is_told_by_packs =
+        !plan.reads_lines() && query.instance.is_none() && query.handler.is_none() && query.rule.is_none();
+    if is_told_by_packs { count_packs(connection, plan) } else { count_entries(connection, plan, &plan.ranges) }
 }
 
-fn count_matches(connection: &Connection, plan: &Plan<'_>) -> rusqlite::Result<i64> {
-    let mut statement = connection.prepare_cached(&plan.sql("shape, line, time, level", ""))?;
+fn count_entries(connection: &Connection, plan: &Plan<'_>, ranges: &[(i64, i64)]) -> rusqlite::Result<i64> {
     let mut count = 0;
-    for (first, last) in &plan.ranges {
-        let mut rows = statement.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            let line = row.get_ref(1)?.as_bytes().unwrap_or_default();
-            let (time, level) = (row.get(2)?, Level::from_code(row.get(3)?));
-            count += i64::from(plan.accepts(&Hot { time, level, shape: row.get(0)?, line }));
-        }
+    for range in ranges {
+        each(connection, *range, |stored| {
+            count += i64::from(plan.accepts(stored));
+            ControlFlow::Continue(())
+        })?;
     }
     Ok(count)
 }
 
-fn count_ranges(
-    connection: &Connection,
-    plan: &Plan<'_>,
-    ranges: impl Iterator<Item = (i64, i64)>,
-) -> rusqlite::Result<i64> {
-    let mut statement = connection.prepare_cached(&plan.sql("count(*)", ""))?;
-    let mut count = 0;
-    for (first, last) in ranges {
-        count += statement.query_row([first, last], |row| row.get::<_, i64>(0))?;
-    }
-    Ok(count)
-}
-
-/// Adds up the blocks that the query takes whole and counts in those that it cuts.
-fn count_blocks(connection: &Connection, plan: &Plan<'_>) -> rusqlite::Result<i64> {
+/// Adds up the packs that the query takes whole and counts in those that it cuts.
+fn count_packs(connection: &Connection, plan: &Plan<'_>) -> rusqlite::Result<i64> {
     let query = plan.asked.query;
     let (mut count, mut cut) = (0, Vec::new());
     let mut statement = connection.prepare_cached(COUNTS)?;
     let mut rows = statement.query([query.since.unwrap_or(i64::MIN), query.until.unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
-        if row.get(1)? {
-            count += of_levels(query.level, [row.get(2)?, row.get(3)?, row.get(4)?]);
+        if row.get(2)? {
+            count += of_levels(query.level, [row.get(3)?, row.get(4)?, row.get(5)?]);
         } else {
-            cut.push(covered(row.get(0)?));
+            cut.push((row.get(0)?, row.get(1)?));
         }
     }
-    Ok(count + count_ranges(connection, plan, cut.into_iter())?)
+    Ok(count + count_entries(connection, plan, &cut)?)
 }

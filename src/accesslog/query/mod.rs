@@ -5,6 +5,7 @@ mod chunk;
 mod condition;
 mod count;
 mod follow;
+mod mask;
 mod pattern;
 mod plan;
 mod program;

@@ -1,16 +1,17 @@
-//! From a query to what is read: SQL conditions, ranges of sequence numbers, matchers.
+//! From a query to what is read: ranges of sequence numbers, wanted shapes, matchers.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use rusqlite::Connection;
 
 use super::condition::{Condition, Token, find};
 use super::pattern::Matcher;
-use super::{LevelFilter, Query};
-use crate::accesslog::hot::{covered, shapes};
+use super::sealed::of_levels;
+use super::{Query, passes};
+use crate::accesslog::hot::pack::Stored;
+use crate::accesslog::hot::shapes;
 use crate::accesslog::segment::Names;
-use crate::accesslog::{Format, Level, line};
+use crate::accesslog::{Format, line};
 use crate::expr::{Scratch, Timestamp, ValueRef};
 
 /// How the entries with numbers in a certain span are read for a query.
@@ -24,10 +25,8 @@ pub(super) struct Plan<'q> {
     pub(super) ranges: Vec<(i64, i64)>,
     /// The names of all shapes that occur.
     pub(super) shapes: HashMap<i64, Names>,
-    /// What SQLite checks, as ` AND …`. Contains nothing but numbers, so there is nothing to escape.
-    conditions: String,
-    /// Whether the index of warnings and errors has all that is wanted.
-    severe: bool,
+    /// Those that are wanted, unless all are.
+    wanted: Option<Vec<i64>>,
 }
 
 /// A query whose patterns and conditions are compiled.
@@ -38,14 +37,6 @@ pub(super) struct Asked<'q> {
     pub(super) conditions: Vec<Condition<'q>>,
 }
 
-/// A row of the hot store.
-pub(super) struct Hot<'r> {
-    pub(super) time: i64,
-    pub(super) level: Level,
-    pub(super) shape: i64,
-    pub(super) line: &'r [u8],
-}
-
 impl<'q> Plan<'q> {
     /// Plans to read the entries from `first` to `last`, both included.
     pub(super) fn new(
@@ -54,48 +45,25 @@ impl<'q> Plan<'q> {
         (first, last): (i64, i64),
     ) -> rusqlite::Result<Self> {
         let shapes = shapes(connection)?;
-        let query = asked.query;
-        let (conditions, severe) = level_condition(query.level);
-        let mut plan = Self { asked, first, last, ranges: Vec::new(), shapes, conditions, severe };
-        plan.ranges = ranges(connection, query, first, last)?;
-        plan.add_time(query);
-        plan.add_shapes(query);
+        let ranges = ranges(connection, asked.query, first, last)?;
+        let mut plan = Self { asked, first, last, ranges, shapes, wanted: None };
+        plan.select_shapes(asked.query);
         Ok(plan)
     }
 
-    fn add_time(&mut self, query: &Query) {
-        if let Some(since) = query.since {
-            self.add(format_args!("time >= {since}"));
-        }
-        if let Some(until) = query.until {
-            self.add(format_args!("time < {until}"));
-        }
-    }
-
-    fn add_shapes(&mut self, query: &Query) {
+    fn select_shapes(&mut self, query: &Query) {
         let wanted = |name: &Option<String>, full: &str| name.as_ref().is_none_or(|name| is_called(full, name));
         let is_wanted = |names: &Names| {
             wanted(&query.instance, &names.instance)
                 && wanted(&query.handler, &names.handler)
                 && wanted(&query.rule, &names.rule)
         };
-        let ids: Vec<String> =
-            self.shapes.iter().filter(|(_, names)| is_wanted(names)).map(|(id, _)| id.to_string()).collect();
+        let ids: Vec<i64> = self.shapes.iter().filter(|(_, names)| is_wanted(names)).map(|(id, _)| *id).collect();
         if ids.is_empty() {
             self.ranges.clear();
         } else if ids.len() < self.shapes.len() {
-            self.add(format_args!("shape IN ({})", ids.join(",")));
+            self.wanted = Some(ids);
         }
-    }
-
-    fn add(&mut self, condition: std::fmt::Arguments<'_>) {
-        write!(self.conditions, " AND {condition}").expect("writing to a String does not fail");
-    }
-
-    /// A statement that reads `columns` of the entries numbered ?1 to ?2.
-    pub(super) fn sql(&self, columns: &str, order: &str) -> String {
-        let index = if self.severe { "INDEXED BY entry_severe" } else { "NOT INDEXED" };
-        format!("SELECT {columns} FROM entry {index} WHERE seq BETWEEN ?1 AND ?2{} {order}", self.conditions)
     }
 
     /// Whether lines must be read to tell what is wanted.
@@ -103,12 +71,18 @@ impl<'q> Plan<'q> {
         !self.asked.matchers.is_empty() || !self.asked.conditions.is_empty()
     }
 
-    /// Whether the conditions that SQLite does not check hold for a row.
-    pub(super) fn accepts(&self, row: &Hot<'_>) -> bool {
-        self.matches(row) && self.asked.conditions.iter().all(|condition| self.holds(condition, row))
+    /// Whether an entry of the hot store is asked for.
+    pub(super) fn accepts(&self, row: &Stored<'_>) -> bool {
+        let query = self.asked.query;
+        passes(query.level, row.level)
+            && query.since.is_none_or(|since| row.time >= since)
+            && query.until.is_none_or(|until| row.time < until)
+            && self.wanted.as_ref().is_none_or(|ids| ids.contains(&row.shape))
+            && self.matches(row)
+            && self.asked.conditions.iter().all(|condition| self.holds(condition, row))
     }
 
-    fn matches(&self, row: &Hot<'_>) -> bool {
+    fn matches(&self, row: &Stored<'_>) -> bool {
         let matchers = &self.asked.matchers;
         if matchers.is_empty() {
             return true;
@@ -121,7 +95,7 @@ impl<'q> Plan<'q> {
         matchers.iter().all(|matcher| matcher.accepts(row.line))
     }
 
-    fn holds(&self, condition: &Condition<'_>, row: &Hot<'_>) -> bool {
+    fn holds(&self, condition: &Condition<'_>, row: &Stored<'_>) -> bool {
         let line = String::from_utf8_lossy(row.line);
         let wanted: Vec<&str> = condition.names().collect();
         let found: Vec<Option<Token<'_>>> = find(&line, &wanted);
@@ -172,28 +146,23 @@ pub(crate) fn is_called(full: &str, name: &str) -> bool {
     name == full || name == &full[..kind] || name == &full[..first]
 }
 
-fn level_condition(filter: Option<LevelFilter>) -> (String, bool) {
-    let (level, operator) = match filter {
-        None | Some(LevelFilter::AtLeast(Level::Info)) => return (String::new(), false),
-        Some(LevelFilter::Exactly(level)) => (level, "="),
-        Some(LevelFilter::AtLeast(level)) => (level, ">="),
-    };
-    let severe = level > Level::Info;
-    // SQLite takes the partial index only where it sees the index's own condition.
-    let own = if severe { " AND level > 0" } else { "" };
-    (format!("{own} AND level {operator} {}", level.code()), severe)
-}
-
-/// The numbers from `first` to `last` whose blocks reach into the query's window of time.
+/// The numbers from `first` to `last` whose packs reach into the query's window of time and have what level it wants.
 fn ranges(connection: &Connection, query: &Query, first: i64, last: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
+    if (query.since, query.until, query.level) == (None, None, None) {
+        return Ok(vec![(first, last)]);
+    }
     let (since, until) = (query.since.unwrap_or(i64::MIN), query.until.unwrap_or(i64::MAX));
-    let mut statement =
-        connection.prepare_cached("SELECT id FROM block WHERE max_time >= ?1 AND min_time <= ?2 ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT first, last, info, warning, error FROM pack INDEXED BY pack_summary
+         WHERE max_time >= ?1 AND min_time <= ?2 ORDER BY first",
+    )?;
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     let mut rows = statement.query([since, until])?;
     while let Some(row) = rows.next()? {
-        let (start, end) = covered(row.get(0)?);
-        let (from, to) = (first.max(start), last.min(end));
+        if of_levels(query.level, [row.get(2)?, row.get(3)?, row.get(4)?]) == 0 {
+            continue;
+        }
+        let (from, to) = (first.max(row.get(0)?), last.min(row.get(1)?));
         match ranges.last_mut() {
             _ if from > to => {}
             Some(before) if before.1 + 1 == from => before.1 = to,

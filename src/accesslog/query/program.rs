@@ -7,6 +7,7 @@
 use parquet::errors::ParquetError;
 
 use super::automaton::{Run, State, UNKNOWN, is_final};
+use super::mask::Mask;
 use crate::accesslog::segment::{Block, Dictionary, NONE, OWN_COLUMNS, Own, Reader, Type, push_int};
 use crate::accesslog::{Format, line};
 use crate::expr::write_json_string;
@@ -132,45 +133,76 @@ impl Program {
         Some((*column, answers))
     }
 
+    /// Of each column whose values were counted, those that a line with the pattern may have; nothing for one that leaves
+    /// more than half of the rows.
+    pub(super) fn possible(&self, reader: &Reader) -> Vec<(usize, Vec<bool>)> {
+        let mut all = Vec::new();
+        for (place, step) in self.steps.iter().enumerate() {
+            let after = self.steps.get(place + 1).map_or(&self.ends, |next| &next.decided);
+            let Read::Table { column, width, to } = &step.read else { continue };
+            let may_be = |value: usize| {
+                let mut behind = to.iter().skip(value).step_by(*width);
+                behind.any(|state| after[usize::from(*state)] != Some(false))
+            };
+            let possible: Vec<bool> = (0..*width).map(may_be).collect();
+            let counts = reader.counts(*column).filter(|counts| counts.len() == *width);
+            let rows = |counts: &[u32]| -> u64 {
+                counts.iter().zip(&possible).filter(|(_, may_be)| **may_be).map(|(count, _)| u64::from(*count)).sum()
+            };
+            if counts.is_some_and(|counts| rows(counts) * 2 <= reader.rows() as u64) {
+                all.push((*column, possible));
+            }
+        }
+        all
+    }
+
     /// Leaves those rows of a mask whose lines the pattern is found in, or, inverted, is not.
     pub(super) fn filter(
         &self,
         run: &Run<'_>,
-        rows: std::ops::Range<usize>,
         room: &mut Room,
         inverted: bool,
-        mask: &mut [bool],
+        mask: &mut Mask,
         reader: &Reader,
     ) -> Result<(), ParquetError> {
         let Room { states, block, text } = room;
         states.clear();
-        states.resize(rows.len(), 0);
+        states.resize(mask.rows().len(), 0);
         let mut ends = &self.ends;
         for step in &self.steps {
-            let open = |(state, wanted): (&u8, &bool)| *wanted && step.decided[usize::from(*state)].is_none();
-            if !matches!(step.read, Read::Map(_)) && !states.iter().zip(mask.iter()).any(open) {
+            let is_open = |place: usize| step.decided[usize::from(states[place])].is_none();
+            if !matches!(step.read, Read::Map(_)) && !mask.places().any(is_open) {
                 ends = &step.decided;
                 break;
             }
             match &step.read {
-                Read::Map(map) => states.iter_mut().for_each(|state| *state = map[usize::from(*state)]),
+                Read::Map(map) => each(mask, states, |_, state| map[usize::from(state)]),
                 Read::Table { column, width, to } => {
-                    reader.read(*column, rows.clone(), block)?;
-                    for (state, number) in states.iter_mut().zip(&block.numbers) {
-                        let at = usize::from(*state) * width + *number as usize;
-                        *state = if *number == NONE { *state } else { to.get(at).copied().unwrap_or_default() };
-                    }
+                    reader.read(*column, mask.rows(), mask.few(), block)?;
+                    let numbers = &block.numbers[..states.len()];
+                    each(mask, states, |place, state| match numbers[place] {
+                        NONE => state,
+                        number => to.get(usize::from(state) * width + number as usize).copied().unwrap_or_default(),
+                    });
                 }
                 Read::Time { from, to } => {
-                    reader.read(Own::Time as usize, rows.clone(), block)?;
+                    reader.read(Own::Time as usize, mask.rows(), None, block)?;
                     times(run, from, to, &block.ints, states, text);
                 }
             }
         }
-        for (wanted, state) in mask.iter_mut().zip(states.iter()) {
-            *wanted &= (ends[usize::from(*state)] == Some(true)) != inverted;
-        }
+        mask.retain(|place| (ends[usize::from(states[place])] == Some(true)) != inverted);
         Ok(())
+    }
+}
+
+/// Leads the states of wanted rows on; where many are wanted, those of all.
+fn each(mask: &Mask, states: &mut [u8], lead: impl Fn(usize, u8) -> u8) {
+    match mask.few() {
+        Some(few) => {
+            few.iter().for_each(|place| states[*place as usize] = lead(*place as usize, states[*place as usize]))
+        }
+        None => states.iter_mut().enumerate().for_each(|(place, state)| *state = lead(place, *state)),
     }
 }
 
@@ -249,7 +281,8 @@ fn table(
     states: &[State],
 ) -> Result<Option<(Read, Vec<State>)>, ParquetError> {
     let mut behind = Behind::default();
-    if states.iter().all(|state| is_final(*state)) {
+    let cannot_be = || run.inside().is_some_and(|text| !reader.may_have(column, text));
+    if states.iter().all(|state| is_final(*state)) || cannot_be() {
         let map = states.iter().map(|state| behind.number(*state)).collect();
         return Ok(Some((Read::Map(map), behind.states)));
     }

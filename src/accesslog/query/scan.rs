@@ -1,17 +1,20 @@
 //! Reading entries in the order of the log, and finding where its tail begins.
 
-use super::chunk::{Chunk, text};
-use super::plan::{Hot, Plan};
+use std::ops::ControlFlow;
+
+use super::chunk::Chunk;
+use super::mask::Mask;
+use super::plan::Plan;
 use super::sealed::{may_hold, threads};
+use super::select::Selection;
 use super::{Answer, Query, Row, Sink};
+use crate::accesslog::hot::pack::each_back;
 use crate::accesslog::segment::{Own, Segment};
-use crate::accesslog::{Error, Level, LogStore};
+use crate::accesslog::{Error, LogStore};
 
 /// How many sequence numbers are looked at in one go. Every go is a read transaction of its own, which ends before the
 /// sink gets the rows: a slow reader (`logs | less`) would otherwise keep SQLite from ever emptying its write-ahead log.
 const STEP: i64 = 65_536;
-
-const COLUMNS: &str = "seq, time, level, shape, line";
 
 /// What lies at a place of the log: each step looks in one read transaction, so that it finds an entry either in a segment
 /// or among the rows, whatever is sealed between two steps.
@@ -92,9 +95,8 @@ impl LogStore {
         if !segments.is_empty() {
             return Ok(Step::Segments(segments));
         }
-        let mut statement = transaction.prepare_cached(&plan.sql(COLUMNS, "ORDER BY seq"))?;
         match plan.from(next, STEP) {
-            Some((first, last)) => chunk.fill(&mut statement, plan, first, last).map(Step::Rows),
+            Some(range) => chunk.fill(&transaction, plan, range).map(Step::Rows),
             None => {
                 chunk.clear();
                 Ok(Step::Rows(plan.last + 1))
@@ -129,21 +131,24 @@ impl LogStore {
         if wanted == 0 {
             return Ok(());
         }
-        let last = self.of_segments(segments, plan, &|selection| {
-            let (mut last, mut mask) = (Vec::new(), Vec::new());
+        let question = |selection: &mut Selection<'_>| {
+            let (mut last, mut mask) = (Vec::new(), Mask::default());
             for rows in selection.blocks().rev() {
-                selection.mask(rows.clone(), &mut mask)?;
-                for (row, _) in rows.zip(&mask).rev().filter(|(_, is_wanted)| **is_wanted) {
+                selection.mask(rows, &mut mask)?;
+                for row in mask.wanted().rev() {
                     if last.len() == wanted {
                         return Ok(last);
                     }
-                    selection.lines.load_own(row, Own::Seq)?;
+                    selection.lines.go_to(row);
+                    selection.lines.load_column(Own::Seq as usize)?;
                     last.push(selection.lines.seq(row));
                 }
             }
             Ok(last)
-        })?;
-        last.into_iter().rev().flatten().flatten().for_each(|seq| found.add(seq));
+        };
+        let mut last: Vec<Vec<i64>> = vec![Vec::new(); segments.len()];
+        self.of_segments(segments, plan, &question, &mut |at, seqs| last[at] = seqs)?;
+        last.into_iter().rev().flatten().for_each(|seq| found.add(seq));
         Ok(())
     }
 
@@ -160,16 +165,12 @@ impl LogStore {
         if last <= floor {
             return Ok(Step::Rows(floor));
         }
-        let columns = if plan.reads_lines() { COLUMNS } else { "seq, time, level, shape, ''" };
-        let mut statement = transaction.prepare_cached(&plan.sql(columns, "ORDER BY seq DESC"))?;
-        let mut rows = statement.query([first, last])?;
-        while found.count < found.wanted {
-            let Some(row) = rows.next()? else { break };
-            let (time, level) = (row.get(1)?, Level::from_code(row.get(2)?));
-            if plan.accepts(&Hot { time, level, shape: row.get(3)?, line: text(row.get_ref(4)?) }) {
-                found.add(row.get(0)?);
+        each_back(&transaction, (first, last), |stored| {
+            if plan.accepts(stored) {
+                found.add(stored.seq);
             }
-        }
+            if found.count < found.wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
         Ok(Step::Rows(floor.max(first - 1)))
     }
 }

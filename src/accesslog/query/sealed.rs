@@ -1,23 +1,31 @@
 //! Asking sealed segments, several at a time, with answers in the order of the log.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::chunk::Chunk;
+use super::mask::Mask;
 use super::plan::Plan;
 use super::select::Selection;
 use super::{LevelFilter, Query, Sink, passes};
 use crate::accesslog::segment::{Reader, Segment};
 use crate::accesslog::{Error, Level, LogStore};
 
-/// Most segments that are read at the same time: each takes some tens of megabytes.
+/// Most segments that are read at the same time.
 const MOST_THREADS: usize = 8;
 
-/// Chunks of a segment that wait until those of the segments before are through.
-const CHUNKS: usize = 4;
+/// What the columns of segments that are read at the same time may take; a larger segment is read alone.
+const MOST_BYTES: usize = 128 << 20;
+
+/// Segments from that on whose entries are handed over of which some are read already.
+const AHEAD: usize = 2 * MOST_THREADS;
+
+/// Chunks of a segment that wait until those of the segments before are through: with the one that is being made and those
+/// that wait, 48 MiB.
+const CHUNKS: usize = 2;
 
 /// What queries took so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,9 +38,6 @@ pub struct Cost {
 
 /// Why a segment cannot be read.
 type Fault = String;
-
-/// What came of asking one; nothing where it has no wanted rows.
-type Asked<T> = Result<Option<T>, Fault>;
 
 /// Where the entries of one go.
 type Sender = SyncSender<Result<Chunk, Fault>>;
@@ -64,42 +69,56 @@ impl LogStore {
         Ok(None)
     }
 
-    /// Asks segments, on all cores; the answers in their order, nothing for what has no wanted rows or cannot be read.
+    /// Asks segments, on all cores, and hands over each answer with the number of its segment as it comes; nothing of what
+    /// has no wanted rows or cannot be read.
     pub(super) fn of_segments<T: Send>(
         &self,
         segments: &[Segment],
         plan: &Plan<'_>,
         question: Question<'_, T>,
-    ) -> Result<Vec<Option<T>>, Error> {
-        self.note_cost(segments.iter().filter(|one| may_hold(one, plan.asked.query)).count(), segments.len());
-        let folder = self.segments.as_path();
-        let next = AtomicUsize::new(0);
-        let answers: Vec<Mutex<Option<Asked<T>>>> = segments.iter().map(|_| Mutex::default()).collect();
-        let work = || {
-            while let Some((segment, answer)) = take(&next, segments).map(|at| (&segments[at], &answers[at])) {
-                let found = ask(folder, segment, plan, question);
-                *answer.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(found);
+        take_answer: &mut dyn FnMut(usize, T),
+    ) -> Result<(), Error> {
+        let wanted: Vec<usize> = (0..segments.len()).filter(|at| may_hold(&segments[*at], plan.asked.query)).collect();
+        self.note_cost(wanted.len(), segments.len());
+        let (folder, next, budget) = (self.segments.as_path(), AtomicUsize::new(0), Budget::default());
+        let mut settle = |at: usize, mut answer: Result<T, Fault>| {
+            loop {
+                match answer {
+                    Ok(answer) => {
+                        take_answer(at, answer);
+                        return Ok(());
+                    }
+                    Err(fault) => match self.instead(&segments[at], fault)? {
+                        Some(listed) => answer = ask(folder, &listed, plan, question, &budget),
+                        None => return Ok(()),
+                    },
+                }
             }
         };
-        thread::scope(|scope| {
-            for _ in 1..threads(segments.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut all = Vec::with_capacity(segments.len());
-        for (segment, answer) in segments.iter().zip(answers) {
-            let answer = answer.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let mut answer = answer.unwrap_or(Ok(None));
-            while let Err(fault) = answer {
-                answer = match self.instead(segment, fault)? {
-                    Some(listed) => ask(folder, &listed, plan, question),
-                    None => Ok(None),
-                };
-            }
-            all.extend(answer);
+        let threads = threads(wanted.len());
+        if threads < 2 {
+            return wanted
+                .into_iter()
+                .try_for_each(|at| settle(at, ask(folder, &segments[at], plan, question, &budget)));
         }
-        Ok(all)
+        // No answer waits for long, so that there are never many.
+        let (sender, answers) = sync_channel(threads);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let sender = sender.clone();
+                let (next, wanted, budget) = (&next, &wanted, &budget);
+                scope.spawn(move || {
+                    while let Some(at) = take(next, wanted).map(|at| wanted[at]) {
+                        if sender.send((at, ask(folder, &segments[at], plan, question, budget))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut answers = answers.into_iter();
+            answers.try_for_each(|(at, answer)| settle(at, answer))
+        })
     }
 
     /// Hands the entries of segments that a plan wants to a sink; whether the sink wanted no more.
@@ -115,14 +134,29 @@ impl LogStore {
         if let [segment] = segments[..] {
             return self.send_segment(segment, plan, sink);
         }
-        let (folder, next, stop) = (self.segments.as_path(), AtomicUsize::new(0), AtomicBool::new(false));
+        let (folder, next, budget) = (self.segments.as_path(), AtomicUsize::new(0), Budget::default());
         let (senders, receivers): (Vec<_>, Vec<Receiver<_>>) = segments.iter().map(|_| sync_channel(CHUNKS)).unzip();
         let senders: Vec<Mutex<Option<Sender>>> = senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
+        // Whoever begins with a segment takes a token, and gets none when nobody listens any more. Segments are begun with in
+        // their order: one that waits for memory waits for those before it, never for one that waits for it.
+        let (tokens, token) = sync_channel(AHEAD);
+        for _ in 0..AHEAD {
+            let _ = tokens.try_send(());
+        }
+        let token = Mutex::new(token);
+        let begin = || {
+            let token = lock(&token);
+            token.recv().ok()?;
+            let at = take(&next, &segments)?;
+            let reader = open(folder, segments[at]);
+            Some((at, reader.map(|reader| (budget.take(reader.bytes()), reader))))
+        };
         let work = || {
-            while let Some(at) = take(&next, &segments).filter(|_| !stop.load(Ordering::Relaxed)) {
-                let sender = senders[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-                let Some(sender) = sender else { continue };
-                if let Err(fault) = read(folder, segments[at], plan, |chunk| sender.send(Ok(chunk)).is_ok()) {
+            while let Some((at, opened)) = begin() {
+                let Some(sender) = lock(&senders[at]).take() else { continue };
+                let chunks = |chunk| sender.send(Ok(chunk)).is_ok();
+                let sent = opened.and_then(|(_share, reader)| read(&reader, segments[at], plan, chunks));
+                if let Err(fault) = sent {
                     // Who does not listen any more wants no faults either.
                     let _ = sender.send(Err(fault));
                 }
@@ -132,6 +166,8 @@ impl LogStore {
             for _ in 0..threads(segments.len()) {
                 scope.spawn(work);
             }
+            // Moved in here: it has to be gone before the threads are waited for.
+            let tokens = tokens;
             for (segment, receiver) in segments.iter().zip(receivers) {
                 for found in receiver {
                     let stopped = match found {
@@ -142,10 +178,10 @@ impl LogStore {
                         },
                     };
                     if stopped {
-                        stop.store(true, Ordering::Relaxed);
                         return Ok(true);
                     }
                 }
+                let _ = tokens.try_send(());
             }
             Ok(false)
         })
@@ -157,13 +193,45 @@ impl LogStore {
             stopped = !chunk.send(plan, sink);
             !stopped
         };
-        if let Err(fault) = read(&self.segments, segment, plan, &mut take)
+        let sent = open(&self.segments, segment).and_then(|reader| read(&reader, segment, plan, &mut take));
+        if let Err(fault) = sent
             && let Some(listed) = self.instead(segment, fault)?
         {
             return self.send_segment(&listed, plan, sink);
         }
         Ok(stopped)
     }
+}
+
+/// Memory that those who read segments share.
+#[derive(Default)]
+struct Budget {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A part of it.
+struct Share<'b>(&'b Budget, usize);
+
+impl Budget {
+    /// Takes so many bytes when there are so many left, or nobody has any.
+    fn take(&self, bytes: usize) -> Share<'_> {
+        let is_full = |taken: &mut usize| *taken > 0 && taken.saturating_add(bytes) > MOST_BYTES;
+        let taken = self.freed.wait_while(lock(&self.taken), is_full);
+        *taken.unwrap_or_else(PoisonError::into_inner) += bytes;
+        Share(self, bytes)
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.taken) -= self.1;
+        self.0.freed.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The next one to be done.
@@ -190,28 +258,31 @@ fn open(folder: &Path, segment: &Segment) -> Result<Reader, Fault> {
     Ok(reader)
 }
 
-fn ask<T>(folder: &Path, segment: &Segment, plan: &Plan<'_>, question: Question<'_, T>) -> Result<Option<T>, Fault> {
-    if !may_hold(segment, plan.asked.query) {
-        return Ok(None);
-    }
+fn ask<T>(
+    folder: &Path,
+    segment: &Segment,
+    plan: &Plan<'_>,
+    question: Question<'_, T>,
+    budget: &Budget,
+) -> Result<T, Fault> {
     let reader = open(folder, segment)?;
+    let _share = budget.take(reader.bytes());
     let answer = Selection::new(&reader, segment, plan).and_then(|mut selection| question(&mut selection));
-    answer.map(Some).map_err(|error| error.to_string())
+    answer.map_err(|error| error.to_string())
 }
 
 /// Hands the wanted entries of a segment over in chunks, until one is not taken.
-fn read(folder: &Path, segment: &Segment, plan: &Plan<'_>, mut take: impl FnMut(Chunk) -> bool) -> Result<(), Fault> {
-    let reader = open(folder, segment)?;
+fn read(reader: &Reader, segment: &Segment, plan: &Plan<'_>, mut take: impl FnMut(Chunk) -> bool) -> Result<(), Fault> {
     let mut send = || {
-        let mut selection = Selection::new(&reader, segment, plan)?;
-        let (mut chunk, mut mask) = (Chunk::default(), Vec::new());
+        let mut selection = Selection::new(reader, segment, plan)?;
+        let (mut chunk, mut mask) = (Chunk::default(), Mask::default());
         for rows in selection.blocks() {
-            selection.mask(rows.clone(), &mut mask)?;
-            for (row, _) in rows.zip(&mask).filter(|(_, wanted)| **wanted) {
+            selection.mask(rows, &mut mask)?;
+            for row in mask.wanted() {
                 chunk.add(&mut selection.lines, row)?;
-            }
-            if chunk.is_full() && !take(std::mem::take(&mut chunk)) {
-                return Ok(());
+                if chunk.is_full() && !take(std::mem::take(&mut chunk)) {
+                    return Ok(());
+                }
             }
         }
         if !chunk.is_empty() {

@@ -6,6 +6,7 @@ use parquet::errors::ParquetError;
 
 use super::automaton::Run;
 use super::condition::Condition;
+use super::mask::Mask;
 use super::pattern::Matcher;
 use super::plan::{Plan, is_called};
 use super::program::{Program, Room};
@@ -23,8 +24,8 @@ enum Filter<'p> {
     /// Microseconds since 1970.
     Time(Range<i64>),
     Values(Values),
-    /// A condition that takes several columns.
-    Condition(&'p Condition<'p>),
+    /// A condition that takes several columns: those.
+    Condition(&'p Condition<'p>, Vec<usize>),
     Pattern(Box<Patterns<'p>>),
 }
 
@@ -92,7 +93,7 @@ impl<'p> Selection<'p> {
             Filter::Values(_) => 0,
             Filter::Seq(_) | Filter::Time(_) => 1,
             Filter::Pattern(_) => 2,
-            Filter::Condition(_) => 3,
+            Filter::Condition(..) => 3,
         });
         Ok(selection)
     }
@@ -142,7 +143,7 @@ impl<'p> Selection<'p> {
                 match self.answers(condition, column)? {
                     Some(answers) => columns.push((column, answers)),
                     None => {
-                        self.filters.push(Filter::Condition(condition));
+                        self.add_by_rows(condition);
                         return Ok(());
                     }
                 }
@@ -151,8 +152,13 @@ impl<'p> Selection<'p> {
             self.add_values(Values { columns, absent, inverted: condition.inverted() });
             return Ok(());
         }
-        self.filters.push(Filter::Condition(condition));
+        self.add_by_rows(condition);
         Ok(())
+    }
+
+    fn add_by_rows(&mut self, condition: &'p Condition<'p>) {
+        let columns = condition.names().flat_map(|name| columns_of(self.reader, name)).collect();
+        self.filters.push(Filter::Condition(condition, columns));
     }
 
     /// What each value of a column's dictionary comes to; nothing if it has none.
@@ -193,6 +199,11 @@ impl<'p> Selection<'p> {
                 self.add_values(Values { columns: vec![(column, answers)], absent: false, inverted: matcher.inverted });
                 return Ok(());
             }
+            if !matcher.inverted {
+                for (column, possible) in program.possible(self.reader) {
+                    self.add_values(Values { columns: vec![(column, possible)], absent: false, inverted: false });
+                }
+            }
         }
         self.filters.push(Filter::Pattern(Box::new(Patterns { matcher, run, programs, uniform })));
         Ok(())
@@ -220,10 +231,10 @@ impl<'p> Selection<'p> {
             }
             _ => {}
         }
-        let (mut count, mut mask) = (0, Vec::new());
+        let (mut count, mut mask) = (0, Mask::default());
         for rows in self.blocks() {
             self.mask(rows, &mut mask)?;
-            count += mask.iter().map(|wanted| u64::from(*wanted)).sum::<u64>();
+            count += mask.count() as u64;
         }
         Ok(count)
     }
@@ -248,28 +259,33 @@ impl<'p> Selection<'p> {
         (0..rows.div_ceil(block)).map(move |number| number * block..((number + 1) * block).min(rows))
     }
 
-    /// Which of some rows are wanted.
-    pub(super) fn mask(&mut self, rows: Range<usize>, mask: &mut Vec<bool>) -> Result<(), ParquetError> {
-        mask.clear();
-        mask.resize(rows.len(), true);
+    /// Which of some rows are wanted. Of those alone lines are made ready then.
+    pub(super) fn mask(&mut self, rows: Range<usize>, mask: &mut Mask) -> Result<(), ParquetError> {
+        let first = rows.start;
+        mask.begin(rows);
         let Self { reader, filters, lines, room, scratch, .. } = self;
         for filter in filters {
             match filter {
-                Filter::Seq(wanted) => within(reader, Own::Seq, wanted, &rows, &mut room.block, mask)?,
-                Filter::Time(wanted) => within(reader, Own::Time, wanted, &rows, &mut room.block, mask)?,
-                Filter::Values(values) => values.filter(reader, &rows, &mut room.block, mask)?,
-                Filter::Pattern(patterns) => patterns.filter(reader, &rows, room, lines, mask)?,
-                Filter::Condition(condition) => {
-                    for (row, wanted) in rows.clone().zip(mask.iter_mut()).filter(|(_, wanted)| **wanted) {
-                        lines.load(row)?;
-                        *wanted = condition.holds(&mut |name| value(reader, lines, row, name), scratch);
-                    }
+                Filter::Seq(wanted) => within(reader, Own::Seq, wanted, &mut room.block, mask)?,
+                Filter::Time(wanted) => within(reader, Own::Time, wanted, &mut room.block, mask)?,
+                Filter::Values(values) => values.filter(reader, &mut room.block, mask)?,
+                Filter::Pattern(patterns) => patterns.filter(reader, room, lines, mask)?,
+                Filter::Condition(condition, columns) => {
+                    lines.narrow(first, mask.few());
+                    mask.retain_each(|place| {
+                        lines.go_to(first + place);
+                        columns.iter().try_for_each(|column| lines.load_column(*column))?;
+                        Ok::<_, ParquetError>(
+                            condition.holds(&mut |name| value(reader, lines, first + place, name), scratch),
+                        )
+                    })?;
                 }
             }
-            if !mask.contains(&true) {
+            if mask.is_empty() {
                 break;
             }
         }
+        lines.narrow(first, mask.few());
         Ok(())
     }
 }
@@ -278,41 +294,31 @@ fn within(
     reader: &Reader,
     column: Own,
     wanted: &Range<i64>,
-    rows: &Range<usize>,
     block: &mut Block,
-    mask: &mut [bool],
+    mask: &mut Mask,
 ) -> Result<(), ParquetError> {
-    reader.read(column as usize, rows.clone(), block)?;
-    mask.iter_mut().zip(&block.ints).for_each(|(mask, value)| *mask &= wanted.contains(value));
+    reader.read(column as usize, mask.rows(), mask.few(), block)?;
+    mask.retain(|place| wanted.contains(&block.ints[place]));
     Ok(())
 }
 
 impl Values {
-    fn filter(
-        &self,
-        reader: &Reader,
-        rows: &Range<usize>,
-        block: &mut Block,
-        mask: &mut [bool],
-    ) -> Result<(), ParquetError> {
+    fn filter(&self, reader: &Reader, block: &mut Block, mask: &mut Mask) -> Result<(), ParquetError> {
         if let [(column, answers)] = &self.columns[..] {
-            reader.read(*column, rows.clone(), block)?;
-            for (wanted, number) in mask.iter_mut().zip(&block.numbers) {
-                *wanted &= answers.get(*number as usize).copied().unwrap_or(self.absent) != self.inverted;
-            }
+            reader.read(*column, mask.rows(), mask.few(), block)?;
+            let numbers = &block.numbers[..mask.rows().len()];
+            mask.retain(|place| answers.get(numbers[place] as usize).copied().unwrap_or(self.absent) != self.inverted);
             return Ok(());
         }
-        let (mut present, mut met) = (vec![false; mask.len()], vec![false; mask.len()]);
+        let (mut present, mut met) = (vec![false; mask.rows().len()], vec![false; mask.rows().len()]);
         for (column, answers) in &self.columns {
-            reader.read(*column, rows.clone(), block)?;
+            reader.read(*column, mask.rows(), mask.few(), block)?;
             for (row, number) in block.numbers.iter().enumerate().filter(|(_, number)| **number != NONE) {
                 present[row] = true;
                 met[row] |= answers.get(*number as usize).copied().unwrap_or_default();
             }
         }
-        for (row, wanted) in mask.iter_mut().enumerate() {
-            *wanted &= (if present[row] { met[row] } else { self.absent }) != self.inverted;
-        }
+        mask.retain(|place| (if present[place] { met[place] } else { self.absent }) != self.inverted);
         Ok(())
     }
 }
@@ -321,22 +327,23 @@ impl Patterns<'_> {
     fn filter(
         &self,
         reader: &Reader,
-        rows: &Range<usize>,
         room: &mut Room,
         lines: &mut Lines<'_>,
-        mask: &mut [bool],
+        mask: &mut Mask,
     ) -> Result<(), ParquetError> {
         let inverted = self.matcher.inverted;
         if let (true, Some(run), Some(program)) = (self.uniform, &self.run, &self.programs[0][0]) {
-            return program.filter(run, rows.clone(), room, inverted, mask, reader);
+            return program.filter(run, room, inverted, mask, reader);
         }
+        let rows = mask.rows();
+        lines.narrow(rows.start, mask.few());
         let mut sorts = [Own::Format, Own::Layout, Own::Line].map(|column| (column, Vec::new()));
         for (column, numbers) in &mut sorts {
-            reader.read(*column as usize, rows.clone(), &mut room.block)?;
+            reader.read(*column as usize, rows.clone(), mask.few(), &mut room.block)?;
             std::mem::swap(numbers, &mut room.block.numbers);
         }
         let [(_, formats), (_, layouts), (_, whole)] = &sorts;
-        let mut left: Vec<usize> = (0..mask.len()).filter(|row| mask[*row]).collect();
+        let (mut left, mut found): (Vec<usize>, _) = (mask.places().collect(), vec![false; rows.len()]);
         while let Some(&first) = left.first() {
             let sort = |row: usize| (formats[row], layouts[row], whole[row] == NONE);
             let program = self.programs.get(formats[first] as usize).and_then(|of| of.get(layouts[first] as usize));
@@ -345,15 +352,15 @@ impl Patterns<'_> {
             left = later;
             let (Some(program), Some(run)) = (program, &self.run) else {
                 for row in now {
-                    mask[row] = self.accepts(lines, rows.start + row)?;
+                    found[row] = self.accepts(lines, rows.start + row)?;
                 }
                 continue;
             };
-            let mut of_sort = vec![false; mask.len()];
-            now.iter().for_each(|row| of_sort[*row] = true);
-            program.filter(run, rows.clone(), room, inverted, &mut of_sort, reader)?;
-            now.iter().for_each(|row| mask[*row] = of_sort[*row]);
+            let mut of_sort = Mask::at(rows.clone(), now);
+            program.filter(run, room, inverted, &mut of_sort, reader)?;
+            of_sort.places().for_each(|place| found[place] = true);
         }
+        mask.retain(|place| found[place]);
         Ok(())
     }
 

@@ -1,11 +1,13 @@
 //! Counting entries by their fields: `logs stats` and `logs facets`.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::errors::ParquetError;
 use smallvec::SmallVec;
 
 use super::condition::{Token, find};
+use super::mask::Mask;
 use super::plan::Plan;
 use super::select::{Selection, columns_of, value};
 use super::{Query, Row};
@@ -36,6 +38,26 @@ pub struct Group {
     /// What their numbers come to.
     pub measures: Vec<Measure>,
 }
+
+impl Group {
+    /// The groups of two counts as one's.
+    pub(in crate::accesslog) fn merged(one: Vec<Self>, other: Vec<Self>) -> Vec<Self> {
+        let mut groups = Groups::default();
+        for group in one.into_iter().chain(other) {
+            add(&mut groups, (group.start, group.key), Tally { count: group.count, measures: group.measures });
+        }
+        Self::all(groups)
+    }
+
+    fn all(groups: Groups) -> Vec<Self> {
+        let group =
+            |((start, key), tally): (Key, Tally)| Self { start, key, count: tally.count, measures: tally.measures };
+        groups.into_iter().map(group).collect()
+    }
+}
+
+/// More groups than this are not counted: they would take more memory than an answer should.
+const MOST_GROUPS: usize = 1 << 18;
 
 /// How many different numbers are kept as they are; of more, the first three digits.
 const EXACT: usize = 1 << 14;
@@ -107,33 +129,60 @@ type Key = (Option<i64>, Vec<Option<String>>);
 type Groups = HashMap<Key, Tally, foldhash::fast::RandomState>;
 
 impl LogStore {
-    /// Counts the entries that a query asks for, by each of some groupings; groups in no order. Limits have no meaning here.
+    /// Counts the entries that a query asks for, by each of some groupings; groups in no order, and nothing of a grouping by
+    /// which there are more than 262,144. Limits have no meaning here.
     ///
     /// # Errors
     /// Every variant of [`Error`].
-    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Vec<Group>>, Error> {
+    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Option<Vec<Group>>>, Error> {
         let asked = self.asked(query)?;
         let upto = self.newest()?;
         let segments = self.sql(|| Segment::between(&self.connection, 1, upto))?;
         let sealed = segments.last().map_or(0, |segment| segment.last);
         let plan = self.sql(|| Plan::new(&self.connection, &asked, (1, sealed)))?;
-        let counted = self.of_segments(&segments, &plan, &|selection| {
-            groupings.iter().map(|one| of_segment(selection, one)).collect::<Result<Vec<_>, _>>()
-        })?;
-        let mut all: Vec<Groups> = groupings.iter().map(|_| Groups::default()).collect();
-        for groups in counted.into_iter().flatten() {
-            for (all, groups) in all.iter_mut().zip(groups) {
-                groups.into_iter().for_each(|(key, tally)| add(all, key, tally));
+        let mut all: Vec<Option<Groups>> = groupings.iter().map(|_| Some(Groups::default())).collect();
+        // Of what has too many groups in one segment the others need not be asked.
+        let many: Vec<AtomicBool> = groupings.iter().map(|_| AtomicBool::new(false)).collect();
+        let question = |selection: &mut Selection<'_>| {
+            let mut count = |(grouping, many): (&Grouping, &AtomicBool)| {
+                if many.load(Ordering::Relaxed) { Ok(None) } else { of_segment(selection, grouping) }
+            };
+            groupings.iter().zip(&many).map(&mut count).collect::<Result<Vec<_>, _>>()
+        };
+        self.of_segments(&segments, &plan, &question, &mut |_, counted| {
+            for ((all, counted), many) in all.iter_mut().zip(counted).zip(&many) {
+                merge(all, counted);
+                many.store(all.is_none(), Ordering::Relaxed);
             }
-        }
+        })?;
         let plan = self.sql(|| Plan::new(&self.connection, &asked, (sealed + 1, upto)))?;
         self.forwards(&plan, &mut |row: &Row<'_>| {
-            all.iter_mut().zip(groupings).for_each(|(groups, grouping)| add_row(groups, grouping, row));
+            for (all, grouping) in all.iter_mut().zip(groupings) {
+                if let Some(groups) = all {
+                    add_row(groups, grouping, row);
+                    if groups.len() > MOST_GROUPS {
+                        *all = None;
+                    }
+                }
+            }
             true
         })?;
-        let group =
-            |((start, key), tally): (Key, Tally)| Group { start, key, count: tally.count, measures: tally.measures };
-        Ok(all.into_iter().map(|groups| groups.into_iter().map(group).collect()).collect())
+        Ok(all.into_iter().map(|groups| groups.map(Group::all)).collect())
+    }
+}
+
+/// Adds the groups of a segment, or nothing where they are too many.
+fn merge(all: &mut Option<Groups>, counted: Option<Groups>) {
+    let Some((groups, counted)) = all.as_mut().zip(counted) else {
+        *all = None;
+        return;
+    };
+    for (key, tally) in counted {
+        add(groups, key, tally);
+        if groups.len() > MOST_GROUPS {
+            *all = None;
+            return;
+        }
     }
 }
 
@@ -198,7 +247,8 @@ struct Numbered {
 /// Numbers of values, one for each field that makes a group.
 type Numbers = SmallVec<[u32; 4]>;
 
-fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Groups, ParquetError> {
+/// Counts the entries of a segment; nothing if there are too many groups.
+fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Option<Groups>, ParquetError> {
     let reader = selection.reader();
     let numbered: Option<Vec<Numbered>> = grouping
         .by
@@ -215,7 +265,7 @@ fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Grou
             if let (true, [(column, _)]) = (selection.is_everything(), &columns[..])
                 && let Some(counts) = reader.counts(*column)
             {
-                return Ok(counted(reader, *column, counts));
+                return Ok(Some(counted(reader, *column, counts)));
             }
             by_number(selection, &numbered[0])
         }
@@ -263,58 +313,58 @@ fn counted(reader: &Reader, column: usize, counts: &[u32]) -> Groups {
 }
 
 /// Of one field numbers are places.
-fn by_number(selection: &mut Selection<'_>, field: &Numbered) -> Result<Groups, ParquetError> {
+fn by_number(selection: &mut Selection<'_>, field: &Numbered) -> Result<Option<Groups>, ParquetError> {
     let reader = selection.reader();
-    let (mut mask, mut block, mut numbers) = (Vec::new(), Block::default(), Vec::new());
+    let (mut mask, mut block, mut numbers) = (Mask::default(), Block::default(), Vec::new());
     let mut counts: Vec<u64> = Vec::new();
     for rows in selection.blocks() {
-        selection.mask(rows.clone(), &mut mask)?;
-        if !mask.contains(&true) {
+        selection.mask(rows, &mut mask)?;
+        if mask.is_empty() {
             continue;
         }
-        field.read(reader, rows, &mut block, &mut numbers)?;
-        for (number, _) in numbers.iter().zip(&mask).filter(|(_, wanted)| **wanted) {
+        field.read(reader, &mask, &mut block, &mut numbers)?;
+        for place in mask.places() {
             // Nothing at all has the first place.
-            let place = number.wrapping_add(1) as usize;
+            let place = numbers[place].wrapping_add(1) as usize;
             if place >= counts.len() {
                 counts.resize(place + 1, 0);
             }
             counts[place] += 1;
         }
     }
-    let found = counts.into_iter().enumerate().filter(|(_, count)| *count > 0);
-    let group = |(place, count): (usize, u64)| {
+    let found = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let group = |(place, count): (usize, &u64)| {
         let key = vec![text_of(reader, field, (place as u32).wrapping_sub(1))];
-        ((None, key), Tally { count, measures: Vec::new() })
+        ((None, key), Tally { count: *count, measures: Vec::new() })
     };
-    Ok(found.map(group).collect())
+    Ok((found().count() <= MOST_GROUPS).then(|| found().map(group).collect()))
 }
 
 fn by_numbers(
     selection: &mut Selection<'_>,
     numbered: &[Numbered],
     grouping: &Grouping,
-) -> Result<Groups, ParquetError> {
+) -> Result<Option<Groups>, ParquetError> {
     let reader = selection.reader();
-    let (mut mask, mut block, mut times) = (Vec::new(), Block::default(), Block::default());
+    let (mut mask, mut block, mut times) = (Mask::default(), Block::default(), Block::default());
     let mut groups: HashMap<(Option<i64>, Numbers), Tally, foldhash::fast::RandomState> = HashMap::default();
     let mut keys: Vec<Vec<u32>> = vec![Vec::new(); numbered.len()];
     let mut measured: Vec<Vec<Option<i64>>> = vec![Vec::new(); grouping.measures.len()];
     for rows in selection.blocks() {
-        selection.mask(rows.clone(), &mut mask)?;
-        if !mask.contains(&true) {
+        selection.mask(rows, &mut mask)?;
+        if mask.is_empty() {
             continue;
         }
         for (field, numbers) in numbered.iter().zip(&mut keys) {
-            field.read(reader, rows.clone(), &mut block, numbers)?;
+            field.read(reader, &mask, &mut block, numbers)?;
         }
         for (name, numbers) in grouping.measures.iter().zip(&mut measured) {
-            read_measure(reader, name, rows.clone(), &mut block, numbers)?;
+            read_measure(reader, name, &mask, &mut block, numbers)?;
         }
         if grouping.interval.is_some() {
-            reader.read(Own::Time as usize, rows.clone(), &mut times)?;
+            reader.read(Own::Time as usize, mask.rows(), mask.few(), &mut times)?;
         }
-        for (row, _) in mask.iter().enumerate().filter(|(_, wanted)| **wanted) {
+        for row in mask.places() {
             let start = grouping.interval.map(|interval| start(times.ints[row], interval));
             let tally = groups.entry((start, keys.iter().map(|numbers| numbers[row]).collect())).or_default();
             tally.count += 1;
@@ -325,23 +375,26 @@ fn by_numbers(
                 }
             }
         }
+        if groups.len() > MOST_GROUPS {
+            return Ok(None);
+        }
     }
     let key = |numbers: Numbers| numbered.iter().zip(numbers).map(|(of, number)| text_of(reader, of, number)).collect();
-    Ok(groups.into_iter().map(|((start, numbers), tally)| ((start, key(numbers)), tally)).collect())
+    Ok(Some(groups.into_iter().map(|((start, numbers), tally)| ((start, key(numbers)), tally)).collect()))
 }
 
 /// Reads the numbers of a field of some rows.
 fn read_measure(
     reader: &Reader,
     name: &str,
-    rows: std::ops::Range<usize>,
+    mask: &Mask,
     block: &mut Block,
     numbers: &mut Vec<Option<i64>>,
 ) -> Result<(), ParquetError> {
     numbers.clear();
-    numbers.resize(rows.len(), None);
+    numbers.resize(mask.rows().len(), None);
     for column in columns_of(reader, name) {
-        reader.read(column, rows.clone(), block)?;
+        reader.read(column, mask.rows(), mask.few(), block)?;
         match &reader.column(column)?.dictionary {
             Some(Dictionary::Ints(ints)) => {
                 for (into, number) in numbers.iter_mut().zip(&block.numbers) {
@@ -368,14 +421,14 @@ impl Numbered {
     fn read(
         &self,
         reader: &Reader,
-        rows: std::ops::Range<usize>,
+        mask: &Mask,
         block: &mut Block,
         numbers: &mut Vec<u32>,
     ) -> Result<(), ParquetError> {
         numbers.clear();
-        numbers.resize(rows.len(), NONE);
+        numbers.resize(mask.rows().len(), NONE);
         for (column, first) in &self.columns {
-            reader.read(*column, rows.clone(), block)?;
+            reader.read(*column, mask.rows(), mask.few(), block)?;
             let found = numbers.iter_mut().zip(&block.numbers).filter(|(_, number)| **number != NONE);
             found.for_each(|(into, number)| *into = first + number);
         }
@@ -384,16 +437,17 @@ impl Numbered {
 }
 
 /// The same where numbers do not do, row by row.
-fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Groups, ParquetError> {
+fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Option<Groups>, ParquetError> {
     let reader = selection.reader();
-    let (mut groups, mut mask) = (Groups::default(), Vec::new());
+    let (mut groups, mut mask) = (Groups::default(), Mask::default());
     let columns: Vec<usize> =
         grouping.by.iter().chain(&grouping.measures).flat_map(|name| columns_of(reader, name)).collect();
     for rows in selection.blocks() {
-        selection.mask(rows.clone(), &mut mask)?;
-        for (row, _) in rows.zip(&mask).filter(|(_, wanted)| **wanted) {
+        selection.mask(rows, &mut mask)?;
+        for row in mask.wanted() {
             let lines = &mut selection.lines;
-            lines.load_own(row, Own::Time)?;
+            lines.go_to(row);
+            lines.load_column(Own::Time as usize)?;
             columns.iter().try_for_each(|column| lines.load_column(*column))?;
             let value = |name: &String| value(reader, lines, row, name);
             let key = grouping.by.iter().map(|name| value(name).map(text)).collect();
@@ -407,6 +461,9 @@ fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Groups,
                 }
             }
         }
+        if groups.len() > MOST_GROUPS {
+            return Ok(None);
+        }
     }
-    Ok(groups)
+    Ok(Some(groups))
 }

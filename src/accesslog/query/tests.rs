@@ -8,6 +8,8 @@ use crate::accesslog::testing::{SCENARIO, START, ask, entry, lines, numbered, pl
 use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape, Stream};
 use crate::state::StateDir;
 
+mod patterns;
+
 /// A number that the environment may say otherwise, for runs longer than people wait.
 fn number(variable: &str, usual: u32) -> u32 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -341,107 +343,4 @@ proptest! {
             prop_assert_eq!(store.count(&query).unwrap(), expected.len() as u64, "{:?}", query);
         }
     }
-}
-
-/// Random entries of several layouts and both forms, with values that need escapes, and some lines that are kept whole.
-fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usize) -> Vec<Entry> {
-    let shapes = [
-        shape("a", Format::Json, Outlet::Stdout),
-        shape("b", Format::Json, Outlet::Stdout),
-        shape("c", Format::Text, Outlet::Stderr),
-    ];
-    let hosts = ["edition.cnn.com", "api.example.org", "www.site7.example", "\u{fc}ber.example", "a\"b\\c", ""];
-    let mut one = |number: usize| {
-        let (which, level) = (random(3), Level::ALL[random(3)]);
-        let time = START + number as i64 * 86_400 + random(1000) as i64;
-        let mut text = String::new();
-        line::begin(&mut text, level, time, &shapes[which].instance);
-        if which != 1 {
-            line::name(&mut text, "destination");
-            line::string(&mut text, hosts[random(hosts.len())]);
-        }
-        line::name(&mut text, "path");
-        line::string(&mut text, &format!("/{}/{:x}", ["politics", "sport", "a b", "\n"][random(4)], random(3000)));
-        let code = [200, 200, 304, 403, 404, 503][random(6)];
-        text.push_str(&format!(",\"responseCode\":{code},\"responseSize\":{}", random(100_000)));
-        if which == 0 {
-            let more =
-                [",\"ok\":true", ",\"ok\":false", ",\"ratio\":0.5", ",\"labels\":{\"app\":\"x,y\"}", ""][random(5)];
-            text.push_str(more);
-        }
-        if random(200) == 0 {
-            text.push_str(", \"kept\":\"whole\"");
-        }
-        line::end(&mut text);
-        Entry { time, level, shape: Arc::clone(&shapes[which]), line: text }
-    };
-    (0..count).map(&mut one).collect()
-}
-
-/// A piece of a line as a pattern, with what makes expressions of it.
-fn random_pattern(line: &str, random: &mut impl FnMut(usize) -> usize) -> Pattern {
-    let characters: Vec<char> = line.chars().collect();
-    let start = random(characters.len());
-    let end = (start + 1 + random(24)).min(characters.len());
-    let piece: String = characters[start..end].iter().collect();
-    if random(2) == 0 {
-        return Pattern { ignore_case: random(4) == 0, inverted: random(6) == 0, ..Pattern::fixed(piece) };
-    }
-    let middle = (start + end) / 2;
-    let [before, after] = [&characters[start..middle], &characters[middle..end]]
-        .map(|part| regex::escape(&part.iter().collect::<String>()));
-    let text = match random(7) {
-        0 => format!("{before}.*{after}"),
-        1 => format!("{before}[^\"]*\",.*{after}"),
-        2 => format!("{before}(?:{after}|[0-9]+)"),
-        3 => format!("^.*{after}"),
-        4 => format!("{before}.{{0,9}}$"),
-        5 => format!("\\b{}\\b", regex::escape(&piece)),
-        _ => format!("\"responseCode\": ?(?:403|50[0-9]).*{after}"),
-    };
-    Pattern { ignore_case: random(4) == 0, inverted: random(6) == 0, ..Pattern::regex(text) }
-}
-
-/// With `EGRESSCTL_LOG_ROWS=1000000 EGRESSCTL_LOG_PATTERNS=1000` it is the run that people wait for.
-#[test]
-fn patterns_find_the_lines_that_rg_would() {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as usize % below
-    };
-    let rows = number("EGRESSCTL_LOG_ROWS", 9_000) as usize;
-    let entries = random_entries(rows, &mut random);
-    let (directory, mut store) = filled(&[]);
-    let state = StateDir::open(directory.path().join("state")).unwrap();
-    let sealed = rows * 9 / 10;
-    store.append(&entries[..sealed]).unwrap();
-    // More than a page, so that pages are passed over.
-    let limits = Limits { rows: (rows * 2 / 3).min(1 << 19), ..Limits::default() };
-    Sealer::open(&state, Stream::Lines, limits).unwrap().seal_all(START).unwrap();
-    store.append(&entries[sealed..]).unwrap();
-    let printed = lines(&entries);
-    for _ in 0..number("EGRESSCTL_LOG_PATTERNS", 120) {
-        let one =
-            |random: &mut dyn FnMut(usize) -> usize| random_pattern(&printed[random(rows)], &mut |below| random(below));
-        let mut patterns = vec![one(&mut random)];
-        if random(4) == 0 {
-            patterns.push(one(&mut random));
-        }
-        let query = Query { patterns, ..Query::default() };
-        let expressions: Vec<_> = query.patterns.iter().map(expression).collect();
-        let matches = |line: &&String| expressions.iter().all(|(one, inverted)| one.is_match(line) != *inverted);
-        let expected: Vec<&String> = printed.iter().filter(matches).collect();
-        assert_eq!(ask(&store, &query), expected.iter().map(|line| line.as_str()).collect::<Vec<_>>(), "{query:?}");
-        assert_eq!(store.count(&query).unwrap(), expected.len() as u64, "{query:?}");
-    }
-}
-
-/// The pattern as one who reads lines would have it, and whether it is inverted.
-fn expression(pattern: &Pattern) -> (regex::Regex, bool) {
-    let text = if pattern.syntax == Syntax::Fixed { regex::escape(&pattern.text) } else { pattern.text.clone() };
-    let expression = regex::RegexBuilder::new(&text).case_insensitive(pattern.ignore_case).build();
-    (expression.unwrap(), pattern.inverted)
 }

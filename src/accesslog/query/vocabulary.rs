@@ -1,16 +1,18 @@
 //! Which fields entries have, and of which types: what expressions of queries may name.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use super::Query;
 use super::condition::{Condition, Token, fields, token};
 use super::plan::Asked;
+use crate::accesslog::hot::pack::each_back;
 use crate::accesslog::segment::{Reader, Segment, Type};
 use crate::accesslog::{Error, LogStore};
 use crate::expr::{ValueType, Vocabulary};
 
 /// The newest rows that are looked at.
-const ROWS: i64 = 1000;
+const ROWS: usize = 1000;
 
 /// The newest segments that are looked at before all are.
 const SEGMENTS: usize = 4;
@@ -71,6 +73,26 @@ impl LogStore {
         Ok(names.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
     }
 
+    /// Takes those of some names away that entries have as fields, all if there are no entries. Old entries are looked at only
+    /// while new ones leave a name open.
+    pub(in crate::accesslog) fn find_names(&self, missed: &mut Vec<&str>) -> Result<(), Error> {
+        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        self.add_rows(&mut names)?;
+        let segments = self.sql(|| Segment::all(&self.connection))?;
+        if names.len() == OWN.len() && segments.is_empty() {
+            missed.clear();
+        }
+        missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+        for segment in segments.iter().rev() {
+            if missed.is_empty() {
+                break;
+            }
+            self.add_segments(std::slice::from_ref(segment), &mut names);
+            missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+        }
+        Ok(())
+    }
+
     /// The times of the earliest and the latest entry in a query's window, or of what lies beside them.
     ///
     /// # Errors
@@ -80,9 +102,9 @@ impl LogStore {
         let mut spans: Vec<(i64, i64)> =
             segments.iter().filter(|one| one.rows() > 0).map(|one| (one.min_time, one.max_time)).collect();
         self.sql(|| {
-            let mut statement = self.connection.prepare_cached("SELECT min_time, max_time FROM block")?;
-            let blocks = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            spans.extend(blocks.collect::<rusqlite::Result<Vec<_>>>()?);
+            let mut statement = self.connection.prepare_cached("SELECT min_time, max_time FROM pack")?;
+            let packs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            spans.extend(packs.collect::<rusqlite::Result<Vec<_>>>()?);
             Ok(())
         })?;
         let first = spans.iter().map(|(first, _)| *first).min().map(|first| first.max(query.since.unwrap_or(first)));
@@ -92,12 +114,9 @@ impl LogStore {
 
     fn add_rows(&self, names: &mut Names) -> Result<(), Error> {
         self.sql(|| {
-            let sql = "SELECT line FROM entry ORDER BY seq DESC LIMIT ?1";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query([ROWS])?;
-            while let Some(row) = rows.next()? {
-                let line = String::from_utf8_lossy(row.get_ref(0)?.as_bytes().unwrap_or_default());
-                fields(&line, |name, value| {
+            let mut left = ROWS;
+            each_back(&self.connection, (0, i64::MAX), |stored| {
+                fields(&String::from_utf8_lossy(stored.line), |name, value| {
                     let of = match token(value) {
                         Some(Token::Int(_)) => ValueType::Int64,
                         Some(Token::Double(_)) => ValueType::Double,
@@ -107,8 +126,9 @@ impl LogStore {
                     };
                     add(names, name, of);
                 });
-            }
-            Ok(())
+                left -= 1;
+                if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
         })
     }
 

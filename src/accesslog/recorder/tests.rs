@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::accesslog::testing::{SCENARIO, ask, entry, lines, numbered, place, shape};
-use crate::accesslog::{Entry, Error, Format, Level, LogStore, Outlet, Query};
+use crate::accesslog::{Batch, Entry, Error, Format, Level, LogStore, Outlet, Query, line};
 use crate::state;
 
 /// Longer than anything takes; tests that pass never wait for it.
@@ -32,20 +32,23 @@ impl Scripted {
 }
 
 impl Append for Scripted {
-    fn append(&mut self, batch: &[Entry]) -> Result<(), Error> {
+    fn append(&mut self, batch: &Batch) -> Result<(), Error> {
         if let Some(gate) = &self.gate {
             let _ = gate.lock().unwrap().recv();
         }
         if let Some(error) = self.errors.lock().unwrap().pop_front() {
             return Err(error);
         }
-        self.groups.lock().unwrap().push(lines(batch));
+        self.groups
+            .lock()
+            .unwrap()
+            .push(batch.iter().map(|entry| line::printed(entry.line, entry.shape.format).into_owned()).collect());
         Ok(())
     }
 }
 
 fn config(capacity: usize, patience: Duration) -> Config {
-    Config { capacity, interval: Duration::from_millis(1), patience }
+    Config { capacity, interval: Duration::from_millis(1), patience, when_full: WhenFull::Refuse }
 }
 
 fn silent() -> Outlets {
@@ -61,7 +64,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn record(recorder: &Recorder, entry: Entry) {
-    block_on(recorder.permit()).unwrap().record(Report::from_iter([entry]), None);
+    block_on(recorder.permit()).unwrap().record(&mut Report::from_iter([entry]));
 }
 
 fn full() -> Error {
@@ -76,8 +79,10 @@ fn the_scenarios_lines_are_stored_and_printed_in_their_order() {
     let entries = SCENARIO.map(|line| Entry { line: line.to_owned(), ..entry(&shape, 0, Level::Info, "") });
     let (recorder, writer) = start(LogStore::open(&path).unwrap(), config(9, LONG));
     let [politics, forbidden, sport, health] = entries;
-    for report in [Report::from_iter([politics, forbidden]), Report::from_iter([sport]), Report::from_iter([health])] {
-        block_on(recorder.permit()).unwrap().record(report, None);
+    for mut report in
+        [Report::from_iter([politics, forbidden]), Report::from_iter([sport]), Report::from_iter([health])]
+    {
+        block_on(recorder.permit()).unwrap().record(&mut report);
     }
     writer.close(LONG).unwrap();
     assert_eq!(ask(&LogStore::open(&path).unwrap(), &Query::default()), SCENARIO);
@@ -99,6 +104,28 @@ fn a_call_that_finds_no_room_is_refused_after_its_patience() {
 }
 
 #[test]
+fn a_call_that_is_to_be_served_all_the_same_is_counted_and_the_log_tells_of_it() {
+    let store = Scripted::default();
+    // Until the errors are taken away it takes nothing.
+    store.errors.lock().unwrap().extend((0..1000).map(|_| full()));
+    let patience = Duration::from_millis(5);
+    let serving = Config { when_full: WhenFull::Serve, ..config(2, patience) };
+    let (recorder, writer) = start(store.clone(), serving);
+    for entry in numbered(0..5) {
+        record(&recorder, entry);
+    }
+    assert_eq!((recorder.waiting(), recorder.health().unrecorded_calls()), (2, 3));
+    store.errors.lock().unwrap().clear();
+    recorder.flush(LONG).unwrap();
+    record(&recorder, numbered(5..6).remove(0));
+    writer.close(LONG).unwrap();
+    let stored = store.groups().concat();
+    let (gap, entries): (Vec<_>, Vec<_>) = stored.into_iter().partition(|line| line.contains("gap.egressctl"));
+    assert_eq!(entries, [lines(&numbered(0..2)), lines(&numbered(5..6))].concat());
+    assert!(gap.len() == 1 && gap[0].contains(r#""calls":3,"#), "{gap:?}");
+}
+
+#[test]
 fn a_call_waits_for_room_until_a_report_is_stored() {
     let (store, open) = Scripted::gated();
     let (recorder, writer) = start(store, config(2, LONG));
@@ -109,7 +136,7 @@ fn a_call_waits_for_room_until_a_report_is_stored() {
         let third = std::pin::pin!(recorder.permit());
         // The gate is opened only after the third call was seen waiting.
         let (third, ()) = tokio::join!(third, async { drop(open) });
-        third.unwrap().record(Report::from_iter(numbered(2..3)), None);
+        third.unwrap().record(&mut Report::from_iter(numbered(2..3)));
     });
     writer.close(LONG).unwrap();
     assert_eq!(recorder.health().entries(), 3);
@@ -119,7 +146,7 @@ fn a_call_waits_for_room_until_a_report_is_stored() {
 fn a_permit_that_is_dropped_or_reports_nothing_gives_its_room_back() {
     let (recorder, _writer) = start(Scripted::default(), config(1, LONG));
     drop(block_on(recorder.permit()).unwrap());
-    block_on(recorder.permit()).unwrap().record(Report::new(), None);
+    block_on(recorder.permit()).unwrap().record(&mut Report::default());
     drop(block_on(recorder.permit()).unwrap());
     assert_eq!(recorder.waiting(), 0);
     assert_eq!(recorder.health().groups(), 0);
@@ -182,7 +209,7 @@ fn a_store_that_fails_gets_the_same_group_again_and_the_change_is_told_once() {
     let (recorder, writer) =
         Recorder::start(store.clone(), Scripted::default(), silent(), config(9, LONG), notice).unwrap();
     let entries = numbered(0..3);
-    block_on(recorder.permit()).unwrap().record(Report::from_iter(entries.clone()), None);
+    block_on(recorder.permit()).unwrap().record(&mut Report::from_iter(entries.clone()));
     recorder.flush(LONG).unwrap();
     assert_eq!(store.groups(), [lines(&entries)]);
     assert_eq!(*notices.lock().unwrap(), ["fails: hot.db cannot grow: no space left on the disk", "StoreRecovered"]);
@@ -212,7 +239,7 @@ fn closing_waits_for_calls_under_way_and_refuses_new_ones() {
         thread::yield_now();
     }
     assert_eq!(block_on(recorder.permit()).unwrap_err(), Overload::Closed);
-    used.record(Report::from_iter(numbered(0..1)), None);
+    used.record(&mut Report::from_iter(numbered(0..1)));
     drop(unused);
     closing.join().unwrap().unwrap();
     assert_eq!(store.groups().concat(), lines(&numbered(0..1)));
@@ -222,10 +249,10 @@ fn closing_waits_for_calls_under_way_and_refuses_new_ones() {
 fn a_report_after_the_end_is_counted() {
     let (recorder, Writer { ended, .. }) = start(Scripted::default(), config(9, LONG));
     let late = block_on(recorder.permit()).unwrap();
-    recorder.shared.state.closing.set(Instant::now()).unwrap();
+    recorder.state().closing.set(Instant::now()).unwrap();
     recorder.flush(LONG).unwrap();
     assert_eq!(ended.recv_timeout(LONG), Err(sync::RecvTimeoutError::Disconnected));
-    late.record(Report::from_iter(numbered(0..1)), None);
+    late.record(&mut Report::from_iter(numbered(0..1)));
     assert_eq!(recorder.health().unstored(), 1);
 }
 
@@ -260,7 +287,7 @@ fn many_runtimes_record_at_once_through_little_room() {
     let (recorder, writer) = start(store.clone(), config(3, LONG));
     let workers: Vec<_> = (0..4)
         .map(|worker| {
-            let recorder = recorder.clone();
+            let recorder = recorder.with_own_desk();
             thread::spawn(move || {
                 for entry in numbered(worker * 50..worker * 50 + 50) {
                     record(&recorder, entry);

@@ -1,6 +1,6 @@
 //! One column of a segment: its dictionary, and the values of any rows without those around them.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -9,9 +9,9 @@ use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::page::{Content, Decompressor, Kind, Page, pages};
+use super::page::{Content, Decompressor, Kind, Location, Page, locations, page};
+use super::texts::Texts;
 use super::{damaged, delta, hybrid};
-use crate::expr::may_need_escape;
 
 /// Stands for a row that has no value.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -22,82 +22,6 @@ const PLAIN_DICTIONARY: i64 = 2;
 const RLE: i64 = 3;
 const DELTA_BINARY_PACKED: i64 = 5;
 const RLE_DICTIONARY: i64 = 8;
-
-/// Texts, by numbers. They lie one after the other, each behind its length in four bytes.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Texts {
-    all: Vec<u8>,
-    starts: Vec<u32>,
-    escaped: OnceCell<Vec<u32>>,
-}
-
-impl Texts {
-    fn read(all: Vec<u8>) -> Option<Self> {
-        let mut texts = Self { all, ..Self::default() };
-        texts.index(0, texts.all.is_ascii())?;
-        Some(texts)
-    }
-
-    /// Notes where texts begin, from a byte on.
-    fn index(&mut self, from: usize, is_ascii: bool) -> Option<()> {
-        let mut at = from;
-        while at < self.all.len() {
-            let length = u32::from_le_bytes(self.all.get(at..at + 4)?.try_into().ok()?) as usize;
-            let text = self.all.get(at + 4..(at + 4).checked_add(length)?)?;
-            if !is_ascii {
-                std::str::from_utf8(text).ok()?;
-            }
-            self.starts.push(u32::try_from(at + 4).ok()?);
-            at += 4 + length;
-        }
-        Some(())
-    }
-
-    /// How many texts there are.
-    pub(crate) fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// All bytes, with those of lengths between the texts.
-    pub(crate) fn all(&self) -> &[u8] {
-        &self.all
-    }
-
-    /// The number of the text that has a byte, and where it ends.
-    pub(crate) fn at(&self, byte: usize) -> Option<(usize, usize)> {
-        let number = self.starts.partition_point(|start| *start as usize <= byte).checked_sub(1)?;
-        Some((number, self.range(number).end))
-    }
-
-    fn range(&self, number: usize) -> Range<usize> {
-        let end = self.starts.get(number + 1).map_or(self.all.len(), |next| *next as usize - 4);
-        self.starts[number] as usize..end
-    }
-
-    /// The numbers of the texts that a line has with escapes.
-    pub(crate) fn escaped(&self) -> &[u32] {
-        self.escaped.get_or_init(|| {
-            let lengths = |start: &u32| escapes(&self.all[*start as usize - 4..*start as usize]);
-            if escapes(&self.all) == self.starts.iter().map(lengths).sum::<usize>() {
-                return Vec::new();
-            }
-            (0..self.len() as u32).filter(|number| escapes(self.text(*number).as_bytes()) > 0).collect()
-        })
-    }
-
-    /// A text by its number.
-    pub(crate) fn text(&self, number: u32) -> &str {
-        // They were checked when they were read.
-        std::str::from_utf8(&self.all[self.range(number as usize)]).unwrap_or_default()
-    }
-}
-
-/// How many bytes may begin what is escaped in a line.
-fn escapes(bytes: &[u8]) -> usize {
-    // Few enough for their count to fit in a byte, which processors add up many at a time.
-    let count = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(may_need_escape(*byte))).sum::<u8>();
-    bytes.chunks(255).map(|bytes| usize::from(count(bytes))).sum()
-}
 
 /// The different values of a column.
 #[derive(Debug)]
@@ -132,8 +56,12 @@ impl Block {
         self.numbers.clear();
         self.ints.clear();
         self.doubles.clear();
-        self.texts.all.clear();
-        self.texts.starts.clear();
+        self.texts.clear();
+    }
+
+    /// How many rows it has.
+    fn len(&self) -> usize {
+        self.numbers.len().max(self.ints.len()).max(self.doubles.len())
     }
 
     /// Cuts what was read to some rows of it.
@@ -169,6 +97,9 @@ impl Scratch {
     }
 }
 
+/// What is read of a column at a time, if one page is not more: small pages come several at once.
+const WINDOW: usize = 1 << 15;
+
 /// A column, read as far as its dictionary.
 #[derive(Debug)]
 pub(crate) struct Column {
@@ -179,17 +110,19 @@ pub(crate) struct Column {
     rows: usize,
     /// Where its pages lie in the file.
     place: Range<u64>,
+    /// Where the index of its pages does.
+    index: Range<u64>,
     /// How many rows have no value, as its statistics say.
     nulls: Option<u64>,
-    data: OnceCell<Data>,
+    locations: OnceCell<Vec<Location>>,
+    window: RefCell<Window>,
 }
 
-/// What is behind the dictionary.
-#[derive(Debug)]
-struct Data {
+/// What was read last of a file, and where it begins there.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
     bytes: Vec<u8>,
-    /// Pages of values, with the row that each begins with.
-    pages: Vec<(usize, Page)>,
 }
 
 impl Column {
@@ -200,13 +133,19 @@ impl Column {
         scratch: &mut Scratch,
     ) -> Result<Self, ParquetError> {
         let (start, length) = metadata.byte_range();
-        let end = start.checked_add(length).filter(|end| file.metadata().is_ok_and(|file| *end <= file.len()));
+        let file_end = file.metadata()?.len();
+        let end = start.checked_add(length).filter(|end| *end <= file_end);
         let end = end.ok_or_else(|| damaged("a column ends behind the file's end"))?;
         let first = u64::try_from(metadata.data_page_offset()).unwrap_or_default();
         let first = if metadata.dictionary_page_offset().is_some() { first } else { start };
         if !(start..=end).contains(&first) {
             return Err(damaged("a column begins outside of itself"));
         }
+        let index = metadata.offset_index_offset().zip(metadata.offset_index_length());
+        let index = index.and_then(|(start, length)| {
+            let start = u64::try_from(start).ok()?;
+            Some(start..start.checked_add(u64::try_from(length).ok()?).filter(|end| *end <= file_end)?)
+        });
         let mut column = Self {
             physical: metadata.column_type(),
             compression: metadata.compression(),
@@ -214,23 +153,24 @@ impl Column {
             dictionary: None,
             rows,
             place: first..end,
+            index: index.ok_or_else(|| damaged("a column has no index of its pages"))?,
             nulls: metadata.statistics().and_then(|statistics| statistics.null_count_opt()),
-            data: OnceCell::new(),
+            locations: OnceCell::new(),
+            window: RefCell::default(),
         };
         if first > start {
-            let bytes = bytes(file, start..first)?;
-            let [page] = &pages(&bytes)?[..] else { return Err(damaged("a column has several dictionaries")) };
-            column.dictionary = Some(column.read_dictionary(&bytes, page, scratch)?);
+            column.dictionary = Some(column.read_dictionary(&bytes(file, start..first)?, scratch)?);
         }
         Ok(column)
     }
 
-    fn read_dictionary(&self, bytes: &[u8], page: &Page, scratch: &mut Scratch) -> Result<Dictionary, ParquetError> {
+    fn read_dictionary(&self, bytes: &[u8], scratch: &mut Scratch) -> Result<Dictionary, ParquetError> {
+        let page = page(bytes)?;
         if page.kind != Kind::Dictionary {
             return Err(damaged("a column has no dictionary where it should have one"));
         }
         let mut content = Content::default();
-        scratch.decompressor.read(bytes, page, self.compression, &mut content)?;
+        scratch.decompressor.read(bytes, &page, self.compression, &mut content)?;
         let dictionary = match self.physical {
             Physical::BYTE_ARRAY => Texts::read(content.into_values()).map(Dictionary::Texts),
             Physical::INT64 => plain(content.values(), page.rows, i64::from_le_bytes).map(Dictionary::Ints),
@@ -239,24 +179,24 @@ impl Column {
         dictionary.filter(|found| found.len() == page.rows).ok_or_else(|| damaged("a dictionary cannot be read"))
     }
 
-    fn data(&self, file: &File) -> Result<&Data, ParquetError> {
-        if let Some(data) = self.data.get() {
-            return Ok(data);
+    /// Where its pages are, in the order of rows; there is one at least.
+    fn locations(&self, file: &File) -> Result<&[Location], ParquetError> {
+        if let Some(locations) = self.locations.get() {
+            return Ok(locations);
         }
-        let bytes = bytes(file, self.place.clone())?;
-        let (mut all, mut first) = (Vec::new(), 0);
-        for page in pages(&bytes)? {
-            if page.kind != Kind::Data || page.nulls > 0 && !self.optional {
-                return Err(damaged("its pages are in another order than they should be"));
-            }
-            let behind = first + page.rows;
-            all.push((first, page));
-            first = behind;
-        }
-        if first != self.rows {
-            return Err(damaged("a column has another length than it should have"));
-        }
-        Ok(self.data.get_or_init(|| Data { bytes, pages: all }))
+        let is_inside = |one: &Location| {
+            let end = one.start.checked_add(one.length as u64);
+            one.start >= self.place.start && end.is_some_and(|end| end <= self.place.end)
+        };
+        let is_right = |all: &Vec<Location>| {
+            all.first().is_some_and(|first| first.row == 0)
+                && all.last().is_some_and(|last| last.row < self.rows)
+                && all.windows(2).all(|two| two[0].row < two[1].row)
+                && all.iter().all(is_inside)
+        };
+        let found = locations(&bytes(file, self.index.clone())?).filter(is_right);
+        let found = found.ok_or_else(|| damaged("the index of a column's pages is wrong"))?;
+        Ok(self.locations.get_or_init(|| found))
     }
 
     /// Whether each row has a value.
@@ -280,14 +220,16 @@ impl Column {
 
     /// How many rows its first page has: blocks of so many are read without reading a page twice.
     pub(super) fn rows_of_page(&self, file: &File) -> Result<usize, ParquetError> {
-        Ok(self.data(file)?.pages.first().map_or(self.rows, |(_, page)| page.rows).max(1))
+        Ok(self.locations(file)?.get(1).map_or(self.rows, |second| second.row))
     }
 
-    /// Reads the values of some rows.
+    /// Reads the values of some rows; if only `few` of them are wanted, by their places among the rows, ascending, then
+    /// the others get any.
     pub(super) fn read(
         &self,
         file: &File,
         rows: Range<usize>,
+        few: Option<&[u32]>,
         scratch: &mut Scratch,
         block: &mut Block,
     ) -> Result<(), ParquetError> {
@@ -296,23 +238,89 @@ impl Column {
             block.numbers.resize(rows.len(), number);
             return Ok(());
         }
-        let Data { bytes, pages } = self.data(file)?;
-        let from = pages.partition_point(|(first, page)| first + page.rows <= rows.start);
-        for (first, page) in pages[from..].iter().take_while(|(first, _)| *first < rows.end) {
-            let before = block.numbers.len().max(block.ints.len()).max(block.doubles.len());
+        let locations = self.locations(file)?;
+        let from = locations.partition_point(|location| location.row <= rows.start).saturating_sub(1);
+        for (at, location) in locations.iter().enumerate().skip(from).take_while(|(_, one)| one.row < rows.end) {
+            let end = locations.get(at + 1).map_or(self.rows, |next| next.row);
+            let here = rows.start.max(location.row)..rows.end.min(end);
+            let few = few.map(|few| {
+                let upto = |row: usize| few.partition_point(|place| rows.start + (*place as usize) < row);
+                &few[upto(here.start)..upto(here.end)]
+            });
+            if few.is_some_and(<[u32]>::is_empty) {
+                self.pass(here.len(), block);
+                continue;
+            }
+            let before = block.len();
+            // Places among the rows become places in the page.
+            let few = few.map(|few| Few { places: few, shift: rows.start as isize - location.row as isize });
             let mut content = std::mem::take(&mut scratch.content);
-            let read = scratch.decompressor.read(bytes, page, self.compression, &mut content);
-            let read = read.and_then(|()| {
-                self.decode(page, &content, scratch, block).ok_or_else(|| damaged("a page cannot be read"))
+            let read = self.read_page(file, location, end, &mut scratch.decompressor, &mut content).and_then(|page| {
+                let decoded = self.decode(&page, &content, few, scratch, block);
+                decoded.ok_or_else(|| damaged("a page cannot be read"))
             });
             scratch.content = content;
             read?;
-            block.cut(before, rows.start.max(*first) - first..rows.end.min(first + page.rows) - first);
+            block.cut(before, here.start - location.row..here.end - location.row);
         }
         Ok(())
     }
 
-    fn decode(&self, page: &Page, content: &Content, scratch: &mut Scratch, block: &mut Block) -> Option<()> {
+    /// Leaves some rows out of a block.
+    fn pass(&self, rows: usize, block: &mut Block) {
+        let has_ints = self.physical == Physical::INT64 && self.dictionary.is_none();
+        let has_doubles = self.physical == Physical::DOUBLE;
+        if has_ints {
+            block.ints.resize(block.ints.len() + rows, 0);
+        }
+        if has_doubles {
+            block.doubles.resize(block.doubles.len() + rows, 0.0);
+        }
+        if self.optional || !has_ints && !has_doubles {
+            block.numbers.resize(block.numbers.len() + rows, NONE);
+        }
+    }
+
+    /// Reads and decompresses the page whose rows end before `end`.
+    fn read_page(
+        &self,
+        file: &File,
+        location: &Location,
+        end: usize,
+        decompressor: &mut Decompressor,
+        content: &mut Content,
+    ) -> Result<Page, ParquetError> {
+        let mut window = self.window.borrow_mut();
+        let is_there = location.start >= window.start
+            && location.start + location.length as u64 <= window.start + window.bytes.len() as u64;
+        if !is_there {
+            let left = usize::try_from(self.place.end - location.start).unwrap_or(usize::MAX);
+            window.start = location.start;
+            window.bytes.resize(location.length.max(WINDOW).min(left), 0);
+            if let Err(error) = file.read_exact_at(&mut window.bytes, location.start) {
+                window.bytes.clear();
+                return Err(error.into());
+            }
+        }
+        let start = (location.start - window.start) as usize;
+        let bytes = &window.bytes[start..start + location.length];
+        let page = page(bytes)?;
+        let is_right = page.kind == Kind::Data && page.rows == end - location.row && (page.nulls == 0 || self.optional);
+        if !is_right {
+            return Err(damaged("its pages are not those that its index lists"));
+        }
+        decompressor.read(bytes, &page, self.compression, content)?;
+        Ok(page)
+    }
+
+    fn decode(
+        &self,
+        page: &Page,
+        content: &Content,
+        few: Option<Few<'_>>,
+        scratch: &mut Scratch,
+        block: &mut Block,
+    ) -> Option<()> {
         let (values, count) = (content.values(), page.rows - page.nulls);
         let Scratch { numbers, levels, .. } = scratch;
         if page.nulls > 0 {
@@ -326,6 +334,13 @@ impl Column {
             (Physical::BYTE_ARRAY | Physical::INT64, PLAIN_DICTIONARY | RLE_DICTIONARY) => {
                 let start = block.numbers.len();
                 let known = u32::try_from(self.dictionary.as_ref()?.len()).ok()?;
+                if let (Some(few), 0) = (&few, page.nulls) {
+                    block.numbers.resize(start + page.rows, 0);
+                    let (width, packed) = values.split_first()?;
+                    let numbers = &mut block.numbers[start..];
+                    hybrid::pick(packed, u32::from(*width), count, few.places(), numbers)?;
+                    return few.places().all(|place| numbers[place] < known).then_some(());
+                }
                 if page.nulls == 0 {
                     indices(values, count, &mut block.numbers)?;
                 } else {
@@ -338,9 +353,8 @@ impl Column {
                 (!block.numbers[start..].iter().fold(false, beyond)).then_some(())
             }
             (Physical::BYTE_ARRAY, PLAIN) if self.dictionary.is_none() => {
-                let (from, first) = (block.texts.all.len(), block.texts.len());
-                block.texts.all.extend_from_slice(values);
-                block.texts.index(from, values.is_ascii())?;
+                let first = block.texts.len();
+                block.texts.extend(values)?;
                 if block.texts.len() - first != count {
                     return None;
                 }
@@ -395,6 +409,20 @@ impl Column {
             let zeros = vec![0; page.rows - page.nulls];
             spread_or_all(&zeros, levels, page, NONE, &mut block.numbers);
         }
+    }
+}
+
+/// Rows of a page that are wanted.
+#[derive(Clone, Copy)]
+struct Few<'f> {
+    places: &'f [u32],
+    /// What makes them places in the page.
+    shift: isize,
+}
+
+impl Few<'_> {
+    fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places.iter().map(|place| (*place as usize).wrapping_add_signed(self.shift))
     }
 }
 

@@ -5,6 +5,7 @@
 //! would not come out of its columns as it was is kept as a whole beside them.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use memchr::memchr2;
 
@@ -97,8 +98,8 @@ pub(super) struct Columns {
     before: String,
     fields: Vec<usize>,
     spelled: String,
-    /// For each shape the layout of its last line, which its next one mostly has too.
-    usual: Vec<Vec<usize>>,
+    /// For each shape the layout of its last line, with its number, which its next one mostly has too.
+    usual: Vec<(Vec<usize>, u32)>,
 }
 
 impl Columns {
@@ -119,22 +120,24 @@ impl Columns {
         self.fields.clear();
         let shape = entry.shape as usize;
         if self.usual.len() <= shape {
-            self.usual.resize(shape + 1, Vec::new());
+            self.usual.resize(shape + 1, (Vec::new(), u32::MAX));
         }
         let rest = entry.line.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix('}'));
         if rest.and_then(|rest| self.take_apart(rest, row, shape)).is_none() {
             // Values that were taken before the fault stay in their columns: they are the entry's own.
             self.verbatim.push((row, entry.line.to_owned()));
         }
-        self.spelled.clear();
-        for (position, field) in self.fields.iter().enumerate() {
-            if position > 0 {
-                self.spelled.push(' ');
+        if self.fields != self.usual[shape].0 || self.usual[shape].1 == u32::MAX {
+            self.spelled.clear();
+            for (position, field) in self.fields.iter().enumerate() {
+                let separator = if position > 0 { " " } else { "" };
+                // Writing to a String does not fail.
+                let _ = write!(self.spelled, "{separator}{field}");
             }
-            self.spelled.push_str(&field.to_string());
+            let number = self.layouts.number(&self.spelled);
+            self.usual[shape] = (self.fields.clone(), number);
         }
-        self.layout.push(self.layouts.number(&self.spelled));
-        std::mem::swap(&mut self.fields, &mut self.usual[shape]);
+        self.layout.push(self.usual[shape].1);
     }
 
     /// Takes `,"name":value` again and again; nothing if that is not what is there.
@@ -158,7 +161,7 @@ impl Columns {
 
     /// The number of a variable, which is mostly the one that stood in this place in the line before.
     fn variable(&mut self, token: &str, kind: Type, shape: usize) -> Option<usize> {
-        let usual = self.usual[shape].get(self.fields.len()).copied();
+        let usual = self.usual[shape].0.get(self.fields.len()).copied();
         if let Some(number) = usual.filter(|&number| self.variables[number].is(token, kind)) {
             return Some(number);
         }
@@ -193,12 +196,11 @@ impl Variable {
     fn push(&mut self, token: &str, row: usize, scratch: &mut String) -> Option<()> {
         match &mut self.values {
             Values::Texts(texts, numbers) if self.kind == Type::Json => {
-                let known = texts.len();
-                let number = texts.number(token);
-                if texts.len() > known {
+                let known = texts.find(token);
+                if known.is_none() {
                     serde_json::from_str::<serde::de::IgnoredAny>(token).ok()?;
                 }
-                numbers.push(number);
+                numbers.push(known.unwrap_or_else(|| texts.number(token)));
             }
             Values::Texts(texts, numbers) => numbers.push(text_number(texts, token, scratch)?),
             Values::Ints(ints) => ints.push(token.parse().ok()?),
@@ -214,7 +216,8 @@ impl Variable {
 /// The number of the text that a JSON string stands for; nothing if we would have written it otherwise.
 fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Option<u32> {
     let inner = &token[1..token.len() - 1];
-    if inner.bytes().all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'\\') {
+    // All of them: many are compared at once where none ends the search.
+    if inner.bytes().fold(true, |plain, byte| plain & (matches!(byte, 0x20..=0x7e) && byte != b'\\')) {
         return Some(texts.number(inner));
     }
     let text: String = serde_json::from_str(token).ok()?;
@@ -228,9 +231,21 @@ fn kind_of(token: &str) -> Type {
     match token.as_bytes().first() {
         Some(b'"') => Type::Text,
         _ if token == "true" || token == "false" => Type::Bool,
-        _ if token.parse::<i64>().is_ok_and(|int| int.to_string() == token) => Type::Int,
+        _ if is_int(token) => Type::Int,
         _ if token.parse::<f64>().is_ok_and(|double| double.is_finite() && double.to_string() == token) => Type::Double,
         _ => Type::Json,
+    }
+}
+
+/// Whether a text is a whole number as we would write it.
+fn is_int(token: &str) -> bool {
+    let digits = token.strip_prefix('-').unwrap_or(token).as_bytes();
+    match digits {
+        [b'0'] => digits.len() == token.len(),
+        [b'1'..=b'9', rest @ ..] => {
+            rest.iter().all(u8::is_ascii_digit) && (digits.len() < 19 || token.parse::<i64>().is_ok())
+        }
+        _ => false,
     }
 }
 
@@ -272,5 +287,21 @@ pub(crate) fn split_value(text: &str) -> Option<(&str, &str)> {
         }
         b',' => None,
         _ => Some(text.split_at(text.find(',').unwrap_or(text.len()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_those_that_are_written_so() {
+        for token in ["0", "7", "-7", "10", "9223372036854775807", "-9223372036854775808", "100000000000000000"] {
+            assert!(is_int(token) && token.parse::<i64>().unwrap().to_string() == token, "{token}");
+        }
+        for token in ["", "-", "-0", "00", "07", "+7", "7.", "7e1", " 7", "9223372036854775808", "99999999999999999999"]
+        {
+            assert!(!is_int(token), "{token}");
+        }
     }
 }

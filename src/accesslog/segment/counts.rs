@@ -3,9 +3,6 @@
 //! The counts lie between the columns and the footer of the file, where other readers pass them over; the file's metadata
 //! say where. For each column there is the number of its counts, then the counts in the dictionary's order, all as varints.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 use super::hybrid::varint;
 
 /// The key of the file's metadata that says where counts lie: offset and length.
@@ -24,21 +21,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Adds a column by its values in the order of rows, which is that in which a dictionary gets them.
-    pub(super) fn add<K: Hash + Eq>(&mut self, values: impl Iterator<Item = K>) {
-        let (mut numbers, mut counts): (HashMap<K, usize, foldhash::fast::RandomState>, Vec<u64>) = Default::default();
-        for value in values {
-            let next = counts.len();
-            let number = *numbers.entry(value).or_insert(next);
-            if number == next {
-                if next == MOST {
-                    return self.skip();
-                }
-                counts.push(0);
-            }
-            counts[number] += 1;
+    /// Adds a column by the numbers of its values, of which there are so many.
+    pub(super) fn add(&mut self, numbers: &[u32], most: usize) {
+        if most > MOST {
+            return self.skip();
         }
-        self.push(counts.len() as u64);
+        let mut counts = vec![0_u64; most];
+        numbers.iter().for_each(|number| counts[*number as usize] += 1);
+        self.push(most as u64);
         counts.into_iter().for_each(|count| self.push(count));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 
-use rusqlite::{Transaction, params};
+use rusqlite::Transaction;
 
 use super::columns::{Columns, Source};
 use super::seal::{DAY, Gathered, Sealer};
@@ -39,7 +39,7 @@ impl Sealer {
         // On the disk before the first file: see the column.
         self.store.sql(|| self.store.connection.execute("UPDATE sequence SET used = 1 WHERE used = 0", []))?;
         let transaction = begin_immediate(&self.store.connection, self.store.path())?;
-        let has_rows = "SELECT EXISTS (SELECT 1 FROM entry)";
+        let has_rows = "SELECT EXISTS (SELECT 1 FROM pack)";
         if self.store.sql(|| transaction.query_row(has_rows, [], |row| row.get(0)))? {
             return Ok(None);
         }
@@ -121,8 +121,7 @@ impl Direct<'_> {
         sealer.store.sql(|| {
             segment.insert(&transaction)?;
             transaction.execute("UPDATE sequence SET next = ?1", [next])?;
-            transaction.execute("DELETE FROM link", [])?;
-            transaction.execute("INSERT INTO link (seq, hash) VALUES (?1, ?2)", params![segment.last, link])?;
+            hot::set_start(&transaction, segment.last, &link)?;
             transaction.commit()
         })
     }

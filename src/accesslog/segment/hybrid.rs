@@ -1,4 +1,64 @@
-//! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid"), decoded.
+//! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
+
+/// The shortest run that is written as one.
+const RUN: usize = 8;
+
+/// How many bits it takes to tell so many numbers apart.
+pub(super) fn width(numbers: usize) -> u32 {
+    usize::BITS - numbers.saturating_sub(1).leading_zeros()
+}
+
+/// Appends numbers of `width` bits.
+pub(super) fn encode(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+    // What lies between is packed. A run begins behind a whole number of eights, as only those can be packed.
+    let (mut packed, mut at) = (0, 0);
+    while at < numbers.len() {
+        let value = numbers[at];
+        let run = numbers[at..].iter().take_while(|number| **number == value).count();
+        if run < RUN {
+            at += RUN.min(numbers.len() - at);
+            continue;
+        }
+        pack(&numbers[packed..at], width, out);
+        push_varint((run as u64) << 1, out);
+        out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
+        at += run;
+        packed = at;
+    }
+    pack(&numbers[packed..], width, out);
+}
+
+/// Appends one stretch of packed numbers, filled up with zeros to a multiple of eight.
+fn pack(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+    if numbers.is_empty() {
+        return;
+    }
+    let eights = numbers.len().div_ceil(8);
+    push_varint((eights as u64) << 1 | 1, out);
+    let end = out.len() + eights * width as usize;
+    let (mut bits, mut held) = (0_u64, 0);
+    for number in numbers {
+        bits |= u64::from(*number) << held;
+        held += width;
+        while held >= 8 {
+            out.push(bits as u8);
+            bits >>= 8;
+            held -= 8;
+        }
+    }
+    if held > 0 {
+        out.push(bits as u8);
+    }
+    out.resize(end, 0);
+}
+
+fn push_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
 
 /// Appends `count` numbers of `width` bits; nothing if the bytes end before, or say nonsense.
 pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
@@ -28,6 +88,59 @@ pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>)
         }
     }
     Some(())
+}
+
+/// Puts the numbers at some places, which ascend, of `count` into `out`; nothing if the bytes end before, or say nonsense.
+pub(super) fn pick(
+    bytes: &[u8],
+    width: u32,
+    count: usize,
+    places: impl Iterator<Item = usize>,
+    out: &mut [u32],
+) -> Option<()> {
+    if width > 32 {
+        return None;
+    }
+    let (mut at, mut before, mut places) = (0, 0_usize, places.peekable());
+    while let Some(&first) = places.peek() {
+        if first >= count {
+            return None;
+        }
+        let header = varint(bytes, &mut at)?;
+        let run = usize::try_from(header >> 1).ok()?.checked_mul(if header & 1 == 1 { 8 } else { 1 })?;
+        let behind = before.checked_add(run).filter(|behind| *behind > before)?;
+        if header & 1 == 1 {
+            let length = (run / 8).checked_mul(width as usize)?;
+            let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
+            while let Some(place) = places.next_if(|place| *place < behind) {
+                *out.get_mut(place)? = packed_number(packed, width as usize, place - before)?;
+            }
+            at += length;
+        } else {
+            let bytes_wide = width.div_ceil(8) as usize;
+            let mut value = [0; 4];
+            value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
+            at += bytes_wide;
+            while let Some(place) = places.next_if(|place| *place < behind) {
+                *out.get_mut(place)? = u32::from_le_bytes(value);
+            }
+        }
+        before = behind;
+    }
+    Some(())
+}
+
+/// The number at a place among packed ones.
+fn packed_number(packed: &[u8], width: usize, place: usize) -> Option<u32> {
+    let bit = place * width;
+    if packed.len() < (bit + width).div_ceil(8) {
+        return None;
+    }
+    let (byte, mut window) = (bit / 8, [0; 8]);
+    let end = packed.len().min(byte + 8);
+    window[..end - byte].copy_from_slice(&packed[byte..end]);
+    // At most 39 bits lie between the byte's start and the number's end.
+    Some(((u64::from_le_bytes(window) >> (bit % 8)) & ((1_u64 << width) - 1)) as u32)
 }
 
 pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
@@ -70,11 +183,7 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     }
     let done = count - slow.len();
     for (position, number) in slow.iter_mut().enumerate() {
-        let bit = (done + position) * width;
-        let (byte, mut window) = (bit / 8, [0; 8]);
-        let end = packed.len().min(byte + 8);
-        window[..end - byte].copy_from_slice(&packed[byte..end]);
-        *number = ((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32;
+        *number = packed_number(packed, width, done + position)?;
     }
     Some(())
 }
@@ -101,11 +210,48 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_all_widths_come_back() {
+        let runs = |lengths: &[usize], most: u32| -> Vec<u32> {
+            let numbers = lengths.iter().zip(0..).flat_map(|(length, number)| vec![number * 7919; *length]);
+            numbers.map(|number: u32| number % most.max(1)).collect()
+        };
+        for most in [1, 2, 3, 8, 255, 256, 257, 70_000, u32::MAX] {
+            for lengths in [&[1; 40][..], &[8, 8, 3, 20], &[3, 9, 1, 1, 1, 1, 1, 40], &[4096], &[1; 5], &[]] {
+                let (numbers, width) = (runs(lengths, most), width(most as usize));
+                let mut bytes = Vec::new();
+                encode(&numbers, width, &mut bytes);
+                assert_eq!(decoded(&bytes, width, numbers.len()), Some(numbers), "{most} {lengths:?}");
+            }
+        }
+        assert_eq!([0, 1, 2, 3, 4, 5, 256, 257].map(width), [0, 0, 1, 2, 2, 3, 8, 9]);
+    }
+
+    #[test]
     fn what_is_cut_short_or_nonsense_is_no_answer() {
         for (bytes, width, count) in
             [(&[][..], 3, 1), (&[0b11, 1][..], 3, 8), (&[4][..], 8, 2), (&[0, 1][..], 8, 1), (&[0xff; 12][..], 33, 1)]
         {
             assert_eq!(decoded(bytes, width, count), None, "{bytes:?}");
+            assert_eq!(pick(bytes, width, count, [count - 1].into_iter(), &mut vec![0; count]), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_where_decoding_puts_it() {
+        let mut bytes = vec![20 << 1, 9, 1];
+        for round in 0..3_u8 {
+            bytes.push((5 << 1) | 1);
+            bytes.extend((0..55).map(|byte: u8| byte.wrapping_mul(37).wrapping_add(round)));
+            bytes.extend([7 << 1, round, 2]);
+        }
+        let count = 20 + 3 * 47;
+        let all = decoded(&bytes, 11, count).unwrap();
+        for step in [1, 2, 7, 40, 150] {
+            let mut out = vec![u32::MAX; count];
+            pick(&bytes, 11, count, (0..count).step_by(step), &mut out).unwrap();
+            for place in (0..count).step_by(step) {
+                assert_eq!(out[place], all[place], "{place} of every {step}");
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use foldhash::fast::RandomState;
+
 /// Texts with numbers, from 0 in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Interned {
@@ -10,21 +12,17 @@ pub(super) struct Interned {
     /// Where each text ends.
     ends: Vec<usize>,
     /// Numbers by the hash of the text; texts whose hashes are the same are found by looking on.
-    numbers: HashMap<u64, u32>,
-    state: foldhash::fast::RandomState,
+    numbers: HashMap<u64, u32, RandomState>,
+    state: RandomState,
 }
 
 impl Interned {
     /// The number of a text, which gets one if it is new.
     pub(super) fn number(&mut self, text: &str) -> u32 {
-        let mut hash = self.state.hash_one(text);
-        loop {
-            match self.numbers.get(&hash) {
-                Some(number) if self.text(*number) == text => return *number,
-                Some(_) => hash = hash.wrapping_add(1),
-                None => break,
-            }
-        }
+        let hash = match self.look_up(text) {
+            Ok(number) => return number,
+            Err(free) => free,
+        };
         let number = u32::try_from(self.ends.len()).expect("a segment has fewer than 2^32 texts");
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len());
@@ -32,7 +30,25 @@ impl Interned {
         number
     }
 
-    fn text(&self, number: u32) -> &str {
+    /// The number of a text, if it has one.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        self.look_up(text).ok()
+    }
+
+    /// The number of a text, or where one would be kept.
+    fn look_up(&self, text: &str) -> Result<u32, u64> {
+        let mut hash = self.state.hash_one(text);
+        loop {
+            match self.numbers.get(&hash) {
+                Some(number) if self.text(*number) == text => return Ok(*number),
+                Some(_) => hash = hash.wrapping_add(1),
+                None => return Err(hash),
+            }
+        }
+    }
+
+    /// The text that has a number.
+    pub(super) fn text(&self, number: u32) -> &str {
         &self.bytes[self.range(number)]
     }
 

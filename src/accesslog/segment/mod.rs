@@ -2,14 +2,16 @@
 //!
 //! A file has one row group with the columns `seq`, `time`, `level`, `instance`, `handler`, `rule`, three whose names
 //! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines. Behind
-//! the columns lie [`counts`] of their values.
+//! the columns lie [`counts`] of their values, and filters of what texts have ([`grams`]).
 
 mod column;
 mod columns;
 mod counts;
 mod delta;
 mod direct;
+mod encode;
 pub(super) mod export;
+mod grams;
 mod hybrid;
 mod interned;
 mod list;
@@ -18,19 +20,22 @@ mod place;
 pub(super) mod prune;
 mod read;
 pub(super) mod seal;
+mod texts;
 pub(super) mod thread;
 mod write;
 
-pub(crate) use column::{Block, Dictionary, NONE, Texts};
+pub(crate) use column::{Block, Dictionary, NONE};
 pub(crate) use columns::{Type, split_text, split_value};
 pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;
 pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};
+pub(crate) use texts::Texts;
 pub(crate) use write::level_of;
 
 use parquet::errors::ParquetError;
 
+use super::chain::{self, Hash};
 use super::{Format, Limits};
 
 /// Columns that every segment has, before those that make lines and the variables.
@@ -63,6 +68,11 @@ impl Names {
     /// the same.
     pub(super) fn missing() -> Self {
         Self { instance: String::new(), handler: String::new(), rule: String::new(), format: Format::Json }
+    }
+
+    /// What the chain has for them.
+    pub(super) fn digest(&self) -> Hash {
+        chain::shape(&self.instance, &self.handler, &self.rule, self.format)
     }
 }
 

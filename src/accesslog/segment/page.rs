@@ -100,20 +100,55 @@ impl Decompressor {
     }
 }
 
-/// The pages of a column chunk, in their order.
-pub(super) fn pages(chunk: &[u8]) -> Result<Vec<Page>, ParquetError> {
-    let (mut pages, mut at) = (Vec::new(), 0);
-    while at < chunk.len() {
-        let page = header(chunk, at).ok_or_else(|| damaged("the header of a page cannot be read"))?;
-        at = page.end;
-        pages.push(page);
-    }
-    Ok(pages)
+/// The page that some bytes are, with its header.
+pub(super) fn page(bytes: &[u8]) -> Result<Page, ParquetError> {
+    let page = header(bytes).ok_or_else(|| damaged("the header of a page cannot be read"))?;
+    if page.end == bytes.len() { Ok(page) } else { Err(damaged("a page has another length than it should have")) }
 }
 
-/// The page whose header stands at a place.
-fn header(chunk: &[u8], at: usize) -> Option<Page> {
-    let mut thrift = Thrift { bytes: chunk, at };
+/// Where a page of values lies in the file, with its header: parquet.thrift's `PageLocation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) start: u64,
+    pub(super) length: usize,
+    /// The first of its rows.
+    pub(super) row: usize,
+}
+
+/// The pages that an index lists: parquet.thrift's `OffsetIndex`.
+pub(super) fn locations(index: &[u8]) -> Option<Vec<Location>> {
+    let mut thrift = Thrift { bytes: index, at: 0 };
+    let mut last = 0;
+    loop {
+        let (id, of) = thrift.field(&mut last)??;
+        if id == 1 && of == LIST {
+            break;
+        }
+        thrift.skip(of, 0)?;
+    }
+    let mut locations = Vec::new();
+    for _ in 0..thrift.length()? {
+        let (mut last, mut start, mut length, mut row) = (0, -1, -1, -1);
+        while let Some((id, of)) = thrift.field(&mut last)? {
+            match id {
+                1 => start = thrift.int()?,
+                2 => length = thrift.int()?,
+                3 => row = thrift.int()?,
+                _ => thrift.skip(of, 0)?,
+            }
+        }
+        locations.push(Location {
+            start: u64::try_from(start).ok()?,
+            length: usize::try_from(length).ok()?,
+            row: usize::try_from(row).ok()?,
+        });
+    }
+    Some(locations)
+}
+
+/// The page whose header some bytes begin with.
+fn header(chunk: &[u8]) -> Option<Page> {
+    let mut thrift = Thrift { bytes: chunk, at: 0 };
     let (mut kind, mut whole, mut packed) = (None, None, None);
     let (mut values, mut nulls, mut encoding, mut levels, mut is_compressed) = (0, 0, -1, 0, true);
     let mut last = 0;
@@ -155,6 +190,7 @@ fn header(chunk: &[u8], at: usize) -> Option<Page> {
 
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
+const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
 /// Structures within structures that are skipped; deeper ones are nonsense.
@@ -203,6 +239,14 @@ impl Thrift<'_> {
         Some(Some((*last, byte & 0x0f)))
     }
 
+    /// How many structures a list has.
+    fn length(&mut self) -> Option<u64> {
+        let byte = self.byte()?;
+        let length = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
+        // Each takes a byte at least.
+        (byte & 0x0f == STRUCT && length <= self.bytes.len() as u64).then_some(length)
+    }
+
     fn skip(&mut self, of: u8, depth: usize) -> Option<()> {
         match of {
             TRUE | FALSE => {}
@@ -219,7 +263,7 @@ impl Thrift<'_> {
                     self.skip(of, depth + 1)?;
                 }
             }
-            // Page headers have no lists, sets or maps.
+            // Page headers have no lists, sets or maps, and of an index only the first field is read.
             _ => return None,
         }
         Some(())

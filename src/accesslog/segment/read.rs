@@ -2,15 +2,19 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::statistics::Statistics;
 
-use super::column::{Block, Column, Dictionary, NONE, Scratch, Texts};
+use super::column::{Block, Column, Dictionary, NONE, Scratch};
 use super::columns::Type;
+use super::grams::{self, Grams};
 use super::seal::Limits;
+use super::texts::Texts;
 use super::write::level_of;
 use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged};
 use crate::accesslog::{Format, Level, line};
@@ -51,6 +55,8 @@ pub(crate) struct Reader {
     columns: Vec<OnceCell<Column>>,
     layouts: OnceCell<Vec<Vec<usize>>>,
     counts: OnceCell<Vec<Option<Vec<u32>>>>,
+    /// Filters of what texts have, by columns; nothing where there is none.
+    grams: OnceCell<Vec<(usize, Option<Grams>)>>,
     scratch: RefCell<Scratch>,
 }
 
@@ -94,6 +100,7 @@ impl Reader {
             metadata,
             layouts: OnceCell::new(),
             counts: OnceCell::new(),
+            grams: OnceCell::new(),
             scratch: RefCell::new(Scratch::new()?),
         })
     }
@@ -106,6 +113,11 @@ impl Reader {
     /// How many entries it has.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// What its columns take when all of them are read at once, in bytes: more than a question takes.
+    pub(crate) fn bytes(&self) -> usize {
+        usize::try_from(self.metadata.row_group(0).total_byte_size()).unwrap_or_default()
     }
 
     /// The variables of its lines; their columns begin at [`OWN_COLUMNS`].
@@ -135,14 +147,16 @@ impl Reader {
         self.column(Own::Format as usize)?.rows_of_page(&self.file)
     }
 
-    /// Reads some rows of a column.
+    /// Reads some rows of a column; if only `few` of them are wanted, by their places among the rows, ascending, then the
+    /// others get any value.
     pub(crate) fn read(
         &self,
         column: usize,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
+        few: Option<&[u32]>,
         block: &mut Block,
     ) -> Result<(), ParquetError> {
-        self.column(column)?.read(&self.file, rows, &mut self.scratch.borrow_mut(), block)
+        self.column(column)?.read(&self.file, rows, few, &mut self.scratch.borrow_mut(), block)
     }
 
     /// How often each value of a column's dictionary occurs, where that was counted.
@@ -158,6 +172,34 @@ impl Reader {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
         counts::read(&bytes, self.columns.len())
+    }
+
+    /// Whether a text may be part of what lines have of a column, as far as can be told without reading its texts.
+    pub(crate) fn may_have(&self, column: usize, text: &[u8]) -> bool {
+        let all = self.grams.get_or_init(|| self.read_grams().unwrap_or_default());
+        let found = all.iter().find(|(of, _)| *of == column).and_then(|(_, grams)| grams.as_ref());
+        found.is_none_or(|grams| grams.may_have(text))
+    }
+
+    fn read_grams(&self) -> Option<Vec<(usize, Option<Grams>)>> {
+        let read = |place: &str| {
+            let (column, place) = place.split_once(':')?;
+            let (start, length) = place.split_once(':')?;
+            let length = length.parse().ok().filter(|length| *length <= grams::MOST_BYTES)?;
+            let mut bytes = vec![0; length];
+            self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
+            Some((column.parse().ok()?, Grams::from_bytes(&bytes)))
+        };
+        self.metadata(grams::KEY).ok()?.split_ascii_whitespace().map(read).collect()
+    }
+
+    /// The first sequence number, where the column's ends leave no room for gaps.
+    fn first_seq(&self) -> Option<i64> {
+        let Some(Statistics::Int64(ends)) = self.metadata.row_group(0).column(Own::Seq as usize).statistics() else {
+            return None;
+        };
+        let (first, last) = (*ends.min_opt()?, *ends.max_opt()?);
+        (last.checked_sub(first)?.checked_add(1)? == self.rows as i64).then_some(first)
     }
 
     /// The variables of lines, by the numbers of layouts.
@@ -183,6 +225,8 @@ impl Reader {
             reader: self,
             block: self.block()?,
             first: usize::MAX,
+            few: None,
+            first_seq: self.first_seq(),
             blocks: (0..self.columns.len()).map(|_| (usize::MAX, Block::default())).collect(),
             columns: vec![None; self.columns.len()],
             levels: (0..levels.len()).map(|number| level_of(levels.text(number as u32))).collect(),
@@ -216,6 +260,10 @@ pub(crate) struct Lines<'r> {
     block: usize,
     /// The first row of what is ready.
     first: usize,
+    /// Of which rows values are read, where not of all: the block's first row, and places from there.
+    few: Option<(usize, Vec<u32>)>,
+    /// The sequence number of the first row, where those of the others follow.
+    first_seq: Option<i64>,
     /// Of each column some values, and the row that they begin with.
     blocks: Vec<(usize, Block)>,
     columns: Vec<Option<&'r Column>>,
@@ -224,22 +272,35 @@ pub(crate) struct Lines<'r> {
 }
 
 impl<'r> Lines<'r> {
+    /// Says that of the block that begins with a row only few are going to be made ready.
+    pub(crate) fn narrow(&mut self, first: usize, few: Option<&[u32]>) {
+        match (&mut self.few, few) {
+            (_, None) => self.few = None,
+            (Some((of, places)), Some(few)) => {
+                *of = first;
+                places.clear();
+                places.extend_from_slice(few);
+            }
+            (None, Some(few)) => self.few = Some((first, few.to_vec())),
+        }
+    }
+
     /// Makes a row ready.
     pub(crate) fn load(&mut self, row: usize) -> Result<(), ParquetError> {
-        self.first = row - row % self.block;
-        (0..OWN_COLUMNS).try_for_each(|column| self.read(column))?;
+        self.go_to(row);
+        let with_seq = usize::from(self.first_seq.is_some());
+        (with_seq..OWN_COLUMNS).try_for_each(|column| self.read(column))?;
         let layout = self.reader.layouts()?.get(self.number(Own::Layout, row) as usize);
         let layout = layout.ok_or_else(|| damaged("a row has no layout"))?;
         layout.iter().try_for_each(|variable| self.read(OWN_COLUMNS + variable))
     }
 
-    /// Makes one of the values of a row ready that every row has.
-    pub(crate) fn load_own(&mut self, row: usize, column: Own) -> Result<(), ParquetError> {
+    /// Goes to a row, of which columns are made ready one by one.
+    pub(crate) fn go_to(&mut self, row: usize) {
         self.first = row - row % self.block;
-        self.read(column as usize)
     }
 
-    /// Makes another value of a row ready of which one is.
+    /// Makes a column of the row ready.
     pub(crate) fn load_column(&mut self, column: usize) -> Result<(), ParquetError> {
         self.read(column)
     }
@@ -249,7 +310,8 @@ impl<'r> Lines<'r> {
         if *first != self.first {
             self.columns[column] = Some(self.reader.column(column)?);
             let rows = self.first..(self.first + self.block).min(self.reader.rows());
-            self.reader.read(column, rows, block)?;
+            let few = self.few.as_ref().filter(|(of, _)| *of == self.first);
+            self.reader.read(column, rows, few.map(|(_, places)| places.as_slice()), block)?;
             *first = self.first;
         }
         Ok(())
@@ -261,7 +323,7 @@ impl<'r> Lines<'r> {
 
     /// The sequence number of a row.
     pub(crate) fn seq(&self, row: usize) -> i64 {
-        self.int(Own::Seq as usize, row)
+        self.first_seq.map_or_else(|| self.int(Own::Seq as usize, row), |first| first + row as i64)
     }
 
     /// The time of a row, in microseconds since 1970.
@@ -356,8 +418,7 @@ impl<'r> Lines<'r> {
 
 /// Appends a whole number.
 pub(crate) fn push_int(int: i64, out: &mut String) {
-    use std::fmt::Write;
-    write!(out, "{int}").expect("writing to a String does not fail");
+    out.push_str(itoa::Buffer::new().format(int));
 }
 
 #[cfg(test)]

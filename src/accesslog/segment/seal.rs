@@ -4,13 +4,15 @@
 //! one place after a crash at any point; a file that was written and not listed holds what the rows still hold, and goes
 //! when somebody seals again.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use parquet::file::metadata::KeyValue;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::columns::{Columns, Source};
 use super::list::Segment;
@@ -18,8 +20,9 @@ use super::place::{self, Place};
 use super::{Names, write};
 use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
-use crate::accesslog::hot::{self, covered};
-use crate::accesslog::{Error, Level, LogStore, Stream, line};
+use crate::accesslog::hot;
+use crate::accesslog::hot::pack::{self, Stored, each};
+use crate::accesslog::{Error, LogStore, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
@@ -213,11 +216,12 @@ struct Oldest {
 }
 
 fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
-    let mut statement = connection.prepare_cached("SELECT seq, time FROM entry ORDER BY seq LIMIT 1")?;
+    let ends =
+        "SELECT first, min_time, (SELECT last FROM pack ORDER BY first DESC LIMIT 1) FROM pack ORDER BY first LIMIT 1";
+    let mut statement = connection.prepare_cached(ends)?;
     let mut rows = statement.query([])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let (seq, time): (i64, i64) = (row.get(0)?, row.get(1)?);
-    let last: i64 = connection.prepare_cached("SELECT max(seq) FROM entry")?.query_row([], |row| row.get(0))?;
+    let (seq, time, last): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = pragma("page_count")? - pragma("freelist_count")?;
     Ok(Some(Oldest { seq, time, rows: last - seq + 1, bytes: pages * pragma("page_size")? }))
@@ -234,41 +238,35 @@ pub(super) struct Gathered {
 }
 
 fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
+    let Some(oldest) = oldest(connection)? else { return Ok(None) };
     let shapes = hot::shapes(connection)?;
-    let (mut names, mut numbers) = (Vec::new(), std::collections::HashMap::new());
+    let (mut names, mut numbers) = (Vec::new(), HashMap::<i64, (usize, Hash), foldhash::fast::RandomState>::default());
     let mut columns = Columns::default();
     let (mut levels, mut bytes, mut day) = ([0; 3], 0, None);
-    let mut statement = connection.prepare_cached("SELECT seq, time, level, shape, line FROM entry ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let mut walk: Option<(Walk, Hash)> = None;
-    while columns.rows() < limits.rows && bytes < limits.bytes {
-        let Some(row) = rows.next()? else { break };
-        let (seq, time, code, shape): (i64, i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let (mut walk, before) = begin_walk(connection, oldest.seq)?;
+    each(connection, (oldest.seq, i64::MAX), |stored| {
+        let Stored { seq, time, level, shape, line } = *stored;
         // Late entries stay with those that were stored beside them; a later day begins another segment.
         let of = time.div_euclid(DAY);
-        if *day.get_or_insert(of) < of {
-            break;
+        if columns.rows() >= limits.rows || bytes >= limits.bytes || *day.get_or_insert(of) < of {
+            return ControlFlow::Break(());
         }
-        let stored = row.get_ref(4)?.as_bytes().unwrap_or_default();
-        bytes += stored.len();
+        bytes += line.len();
         let (number, digest) = numbers.entry(shape).or_insert_with(|| {
             let one = shapes.get(&shape).cloned().unwrap_or_else(Names::missing);
-            let digest = chain::shape(&one.instance, &one.handler, &one.rule, one.format);
+            let digest = one.digest();
             names.push(one);
             (names.len() - 1, digest)
         });
-        if walk.is_none() {
-            walk = Some(begin_walk(connection, seq)?);
-        }
-        if let Some((walk, _)) = &mut walk {
-            walk.pass(&Item { seq, time, level: code, shape: digest, line: stored });
-        }
-        let (level, line) = (Level::from_code(code), String::from_utf8_lossy(stored));
+        walk.pass(&Item { seq, time, level: level.code(), shape: digest, line });
         levels[level as usize] += 1;
         let (shape, instance) = (*number as u32, names[*number].instance.as_str());
-        columns.add(&Source { seq, time, level, shape, instance, line: &line });
+        columns.add(&Source { seq, time, level, shape, instance, line: &String::from_utf8_lossy(line) });
+        ControlFlow::Continue(())
+    })?;
+    if columns.rows() == 0 {
+        return Ok(None);
     }
-    let Some((walk, before)) = walk else { return Ok(None) };
     let doubt = walk.breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let link = walk.here().1;
     Ok(Some(Gathered { columns, shapes: names, levels, before, link, doubt }))
@@ -279,9 +277,8 @@ pub(super) const DAY: i64 = 86_400_000_000;
 
 /// The committed values of the chain from before an entry on, and the first of them.
 pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {
-    let from =
-        "SELECT seq, hash FROM link WHERE seq >= ifnull((SELECT max(seq) FROM link WHERE seq < ?1), 0) ORDER BY seq";
-    let mut statement = connection.prepare_cached(from)?;
+    let links = "SELECT seq, hash FROM link WHERE seq < ?1 UNION ALL SELECT last, hash FROM pack ORDER BY 1";
+    let mut statement = connection.prepare_cached(links)?;
     let links = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let links: Vec<(i64, Hash)> = links.collect::<rusqlite::Result<_>>()?;
     let before = links.first().map_or(ORIGIN, |(_, hash)| *hash);
@@ -367,21 +364,10 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
-/// Takes away the rows that a segment holds, and counts anew what is left of the block that it ends in.
+/// Takes away what a segment holds.
 fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<()> {
-    let Segment { first, last, link, .. } = segment;
-    let block = hot::block_of(*last);
-    connection.execute("DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2", [first, last])?;
-    connection.execute("DELETE FROM block WHERE id <= ?1", [block])?;
-    connection.execute(
-        "INSERT INTO block (id, min_time, max_time, info, warning, error)
-         SELECT ?1, min(time), max(time), sum(level <= 0), sum(level = 1), sum(level > 1)
-         FROM entry WHERE seq BETWEEN ?2 AND ?3 HAVING count(*) > 0",
-        [block, last + 1, covered(block).1],
-    )?;
-    connection.execute("DELETE FROM link WHERE seq < ?1", [last])?;
-    connection.execute("INSERT OR IGNORE INTO link (seq, hash) VALUES (?1, ?2)", params![last, link])?;
-    Ok(())
+    pack::remove_upto(connection, segment.last)?;
+    hot::set_start(connection, segment.last, &segment.link)
 }
 
 /// Whether a file that begins with a certain entry is not needed: it was to be the next segment, or is another file's
@@ -395,8 +381,9 @@ pub(in crate::accesslog) fn is_left_over(
     let listed = store.sql(|| Segment::from(&store.connection, first))?.filter(|segment| segment.first == first);
     let newest =
         store.sql(|| Segment::newest(&store.connection))?.map_or((0, ORIGIN), |newest| (newest.id, newest.hash));
-    let is_row =
-        store.sql(|| store.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([first]))?;
+    let is_packed =
+        "SELECT 1 FROM (SELECT last FROM pack WHERE first <= ?1 ORDER BY first DESC LIMIT 1) WHERE last >= ?1";
+    let is_row = store.sql(|| store.connection.prepare_cached(is_packed)?.exists([first]))?;
     // Or it was imported, and never came to be in the log: its numbers were given to no entry.
     let is_row = is_row || first > store.newest()?;
     if path.extension().is_some_and(|end| end == "tmp") {

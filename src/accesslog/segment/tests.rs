@@ -106,7 +106,7 @@ fn sealed_lines_are_the_recorded_ones_to_the_byte() {
     let sealed = place.seal(usize::MAX);
     assert_eq!((sealed.segments, sealed.entries), (1, before.len() as i64));
     assert_eq!(stored(&place.store), before);
-    let rows: i64 = place.store.connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).unwrap();
+    let rows: i64 = place.store.connection.query_row("SELECT count(*) FROM pack", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 0);
     assert_eq!(place.findings(), [""; 0]);
 }
@@ -288,19 +288,24 @@ fn what_was_done_to_a_segment_is_named() {
     }
 }
 
+const REPLACE_32: &str = "UPDATE pack SET entries = CAST(replace(entries, '/31', '/99') AS BLOB) WHERE first = 32";
+
 #[test]
 fn what_was_done_to_rows_is_named() {
     let table = [
-        ("UPDATE entry SET line = replace(line, '/31', '/32') WHERE seq = 32", "entry 32 is not as it was recorded"),
-        ("UPDATE entry SET level = 0, time = time + 1 WHERE seq = 33", "entry 33 is not as it was recorded"),
-        ("DELETE FROM entry WHERE seq = 32", "entry 32 is missing"),
-        ("DELETE FROM entry WHERE seq = 35", "entry 35 is missing"),
-        ("DELETE FROM entry WHERE seq = 31; DELETE FROM link WHERE seq = 31", "of entries 31 to 32 some are missing"),
+        (REPLACE_32, "entry 32 is not as it was recorded"),
         (
-            "UPDATE entry SET seq = CASE seq WHEN 32 THEN -33 ELSE -32 END WHERE seq IN (32, 33); UPDATE entry SET seq = -seq WHERE seq < 0",
+            "UPDATE pack SET entries = CAST(x'07' || substr(entries, 2) AS BLOB) WHERE first = 33",
+            "entry 33 is not as it was recorded",
+        ),
+        ("UPDATE pack SET entries = substr(entries, 1, 10) WHERE first = 34", "entry 34 is missing"),
+        ("DELETE FROM pack WHERE first = 32", "of entries 32 to 33 some are missing"),
+        ("DELETE FROM pack WHERE first = 35", "entry 35 is missing"),
+        (
+            "UPDATE pack SET first = CASE first WHEN 32 THEN -33 ELSE -32 END WHERE first IN (32, 33);
+             UPDATE pack SET first = -first, last = -first WHERE first < 0",
             "entry 32 is not as it was recorded",
         ),
-        ("UPDATE sequence SET next = 34; DELETE FROM entry WHERE seq > 33", "entry 34 is missing"),
         ("UPDATE shape SET rule = 'other'", "entry 31 is not as it was recorded"),
         ("UPDATE link SET hash = zeroblob(32) WHERE seq = 30", "they do not go on where segment 3 ends"),
     ];
@@ -320,7 +325,7 @@ fn what_was_done_to_rows_is_named() {
 #[test]
 fn rows_that_were_changed_before_sealing_are_not_made_good_by_it() {
     let place = sealed_and_hot();
-    place.store.connection.execute("UPDATE entry SET line = replace(line, '/31', '/x') WHERE seq = 32", []).unwrap();
+    place.store.connection.execute(REPLACE_32, []).unwrap();
     place.seal(usize::MAX);
     let found = place.findings();
     assert!(found.len() == 1 && found[0].contains("tampered with before they were sealed"), "{found:?}");
@@ -352,8 +357,8 @@ fn a_head_that_was_kept_tells_what_was_cut_or_made_anew() {
         .store
         .connection
         .execute_batch(
-            "DELETE FROM segment WHERE last > 30; DELETE FROM link; DELETE FROM entry;
-        INSERT INTO link SELECT last, link FROM segment ORDER BY id DESC LIMIT 1; UPDATE sequence SET next = 31",
+            "DELETE FROM segment WHERE last > 30; DELETE FROM pack; UPDATE sequence SET next = 31;
+        UPDATE link SET (seq, hash) = (SELECT last, link FROM segment ORDER BY id DESC LIMIT 1)",
         )
         .unwrap();
     for file in &place.files()[3..] {

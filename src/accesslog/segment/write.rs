@@ -12,25 +12,30 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{ColumnPath, Type as Node, TypePtr};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type as Node, TypePtr};
 
 use super::columns::{Columns, Type, Values, Variable};
 use super::counts::{self, Counts};
+use super::encode::{Dictionary, Encoder, number};
+use super::grams::{self, Grams};
 use super::interned::Interned;
-use super::{FIELDS, FORMAT, LINE, Names, OWN, VARIABLES};
+use super::{FIELDS, FORMAT, LINE, Names, OWN, OWN_COLUMNS, VARIABLES};
 use crate::accesslog::{Format, Level};
 
 /// Values that are handed to the encoder at a time.
 const BATCH: usize = 4096;
 
 /// Rows of a page: what is read for one row. Fewer make files larger.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// A column whose texts are this much of its rows, or more bytes, is not worth a dictionary.
 const DICTIONARY_BYTES: usize = 24 << 20;
 
 /// Between size and time: level 3 makes files 4 % smaller than level 1 and takes a third longer, higher ones give nothing.
-const ZSTD_LEVEL: i32 = 3;
+pub(super) const ZSTD_LEVEL: i32 = 3;
+
+/// Pages are compressed that become smaller than so much of their size; the others are quicker to read as they are.
+const WORTH_COMPRESSING: f64 = 0.92;
 
 /// How a column is stored.
 struct Stored {
@@ -57,64 +62,136 @@ pub(super) fn write(
     metadata.push(KeyValue::new(VARIABLES.to_owned(), Some(describe(&columns.variables, &names))));
     let properties = properties(&stored, metadata)?;
     let mut file = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
-    let mut group = file.next_row_group()?;
-    column::<Int64Type>(&mut group, columns.seq.iter().copied(), None)?;
-    column::<Int64Type>(&mut group, columns.time.iter().copied(), None)?;
-    column::<ByteArrayType>(
-        &mut group,
-        columns.level.iter().map(|level| ByteArray::from(bytes::Bytes::from_static(level.name().as_bytes()))),
-        None,
-    )?;
-    for part in OF_SHAPES {
-        let texts: Vec<ByteArray> = shapes.iter().map(|one| ByteArray::from(part(one).as_bytes().to_vec())).collect();
-        column::<ByteArrayType>(&mut group, columns.shape.iter().map(|&shape| texts[shape as usize].clone()), None)?;
-    }
-    texts(&mut group, &columns.layouts, &columns.layout, None)?;
-    verbatim(&mut group, columns)?;
-    for variable in &columns.variables {
-        let mut present = variable.present.clone();
-        present.resize(columns.rows(), 0);
-        let present = Some(present.as_slice()).filter(|present| present.contains(&0));
-        match &variable.values {
-            Values::Texts(interned, numbers) => texts(&mut group, interned, numbers, present)?,
-            Values::Ints(ints) => column::<Int64Type>(&mut group, ints.iter().copied(), present)?,
-            Values::Doubles(doubles) => column::<DoubleType>(&mut group, doubles.iter().copied(), present)?,
-            Values::Bools(bools) => column::<BoolType>(&mut group, bools.iter().copied(), present)?,
-        }
-    }
-    group.close()?;
-    let (start, counts) = (file.bytes_written(), counts(columns, shapes).finish()?);
+    let counts = write_columns(&mut file, columns, shapes, &stored)?.finish()?;
+    let start = file.bytes_written();
     file.write_all(&counts)?;
     file.append_key_value_metadata(KeyValue::new(counts::KEY.to_owned(), Some(format!("{start} {}", counts.len()))));
+    let mut filters = Vec::new();
+    for (variable, column) in columns.variables.iter().zip(OWN.len() + 3..) {
+        if let Values::Texts(texts, _) = &variable.values
+            && let Some(grams) = Grams::of(texts)
+        {
+            let (start, grams) = (file.bytes_written(), grams.to_bytes());
+            file.write_all(&grams)?;
+            filters.push(format!("{column}:{start}:{}", grams.len()));
+        }
+    }
+    file.append_key_value_metadata(KeyValue::new(grams::KEY.to_owned(), Some(filters.join(" "))));
     file.close()?;
     Ok(())
 }
 
-/// How often the values of each column occur.
-fn counts(columns: &Columns, shapes: &[Names]) -> Counts {
-    let mut counts = Counts::default();
-    // Sequence numbers and times are all different.
-    counts.skip();
-    counts.skip();
-    counts.add(columns.level.iter());
-    for part in OF_SHAPES {
-        counts.add(columns.shape.iter().map(|&shape| part(&shapes[shape as usize])));
-    }
-    counts.add(columns.layout.iter());
-    counts.skip();
-    for variable in &columns.variables {
+/// Writes all columns as one row group; how often their values occur.
+fn write_columns(
+    file: &mut SerializedFileWriter<impl Write + Send>,
+    columns: &Columns,
+    shapes: &[Names],
+    stored: &[Stored],
+) -> Result<Counts, ParquetError> {
+    let descriptors = file.schema_descr().columns().to_vec();
+    let (writer, encoder, counts) = (file.next_row_group()?, Encoder::new()?, Counts::default());
+    let mut group = Group { writer, descriptors, encoder, counts, rows: columns.rows(), next: 0 };
+    group.column::<Int64Type>(columns.seq.iter().copied(), None)?;
+    group.column::<Int64Type>(columns.time.iter().copied(), None)?;
+    own(&mut group, columns, shapes)?;
+    verbatim(&mut group, columns)?;
+    for (variable, stored) in columns.variables.iter().zip(&stored[OWN_COLUMNS..]) {
+        let mut present = variable.present.clone();
+        present.resize(columns.rows(), 0);
+        let present = Some(present.as_slice()).filter(|present| present.contains(&0));
         match &variable.values {
-            Values::Texts(_, numbers) => counts.add(numbers.iter()),
-            Values::Ints(ints) => counts.add(ints.iter()),
-            Values::Doubles(_) | Values::Bools(_) => counts.skip(),
+            Values::Texts(interned, numbers) if stored.dictionary => {
+                group.numbered(&Dictionary::of_interned(interned), numbers, present)?;
+            }
+            Values::Texts(interned, numbers) => texts(&mut group, interned, numbers, present)?,
+            Values::Ints(ints) => {
+                let (distinct, numbers) = number(ints.iter().copied());
+                group.numbered(&Dictionary::of_ints(&distinct), &numbers, present)?;
+            }
+            Values::Doubles(doubles) => group.column::<DoubleType>(doubles.iter().copied(), present)?,
+            Values::Bools(bools) => group.column::<BoolType>(bools.iter().copied(), present)?,
         }
     }
-    counts
+    let Group { writer, counts, .. } = group;
+    writer.close()?;
+    Ok(counts)
 }
 
 /// What the columns behind the level say of an entry's shape.
 const OF_SHAPES: [fn(&Names) -> &str; 4] =
     [|one| &one.instance, |one| &one.handler, |one| &one.rule, |one| format_name(one.format)];
+
+/// The level, what belongs to the shape, and the layout.
+fn own(group: &mut Group<'_, impl Write + Send>, columns: &Columns, shapes: &[Names]) -> Result<(), ParquetError> {
+    let (levels, numbers) = number(columns.level.iter().copied());
+    group.numbered(&Dictionary::of_texts(levels.iter().map(|level| level.name())), &numbers, None)?;
+    for part in OF_SHAPES {
+        // Shapes are numbered in the order in which they came, but some have the same names.
+        let (names, of_shapes) = number(shapes.iter().map(part));
+        let numbers: Vec<u32> = columns.shape.iter().map(|&shape| of_shapes[shape as usize]).collect();
+        group.numbered(&Dictionary::of_texts(names.iter().copied()), &numbers, None)?;
+    }
+    group.numbered(&Dictionary::of_interned(&columns.layouts), &columns.layout, None)
+}
+
+/// A row group whose columns are written one after the other.
+struct Group<'f, W: Write> {
+    writer: SerializedRowGroupWriter<'f, W>,
+    descriptors: Vec<ColumnDescPtr>,
+    encoder: Encoder,
+    counts: Counts,
+    rows: usize,
+    /// The number of the next column.
+    next: usize,
+}
+
+impl<W: Write + Send> Group<'_, W> {
+    /// Writes the next column by the numbers of its values, and counts how often each occurs. `present` says for each row
+    /// whether it has one of the values, here and below.
+    fn numbered(
+        &mut self,
+        dictionary: &Dictionary,
+        numbers: &[u32],
+        present: Option<&[i16]>,
+    ) -> Result<(), ParquetError> {
+        let descriptor = &self.descriptors[self.next];
+        let encoded = self.encoder.column(descriptor, dictionary, numbers, (self.rows, present))?;
+        self.counts.add(numbers, dictionary.len());
+        self.next += 1;
+        self.writer.append_column(&encoded.chunk, encoded.close)
+    }
+
+    /// Writes the next column value by value; they are not counted.
+    fn column<T: DataType>(
+        &mut self,
+        values: impl Iterator<Item = T::T>,
+        present: Option<&[i16]>,
+    ) -> Result<(), ParquetError> {
+        self.counts.skip();
+        self.next += 1;
+        let missing = || ParquetError::General("there are too few columns".into());
+        let mut writer = self.writer.next_column()?.ok_or_else(missing)?;
+        let (mut values, mut batch) = (values, Vec::with_capacity(BATCH));
+        if let Some(present) = present {
+            for levels in present.chunks(BATCH) {
+                let count = levels.iter().filter(|level| **level > 0).count();
+                batch.clear();
+                batch.extend(values.by_ref().take(count));
+                writer.typed::<T>().write_batch(&batch, Some(levels), None)?;
+            }
+        } else {
+            loop {
+                batch.clear();
+                batch.extend(values.by_ref().take(BATCH));
+                if batch.is_empty() {
+                    break;
+                }
+                writer.typed::<T>().write_batch(&batch, None, None)?;
+            }
+        }
+        writer.close()
+    }
+}
 
 /// A name for each variable's column: its own, or, where another has it, with its type and as many underscores as it takes.
 /// Readers of Parquet often do not tell capitals, so names that differ in nothing else count as the same.
@@ -206,6 +283,7 @@ fn properties(stored: &[Stored], metadata: Vec<KeyValue>) -> Result<WriterProper
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by(concat!("egressctl ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_data_page_v2_compression_ratio_threshold(WORTH_COMPRESSING)
         .set_dictionary_page_size_limit(2 * DICTIONARY_BYTES)
         .set_max_row_group_row_count(None)
         .set_data_page_row_count_limit(PAGE)
@@ -220,36 +298,9 @@ fn properties(stored: &[Stored], metadata: Vec<KeyValue>) -> Result<WriterProper
     Ok(builder.build())
 }
 
-/// Writes the next column; `present` says for each row whether it has one of the values.
-fn column<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
-    values: impl Iterator<Item = T::T>,
-    present: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let mut writer = group.next_column()?.ok_or_else(|| ParquetError::General("there are too few columns".into()))?;
-    let (mut values, mut batch) = (values, Vec::with_capacity(BATCH));
-    if let Some(present) = present {
-        for levels in present.chunks(BATCH) {
-            let count = levels.iter().filter(|level| **level > 0).count();
-            batch.clear();
-            batch.extend(values.by_ref().take(count));
-            writer.typed::<T>().write_batch(&batch, Some(levels), None)?;
-        }
-    } else {
-        loop {
-            batch.clear();
-            batch.extend(values.by_ref().take(BATCH));
-            if batch.is_empty() {
-                break;
-            }
-            writer.typed::<T>().write_batch(&batch, None, None)?;
-        }
-    }
-    writer.close()
-}
-
+/// Texts of which most are different.
 fn texts(
-    group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
+    group: &mut Group<'_, impl Write + Send>,
     interned: &Interned,
     numbers: &[u32],
     present: Option<&[i16]>,
@@ -257,19 +308,16 @@ fn texts(
     // One allocation for all texts; values are parts of it.
     let all = bytes::Bytes::from(interned.all().to_owned());
     let text = |number: &u32| ByteArray::from(all.slice(interned.range(*number)));
-    column::<ByteArrayType>(group, numbers.iter().map(text), present)
+    group.column::<ByteArrayType>(numbers.iter().map(text), present)
 }
 
-fn verbatim(
-    group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
-    columns: &Columns,
-) -> Result<(), ParquetError> {
+fn verbatim(group: &mut Group<'_, impl Write + Send>, columns: &Columns) -> Result<(), ParquetError> {
     let mut present = vec![0; columns.rows()];
     for (row, _) in &columns.verbatim {
         present[*row] = 1;
     }
     let lines = columns.verbatim.iter().map(|(_, line)| ByteArray::from(line.as_bytes().to_vec()));
-    column::<ByteArrayType>(group, lines, Some(&present))
+    group.column::<ByteArrayType>(lines, Some(&present))
 }
 
 pub(super) fn format_name(format: Format) -> &'static str {

@@ -21,7 +21,7 @@ use crate::cli::retention::Retention;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::authority::MAX_TTL;
 use crate::identity::{TrustDomain, Workload};
-use crate::node::api::{FeedStatus, Status};
+use crate::node::api::{FeedStatus, LimitStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Role, Running, StartError, start};
 use crate::policy::Enforcement;
 use crate::proxy::Limits;
@@ -85,6 +85,9 @@ Examples:
   # The same with HTTPS, which is passed through by its server name, and through SOCKS 5
   https_proxy=http://127.0.0.1:15001 curl https://edition.cnn.com/sport
   curl --proxy socks5h://127.0.0.1:15001 https://edition.cnn.com/sport
+
+  # Upgrade: the new program goes on where the running one was, and no call is lost
+  egressctl proxy start --listen 127.0.0.1:15001=sleep --replace
 
   # See how it does, and stop it when its calls are done
   egressctl proxy status
@@ -186,6 +189,10 @@ struct Start {
     /// Most client connections of one worker
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
+    /// Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so
+    /// that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so
+    #[arg(long)]
+    replace: bool,
     /// Stop when standard input ends, for a proxy that another program starts
     #[arg(long)]
     until_eof: bool,
@@ -376,6 +383,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
     }
     NodeConfig {
         name: arguments.node.unwrap_or_else(|| default_name.to_owned()),
+        replaces: arguments.replace,
         role,
         listeners: listen.into_iter().map(listener).collect(),
         mesh_listen: arguments.mesh_listen.or((role == Role::Gateway).then_some(DEFAULT_MESH_LISTEN)),
@@ -406,6 +414,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
             connections: arguments.max_connections,
             ..Limits::default()
         },
+        log: arguments.recording.log(),
         recording: arguments.recording.into(),
         retention: arguments.retention.into(),
         sealing: accesslog::Limits {
@@ -543,12 +552,29 @@ fn describe(status: &Status) -> String {
             counted(status.queued, "report", "reports")
         ),
     ));
+    let used = status.limits.iter().filter(|limit| limit.used > 0 || limit.reached > 0);
+    for (position, limit) in used.enumerate() {
+        rows.push((if position == 0 { "Limits:" } else { "" }, limit_in_words(limit)));
+    }
+    if status.unrecorded > 0 {
+        rows.push(("Unrecorded:", format!("{} served without a record", counted(status.unrecorded, "call", "calls"))));
+    }
     for (position, list) in status.lists.iter().enumerate() {
         rows.push((if position == 0 { "Lists:" } else { "" }, format!("{}   {}", list.handler, in_force(list))));
     }
     rows.extend(status.log_error.iter().map(|why| ("Log error:", why.clone())));
     rows.extend(status.notes.iter().map(|note| ("Note:", note.clone())));
     rows.into_iter().map(|(heading, value)| format!("{heading:<16}{value}\n")).collect()
+}
+
+/// `12 of 32768 connections; 3 times there was no more`.
+fn limit_in_words(limit: &LimitStatus) -> String {
+    let most = limit.limit.map(|most| format!(" of {most}")).unwrap_or_default();
+    let mut text = format!("{}{most} {}", limit.used, limit.name);
+    if limit.reached > 0 {
+        text.push_str(&format!("; {} there was no more", counted(limit.reached, "time", "times")));
+    }
+    text
 }
 
 fn counted(count: u64, one: &str, several: &str) -> String {

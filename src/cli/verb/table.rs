@@ -11,6 +11,7 @@ macro_rules! verbs {
     ($($module:ident $verb:ident)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
+        #[expect(clippy::large_enum_variant, reason = "made once, and clap takes no boxed one")]
         pub(crate) enum Verb {
             $(#[allow(missing_docs, reason = "the help is that of the arguments")]
             $verb(super::$module::Arguments),)*

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::accesslog::{Entry, Fluentd as Destination, Format, Level, Outlet, Report, line};
+use crate::accesslog::{Batch, Fluentd as Destination, Format, Level, Outlet, line};
 use crate::expr::{ValueRef, ValueType};
 use crate::policy::instance::{Fault, Instance, Values};
 use crate::policy::template::logentry::{LOGENTRY, SEVERITY, TIMESTAMP, VARIABLES};
@@ -13,9 +13,6 @@ use crate::resource::kinds::stdio::Stdio;
 
 use super::stdio::level_of;
 use super::{Adapter, Handler};
-
-/// First guess at the length of a line in bytes, so that most lines are one allocation.
-const USUAL_LINE: usize = 320;
 
 /// The variable that the severity becomes; one of that name which the instance has gives way.
 const SEVERITY_NAME: &str = "severity";
@@ -93,7 +90,7 @@ impl Handler for Fluentd {
         Some((Format::Json, self.outlet.clone()))
     }
 
-    fn report<'v>(&self, values: &Values<'v>, report: &mut Report) -> Result<(), Fault<'v>> {
+    fn report<'v>(&self, values: &Values<'v>, lines: &mut Batch) -> Result<(), Fault<'v>> {
         let severity = values.text(SEVERITY)?;
         let level = self.levels.get(severity).copied().unwrap_or(Level::Info);
         let time = match values.field(TIMESTAMP)? {
@@ -101,12 +98,12 @@ impl Handler for Fluentd {
             // Mixer sends year 1, which Fluentd cannot have: the time of the call is what was meant.
             _ => values.time(),
         };
-        let mut text = String::with_capacity(USUAL_LINE);
-        line::begin(&mut text, level, time.micros(), &values.instance.name);
-        self.write_variables(values, severity, &mut text)?;
-        line::end(&mut text);
-        let Some(shape) = values.shape.map(Arc::clone) else { return Ok(()) };
-        report.push(Entry { time: values.time().micros(), level, shape, line: text });
-        Ok(())
+        let Some(shape) = values.shape else { return Ok(()) };
+        lines.write((values.time().micros(), level, shape), |text| {
+            line::begin(text, level, time.micros(), &values.instance.name);
+            self.write_variables(values, severity, text)?;
+            line::end(text);
+            Ok(())
+        })
     }
 }

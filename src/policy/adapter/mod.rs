@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::accesslog::{Format, Outlet, Report};
+use crate::accesslog::{Batch, Format, Outlet};
 use crate::diagnostic::{FieldPath, Problems};
 use crate::resource::Kind;
 use crate::resource::decode::decode;
@@ -70,7 +70,7 @@ pub trait Handler: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When it could not: a field has no value, or what it needs is not there.
-    fn report<'v>(&self, _values: &Values<'v>, _report: &mut Report) -> Result<(), Fault<'v>> {
+    fn report<'v>(&self, _values: &Values<'v>, _lines: &mut Batch) -> Result<(), Fault<'v>> {
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use crate::accesslog::{Entry, Format, Level, Outlet, Report, Rotation, line};
+use crate::accesslog::{Batch, Format, Level, Outlet, Rotation, line};
 use crate::expr::{Timestamp, ValueRef};
 use crate::policy::instance::{Fault, Values};
 use crate::policy::template::{logentry, metric};
@@ -14,9 +14,6 @@ use crate::resource::kinds;
 use crate::resource::kinds::stdio::{LogLevel, LogStream, Stdio as Spec};
 
 use super::{Adapter, Handler};
-
-/// First guess at the length of a line in bytes, so that most lines are one allocation.
-const USUAL_LINE: usize = 320;
 
 /// The adapter `stdio`.
 pub static STDIO: Adapter = Adapter {
@@ -50,33 +47,42 @@ impl Stdio {
     }
 
     /// A line for each logentry whose level is not below the handler's `outputLevel`.
-    fn entry<'v>(&self, values: &Values<'v>) -> Result<Option<Entry>, Fault<'v>> {
+    fn entry<'v>(&self, values: &Values<'v>, lines: &mut Batch) -> Result<(), Fault<'v>> {
         let level = self.levels.get(values.text(logentry::SEVERITY)?).copied().unwrap_or(Level::Info);
-        if level < self.least {
-            return Ok(None);
-        }
         let time = match values.field(logentry::TIMESTAMP)? {
             Some(ValueRef::Timestamp(time)) => time,
             // Year 1, as Mixer prints it.
             _ => Timestamp::ZERO,
         };
-        let mut text = begin(level, time, values);
-        write_map(values, logentry::VARIABLES, &mut text)?;
-        Ok(end(level, values, text))
+        self.line((level, time), values, lines, |text| write_map(values, logentry::VARIABLES, text))
     }
 
     /// A metric's line: its value first, then its dimensions; its time is the call's.
-    fn metric<'v>(&self, values: &Values<'v>) -> Result<Option<Entry>, Fault<'v>> {
-        if self.metric_level < self.least {
-            return Ok(None);
-        }
-        let mut text = begin(self.metric_level, values.time(), values);
-        if let Some(value) = values.field(metric::VALUE)? {
-            text.push_str(",\"value\":");
-            value.write_json(&mut text);
-        }
-        write_map(values, metric::DIMENSIONS, &mut text)?;
-        Ok(end(self.metric_level, values, text))
+    fn metric<'v>(&self, values: &Values<'v>, lines: &mut Batch) -> Result<(), Fault<'v>> {
+        self.line((self.metric_level, values.time()), values, lines, |text| {
+            if let Some(value) = values.field(metric::VALUE)? {
+                text.push_str(",\"value\":");
+                value.write_json(text);
+            }
+            write_map(values, metric::DIMENSIONS, text)
+        })
+    }
+
+    /// Adds a line, unless its level is too low, or nobody would know how to print it, which compiling sees to.
+    fn line<'v>(
+        &self,
+        (level, time): (Level, Timestamp),
+        values: &Values<'v>,
+        lines: &mut Batch,
+        rest: impl FnOnce(&mut String) -> Result<(), Fault<'v>>,
+    ) -> Result<(), Fault<'v>> {
+        let Some(shape) = values.shape.filter(|_| level >= self.least) else { return Ok(()) };
+        lines.write((values.time().micros(), level, shape), |text| {
+            line::begin(text, level, time.micros(), &values.instance.name);
+            rest(text)?;
+            line::end(text);
+            Ok(())
+        })
     }
 }
 
@@ -85,17 +91,9 @@ impl Handler for Stdio {
         Some((self.format, self.outlet.clone()))
     }
 
-    fn report<'v>(&self, values: &Values<'v>, report: &mut Report) -> Result<(), Fault<'v>> {
-        let entry = if *values.instance.template == metric::METRIC { self.metric(values) } else { self.entry(values) };
-        report.extend(entry?);
-        Ok(())
+    fn report<'v>(&self, values: &Values<'v>, lines: &mut Batch) -> Result<(), Fault<'v>> {
+        if *values.instance.template == metric::METRIC { self.metric(values, lines) } else { self.entry(values, lines) }
     }
-}
-
-fn begin(level: Level, time: Timestamp, values: &Values<'_>) -> String {
-    let mut text = String::with_capacity(USUAL_LINE);
-    line::begin(&mut text, level, time.micros(), &values.instance.name);
-    text
 }
 
 fn write_map<'v>(values: &Values<'v>, map: usize, text: &mut String) -> Result<(), Fault<'v>> {
@@ -105,13 +103,6 @@ fn write_map<'v>(values: &Values<'v>, map: usize, text: &mut String) -> Result<(
         value.write_json(text);
     }
     Ok(())
-}
-
-/// The entry; none where nobody would know how to print it, which compiling sees to.
-fn end(level: Level, values: &Values<'_>, mut text: String) -> Option<Entry> {
-    let shape = Arc::clone(values.shape?);
-    text.push('}');
-    Some(Entry { time: values.time().micros(), level, shape, line: text })
 }
 
 /// No limit where the spec has 0, but for the size, whose default 0 stands for.

@@ -35,7 +35,7 @@ pub(super) fn sending(
     out.reserve(USUAL_BYTES);
     status_line(&mut out, asked.version, head.status);
     fields(&mut out, asked, &head, &body, framing);
-    connection(&mut out, asked.version, &head, keeps);
+    connection(&mut out, asked, &head, keeps);
     if !head.headers.contains_key(header::DATE) {
         field(&mut out, "date", &date.now());
     }
@@ -59,8 +59,14 @@ fn framing(asked: &Asked, head: &response::Parts, body: &AnswerBody) -> Framing 
 
 /// Whether an answer has no body, nor says how long it would be (RFC 9110 sections 8.6, 9.3.6, 15.2, 15.3.5, 15.4.5).
 fn is_bare(asked: &Asked, status: StatusCode) -> bool {
-    let opens = asked.method == Method::CONNECT && status.is_success();
-    opens || status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    opens(asked, status)
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// Whether what follows is a tunnel.
+fn opens(asked: &Asked, status: StatusCode) -> bool {
+    asked.method == Method::CONNECT && status.is_success()
 }
 
 fn status_line(out: &mut BytesMut, version: Version, status: StatusCode) {
@@ -111,9 +117,9 @@ fn length(out: &mut BytesMut, framing: Framing) {
 }
 
 /// Says what becomes of the connection, where that is not what its version says.
-fn connection(out: &mut BytesMut, version: Version, head: &response::Parts, keeps: bool) {
-    match (version, keeps) {
-        _ if head.status == StatusCode::SWITCHING_PROTOCOLS => {}
+fn connection(out: &mut BytesMut, asked: &Asked, head: &response::Parts, keeps: bool) {
+    match (asked.version, keeps) {
+        _ if head.status == StatusCode::SWITCHING_PROTOCOLS || opens(asked, head.status) => {}
         (Version::HTTP_10, true) => field(out, "connection", b"keep-alive"),
         (_, false) => field(out, "connection", b"close"),
         (_, true) => {}

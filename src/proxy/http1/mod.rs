@@ -161,6 +161,7 @@ async fn close(line: &Line, worker: &Worker, read: bool) {
 }
 
 /// What came of waiting for a request.
+#[expect(clippy::large_enum_variant, reason = "taken apart at once, and mostly the large one")]
 enum Next {
     Head(RequestHead),
     /// Nothing came for a while.
@@ -220,7 +221,7 @@ impl Waiting<'_> {
 
     /// Whether no further request is wanted, as far as can be told without waiting.
     async fn is_over(&mut self, client: &Client, over: Pin<&mut impl Future<Output = ()>>) -> bool {
-        if self.worker.drain.has_reached(Phase::Draining) {
+        if self.worker.is_replaced() || self.worker.drain.has_reached(Phase::Draining) {
             return true;
         }
         // Most connections hang on nothing else.

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::filter::Filter;
+use super::csv;
+use super::files;
+use super::filter::{self, Filter};
 use super::print::field;
-use super::{csv, keep};
-use crate::accesslog::{self, LogStore, Row, line};
+use crate::accesslog::{self, Logs, Row, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::leftover::Leftover;
 
 const EXAMPLES: &str = "Examples:
   # As JSON lines, to be searched with other tools
@@ -37,6 +39,9 @@ pub(super) struct Export {
     /// Columns of csv
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     columns: Vec<String>,
+    /// Take these files of lines instead of the log; - for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
     #[command(flatten)]
     filter: Filter,
 }
@@ -72,36 +77,39 @@ impl Export {
     /// Writes what is asked for.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
         let form = Form::of(&self.to)?;
-        let store = self.filter.store(context)?;
+        let _files = files::take(&self.files, context)?;
+        let mut store = self.filter.log(context)?;
+        filter::check_names(&store, &self.columns)?;
         let query = self.filter.query(context);
         let entries = match form {
             Form::Lines | Form::Csv if self.to.as_os_str() == "-" => {
-                self.text(&store, &query, form, &mut context.out)?
+                self.text(&mut store, &query, form, &mut context.out)?
             }
             Form::Lines | Form::Csv => {
                 // Under another name until it is whole, so that nothing half is left in its place.
                 let beside = beside(&self.to);
+                let _leftover = Leftover::new(&beside).map_err(|error| unwritable(&beside, &error))?;
                 let written = create(&beside).and_then(|file| {
                     let mut out = BufWriter::with_capacity(1 << 16, file);
-                    let entries = self.text(&store, &query, form, &mut out)?;
+                    let entries = self.text(&mut store, &query, form, &mut out)?;
                     out.flush()?;
                     Ok(entries)
                 });
-                keep_or_remove(written, &beside, &self.to)?
+                keep(written, &beside, &self.to)?
             }
-            Form::Parquet | Form::Folder => self.parquet(&store, &query, form)?,
+            Form::Parquet | Form::Folder => self.parquet(&mut store, &query, form)?,
         };
         if self.to.as_os_str() != "-" {
             let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
             writeln!(context.out, "exported {entries} to {}", self.to.display())?;
         }
         context.out.flush()?;
-        keep::damage(store.take_damage())
+        super::keep::damage(store.take_damage())
     }
 
     fn text(
         &self,
-        store: &LogStore,
+        store: &mut Logs,
         query: &accesslog::Query,
         form: Form,
         out: &mut dyn Write,
@@ -114,7 +122,7 @@ impl Export {
             csv::write(out, columns.iter().map(String::as_str))?;
         }
         let (mut entries, mut fault) = (0, None);
-        store.query(query, &mut |row: &Row<'_>| {
+        store.query(query, false, &mut |row: &Row<'_>| {
             entries += 1;
             let written = if form == Form::Csv {
                 let fields = line::fields(row.line).unwrap_or_default();
@@ -133,7 +141,7 @@ impl Export {
         }
     }
 
-    fn parquet(&self, store: &LogStore, query: &accesslog::Query, form: Form) -> Result<u64, Failure> {
+    fn parquet(&self, store: &mut Logs, query: &accesslog::Query, form: Form) -> Result<u64, Failure> {
         if form == Form::Folder {
             fs::create_dir_all(&self.to).map_err(|error| unwritable(&self.to, &error))?;
         }
@@ -147,10 +155,11 @@ impl Export {
                 _ => self.to.clone(),
             };
             let beside = beside(&path);
+            let _leftover = Leftover::new(&beside).map_err(|error| unwritable(&beside, &error))?;
             let written = create(&beside).and_then(|file| Ok(export.write(BufWriter::new(file), &beside)?));
-            keep_or_remove(written, &beside, &path)
+            keep(written, &beside, &path)
         };
-        store.query(query, &mut |row: &Row<'_>| {
+        store.query(query, false, &mut |row: &Row<'_>| {
             entries += 1;
             export.add(row);
             if export.is_full() {
@@ -191,15 +200,9 @@ fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Gives a whole file its name, or takes half a one away.
-fn keep_or_remove<T>(written: Result<T, Failure>, beside: &Path, path: &Path) -> Result<T, Failure> {
-    let kept = written.and_then(|value| match fs::rename(beside, path) {
-        Ok(()) => Ok(value),
-        Err(error) => Err(unwritable(path, &error)),
-    });
-    if kept.is_err() {
-        // What cannot be removed either is told by the failure before.
-        let _ = fs::remove_file(beside);
-    }
-    kept
+/// Gives a whole file its name.
+fn keep<T>(written: Result<T, Failure>, beside: &Path, path: &Path) -> Result<T, Failure> {
+    let value = written?;
+    fs::rename(beside, path).map_err(|error| unwritable(path, &error))?;
+    Ok(value)
 }

@@ -4,11 +4,12 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Field, Level, LevelFilter, LogStore, Pattern, Query, Stream, Syntax, Test, is_called};
+use crate::accesslog::{Field, Level, LevelFilter, Logs, Pattern, Query, Stream, Syntax, Test, is_called};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::time;
 use crate::decision::access;
+use crate::diagnostic::{nearest, visible};
 use crate::policy::refusal;
 
 /// Names that entries have for what a flag asks for, ours first.
@@ -24,6 +25,9 @@ const ID: &[&str] = &["decision", "id", "requestId"];
 /// Which entries are asked for: those that meet all that is given.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Filter {
+    /// Also the records that are kept of all calls, whether a rule asks for a line or not
+    #[arg(long)]
+    pub(super) all: bool,
     /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
     #[arg(long, value_name = "LEVEL", ignore_case = true, hide_possible_values = true, value_parser = levels())]
     level: Option<LevelFilter>,
@@ -106,25 +110,29 @@ pub(super) enum Until {
 }
 
 impl Filter {
-    /// The log that is asked: that of the records of calls where their instance is named, else that of lines.
-    pub(super) fn stream(&self) -> Stream {
-        if self.instance.as_ref().is_some_and(|name| is_called(access::INSTANCE, name)) {
-            Stream::Accesses
-        } else {
-            Stream::Lines
+    /// Whether the records of calls alone are asked: where their instance is named, and for their verdict, which lines do not
+    /// have one each of.
+    fn asks_records(&self) -> bool {
+        match &self.instance {
+            Some(name) => is_called(access::INSTANCE, name),
+            None => self.all && self.verdict.is_some(),
         }
     }
 
-    /// Opens the log that is asked.
-    pub(super) fn store(&self, context: &Context) -> Result<LogStore, Failure> {
-        LogStore::open(self.stream().hot_db(&context.state_dir()?)).map_err(Failure::from)
+    /// Opens what is asked: the records of calls, lines, or with `--all` both.
+    pub(super) fn log(&self, context: &Context) -> Result<Logs, Failure> {
+        let streams: &[Stream] = match (self.asks_records(), self.all) {
+            (true, _) => &[Stream::Accesses],
+            (false, true) => &Stream::ALL,
+            (false, false) => &[Stream::Lines],
+        };
+        Ok(Logs::open(&context.state_dir()?, streams)?)
     }
 
-    /// Asks the records of calls for their verdict, if that is asked for: lines do not have one each.
-    pub(super) fn settle_records(&mut self) {
-        if self.verdict.is_some() && self.instance.is_none() {
-            self.instance = Some(access::INSTANCE.to_owned());
-        }
+    /// Only calls of these workloads of a namespace, by the names that they go by.
+    pub(super) fn narrow_to(&mut self, workloads: impl Iterator<Item = String>, namespace: &str) {
+        self.source.extend(workloads);
+        self.source_namespace.push(namespace.to_owned());
     }
 
     /// The query, without a limit.
@@ -140,7 +148,7 @@ impl Filter {
             level: self.level,
             since: since.map(Timestamp::as_microsecond),
             until: until.map(Timestamp::as_microsecond),
-            instance: self.instance.clone(),
+            instance: self.instance.clone().or_else(|| self.asks_records().then(|| access::INSTANCE.to_owned())),
             handler: self.handler.clone(),
             rule: self.rule.clone(),
             patterns: patterns.into_iter().chain(exclude).collect(),
@@ -149,7 +157,7 @@ impl Filter {
             ..Query::default()
         };
         match self.verdict.as_deref() {
-            Some(verdict) if self.stream() == Stream::Accesses => query.fields.push(globs(&["verdict"], [verdict])),
+            Some(verdict) if self.asks_records() => query.fields.push(globs(&["verdict"], [verdict])),
             Some("deny") => refused(&mut query, LevelFilter::Exactly(Level::Error)),
             Some("would-deny") => refused(&mut query, LevelFilter::Exactly(Level::Warning)),
             Some(_) => query.fields.push(Field { inverted: true, ..globs(&["instance"], [refusal::INSTANCE]) }),
@@ -196,6 +204,17 @@ impl Filter {
         fields.extend(self.field.iter().cloned());
         fields
     }
+}
+
+/// Refuses names of fields that no entry has.
+pub(super) fn check_names(log: &Logs, names: &[String]) -> Result<(), Failure> {
+    let Some(name) = log.unknown(names)? else { return Ok(()) };
+    let known: Vec<String> = log.names()?.into_iter().map(|(name, _)| name).collect();
+    let hint = match nearest(name, known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("entries have {}", known.join(", ")),
+    };
+    Err(Failure::client(format!("no entry has a field \"{}\"\nhint: {}", visible(name), visible(&hint))))
 }
 
 /// Only refusals of a level.

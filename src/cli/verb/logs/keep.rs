@@ -246,28 +246,34 @@ told by its number, and the rest goes in. Exit status: 1 if there was such a lin
 /// Lines that are no entries and are told one by one; after so many it is a file of something else.
 const FAULTS_TOLD: u64 = 10;
 
+/// Takes the entries of files into the log of the state directory; what went in, and how many lines were no entries.
+pub(super) fn import(files: &[PathBuf], context: &mut Context) -> Result<(Imported, u64), Failures> {
+    let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
+    let (mut imported, mut faults) = (Imported::default(), 0_u64);
+    for path in files {
+        let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
+        let mut input: Box<dyn Read> = match path.as_os_str() == "-" {
+            true => Box::new(std::io::stdin()),
+            false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
+        };
+        let mut told = Vec::new();
+        let mut fault = |number: u64, why: &str| {
+            faults += 1;
+            if faults <= FAULTS_TOLD {
+                told.push(format!("{name}:{number}: {}", visible(why)));
+            }
+        };
+        let now = context.now.as_microsecond();
+        let done = importer.import((&name, &mut *input), now, &mut fault);
+        told.iter().try_for_each(|told| context.say(told))?;
+        imported = done.map_err(Failure::from)?;
+    }
+    Ok((imported, faults))
+}
+
 impl Import {
     fn run(self, context: &mut Context) -> Outcome {
-        let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
-        let (mut imported, mut faults) = (Imported::default(), 0_u64);
-        for path in &self.files {
-            let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
-            let mut input: Box<dyn Read> = match path.as_os_str() == "-" {
-                true => Box::new(std::io::stdin()),
-                false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
-            };
-            let mut told = Vec::new();
-            let mut fault = |number: u64, why: &str| {
-                faults += 1;
-                if faults <= FAULTS_TOLD {
-                    told.push(format!("{name}:{number}: {}", visible(why)));
-                }
-            };
-            let now = context.now.as_microsecond();
-            let done = importer.import((&name, &mut *input), now, &mut fault);
-            told.iter().try_for_each(|told| context.say(told))?;
-            imported = done.map_err(Failure::from)?;
-        }
+        let (imported, faults) = import(&self.files, context)?;
         let accesses = match imported.accesses {
             0 => String::new(),
             accesses => format!(", {}", Stream::Accesses.counted(accesses as i64)),

@@ -3,6 +3,7 @@
 mod context_lines;
 mod csv;
 mod export;
+mod files;
 mod filter;
 mod keep;
 mod mark;
@@ -15,7 +16,7 @@ use std::time::Instant;
 use clap::Args;
 use regex::Regex;
 
-use crate::accesslog::{Both, LogStore, Query, Stream};
+use crate::accesslog::{Logs, Query};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 
@@ -35,6 +36,14 @@ const EXAMPLES: &str = "Examples:
   # Answers that were errors, of one host and those below it
   egressctl logs --code 4xx,5xx --host '*cnn.com'
   egressctl logs --where 'destination.endsWith(\"cnn.com\") && responseCode >= 400'
+
+  # What the workloads with a label called
+  egressctl logs -l app=sleep --tail=-1
+
+  # The same questions to lines of Istio's or Envoy's, without taking them into the log
+  kubectl logs deployment/istio-egressgateway -n istio-system | egressctl logs - --code 5xx
+  egressctl logs access.log.1 access.log --host '*cnn.com'
+
   # Every call, also those that no rule asks a line for
   egressctl logs --all --instance access -o table
 
@@ -56,19 +65,19 @@ const TAIL_OF_SELECTOR: usize = 10;
 
 /// Show the access log: all of it, or the entries of a level, a time, or a pattern.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]\n       egressctl logs COMMAND")]
+#[command(after_help = EXAMPLES, override_usage = "egressctl logs [POD [CONTAINER]] [OPTIONS]\n       egressctl logs FILE... [OPTIONS]\n       egressctl logs COMMAND")]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 #[command(help_template = super::HELP_WITH_SUBCOMMANDS)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     keep: Option<keep::Keep>,
-    /// Pod, or deployment/NAME, and container; without them the whole log
-    #[arg(value_name = "POD [CONTAINER]", num_args = 0..=2, hide = true)]
+    /// Pod, or deployment/NAME, and container, or files; without them the whole log
+    #[arg(value_name = "POD [CONTAINER]", num_args = 0.., hide = true)]
     words: Vec<String>,
     /// Container of the pod; also -c NAME
     #[arg(long, value_name = "NAME")]
     container: Option<String>,
-    /// The log of the pods with these labels
+    /// The log of the pods with these labels, or what the workloads with these labels called
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
     #[command(flatten)]
@@ -103,9 +112,6 @@ pub(crate) struct Arguments {
     /// Say on standard error what it took
     #[arg(long)]
     stats: bool,
-    /// Also the records that are kept of all calls, whether a rule asks for a line or not
-    #[arg(long, conflicts_with_all = ["after_context", "before_context", "context", "stats"])]
-    all: bool,
     #[command(flatten)]
     look: Look,
 }
@@ -130,9 +136,14 @@ impl Arguments {
 
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
-        let origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
-        if self.all {
-            self.filter.settle_records();
+        let are_files = files::are_files(&self.words);
+        let words = if are_files { std::mem::take(&mut self.words) } else { Vec::new() };
+        let mut origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
+        let _files = files::take(&words, context)?;
+        if !origin.callers.is_empty() {
+            let namespace = context.namespace().to_owned();
+            self.filter.narrow_to(std::mem::take(&mut origin.callers).into_iter(), &namespace);
+            origin.records = true;
         }
         let query = self.query(context);
         let records = origin.records;
@@ -140,48 +151,46 @@ impl Arguments {
             context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
         }
         if !records {
-            let printed = self.look.open(context, origin, Vec::new(), self.follow);
+            let printed = self.look.open(context, origin, Vec::new(), self.follow)?;
             return printed.finish(if self.count { Some(0) } else { None });
         }
-        let of_accesses = self.all && self.filter.stream() == Stream::Accesses;
-        if self.all && !of_accesses {
-            let printed = self.look.open(context, origin, self.marks()?, self.follow);
-            return self.answer_of_both(&query, printed);
-        }
         let start = Instant::now();
-        let stream = if of_accesses { Stream::Accesses } else { Stream::Lines };
-        let store = LogStore::open(stream.hot_db(&context.state_dir()?)).map_err(Failure::from)?;
+        let mut log = self.filter.log(context)?;
+        filter::check_names(&log, &self.look.columns)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
-            self.look.columns = store.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
+            self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
         }
-        let mut printed = self.look.open(context, origin, self.marks()?, self.follow);
-        let entries = if self.count {
-            let count = store.count(&query).map_err(Failure::from)?;
-            printed.finish(Some(count))?
-        } else {
-            let around = match self.context {
-                Some(around) => (around, around),
-                None => (self.before_context, self.after_context),
-            };
-            let answer = match around {
-                (0, 0) => store.query(&query, &mut printed).map_err(Failure::from)?,
-                around => context_lines::print(&store, &query, around, &mut printed)?,
-            };
-            if self.follow && !answer.stopped {
-                store.follow(&query, answer.upto, &mut printed).map_err(Failure::from)?;
-            }
-            printed.finish(None)?
-        };
+        let printed = self.look.open(context, origin, self.marks()?, self.follow)?;
+        let entries = self.print(&query, &mut log, printed)?;
         if self.stats {
             context.out.flush()?;
-            let cost = store.cost();
-            let found = keep::count(i64::try_from(entries).unwrap_or(i64::MAX), "entry", "entries");
-            let read = keep::count(cost.read as i64, "segment", "segments");
-            let took = start.elapsed().as_secs_f64() * 1e3;
-            context.say(&format!("{found}; {read} read, {} passed over; {took:.1} ms", cost.passed))?;
+            context.say(&took(entries, &log, start))?;
         }
-        keep::damage(store.take_damage())?;
+        keep::damage(log.take_damage())?;
         Ok(entries)
+    }
+
+    fn print(&self, query: &Query, log: &mut Logs, mut printed: print::Printed<'_>) -> Result<u64, Failures> {
+        if self.count {
+            let count = log.count(query).map_err(Failure::from)?;
+            return printed.finish(Some(count));
+        }
+        let around = self.context.map_or((self.before_context, self.after_context), |around| (around, around));
+        match (around, log.single()) {
+            ((0, 0), _) => log.query(query, self.follow, &mut printed).map_err(Failure::from)?,
+            (_, None) => {
+                let message =
+                    "the arguments -A, -B and -C cannot be used with --all: entries around one are those of its log";
+                return Err(Failure::client(message).into());
+            }
+            (around, Some(log)) => {
+                let answer = context_lines::print(log, query, around, &mut printed)?;
+                if self.follow && !answer.stopped {
+                    log.follow(query, answer.upto, &mut printed).map_err(Failure::from)?;
+                }
+            }
+        }
+        printed.finish(None)
     }
 
     /// What stands out: what was searched for, and what `--highlight` names.
@@ -192,25 +201,10 @@ impl Arguments {
         Ok(marks.collect::<Result<_, _>>()?)
     }
 
-    /// Asks lines and records of calls as one.
-    fn answer_of_both(&self, query: &Query, mut printed: print::Printed<'_>) -> Result<u64, Failures> {
-        let mut both = Both::open(&printed.context.state_dir()?).map_err(Failure::from)?;
-        let count = match self.count {
-            true => Some(both.count(query).map_err(Failure::from)?),
-            false => None,
-        };
-        if count.is_none() {
-            both.query(query, self.follow, &mut printed).map_err(Failure::from)?;
-        }
-        let entries = printed.finish(count)?;
-        keep::damage(both.take_damage())?;
-        Ok(entries)
-    }
-
     /// Settles what `-c` is: kubectl's `-c CONTAINER`, or ours for `--count`. A word behind it is a container where a pod
     /// is named, too; by itself it is the pod.
     fn settle_short(&mut self) -> Result<(), Failure> {
-        let names_pod = !self.words.is_empty() || self.selector.is_some();
+        let names_pod = (!self.words.is_empty() || self.selector.is_some()) && !files::are_files(&self.words);
         match self.short.take() {
             None => return Ok(()),
             Some(Some(name)) if names_pod => self.container = Some(name),
@@ -250,4 +244,18 @@ impl Arguments {
             Some(tail) => usize::try_from(tail).ok(),
         }
     }
+}
+
+/// What a question took, in words.
+fn took(entries: u64, log: &Logs, start: Instant) -> String {
+    let cost = log.cost();
+    let found = keep::count(i64::try_from(entries).unwrap_or(i64::MAX), "entry", "entries");
+    let read = keep::count(cost.read as i64, "segment", "segments");
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    // The most memory that the process had, where the system tells it (proc(5), VmHWM).
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let most =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let most = most.map_or_else(String::new, |kib| format!(", at most {} MiB", kib.div_ceil(1024)));
+    format!("{found}; {read} read, {} passed over; {took:.1} ms{most}", cost.passed)
 }

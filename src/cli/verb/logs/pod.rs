@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::selector;
 use crate::diagnostic::visible;
-use crate::identity::{Cluster, pods_of};
+use crate::identity::{Cluster, Workload, pods_of};
 use crate::registry::{ListQuery, Selector, View};
 use crate::resource::kinds::{self, DEPLOYMENT, POD};
 use crate::resource::{Key, Kind, Resource};
@@ -34,13 +34,21 @@ pub(super) struct Origin {
     pub(super) records: bool,
     /// `[pod/P/C] `, empty where it is not asked for.
     pub(super) prefix: String,
+    /// Names of the workloads with the labels that were asked for, where what they called is asked.
+    pub(super) callers: Vec<String>,
+}
+
+impl Origin {
+    fn new(records: bool) -> Self {
+        Self { records, prefix: String::new(), callers: Vec::new() }
+    }
 }
 
 /// Finds the pod and container.
 pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> Result<Origin, Failure> {
     let named = request.pod.is_some() || request.selector.is_some();
     if !named && !prefix {
-        return Ok(Origin { records: true, prefix: String::new() });
+        return Ok(Origin::new(true));
     }
     let registry = context.registry()?;
     let cluster = Cluster::new(&registry);
@@ -51,9 +59,9 @@ pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> 
     };
     if pods.is_empty() {
         context.say(&format!("No resources found in {} namespace.", visible(context.namespace())))?;
-        return Ok(Origin { records: !named, prefix: String::new() });
+        return Ok(Origin::new(!named));
     }
-    let mut origin = Origin { records: !named, prefix: String::new() };
+    let mut origin = Origin::new(!named);
     for pod in &pods {
         let container = container(pod, request.container.as_deref(), context)?;
         let records = records(pod, &container);
@@ -62,7 +70,17 @@ pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> 
         }
         origin.records |= records;
     }
+    if let (false, Some(labels)) = (origin.records, &request.selector) {
+        origin.callers = callers(&cluster, context.namespace(), &selector::parse(labels)?)?;
+    }
     Ok(origin)
+}
+
+/// What entries call the workloads of a namespace with some labels: by their name, or by the label `app`.
+fn callers(view: &dyn View, namespace: &str, labels: &Selector) -> Result<Vec<String>, Failure> {
+    let all = Workload::all(view)?.into_iter();
+    let wanted = all.filter(|one| one.namespace == namespace && labels.matches(&one.labels));
+    Ok(wanted.flat_map(|one| [Some(one.name), one.labels.get("app").cloned()]).flatten().collect())
 }
 
 fn list(cluster: &dyn View, namespace: &str, selector: Selector) -> Result<Vec<Resource>, Failure> {

@@ -1,15 +1,16 @@
 //! Entries as lines, JSON, or a table.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use regex::Regex;
 use serde_json::Value as Json;
 
 use super::pod::Origin;
 use super::{csv, mark};
-use crate::accesslog::{Level, Row, Sink, line};
+use crate::accesslog::{Export, Level, Row, Sink, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::output::age::in_words;
@@ -23,7 +24,7 @@ const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
 /// How entries look.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Look {
-    /// line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; name: the instance
+    /// line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; parquet; name: the instance
     #[arg(short, long, value_name = "FORMAT", default_value = "line", hide_possible_values = true)]
     pub(super) output: Form,
     /// Columns of a table or of csv
@@ -35,6 +36,9 @@ pub(super) struct Look {
     /// How long ago instead of times, in tables and before lines
     #[arg(long)]
     relative: bool,
+    /// Times of this computer's zone instead of UTC, in tables and before lines
+    #[arg(long, conflicts_with = "relative")]
+    local: bool,
     /// Let this stand out, without leaving out other lines
     #[arg(short = 'H', long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(super) highlight: Vec<String>,
@@ -55,6 +59,7 @@ pub(super) enum Form {
     Table,
     Wide,
     Csv,
+    Parquet,
     Name,
 }
 
@@ -67,6 +72,9 @@ pub(super) struct Printed<'a> {
     follows: bool,
     page: Page,
     marks: Vec<Regex>,
+    /// The entries of a Parquet file.
+    file: Export,
+    zone: TimeZone,
     /// How many entries there were.
     pub(super) entries: u64,
     fault: Option<io::Error>,
@@ -91,17 +99,26 @@ impl Look {
         origin: Origin,
         marks: Vec<Regex>,
         follows: bool,
-    ) -> Printed<'a> {
+    ) -> Result<Printed<'a>, Failure> {
+        if self.output == Form::Parquet && io::stdout().is_terminal() {
+            let message = "a terminal shows no Parquet\nhint: send it to a file, or use logs export --to FILE.parquet";
+            return Err(Failure::client(message));
+        }
+        let zone = if self.local { TimeZone::try_system().unwrap_or(TimeZone::UTC) } else { TimeZone::UTC };
         let page = Page { chosen: self.columns.clone(), ..Page::default() };
         let prefix = origin.prefix;
-        Printed { context, look: self.clone(), prefix, follows, page, marks, entries: 0, fault: None }
+        let file = Export::default();
+        Ok(Printed { context, look: self.clone(), prefix, follows, page, marks, file, zone, entries: 0, fault: None })
     }
 
     /// A time as it is to be shown.
-    fn time(&self, micros: i64, now: Timestamp, digits: usize) -> String {
+    fn time(&self, micros: i64, now: Timestamp, zone: &TimeZone, digits: usize) -> String {
         let time = timestamp(micros);
         if self.relative {
             return format!("{} ago", in_words(now.duration_since(time).as_secs().max(0)));
+        }
+        if self.local {
+            return format!("{:.digits$}", time.display_with_offset(zone.to_offset(time)));
         }
         format!("{time:.digits$}")
     }
@@ -114,6 +131,7 @@ impl Sink for Printed<'_> {
             Form::Line | Form::Json | Form::Name => self.line(row),
             Form::Table | Form::Wide => self.row(row),
             Form::Csv => self.csv(row),
+            Form::Parquet => self.add_to_file(row),
         };
         self.keep(printed)
     }
@@ -132,6 +150,11 @@ impl Printed<'_> {
         }
         if let Some(count) = count {
             writeln!(self.context.out, "{count}")?;
+        }
+        if !self.file.is_empty() {
+            let mut bytes = Vec::new();
+            std::mem::take(&mut self.file).write(&mut bytes, "standard output".as_ref()).map_err(Failure::from)?;
+            self.context.out.write_all(&bytes)?;
         }
         self.flush()?;
         Ok(count.unwrap_or(self.entries))
@@ -154,6 +177,16 @@ impl Printed<'_> {
         self.keep(printed)
     }
 
+    fn add_to_file(&mut self, row: &Row<'_>) -> io::Result<()> {
+        if self.file.is_full() {
+            return Err(io::Error::other(
+                "there are more entries than one Parquet file has room for; export them to a folder",
+            ));
+        }
+        self.file.add(row);
+        Ok(())
+    }
+
     fn csv(&mut self, row: &Row<'_>) -> io::Result<()> {
         if self.entries == 1 {
             csv::write(&mut self.context.out, self.look.columns.iter().map(String::as_str))?;
@@ -174,7 +207,7 @@ impl Printed<'_> {
         let out = &mut self.context.out;
         out.write_all(self.prefix.as_bytes())?;
         if self.look.timestamps {
-            write!(out, "{} ", self.look.time(row.time, now, 9))?;
+            write!(out, "{} ", self.look.time(row.time, now, &self.zone, 9))?;
         }
         match self.look.output {
             Form::Json => writeln!(out, "{}", row.line),
@@ -192,7 +225,7 @@ impl Printed<'_> {
             self.page.start(&fields, self.look.output == Form::Wide, &mut self.context.out)?;
         }
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
-        let time = self.look.time(row.time, self.context.now, 6);
+        let time = self.look.time(row.time, self.context.now, &self.zone, 6);
         self.page.push(row, time, &fields, own);
         if self.page.table.len() >= PAGE && !self.follows {
             self.page.write(&mut self.context.out, self.context.color, &self.marks)

@@ -6,7 +6,8 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
-use super::filter::Filter;
+use super::files;
+use super::filter::{self, Filter};
 use crate::accesslog::{Group, Grouping, Measure};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -48,6 +49,9 @@ const NO_FACETS: &[&str] = &["time"];
 #[derive(Debug, Args)]
 #[command(after_help = STATS_EXAMPLES)]
 pub(super) struct Stats {
+    /// Ask these files of lines instead of the log; - for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
     #[command(flatten)]
     filter: Filter,
     /// Count by these fields
@@ -71,6 +75,13 @@ pub(super) struct Stats {
     output: String,
 }
 
+fn too_many(by: &[String]) -> Failure {
+    let by = visible(&by.join(", ")).into_owned();
+    Failure::client(format!(
+        "there are too many groups to count by {by}\nhint: narrow the question, as with --host or --since"
+    ))
+}
+
 fn percentile(text: &str) -> Result<f64, String> {
     let number = text.strip_prefix('p').unwrap_or(text).parse::<f64>().ok();
     number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "must be such as p50, p99 or p99.9".into())
@@ -79,7 +90,9 @@ fn percentile(text: &str) -> Result<f64, String> {
 impl Stats {
     /// Counts and prints.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
-        let store = self.filter.store(context)?;
+        let _files = files::take(&self.files, context)?;
+        let store = self.filter.log(context)?;
+        filter::check_names(&store, &[self.by.as_slice(), &self.measure].concat())?;
         let query = self.filter.query(context);
         let interval = match self.interval {
             Some(interval) => Some(interval.as_micros() as i64),
@@ -91,7 +104,8 @@ impl Stats {
             None => None,
         };
         let grouping = Grouping { by: self.by.clone(), measures: self.measure.clone(), interval };
-        let mut groups = store.tally(&query, &[grouping]).map_err(Failure::from)?.pop().unwrap_or_default();
+        let counted = store.tally(&query, &[grouping]).map_err(Failure::from)?.pop().flatten();
+        let mut groups = counted.ok_or_else(|| too_many(&self.by))?;
         groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
         let all = groups.len();
         if self.top > 0 && !self.by.is_empty() {
@@ -219,12 +233,15 @@ fn time_of(micros: i64) -> String {
 #[derive(Debug, Args)]
 #[command(after_help = FACETS_EXAMPLES)]
 pub(super) struct Facets {
+    /// Ask these files of lines instead of the log; - for standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
     #[command(flatten)]
     filter: Filter,
     /// Only these fields
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     fields: Vec<String>,
-    /// Show so many values of each field
+    /// Show so many values of each field; 0 for all
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     top: usize,
     /// json for programs
@@ -235,8 +252,11 @@ pub(super) struct Facets {
 impl Facets {
     /// Counts and prints.
     pub(super) fn run(self, context: &mut Context) -> Outcome {
-        let store = self.filter.store(context)?;
+        let _files = files::take(&self.files, context)?;
+        let store = self.filter.log(context)?;
+        filter::check_names(&store, &self.fields)?;
         let query = self.filter.query(context);
+        let top = if self.top == 0 { usize::MAX } else { self.top };
         let mut names = self.fields;
         if names.is_empty() {
             let known = store.names().map_err(Failure::from)?;
@@ -246,8 +266,12 @@ impl Facets {
         let grouping = |name: &String| Grouping { by: vec![name.clone()], ..Grouping::default() };
         let groupings: Vec<Grouping> = names.iter().map(grouping).collect();
         let counted = store.tally(&query, &groupings).map_err(Failure::from)?;
-        let mut facets = Vec::new();
-        for (name, mut groups) in names.into_iter().zip(counted) {
+        let (mut facets, mut without) = (Vec::new(), Vec::new());
+        for (name, counted) in names.into_iter().zip(counted) {
+            let Some(mut groups) = counted else {
+                without.push(name);
+                continue;
+            };
             groups.retain(|group| group.key != [None]);
             groups.sort_by(|a, b| (b.count, &a.key).cmp(&(a.count, &b.key)));
             if !groups.is_empty() {
@@ -255,12 +279,15 @@ impl Facets {
             }
         }
         if self.output.is_some() {
-            let facets: Vec<Json> = facets.iter().map(|(name, groups)| facet_json(name, groups, self.top)).collect();
+            let facets: Vec<Json> = facets.iter().map(|(name, groups)| facet_json(name, groups, top)).collect();
             writeln!(context.out, "{:#}", Json::from(facets))?;
         } else {
             let mut table = Table::new(["field", "value", "count", "share"]);
-            facets.iter().for_each(|(name, groups)| add_facet(&mut table, name, groups, self.top));
+            facets.iter().for_each(|(name, groups)| add_facet(&mut table, name, groups, top));
             table.write(&mut context.out, Headings::new(true, context.color))?;
+        }
+        if !without.is_empty() {
+            context.say(&format!("note: too many different values to count: {}", visible(&without.join(", "))))?;
         }
         super::keep::damage(store.take_damage())
     }

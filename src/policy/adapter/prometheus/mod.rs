@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::accesslog::Report;
+use crate::accesslog::Batch;
 use crate::diagnostic::Problems;
 use crate::expr::{ValueRef, ValueType};
 use crate::policy::Live;
@@ -112,7 +112,7 @@ impl Handler for Prometheus {
         }
     }
 
-    fn report<'v>(&self, values: &Values<'v>, _: &mut Report) -> Result<(), Fault<'v>> {
+    fn report<'v>(&self, values: &Values<'v>, _: &mut Batch) -> Result<(), Fault<'v>> {
         let metric = self.metrics.get(&values.instance.name);
         let metric = metric.ok_or(Fault::Handler("the instance is not one of its metrics".into()))?;
         let number = values.field(VALUE)?.and_then(number).ok_or(Fault::Handler("the value is no number".into()))?;

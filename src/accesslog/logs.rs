@@ -1,4 +1,4 @@
-//! The two logs asked as one: lines and accesses in the order of time.
+//! Logs asked as one: lines, accesses, or both in the order of time.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::{Error, Format, Level, LogStore, Query, Row, Sink, Stream};
+use super::{Cost, Error, Format, Group, Grouping, Level, LogStore, Query, Row, Sink, Stream};
+use crate::expr::ValueType;
 use crate::state::StateDir;
 
 /// Rows that are handed from one thread to the other at a time.
@@ -18,10 +19,10 @@ const WAITING: usize = 16;
 /// Pause between two looks whether anybody still reads.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Both logs of a state directory.
+/// Some logs of a state directory.
 #[derive(Debug)]
-pub struct Both {
-    stores: [LogStore; 2],
+pub struct Logs {
+    stores: Vec<LogStore>,
 }
 
 /// A row that outlives its segment.
@@ -34,33 +35,44 @@ struct Owned {
     line: String,
 }
 
-impl Both {
+impl Logs {
     /// Opens them.
     ///
     /// # Errors
     /// Those of opening a store.
-    pub fn open(state: &StateDir) -> Result<Self, Error> {
-        let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(state)));
-        Ok(Self { stores: [lines?, accesses?] })
+    pub fn open(state: &StateDir, streams: &[Stream]) -> Result<Self, Error> {
+        let stores = streams.iter().map(|stream| LogStore::open(stream.hot_db(state)));
+        Ok(Self { stores: stores.collect::<Result<_, _>>()? })
     }
 
-    /// How many entries of both a query asks for.
+    /// The log, where it is only one.
+    pub fn single(&self) -> Option<&LogStore> {
+        match &self.stores[..] {
+            [store] => Some(store),
+            _ => None,
+        }
+    }
+
+    /// How many entries a query asks for.
     ///
     /// # Errors
     /// As [`LogStore::count`].
     pub fn count(&self, query: &Query) -> Result<u64, Error> {
-        let counts = self.stores.each_ref().map(|store| store.count(query));
-        let [lines, accesses] = counts;
+        let counts = self.stores.iter().map(|store| store.count(query));
         let most = query.tail.or(query.head).map_or(u64::MAX, |most| most as u64);
-        Ok(most.min(lines? + accesses?))
+        Ok(most.min(counts.sum::<Result<u64, _>>()?))
     }
 
-    /// Hands the entries of both to a sink, merged by time; with `follow` also those that are stored from then on, as they
-    /// come, until the sink wants no more. Each log is read by a thread of its own.
+    /// Hands the entries to a sink, merged by time; with `follow` also those that are stored from then on, as they come,
+    /// until the sink wants no more. Of several logs each is read by a thread of its own.
     ///
     /// # Errors
     /// As [`LogStore::query`] and [`LogStore::follow`].
     pub fn query(&mut self, query: &Query, follow: bool, sink: &mut dyn Sink) -> Result<(), Error> {
+        if let [store] = &self.stores[..] {
+            let answer = store.query(query, sink)?;
+            return if follow && !answer.stopped { store.follow(query, answer.upto, sink) } else { Ok(()) };
+        }
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let (coming, new) = sync_channel(WAITING);
@@ -83,6 +95,63 @@ impl Both {
             stop.store(true, Ordering::Relaxed);
             readers.into_iter().try_for_each(|reader| reader.join().unwrap_or(Ok(())))
         })
+    }
+
+    /// Counts the entries that a query asks for, as [`LogStore::tally`] does.
+    ///
+    /// # Errors
+    /// As [`LogStore::tally`].
+    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Option<Vec<Group>>>, Error> {
+        let mut counted = self.stores.iter().map(|store| store.tally(query, groupings));
+        let first = counted.next().unwrap_or_else(|| Ok(groupings.iter().map(|_| Some(Vec::new())).collect()))?;
+        counted.try_fold(first, |all, more| {
+            let merge = |(one, other): (Option<Vec<Group>>, Option<Vec<Group>>)| Some(Group::merged(one?, other?));
+            Ok(all.into_iter().zip(more?).map(merge).collect())
+        })
+    }
+
+    /// The fields that entries have, as far as the newest tell, with their types.
+    ///
+    /// # Errors
+    /// As [`LogStore::names`].
+    pub fn names(&self) -> Result<Vec<(String, ValueType)>, Error> {
+        let mut names: Vec<(String, ValueType)> = Vec::new();
+        for found in self.stores.iter().map(LogStore::names) {
+            for (name, of) in found? {
+                if !names.iter().any(|(known, _)| *known == name) {
+                    names.push((name, of));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// The first of some names that no entry has a field of; where there are no entries, none is missed.
+    ///
+    /// # Errors
+    /// As [`LogStore::names`].
+    pub fn unknown<'n>(&self, names: &'n [String]) -> Result<Option<&'n str>, Error> {
+        let mut missed: Vec<&str> = names.iter().map(String::as_str).collect();
+        for store in &self.stores {
+            store.find_names(&mut missed)?;
+        }
+        Ok(missed.into_iter().next())
+    }
+
+    /// The times of the earliest and the latest entry in a query's window, or of what lies beside them.
+    ///
+    /// # Errors
+    /// As [`LogStore::ends`].
+    pub fn ends(&self, query: &Query) -> Result<Option<(i64, i64)>, Error> {
+        let ends = self.stores.iter().map(|store| store.ends(query)).collect::<Result<Vec<_>, _>>()?;
+        let both = |(first, last): (i64, i64), (other, later): (i64, i64)| (first.min(other), last.max(later));
+        Ok(ends.into_iter().flatten().reduce(both))
+    }
+
+    /// What the queries took.
+    pub fn cost(&self) -> Cost {
+        let costs = self.stores.iter().map(LogStore::cost);
+        costs.fold(Cost::default(), |all, one| Cost { read: all.read + one.read, passed: all.passed + one.passed })
     }
 
     /// The segments that could not be read since this was asked last.
@@ -209,7 +278,7 @@ mod tests {
         LogStore::open(stream.hot_db(state)).unwrap().append(&entries).unwrap();
     }
 
-    fn times(both: &mut Both, query: &Query, most: usize) -> Vec<i64> {
+    fn times(both: &mut Logs, query: &Query, most: usize) -> Vec<i64> {
         let mut found = Vec::new();
         let sink = &mut |row: &Row<'_>| {
             found.push(row.time);
@@ -229,7 +298,7 @@ mod tests {
         store(&state, Stream::Accesses, &accesses);
         let mut all = [lines, accesses].concat();
         all.sort_unstable();
-        let mut both = Both::open(&state).unwrap();
+        let mut both = Logs::open(&state, &Stream::ALL).unwrap();
         assert_eq!(times(&mut both, &Query::default(), usize::MAX), all);
         let last = Query { tail: Some(7), ..Query::default() };
         assert_eq!(times(&mut both, &last, usize::MAX), all[4993..]);
@@ -243,7 +312,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let state = StateDir::open(directory.path().join("state")).unwrap();
         store(&state, Stream::Lines, &[1]);
-        let mut both = Both::open(&state).unwrap();
+        let mut both = Logs::open(&state, &Stream::ALL).unwrap();
         let mut found = Vec::new();
         let sink = &mut |row: &Row<'_>| {
             found.push(row.time);

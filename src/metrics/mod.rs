@@ -2,9 +2,17 @@
 //!
 //! A worker writes only its own shard, so counting costs no shared cache line; a reader adds the shards up.
 
+mod bounds;
+mod traffic;
+
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+pub use bounds::{Bound, Bounded, One, Use, exposition as uses_exposition};
+pub use traffic::{Ended, Labels, Traffic};
+
+use traffic::Series;
 
 /// Something that is counted. The order is that of the exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +57,8 @@ pub enum Counter {
     RequestBytes,
     /// Body bytes sent to clients.
     ResponseBytes,
+    /// Calls that were served although they could not be recorded.
+    Unrecorded,
 }
 
 /// Name, help and labels of each [`Counter`], in its order.
@@ -93,11 +103,17 @@ const COUNTERS: &[(Counter, &str, &str, &str)] = &[
     (Counter::NotMirrored, "egressctl_not_mirrored_total", "", "Copies of calls that mirrors could not be sent."),
     (Counter::RequestBytes, "egressctl_request_bytes_total", "", "Body bytes received from clients."),
     (Counter::ResponseBytes, "egressctl_response_bytes_total", "", "Body bytes sent to clients."),
+    (Counter::Unrecorded, "egressctl_unrecorded_total", "", "Calls served although they could not be recorded."),
 ];
 
-/// The counters of one worker.
+/// What one worker counts. Only the thread of the worker writes to it.
 #[derive(Debug, Default)]
-pub struct Shard([AtomicU64; COUNTERS.len()]);
+pub struct Shard {
+    counters: [Count; COUNTERS.len()],
+    bounds: [bounds::Filled; Bound::ALL.len()],
+    /// Series of traffic, each once; the lock is taken for one that is new, and to read them.
+    series: Mutex<Vec<Arc<Series>>>,
+}
 
 impl Shard {
     /// Adds one.
@@ -107,12 +123,30 @@ impl Shard {
 
     /// Adds an amount.
     pub fn add(&self, counter: Counter, amount: u64) {
-        // Only the owning worker writes, so there is nothing to order.
-        self.0[counter as usize].fetch_add(amount, Ordering::Relaxed);
+        self.counters[counter as usize].add(amount);
     }
 
     fn read(&self, counter: Counter) -> u64 {
-        self.0[counter as usize].load(Ordering::Relaxed)
+        self.counters[counter as usize].read()
+    }
+}
+
+/// A number that one thread writes and others read.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add(&self, amount: u64) {
+        // As nobody else writes, nothing can come between; a locked addition would take longer.
+        self.0.store(self.read().wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    fn take_off(&self, amount: u64) {
+        self.0.store(self.read().wrapping_sub(amount), Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -169,6 +203,16 @@ impl Metrics {
     /// The sum over all workers.
     pub fn total(&self, counter: Counter) -> u64 {
         self.0.iter().map(|shard| shard.read(counter)).sum()
+    }
+
+    /// What workers have of what is bounded, by bound; each bound is that of all workers together.
+    pub fn uses(&self, limit: impl Fn(Bound) -> Option<u64>) -> Vec<Use> {
+        Bound::ALL.iter().map(|bound| bounds::sum(*bound, limit(*bound), &self.0)).collect()
+    }
+
+    /// The traffic in Istio's standard metrics, without those whose name is taken already.
+    pub fn traffic(&self, is_taken: impl Fn(&str) -> bool) -> String {
+        traffic::exposition(&self.0, is_taken)
     }
 
     /// All counters in Prometheus' text exposition format 0.0.4.

@@ -1,0 +1,207 @@
+//! A pack: entries that were committed together, as one row of the hot store.
+//!
+//! Its bytes are, for each entry, the time (8 bytes), the end of its line (4), the shape (4) and the level (1), and then the
+//! lines, one after the other. Numbers are little-endian. Part of the schema: never changes.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, Row, params};
+
+use crate::accesslog::Level;
+use crate::accesslog::chain::Hash;
+
+/// Bytes of what precedes the lines, for each entry.
+const HEAD: usize = 17;
+
+/// Most entries of a pack. Few enough that reading one does not read many that are not wanted, and many enough that what a
+/// row costs is nothing beside them.
+pub(super) const MOST: usize = 4096;
+
+/// Most bytes of lines, unless one alone is longer.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+
+const INSERT: &str = "INSERT INTO pack (first, last, min_time, max_time, info, warning, error, hash, entries)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// The packs that have entries with the numbers ?1 to ?2; the first of them may begin before.
+const FIND: &str = "SELECT first, last, hash, entries FROM pack
+     WHERE first >= ifnull((SELECT max(first) FROM pack WHERE first <= ?1), 0) AND first <= ?2 AND last >= ?1 ORDER BY first";
+
+/// An entry as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::accesslog) struct Stored<'p> {
+    pub(in crate::accesslog) seq: i64,
+    pub(in crate::accesslog) time: i64,
+    pub(in crate::accesslog) level: Level,
+    /// The id of its shape.
+    pub(in crate::accesslog) shape: i64,
+    pub(in crate::accesslog) line: &'p [u8],
+}
+
+/// A row of the table `pack`.
+#[derive(Debug, Clone, Copy)]
+struct Pack<'r> {
+    first: i64,
+    /// The chain after its last entry.
+    hash: Hash,
+    heads: &'r [u8],
+    lines: &'r [u8],
+}
+
+impl<'r> Pack<'r> {
+    fn of(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+        let (first, last): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let bytes = row.get_ref(3)?.as_bytes().unwrap_or_default();
+        // One that was cut has no entries; whoever checks the chain tells.
+        let heads = usize::try_from(last - first + 1).unwrap_or_default().saturating_mul(HEAD);
+        let (heads, lines) = bytes.split_at_checked(heads).unwrap_or_default();
+        Ok(Self { first, hash: row.get(2)?, heads, lines })
+    }
+
+    /// Its entries.
+    fn entries(self) -> impl DoubleEndedIterator<Item = Stored<'r>> {
+        let Self { first, heads, lines, .. } = self;
+        (0..heads.len() / HEAD).map(move |place| {
+            let head = &heads[place * HEAD..][..HEAD];
+            let start = place.checked_sub(1).map_or(0, |before| end(&heads[before * HEAD..]));
+            Stored {
+                seq: first + place as i64,
+                time: i64::from_le_bytes(part(head)),
+                level: Level::from_code(i64::from(head[16])),
+                shape: i64::from(u32::from_le_bytes(part(&head[12..]))),
+                line: lines.get(start..end(head)).unwrap_or_default(),
+            }
+        })
+    }
+}
+
+/// Where the line of a head ends.
+fn end(head: &[u8]) -> usize {
+    u32::from_le_bytes(part(&head[8..])) as usize
+}
+
+/// The first bytes of a head's part.
+fn part<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.first_chunk().copied().unwrap_or([0; N])
+}
+
+/// A pack in the making.
+#[derive(Debug, Default)]
+pub(in crate::accesslog) struct Packing {
+    bytes: Vec<u8>,
+    heads: Vec<u8>,
+    lines: Vec<u8>,
+    times: Option<(i64, i64)>,
+    levels: [i64; 3],
+}
+
+impl Packing {
+    /// How many entries it has.
+    pub(super) fn len(&self) -> usize {
+        self.heads.len() / HEAD
+    }
+
+    /// Whether it has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// Whether a line of so many bytes belongs into the next one.
+    pub(super) fn is_full(&self, line: usize) -> bool {
+        self.len() >= MOST || (!self.is_empty() && self.lines.len() + line > MOST_BYTES)
+    }
+
+    /// Adds an entry, whose number follows from its place.
+    pub(super) fn push(&mut self, time: i64, level: Level, shape: i64, line: &[u8]) {
+        self.lines.extend_from_slice(line);
+        let shape = u32::try_from(shape).expect("shapes are numbered from 1, and few");
+        let end = u32::try_from(self.lines.len()).expect("a line is shorter than four gigabytes");
+        let mut head = [0; HEAD];
+        head[..8].copy_from_slice(&time.to_le_bytes());
+        head[8..12].copy_from_slice(&end.to_le_bytes());
+        head[12..16].copy_from_slice(&shape.to_le_bytes());
+        head[16] = level as u8;
+        self.heads.extend_from_slice(&head);
+        let (least, most) = self.times.unwrap_or((time, time));
+        self.times = Some((least.min(time), most.max(time)));
+        self.levels[level as usize] += 1;
+    }
+
+    /// Stores it, the first entry having a certain number, and begins another one; the number behind it. `hash` is the chain
+    /// after its last entry.
+    pub(super) fn insert(&mut self, connection: &Connection, first: i64, hash: &Hash) -> rusqlite::Result<i64> {
+        let Some((least, most)) = self.times.take() else { return Ok(first) };
+        let next = first + self.len() as i64;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&self.heads);
+        self.bytes.extend_from_slice(&self.lines);
+        let [info, warning, error] = std::mem::take(&mut self.levels);
+        self.heads.clear();
+        self.lines.clear();
+        let row = params![first, next - 1, least, most, info, warning, error, hash, self.bytes];
+        connection.prepare_cached(INSERT)?.execute(row)?;
+        Ok(next)
+    }
+}
+
+/// Shows the packs that have entries with the numbers from `first` to `last`, in their order.
+fn each_pack(
+    connection: &Connection,
+    (first, last): (i64, i64),
+    mut see: impl FnMut(&Pack<'_>) -> rusqlite::Result<ControlFlow<()>>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(FIND)?;
+    let mut rows = statement.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        if see(&Pack::of(row)?)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Shows the entries with the numbers from `first` to `last`, in their order.
+pub(in crate::accesslog) fn each(
+    connection: &Connection,
+    (first, last): (i64, i64),
+    mut see: impl FnMut(&Stored<'_>) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    each_pack(connection, (first, last), |pack| {
+        let mut entries = pack.entries().skip_while(|entry| entry.seq < first).take_while(|entry| entry.seq <= last);
+        Ok(entries.try_for_each(|entry| see(&entry)))
+    })
+}
+
+/// Shows the same in the opposite order.
+pub(in crate::accesslog) fn each_back(
+    connection: &Connection,
+    (first, last): (i64, i64),
+    mut see: impl FnMut(&Stored<'_>) -> ControlFlow<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(&format!("{FIND} DESC"))?;
+    let mut rows = statement.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        let pack = Pack::of(row)?;
+        let entries = pack.entries().rev().skip_while(|entry| entry.seq > last);
+        if entries.take_while(|entry| entry.seq >= first).try_for_each(|entry| see(&entry)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the entries up to a number away.
+pub(in crate::accesslog) fn remove_upto(connection: &Connection, last: i64) -> rusqlite::Result<()> {
+    let mut rest = Packing::default();
+    let mut hash = None;
+    each_pack(connection, (last, last), |pack| {
+        for entry in pack.entries().filter(|entry| entry.seq > last) {
+            rest.push(entry.time, entry.level, entry.shape, entry.line);
+        }
+        hash = Some(pack.hash);
+        Ok(ControlFlow::Break(()))
+    })?;
+    connection.execute("DELETE FROM pack WHERE first <= ?1", [last])?;
+    // The chain after its last entry is what it was.
+    hash.map_or(Ok(()), |hash| rest.insert(connection, last + 1, &hash).map(drop))
+}

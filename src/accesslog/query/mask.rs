@@ -1,0 +1,139 @@
+//! Which rows of a block are wanted.
+
+use std::ops::Range;
+
+/// Of so many rows one is wanted at most where rows are looked at one by one.
+const FEW: usize = 8;
+
+/// Some rows that follow each other, and which of them are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Mask {
+    rows: Range<usize>,
+    wanted: Vec<bool>,
+    /// Places of wanted rows, where few are.
+    places: Vec<u32>,
+    are_few: bool,
+}
+
+impl Mask {
+    /// Begins with all of some rows.
+    pub(super) fn begin(&mut self, rows: Range<usize>) {
+        self.wanted.clear();
+        self.wanted.resize(rows.len(), true);
+        self.are_few = false;
+        self.rows = rows;
+    }
+
+    /// Begins with those of some rows that stand at some places.
+    pub(super) fn at(rows: Range<usize>, places: impl IntoIterator<Item = usize>) -> Self {
+        let mut mask = Self { wanted: vec![false; rows.len()], rows, ..Self::default() };
+        places.into_iter().for_each(|place| mask.wanted[place] = true);
+        mask.settle();
+        mask
+    }
+
+    /// The rows.
+    pub(super) fn rows(&self) -> Range<usize> {
+        self.rows.clone()
+    }
+
+    /// The places of those that are wanted, where they are few.
+    pub(super) fn few(&self) -> Option<&[u32]> {
+        self.are_few.then_some(&self.places)
+    }
+
+    /// Whether none is wanted.
+    pub(super) fn is_empty(&self) -> bool {
+        match self.few() {
+            Some(few) => few.is_empty(),
+            None => !self.wanted.contains(&true),
+        }
+    }
+
+    /// How many are wanted.
+    pub(super) fn count(&self) -> usize {
+        match self.few() {
+            Some(few) => few.len(),
+            None => self.wanted.iter().filter(|wanted| **wanted).count(),
+        }
+    }
+
+    /// The places of wanted rows.
+    pub(super) fn places(&self) -> impl DoubleEndedIterator<Item = usize> {
+        let few = self.few();
+        let all = if few.is_some() { &[] } else { self.wanted.as_slice() };
+        let of_all = all.iter().enumerate().filter(|(_, wanted)| **wanted).map(|(place, _)| place);
+        few.unwrap_or_default().iter().map(|place| *place as usize).chain(of_all)
+    }
+
+    /// The wanted rows.
+    pub(super) fn wanted(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.places().map(|place| self.rows.start + place)
+    }
+
+    /// Leaves those places of which something holds. Where many are wanted it is asked of all, so that many can be done at
+    /// a time.
+    pub(super) fn retain(&mut self, mut holds: impl FnMut(usize) -> bool) {
+        if self.are_few {
+            self.places.retain(|place| holds(*place as usize));
+            return;
+        }
+        self.wanted.iter_mut().enumerate().for_each(|(place, wanted)| *wanted &= holds(place));
+        self.settle();
+    }
+
+    /// The same, asked of none but wanted places.
+    pub(super) fn retain_each<E>(&mut self, mut holds: impl FnMut(usize) -> Result<bool, E>) -> Result<(), E> {
+        if self.are_few {
+            let mut fault = None;
+            self.places.retain(|place| {
+                fault.is_some()
+                    || holds(*place as usize).unwrap_or_else(|error| {
+                        fault = Some(error);
+                        true
+                    })
+            });
+            return fault.map_or(Ok(()), Err);
+        }
+        for place in 0..self.wanted.len() {
+            if self.wanted[place] {
+                self.wanted[place] = holds(place)?;
+            }
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Notes the places where they have become few.
+    fn settle(&mut self) {
+        let count = self.count();
+        if count * FEW <= self.wanted.len() {
+            self.places.clear();
+            let wanted = self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
+            self.places.extend(wanted.map(|(place, _)| place as u32));
+            self.are_few = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_the_same_whether_many_are_wanted_or_few() {
+        let mut mask = Mask::default();
+        mask.begin(100..200);
+        assert_eq!((mask.count(), mask.few(), mask.rows()), (100, None, 100..200));
+        mask.retain(|place| place % 3 == 0);
+        assert_eq!((mask.count(), mask.few()), (34, None));
+        mask.retain_each(|place| Ok::<_, ()>(place % 10 == 0)).unwrap();
+        assert_eq!(mask.few(), Some(&[0, 30, 60, 90][..]));
+        mask.retain(|place| place > 0);
+        mask.retain_each(|place| Ok::<_, ()>(place < 90)).unwrap();
+        assert_eq!((mask.wanted().collect::<Vec<_>>(), mask.count()), (vec![130, 160], 2));
+        assert_eq!(mask.retain_each(|_| Err("a fault")), Err("a fault"));
+        mask.retain(|_| false);
+        assert!(mask.is_empty() && mask.places().next().is_none());
+    }
+}

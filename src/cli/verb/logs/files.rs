@@ -1,0 +1,27 @@
+//! Files of lines that are asked as the log is.
+
+use std::path::{Path, PathBuf};
+
+use super::keep::import;
+use crate::cli::context::Context;
+use crate::cli::failure::{Failure, Failures};
+use crate::cli::leftover::Leftover;
+
+/// Whether words name files, and not a pod and its container.
+pub(super) fn are_files(words: &[String]) -> bool {
+    words.iter().any(|word| word == "-" || Path::new(word).is_file())
+}
+
+/// Takes files into a log of their own, which stands for the state directory's until what is returned is dropped; nothing if
+/// none is named. Lines that are no entries are told by their numbers.
+pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Leftover>, Failures> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let unmade = |error| Failure::client(format!("cannot make a temporary folder: {error}"));
+    let folder = Leftover::folder().map_err(unmade)?;
+    context.use_state_dir(folder.path().join("state"));
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    import(&files, context)?;
+    Ok(Some(folder))
+}

@@ -1,0 +1,203 @@
+//! How a node ends: because somebody stops it, or because another process goes on instead.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::control::Control;
+use super::counted::Keeper;
+use super::handover::{Predecessor, Successor};
+use super::messages::Messages;
+use super::{systemd, unfinished};
+use crate::accesslog::LogStore;
+use crate::decision::access::Durability;
+use crate::expr::Timestamp;
+use crate::proxy::Phase;
+use crate::state::StateDir;
+
+/// The flag by which a process goes on instead of the one that runs.
+const REPLACE: &str = "--replace";
+
+/// Why a node is to end.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Somebody wants it to.
+    Stop,
+    /// The process with this id goes on instead, as soon as it is told that it may.
+    Replaced(u32, oneshot::Sender<()>),
+}
+
+/// What a node is told to, from the moment this is made: SIGTERM and SIGINT end it, SIGUSR2 starts its program anew.
+#[derive(Debug)]
+pub(super) struct Signals {
+    term: Signal,
+    int: Signal,
+    usr2: Signal,
+    /// Asked for now: when the file has been replaced, the kernel calls it deleted.
+    program: Option<PathBuf>,
+}
+
+impl Signals {
+    pub(super) fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            usr2: signal(SignalKind::user_defined2())?,
+            program: std::env::current_exe().ok(),
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+
+    /// Until the node is to end.
+    pub(super) async fn end(&mut self, told: &mut mpsc::UnboundedReceiver<Ending>, messages: &Messages) -> Ending {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return Ending::Stop,
+                _ = self.int.recv() => return Ending::Stop,
+                Some(ending) = told.recv() => return ending,
+                _ = self.usr2.recv() => self.start_anew(messages),
+            }
+        }
+    }
+
+    /// Starts the program anew with the same arguments, to go on instead of this process.
+    fn start_anew(&self, messages: &Messages) {
+        systemd::notify("RELOADING=1");
+        let failed = |messages: &Messages, why: &dyn std::fmt::Display| {
+            messages.say(&format!("this process goes on: the one to replace it {why}"));
+            systemd::notify("READY=1");
+        };
+        let Some(program) = &self.program else { return failed(messages, &"cannot be found") };
+        let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+        if !arguments.iter().any(|argument| argument == REPLACE) {
+            arguments.push(REPLACE.into());
+        }
+        match Command::new(program).args(arguments).spawn() {
+            Ok(mut child) => {
+                let messages = messages.clone();
+                // It lives longer than this process, unless it fails.
+                std::thread::spawn(move || match child.wait() {
+                    Ok(status) => failed(&messages, &format_args!("has ended with {status}")),
+                    Err(error) => failed(&messages, &format_args!("cannot be watched: {error}")),
+                });
+            }
+            Err(error) => failed(messages, &format_args!("cannot be started: {error}")),
+        }
+    }
+}
+
+/// What is left to be done at the end of a node.
+pub(super) struct Drained<'r> {
+    pub(super) control: &'r Rc<Control>,
+    pub(super) signals: &'r mut Signals,
+    pub(super) phase: &'r watch::Sender<Phase>,
+    pub(super) workers: Vec<std::thread::JoinHandle<()>>,
+    /// Those whom clients of the node itself come to, and who writes what is counted.
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) keeper: &'r Keeper,
+}
+
+impl Drained<'_> {
+    /// Lets running calls end, for a while or until a second signal; what runs then is cut off.
+    pub(super) async fn end(self, ending: Ending) {
+        let Self { control, signals, phase, workers, tasks, keeper } = self;
+        let (timeout, messages) = (control.config.drain_timeout, &control.messages);
+        control.draining.store(true, Ordering::Relaxed);
+        control.sockets.take();
+        match ending {
+            Ending::Stop => {
+                systemd::notify("STOPPING=1");
+                let _ = phase.send(Phase::Draining);
+                messages.say(&format!("draining, for at most {} s", timeout.as_secs()));
+            }
+            Ending::Replaced(pid, may) => {
+                let _ = phase.send(Phase::Replaced);
+                // Dropped for sure before the other one goes on: its files take the place of these.
+                for task in tasks {
+                    task.abort();
+                    let _ = task.await;
+                }
+                keeper.save();
+                systemd::notify(&format!("MAINPID={pid}"));
+                let _ = may.send(());
+                messages
+                    .say(&format!("process {pid} goes on; finishing what runs, for at most {} s", timeout.as_secs()));
+            }
+        }
+        let joined = join(workers, messages.clone());
+        tokio::pin!(joined);
+        tokio::select! {
+            () = &mut joined => return,
+            () = tokio::time::sleep(timeout) => {}
+            () = signals.stop() => {}
+        }
+        let _ = phase.send(Phase::Stopping);
+        joined.await;
+    }
+}
+
+/// Waits for the worker threads without blocking the loop.
+async fn join(workers: Vec<std::thread::JoinHandle<()>>, messages: Messages) {
+    let joined = tokio::task::spawn_blocking(move || {
+        for worker in workers {
+            if worker.join().is_err() {
+                messages.say("a worker has panicked");
+            }
+        }
+    });
+    let _ = joined.await;
+}
+
+/// Hands the sockets to another process, and lets it go on when it is ready.
+pub(super) async fn hand_over(control: &Control, to: UnixStream) {
+    // Of their own, because this one may end before they are asked for.
+    let sockets =
+        control.sockets.borrow().iter().map(std::net::TcpListener::try_clone).collect::<std::io::Result<Vec<_>>>();
+    let Ok(sockets) = sockets else { return };
+    let Ok((successor, pid)) = Successor::equip(to, &sockets).await else { return };
+    drop(sockets);
+    if !successor.waits() {
+        return;
+    }
+    if control.draining.swap(true, Ordering::Relaxed) {
+        let _ = successor.answer(Some("it is about to end already"));
+        return;
+    }
+    let (may, released) = oneshot::channel();
+    if control.ending.send(Ending::Replaced(pid, may)).is_ok() && released.await.is_ok() {
+        let _ = successor.answer(None);
+    }
+    // Kept to the end of this process, which the other one sees by it.
+    std::future::pending().await
+}
+
+/// Waits for the end of the process before this one. Then nobody but this one can say what became of calls that it had begun,
+/// and which it did not report.
+pub(super) async fn outlive(control: Rc<Control>, state: StateDir, predecessor: Predecessor, since: Timestamp) {
+    let pid = predecessor.pid();
+    control.messages.say(&format!("goes on instead of process {pid}"));
+    if predecessor.ended().await.is_err() || control.config.recording.durability == Durability::Group {
+        return;
+    }
+    let (node, now) = (control.config.name.clone(), crate::proxy::now().micros());
+    let closed = tokio::task::spawn_blocking(move || {
+        let mut store = LogStore::open(state.access_db())?;
+        unfinished::close(&mut store, &node, since.micros(), now)
+    });
+    if let Ok(Err(error)) = closed.await {
+        control.messages.say(&format!("what became of calls of process {pid} cannot be recorded: {error}"));
+    }
+}
