@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::{Importer, Level, line};
+use egressctl::accesslog::{Importer, Level, Redact, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
@@ -256,7 +256,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Imports the entries, which seals them, and writes them as JSON lines.
 fn make(rows: usize, state: &Path, lines: &Path) {
     let state = StateDir::open(state).expect("a state directory");
-    let mut importer = Importer::open(&state, "access.egressctl.istio-system").expect("a new log");
+    let mut importer = Importer::open(&state, "access.egressctl.istio-system", Redact::None).expect("a new log");
     let out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
     let mut made = Made { source: Source::new(), left: rows, rest: Vec::new(), out };
     let mut fault = |number: u64, why: &str| panic!("{number}: {why}");

@@ -2154,7 +2154,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs)
-            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --all --output --columns --timestamps --relative --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify import stats facets export"
+            opts="-l -g -F -i -v -w -f -c -A -B -C -o -H -n -h --container --selector --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --tail --head --follow --count --after-context --before-context --context --exit-status --stats --output --columns --timestamps --relative --local --highlight --only-matching --prefix --namespace --state-dir --color --help seal prune verify import stats facets export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2293,11 +2293,11 @@ _egressctl() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "line json table wide csv name" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json table wide csv parquet name" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "line json table wide csv name" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "line json table wide csv parquet name" -- "${cur}"))
                     return 0
                     ;;
                 --columns)
@@ -2336,7 +2336,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__export)
-            opts="-g -F -i -v -w -n -h --to --columns --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -n -h --to --columns --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2458,7 +2458,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__facets)
-            opts="-g -F -i -v -w -o -n -h --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --fields --top --output --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -o -n -h --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --fields --top --output --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2588,12 +2588,16 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__import)
-            opts="-n -h --namespace --state-dir --color --help"
+            opts="-n -h --redact --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --redact)
+                    COMPREPLY=($(compgen -W "none query all" -- "${cur}"))
+                    return 0
+                    ;;
                 --namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2686,7 +2690,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__logs__subcmd__stats)
-            opts="-g -F -i -v -w -o -n -h --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --by --top --measure --percentiles --interval --output --namespace --state-dir --color --help"
+            opts="-g -F -i -v -w -o -n -h --all --level --grep --exclude --fixed-strings --ignore-case --invert-match --word-regexp --host --path --source --source-namespace --principal --code --method --verdict --id --field --where --instance --handler --rule --since --since-time --until --by --top --measure --percentiles --interval --output --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3130,7 +3134,7 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__proxy__subcmd__start)
-            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --proxy-protocol --max-connections --replace --until-eof --access --redact --durability --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
+            opts="-n -h --role --listen --mesh-listen --gateway --trust-domain --identity --certificate-ttl --gateway-listen --require-identity --identify-users --resolve --dns-server --ca-file --metrics-listen --workers --outbound-traffic-policy --path-normalization --report-only --on-check-failure --drain-timeout --response-timeout --max-stream-duration --tunnel-idle-timeout --header-timeout --max-header-bytes --max-header-fields --max-connections --max-connections-per-caller --max-tunnels --max-requests-per-caller --max-memory --proxy-protocol --replace --until-eof --access --redact --durability --log-full --log-queue --seal-rows --seal-age --keep --keep-size --node --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3216,7 +3220,35 @@ _egressctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --header-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-header-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-header-fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-connections-per-caller)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-tunnels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-requests-per-caller)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3230,6 +3262,14 @@ _egressctl() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "group strict" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-full)
+                    COMPREPLY=($(compgen -W "refuse serve" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-queue)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --seal-rows)

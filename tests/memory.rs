@@ -85,6 +85,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         retention: egressctl::accesslog::Retention::default(),
         name: "memory".into(),
         replaces: false,
+        memory: None,
         role: Role::All,
         mesh_listen: None,
         gateway: None,

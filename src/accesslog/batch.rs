@@ -21,7 +21,8 @@ struct Head {
     level: Level,
     /// Place among the shapes.
     shape: u32,
-    /// Where its line ends in the text.
+    /// Where its line begins and ends in the text.
+    start: usize,
     end: usize,
 }
 
@@ -75,27 +76,36 @@ impl Batch {
         let start = self.text.len();
         write(&mut self.text).inspect_err(|_| self.text.truncate(start))?;
         let shape = self.number(shape);
-        self.heads.push(Head { time, level, shape, end: self.text.len() });
+        self.heads.push(Head { time, level, shape, start, end: self.text.len() });
         Ok(())
     }
 
     /// Adds an entry.
     pub fn push(&mut self, entry: &Entry) {
+        let start = self.text.len();
         self.text.push_str(&entry.line);
         let shape = self.number(&entry.shape);
-        self.heads.push(Head { time: entry.time, level: entry.level, shape, end: self.text.len() });
+        self.heads.push(Head { time: entry.time, level: entry.level, shape, start, end: self.text.len() });
     }
 
     /// Moves all entries of another batch behind its own; what the other one has allocated it keeps.
     pub fn append(&mut self, other: &mut Batch) {
         let numbers: smallvec::SmallVec<[u32; LOOK_BACK]> =
             other.shapes.iter().map(|shape| self.number(shape)).collect();
-        let start = self.text.len();
+        let before = self.text.len();
         self.text.push_str(&other.text);
-        let moved = other.heads.iter();
-        let moved = moved.map(|head| Head { shape: numbers[head.shape as usize], end: start + head.end, ..*head });
-        self.heads.extend(moved);
+        self.heads.extend(other.heads.iter().map(|head| Head {
+            shape: numbers[head.shape as usize],
+            start: before + head.start,
+            end: before + head.end,
+            ..*head
+        }));
         other.clear();
+    }
+
+    /// Puts the entries in the order of their times; those of the same time stay as they are.
+    pub(super) fn sort(&mut self) {
+        self.heads.sort_by_key(|head| head.time);
     }
 
     /// Takes everything out, and keeps what is allocated.
@@ -113,9 +123,8 @@ impl Batch {
 
     /// Its entries.
     pub fn iter(&self) -> impl Iterator<Item = Recorded<'_>> {
-        let mut start = 0;
-        self.heads.iter().map(move |head| {
-            let line = &self.text[std::mem::replace(&mut start, head.end)..head.end];
+        self.heads.iter().map(|head| {
+            let line = &self.text[head.start..head.end];
             let number = head.shape as usize;
             Recorded { time: head.time, level: head.level, shape: &self.shapes[number], line, number }
         })
@@ -177,6 +186,12 @@ impl Report {
         self.accesses.clear();
     }
 
+    /// Puts all in the order of time.
+    pub(super) fn sort(&mut self) {
+        self.lines.sort();
+        self.accesses.sort();
+    }
+
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         self.lines.shrink_to(bytes);
         self.accesses.shrink_to(bytes);
@@ -215,6 +230,21 @@ mod tests {
         }
         assert_eq!(lines(&joined), lines(&all));
         assert_eq!((joined.len(), joined.bytes()), (200, all.bytes()));
+    }
+
+    #[test]
+    fn entries_of_several_threads_are_put_in_the_order_of_time() {
+        let shape = shape("a", Format::Json, Outlet::Stdout);
+        let entries: Vec<_> = [3, 5, 1, 5, 4].into_iter().zip(["a", "b", "c", "d", "e"]).collect();
+        let mut batch: Batch = Batch::default();
+        entries.iter().for_each(|(time, path)| batch.push(&entry(&shape, *time, Level::Info, path)));
+        batch.sort();
+        let order: Vec<i64> = batch.iter().map(|one| one.time).collect();
+        assert_eq!(order, [1, 3, 4, 5, 5]);
+        let last: Vec<_> =
+            lines(&batch).into_iter().map(|(line, _)| line.contains("\"b\"") || line.contains("\"d\"")).collect();
+        assert_eq!(last, [false, false, false, true, true]);
+        assert!(lines(&batch)[3].0.contains("\"b\""));
     }
 
     #[test]

@@ -252,7 +252,7 @@ impl Recorder {
     }
 
     /// Another one for a thread that records much: what is left there nobody else touches but the writer, so that threads
-    /// do not wait for each other. Reports of different threads are stored in no certain order.
+    /// do not wait for each other. Those of one interval are stored in the order in which the calls were made.
     #[must_use]
     pub fn with_own_desk(&self) -> Self {
         let shared = Arc::clone(&self.desk.shared);

@@ -100,12 +100,17 @@ impl WriterThread {
         // Before the trays: what was left before somebody asked for a flush is gathered with it.
         self.flushes.extend(self.state.flushes().iter_mut().flat_map(|flushes| flushes.drain(..)));
         let trays = self.state.trays.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = 0;
         for tray in trays.iter() {
             std::mem::swap(&mut *tray.waiting(), &mut self.spare);
+            used += usize::from(!self.spare.report.is_empty());
             self.group.report.append(&mut self.spare.report);
             self.group.permits += std::mem::take(&mut self.spare.permits);
             self.group.intents.append(&mut self.spare.intents);
             self.spare.report.shrink_to(KEPT_BYTES);
+        }
+        if used > 1 {
+            self.group.report.sort();
         }
     }
 

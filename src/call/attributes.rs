@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use http::header::HeaderValue;
 
+use crate::accesslog::{REDACTED, Redact, is_credential};
 use crate::expr::{Bag, Slot, StringMap, ValueRef, slot};
 use crate::identity::Proof;
 
@@ -48,6 +49,8 @@ pub struct CallBag<'a> {
     granted: Option<&'a Granted>,
     headers: RequestHeaders<'a>,
     query: QueryParameters<'a>,
+    /// What is left out of lines that do not say so themselves.
+    redact: Redact,
     /// Made only where there are several.
     flags: OnceCell<Box<str>>,
 }
@@ -55,7 +58,6 @@ pub struct CallBag<'a> {
 impl<'a> CallBag<'a> {
     /// The bag of a call; before its end without outcome, so that no `response.*` has a value.
     pub fn new(call: &'a Call, outcome: Option<&'a Outcome>, reporter: &'a Reporter) -> Self {
-        let query = QueryParameters(call.path_and_query().query().unwrap_or_default());
         Self {
             call,
             outcome,
@@ -63,8 +65,9 @@ impl<'a> CallBag<'a> {
             refusal: None,
             details: None,
             granted: None,
-            headers: RequestHeaders { call, joined: OnceCell::new() },
-            query,
+            headers: RequestHeaders::new(call, None),
+            query: QueryParameters::new(call, None),
+            redact: Redact::default(),
             flags: OnceCell::new(),
         }
     }
@@ -85,6 +88,25 @@ impl<'a> CallBag<'a> {
     #[must_use]
     pub fn granted(self, granted: Option<&'a Granted>) -> Self {
         Self { granted, ..self }
+    }
+
+    /// With what is left out of lines that do not say so themselves.
+    #[must_use]
+    pub fn redacting(self, redact: Redact) -> Self {
+        Self { redact, ..self }
+    }
+
+    /// The bag that a line is made of: without what is left out of this one, or of all.
+    #[must_use]
+    pub fn shown(&self, redact: Option<Redact>) -> Self {
+        let redact = redact.unwrap_or(self.redact);
+        Self {
+            headers: RequestHeaders::new(self.call, Some(redact)),
+            query: QueryParameters::new(self.call, Some(redact)),
+            flags: OnceCell::new(),
+            redact,
+            ..*self
+        }
     }
 
     /// The call.
@@ -123,7 +145,8 @@ impl<'a> CallBag<'a> {
             // Without the port, unlike Mixer: a rule for a host must not miss the calls to its other ports, which
             // `destination.port` tells apart.
             slot::REQUEST_HOST => ValueRef::String(call.authority().host()),
-            slot::REQUEST_PATH => ValueRef::String(call.path_and_query().as_str()),
+            slot::REQUEST_PATH => ValueRef::String(self.headers.path()),
+            slot::REQUEST_URL_PATH if self.headers.shown == Some(Redact::All) => ValueRef::String(REDACTED),
             slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
             slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
             slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
@@ -289,9 +312,26 @@ struct RequestHeaders<'a> {
     call: &'a Call,
     /// Made only for calls that repeat a header, or have one that is no UTF-8, and only when one of theirs is asked for.
     joined: OnceCell<BTreeMap<String, String>>,
+    /// What is left out, where a line is made of them.
+    shown: Option<Redact>,
+    /// What is then shown of the path, if not all.
+    path: OnceCell<Option<String>>,
 }
 
-impl RequestHeaders<'_> {
+impl<'a> RequestHeaders<'a> {
+    fn new(call: &'a Call, shown: Option<Redact>) -> Self {
+        Self { call, joined: OnceCell::new(), shown, path: OnceCell::new() }
+    }
+
+    /// The path with its query, as far as it is shown.
+    fn path(&self) -> &str {
+        let whole = self.call.path_and_query().as_str();
+        match self.shown {
+            Some(redact) => self.path.get_or_init(|| redact.path(whole)).as_deref().unwrap_or(whole),
+            None => whole,
+        }
+    }
+
     fn join(&self) -> BTreeMap<String, String> {
         let headers = self.call.headers();
         let joined = |name| headers.get_all(name).iter().map(header_text).collect::<Vec<_>>().join(",");
@@ -303,12 +343,15 @@ impl StringMap for RequestHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
             ":authority" | "host" => return Some(self.call.authority().as_str()),
-            ":path" => return Some(self.call.path_and_query().as_str()),
+            ":path" => return Some(self.path()),
             ":method" => return Some(self.call.method().as_str()),
             _ => {}
         }
         let mut values = self.call.header(key).iter();
         let first = values.next()?;
+        if self.shown.is_some_and(|redact| redact == Redact::All || is_credential(key)) {
+            return Some(REDACTED);
+        }
         match (values.next(), std::str::from_utf8(first.as_bytes())) {
             (None, Ok(text)) => Some(text),
             _ => self.joined.get_or_init(|| self.join()).get(&*key.replace('_', "-")).map(String::as_str),
@@ -327,11 +370,22 @@ impl StringMap for RequestHeaders<'_> {
 
 /// Query parameters, undecoded; of a repeated one the first value.
 #[derive(Debug)]
-struct QueryParameters<'a>(&'a str);
+struct QueryParameters<'a> {
+    text: &'a str,
+    /// Whether a line is made of them that leaves their values out.
+    is_hidden: bool,
+}
 
-impl QueryParameters<'_> {
+impl<'a> QueryParameters<'a> {
+    fn new(call: &'a Call, shown: Option<Redact>) -> Self {
+        let is_hidden = shown.is_some_and(|redact| redact != Redact::None);
+        Self { text: call.path_and_query().query().unwrap_or_default(), is_hidden }
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        let pairs =
+            self.text.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.map(|(name, value)| (name, if self.is_hidden { REDACTED } else { value }))
     }
 }
 

@@ -80,6 +80,10 @@ pub enum Failure {
     Overflow,
     /// The access log could not take one more call in time.
     Overload,
+    /// The proxy has nearly all the memory that it may have.
+    OutOfMemory,
+    /// Its caller has as many calls under way as one may have.
+    Crowded,
     /// A check or quota of the policy did not let it go.
     Denied(Code),
     /// The AuthorizationPolicies at the gateway do not let it go.
@@ -336,6 +340,7 @@ impl Failure {
             Failure::Server(ServerFault::Changed) => 421,
             Failure::Unproven(_) => 407,
             Failure::ClientIdle => 408,
+            Failure::Crowded => 429,
             Failure::HeadTooLarge => 431,
             Failure::UnknownHost | Failure::UpstreamProtocol => 502,
             Failure::Server(_)
@@ -353,6 +358,7 @@ impl Failure {
             | Failure::UpstreamRefused
             | Failure::Overflow
             | Failure::LocalReset
+            | Failure::OutOfMemory
             | Failure::Overload => 503,
             Failure::Timeout | Failure::UpstreamIdle | Failure::MaxDuration => 504,
             Failure::Denied(code) => code.status(),
@@ -396,8 +402,8 @@ impl Failure {
             Failure::Timeout => "UT",
             Failure::LocalReset => "LR",
             Failure::Overflow => "UO",
-            Failure::Overload => "OM",
-            Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
+            Failure::Overload | Failure::OutOfMemory => "OM",
+            Failure::Crowded | Failure::Denied(Code::RESOURCE_EXHAUSTED) => "RL",
             Failure::Denied(_) | Failure::Unauthorized(_) => "UAEX",
             Failure::Fault(_) => "FI",
         }
@@ -449,6 +455,8 @@ impl Failure {
             Failure::LocalReset => "local reset: the proxy stopped before the call came to its end",
             Failure::Overflow => "the destination takes no more calls at a time: its connection pool overflows",
             Failure::Overload => "the access log cannot take more calls right now",
+            Failure::OutOfMemory => "the proxy has nearly all the memory that it may have",
+            Failure::Crowded => "its caller has as many calls under way as one may have",
             Failure::Denied(_) => "refused by policy",
             Failure::AccessDenied => "RBAC: access denied",
             Failure::Unauthorized(_) => "the external authorizer does not let it go",
@@ -496,6 +504,8 @@ impl Failure {
             Failure::Handover(_)
             | Failure::Overflow
             | Failure::Overload
+            | Failure::OutOfMemory
+            | Failure::Crowded
             | Failure::ClientIdle
             | Failure::NoEndpoint
             | Failure::NameNotResolved
@@ -523,6 +533,7 @@ impl Failure {
             | Failure::NestedConnect
             | Failure::Upgrade
             | Failure::Tunnel(_)
+            | Failure::Crowded
             | Failure::ClientIdle => Side::Client,
             Failure::Server(fault) if fault.is_callers() => Side::Client,
             Failure::UnknownHost
@@ -535,6 +546,7 @@ impl Failure {
             | Failure::PrivateAddress
             | Failure::Overflow
             | Failure::Overload
+            | Failure::OutOfMemory
             | Failure::MaxDuration
             | Failure::LocalReset
             | Failure::Denied(_)

@@ -3,8 +3,8 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::accesslog::{self, WhenFull};
-use crate::decision::access::{self, Durability, Recorded, Redact};
+use crate::accesslog::{self, Redact, WhenFull};
+use crate::decision::access::{self, Durability, Recorded};
 
 /// What is recorded of calls besides the lines that rules ask for.
 #[derive(Debug, Clone, Args)]
@@ -13,6 +13,8 @@ pub(crate) struct Recording {
     #[arg(long, value_name = "off|refused|all", default_value = "all", value_parser = calls())]
     access: Recorded,
     /// What is left out of these records: nothing, the query, or the path and headers too; credentials always are
+    ///
+    /// The same is left out of the lines of rules, unless the instance has an annotation egressctl.io/redact that says otherwise.
     #[arg(long, value_name = "none|query|all", default_value = "query", value_parser = redact())]
     redact: Redact,
     /// group: calls are recorded a moment after they end; strict: a call leaves only when its intent is on disk
@@ -57,12 +59,9 @@ fn calls() -> impl TypedValueParser<Value = Recorded> {
     })
 }
 
-fn redact() -> impl TypedValueParser<Value = Redact> {
-    PossibleValuesParser::new(["none", "query", "all"]).map(|name| match name.as_str() {
-        "none" => Redact::None,
-        "query" => Redact::Query,
-        _ => Redact::All,
-    })
+/// One of the names of what is left out.
+pub(crate) fn redact() -> impl TypedValueParser<Value = Redact> {
+    PossibleValuesParser::new(Redact::NAMES).map(|name| Redact::by_name(&name).unwrap_or_default())
 }
 
 impl From<Recording> for access::Recording {

@@ -43,7 +43,8 @@ fn keep(text: &str) -> Result<(Option<Level>, Duration), String> {
     Ok((level, length.try_into().map_err(|_| "must not be negative")?))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+/// A number of bytes: `512MiB`.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
     let unit = UNITS.into_iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes)));
     let (number, bytes) = unit.unwrap_or((text, 1));

@@ -1,5 +1,7 @@
 //! Points in time as they are typed: a length of time ago, or RFC 3339.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::expr::duration;
@@ -38,6 +40,12 @@ pub(crate) fn point(text: &str) -> Result<Timestamp, String> {
 /// A length of time before a moment.
 pub(crate) fn ago(now: Timestamp, length: SignedDuration) -> Timestamp {
     now.checked_sub(length).unwrap_or(Timestamp::MIN)
+}
+
+/// A length of time as Istio writes it: `1m30s`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
 }
 
 #[cfg(test)]

@@ -11,9 +11,8 @@ use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
 use http::HeaderName;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 
-use crate::accesslog::{Batch, Entry, Format, Level, Outlet, Shape, line};
+use crate::accesslog::{Batch, Entry, Format, Level, Outlet, REDACTED, Redact, Shape, is_credential, line};
 use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
 use crate::expr::Timestamp;
 use crate::identity::{Proof, Workload};
@@ -29,9 +28,6 @@ pub const INTENT: &str = "intent.egressctl.istio-system";
 
 /// What is said of a call without outcome.
 pub const UNFINISHED: &str = "the proxy ended before the call did: what came of it is not known";
-
-/// Stands where something was left out.
-pub const REDACTED: &str = "[redacted]";
 
 /// How many callers a [`Callers`] remembers.
 const MOST_CALLERS: usize = 1024;
@@ -53,18 +49,6 @@ pub enum Recorded {
     Refused,
     /// All.
     #[default]
-    All,
-}
-
-/// What is left out of records. Credentials always are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Redact {
-    /// Nothing else.
-    None,
-    /// The query.
-    #[default]
-    Query,
-    /// The query, the path and the values of headers.
     All,
 }
 
@@ -404,7 +388,7 @@ fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact)
         separator = ",";
         line::string(text, name.as_str());
         text.push(':');
-        if redact == Redact::All || is_credential(name) {
+        if redact == Redact::All || is_credential(name.as_str()) {
             line::string(text, REDACTED);
             continue;
         }
@@ -416,26 +400,9 @@ fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact)
     }
 }
 
-/// Whether a header's value lets whoever reads it act as its sender.
-fn is_credential(name: &HeaderName) -> bool {
-    const PARTS: [&str; 9] =
-        ["token", "secret", "api-key", "apikey", "password", "auth", "session", "credential", "referer"];
-    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name) || PARTS.iter().any(|part| name.as_str().contains(part))
-}
-
 fn path(text: &mut String, call: &Call, redact: Redact) {
-    let target = call.path_and_query();
-    match (redact, target.query()) {
-        (Redact::None, _) | (Redact::Query, None) => string(text, ",\"path\":", target.as_str()),
-        (Redact::All, _) => string(text, ",\"path\":", REDACTED),
-        (Redact::Query, Some(_)) => {
-            text.push_str(",\"path\":");
-            line::string(text, call.path());
-            // Inside the quotes.
-            text.pop();
-            text.push_str("?[redacted]\"");
-        }
-    }
+    let target = call.path_and_query().as_str();
+    string(text, ",\"path\":", redact.path(target).as_deref().unwrap_or(target));
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use crate::call::{Call, Failure};
 use crate::expr::Timestamp;
 use crate::snapshot::Snapshot;
 
-use super::access::{REDACTED, Verdict};
+use super::access::Verdict;
 use super::explain::explain_broken;
 use super::request::{Arriving, arriving};
 use super::{Asked, Place, Protocol, Scheme, Source};
+use crate::accesslog::REDACTED;
 
 /// A record of a call as it is read again: what [`access`](super::access) writes. What is not there is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

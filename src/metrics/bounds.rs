@@ -17,11 +17,25 @@ pub enum Bound {
     Tunnels,
     /// Copies on their way to mirrors.
     Mirrors,
+    /// Client connections of one caller.
+    ConnectionsOfCaller,
+    /// Calls under way of one caller.
+    RequestsOfCaller,
+    /// Bytes and fields of a head.
+    Head,
 }
 
 impl Bound {
     /// All of them, in the order of the exposition.
-    pub const ALL: [Bound; 4] = [Bound::Connections, Bound::Handshakes, Bound::Tunnels, Bound::Mirrors];
+    pub const ALL: [Bound; 7] = [
+        Bound::Connections,
+        Bound::Handshakes,
+        Bound::Tunnels,
+        Bound::Mirrors,
+        Bound::ConnectionsOfCaller,
+        Bound::RequestsOfCaller,
+        Bound::Head,
+    ];
 
     /// Its name in metrics and for people.
     pub fn name(self) -> &'static str {
@@ -30,7 +44,17 @@ impl Bound {
             Bound::Handshakes => "handshakes",
             Bound::Tunnels => "tunnels",
             Bound::Mirrors => "mirrors",
+            Bound::ConnectionsOfCaller => "connections_of_caller",
+            Bound::RequestsOfCaller => "requests_of_caller",
+            Bound::Head => "head",
         }
+    }
+}
+
+impl Shard {
+    /// Notes that a bound was reached.
+    pub fn reached(&self, bound: Bound) {
+        self.bounds[bound as usize].reached.add(1);
     }
 }
 
@@ -91,15 +115,16 @@ pub struct Use {
     pub name: &'static str,
     /// How much there may be, if that is one number.
     pub limit: Option<u64>,
-    /// How much there is.
-    pub used: u64,
+    /// How much there is, if that is one number.
+    pub used: Option<u64>,
     /// How often there was no more.
     pub reached: u64,
 }
 
 pub(super) fn sum(bound: Bound, limit: Option<u64>, shards: &[Arc<Shard>]) -> Use {
     let filled = || shards.iter().map(|shard| &shard.bounds[bound as usize]);
-    let used = filled().map(|filled| filled.used.read()).sum();
+    let is_one = !matches!(bound, Bound::ConnectionsOfCaller | Bound::RequestsOfCaller | Bound::Head);
+    let used = is_one.then(|| filled().map(|filled| filled.used.read()).sum());
     Use { name: bound.name(), limit, used, reached: filled().map(|filled| filled.reached.read()).sum() }
 }
 
@@ -115,7 +140,7 @@ pub fn exposition(uses: &[Use]) -> String {
         }
     };
     family("egressctl_limit", "gauge", "How much there may be of what is limited.", &|one| one.limit);
-    family("egressctl_limit_used", "gauge", "How much there is of what is limited.", &|one| Some(one.used));
+    family("egressctl_limit_used", "gauge", "How much there is of what is limited.", &|one| one.used);
     family(
         "egressctl_limit_reached_total",
         "counter",
@@ -136,7 +161,7 @@ mod tests {
         let first = tunnels.take().unwrap();
         assert!(tunnels.take().is_none() && tunnels.take().is_none());
         let one = sum(Bound::Tunnels, Some(1), &[Arc::clone(&shard)]);
-        assert_eq!(one, Use { name: "tunnels", limit: Some(1), used: 1, reached: 2 });
+        assert_eq!(one, Use { name: "tunnels", limit: Some(1), used: Some(1), reached: 2 });
         drop(first);
         assert!(tunnels.take().is_some());
         let shown = exposition(&[one]);

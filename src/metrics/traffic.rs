@@ -54,7 +54,7 @@ pub struct Labels<'a> {
     pub source_workload: &'a str,
     /// Its namespace.
     pub source_workload_namespace: &'a str,
-    /// Its identity, if it is proven.
+    /// Its identity, without `spiffe://`.
     pub source_principal: &'a str,
     /// The host that is declared for where the call goes.
     pub destination_service: &'a str,
@@ -70,6 +70,10 @@ pub struct Labels<'a> {
 
 impl Labels<'_> {
     fn write(&self, out: &mut String) {
+        let principal = match self.source_principal {
+            known @ ("" | OTHER) => known.to_owned(),
+            principal => format!("spiffe://{principal}"),
+        };
         let or_unknown = |text: &str| if text.is_empty() { UNKNOWN.to_owned() } else { escaped(text) };
         let policy = if self.is_mutual { "mutual_tls" } else { "none" };
         let _ = write!(
@@ -78,7 +82,7 @@ impl Labels<'_> {
              destination_service=\"{}\",request_protocol=\"{}\",response_flags=\"{}\",connection_security_policy=\"{policy}\"",
             or_unknown(self.source_workload),
             or_unknown(self.source_workload_namespace),
-            or_unknown(self.source_principal),
+            or_unknown(&principal),
             or_unknown(self.destination_service),
             self.request_protocol,
             escaped(self.response_flags),

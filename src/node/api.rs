@@ -109,8 +109,9 @@ pub struct LimitStatus {
     /// How much there may be, if that is one number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
-    /// How much there is.
-    pub used: u64,
+    /// How much there is, if that is one number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
     /// How often there was no more.
     pub reached: u64,
 }

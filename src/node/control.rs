@@ -29,6 +29,7 @@ use super::counted::Keeper;
 use super::ending::{Drained, Ending, hand_over, outlive};
 use super::feeds::Feeds;
 use super::grants;
+use super::memory::Memory;
 use super::messages::Messages;
 use super::observed;
 use super::sandboxes::Sandboxes;
@@ -51,6 +52,7 @@ pub(super) struct Control {
     published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) connector: Arc<Connector>,
+    pub(super) memory: Memory,
     pub(super) compiler: Arc<Compiler>,
     pub(super) recorder: Recorder,
     started: Instant,
@@ -84,6 +86,7 @@ pub(super) async fn serve(running: Running) {
         published,
         metrics,
         connector,
+        memory,
         recorder,
         writer,
         sealing,
@@ -111,6 +114,7 @@ pub(super) async fn serve(running: Running) {
         published: Arc::clone(&published),
         metrics,
         connector,
+        memory,
         compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
@@ -156,6 +160,8 @@ pub(super) async fn serve(running: Running) {
                 tasks.extend(door.map(|door| spawn_local(Rc::new(sandboxes).serve(door))));
             }
             spawn_local(rotate(Rc::clone(&control)));
+            let watched = Rc::clone(&control);
+            spawn_local(async move { watched.memory.watch(watched.messages.clone()).await });
             tasks.extend(scrapes.map(|scrapes| spawn_local(async move { scrapes.serve(answers).await })));
             if let Some((predecessor, since)) = predecessor {
                 spawn_local(outlive(Rc::clone(&control), state, predecessor, since));

@@ -10,6 +10,7 @@ mod ends;
 mod feeds;
 mod grants;
 mod handover;
+mod memory;
 mod messages;
 mod observed;
 mod sandboxes;

@@ -38,6 +38,8 @@ pub(super) fn unready(control: &Control) -> Option<String> {
     } else if health.is_failing() {
         let why = health.last_error().unwrap_or_default();
         Some(format!("the access log takes no entries: {why}"))
+    } else if control.memory.is_full.load(Ordering::Relaxed) {
+        Some("memory is nearly used up".to_owned())
     } else {
         None
     }
@@ -58,14 +60,18 @@ fn uses(control: &Control) -> Vec<Use> {
         Bound::Handshakes => all(limits.handshakes),
         Bound::Tunnels => all(limits.tunnels),
         Bound::Mirrors => all(limits.mirrors),
+        Bound::ConnectionsOfCaller => all(limits.connections_of_caller),
+        Bound::RequestsOfCaller => limits.requests_of_caller.and_then(all),
+        Bound::Head => Some(limits.head_bytes as u64),
     });
     let recorder = &control.recorder;
     uses.push(Use {
         name: LOG_QUEUE,
         limit: Some(recorder.capacity() as u64),
-        used: recorder.waiting() as u64,
+        used: Some(recorder.waiting() as u64),
         reached: recorder.health().refused(),
     });
+    uses.extend(control.memory.usage());
     uses
 }
 

@@ -30,6 +30,7 @@ use super::ending::Signals;
 use super::ends::Ends;
 use super::feeds::Feeds;
 use super::handover::Predecessor;
+use super::memory::Memory;
 use super::messages::Messages;
 use super::socket::Socket;
 use super::{control, counted, unfinished};
@@ -87,6 +88,8 @@ pub struct NodeConfig {
     pub drain_timeout: Duration,
     /// Bounds of the data plane.
     pub limits: Limits,
+    /// Most bytes of memory, past nearly all of which calls are refused; without one the control group's limit counts.
+    pub memory: Option<u64>,
     /// What is recorded of calls.
     pub recording: Recording,
     /// How the log takes it.
@@ -201,6 +204,7 @@ pub struct Running {
     pub(super) published: Arc<Published>,
     pub(super) metrics: Metrics,
     pub(super) connector: Arc<Connector>,
+    pub(super) memory: Memory,
     pub(super) recorder: Recorder,
     pub(super) writer: accesslog::Writer,
     pub(super) sealing: Sealing,
@@ -307,7 +311,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let sealing = seal(&state, &config, &messages)?;
     let (phase, drain) = Drain::new();
     let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
-    let metrics = Metrics::new(workers);
+    let (metrics, memory) = (Metrics::new(workers), Memory::new(config.memory));
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
     let room_for_tunnels = config.log.capacity / 2;
     let shared = Shared {
@@ -324,6 +328,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         verifier,
         require_identity: config.require_identity,
         identify_users: config.identify_users,
+        out_of_memory: Arc::clone(&memory.is_full),
         endings: ending,
         news: Arc::clone(&news),
     };
@@ -345,6 +350,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         published,
         metrics,
         connector,
+        memory,
         recorder,
         writer,
         sealing,

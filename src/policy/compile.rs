@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::header::HeaderName;
 use serde_json::Value as Json;
 
-use crate::accesslog::Shape;
+use crate::accesslog::{Redact, Shape};
 use crate::call::{always_present, known_only_afterwards};
 use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use crate::expr::{ValueType, Vocabulary};
@@ -102,7 +102,8 @@ impl Parts {
     pub fn add(&mut self, resource: &Resource, vocabulary: &Vocabulary, live: &Live) -> Result<Problems, Problems> {
         if let Some((template, params, at)) = template_of(resource)? {
             let name = full_name(resource);
-            let (instance, warnings) = Instance::compile(name.clone(), template, &params, at, vocabulary)?;
+            let (mut instance, warnings) = Instance::compile(name.clone(), template, &params, at, vocabulary)?;
+            instance.redact = resource.meta.redact().and_then(Redact::by_name);
             self.instances.insert(name, Arc::new(instance));
             return Ok(warnings);
         }

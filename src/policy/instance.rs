@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use crate::accesslog::Shape;
+use crate::accesslog::{Redact, Shape};
 use crate::call::CallBag;
 use crate::diagnostic::{FieldPath, Problems};
 use crate::expr::{EvalError, Program, Scratch, Timestamp, ValueRef, ValueType, Vocabulary};
@@ -24,6 +24,8 @@ pub struct Instance {
     pub name: String,
     /// What it is an instance of.
     pub template: &'static Template,
+    /// What is left out of its lines, if it says so itself.
+    pub redact: Option<Redact>,
     fields: Vec<Option<Program>>,
     maps: Vec<Vec<Member>>,
     hints: OnceLock<Hints>,
@@ -58,7 +60,7 @@ impl Instance {
         if problems.has_errors() {
             Err(problems)
         } else {
-            Ok((Self { name, template, fields, maps, hints: OnceLock::new() }, problems))
+            Ok((Self { name, template, redact: None, fields, maps, hints: OnceLock::new() }, problems))
         }
     }
 

@@ -295,6 +295,9 @@ impl Rule {
                 continue;
             }
             scratch.reset();
+            // What is only counted is as it is.
+            let shown = ready.shape.as_ref().map(|_| bag.shown(ready.instance.redact));
+            let bag = shown.as_ref().unwrap_or(bag);
             if ready.handler.report(&ready.values(bag, scratch), lines).is_err() {
                 errors += 1;
             }

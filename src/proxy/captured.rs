@@ -26,6 +26,7 @@ use super::drain::{Drain, Phase};
 use super::exchange::now;
 use super::identify::Shown;
 use super::names::{Answer, Kind, Names, Question};
+use super::respond::{Away, turn_away};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
 use super::tunnel;
@@ -171,6 +172,9 @@ async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, m
     let (Ok(()), Ok(to)) = (stream.set_nodelay(true), stream.local_addr()) else { return };
     let to = SocketAddr::new(to.ip().to_canonical(), to.port());
     let client = sandbox.client(peer.ip());
+    let Ok(_one) = sandbox.worker.connections_of.take((sandbox.hop, PROGRAM)) else {
+        return turn_away(&sandbox.worker, stream, Away::Crowded);
+    };
     if to == NAME_SERVER {
         return answer_by_tcp(&sandbox, peer, stream).await;
     }

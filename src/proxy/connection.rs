@@ -13,6 +13,7 @@ use crate::snapshot::Hop;
 use super::client::{Client, Next};
 use super::drain::Drain;
 use super::http1::{self, LetGo};
+use super::respond::{Away, turn_away};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
 use super::tunnel::{self, report_head};
@@ -30,6 +31,7 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
         Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
     };
     let Some(peer) = told else { return };
+    let Ok(_one) = worker.connections_of.take((hop, peer)) else { return turn_away(&worker, stream, Away::Crowded) };
     let mut client = Client::new(hop, peer);
     // What a balancer says of where a connection comes from is not what the kernel can say of it.
     if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {

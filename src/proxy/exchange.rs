@@ -66,7 +66,11 @@ pub(super) async fn exchange(
             return answer(failure, None);
         }
     };
-    if let Some(failure) = unproven.or_else(|| client.stands(&worker, &held).err()) {
+    let place = worker.requests_of.take_for(&call);
+    let full = || place.is_err().then_some(Failure::Crowded);
+    let untaken =
+        unproven.or_else(|| client.stands(&worker, &held).err()).or_else(|| worker.overloaded()).or_else(full);
+    if let Some(failure) = untaken {
         let judged = Judged::new(hop, Checked::default());
         let mut closing = Closing::new(&worker, &held, permit, call, judged, Rc::default());
         closing.tell_in(client.audit.clone());
@@ -92,6 +96,7 @@ pub(super) async fn exchange(
     let closing = Closing::new(&worker, &held, permit, call, judged, Rc::clone(&upload));
     let mut closing = closing.came_to(hop, made);
     closing.tell_in(client.audit.clone());
+    closing.takes(place.ok().flatten());
     let mut refusal = None;
     if matches!(judgement.decision, Decision::Ask(_)) {
         // Boxed, so that other calls, which are most, do not carry its room around.

@@ -10,6 +10,11 @@ pub struct Limits {
     /// Most client connections of a worker. Each costs a descriptor, some 20 KiB here while it is used, and one upstream
     /// connection at most.
     pub connections: usize,
+    /// Most of them of one caller, which is an address at one listener: one that is flooded from must not close the door to
+    /// others.
+    pub connections_of_caller: usize,
+    /// Most calls under way of one caller, of a worker, if that is limited: a workload, or the address of who is none.
+    pub requests_of_caller: Option<usize>,
     /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
     /// connection. Longer than browsers and libraries keep connections idle (commonly 60 to 90 s).
     pub head_timeout: Duration,
@@ -47,6 +52,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            connections_of_caller: 12_288,
+            requests_of_caller: None,
             head_timeout: Duration::from_secs(120),
             ready_time: Duration::from_millis(250),
             head_bytes: MAX_HEAD,

@@ -14,6 +14,7 @@ mod certificates;
 mod client;
 mod connection;
 mod copy;
+mod crowd;
 mod debug;
 mod direct;
 mod drain;

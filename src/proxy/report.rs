@@ -12,7 +12,7 @@ use crate::decision::access::{self, Durability, Ended};
 use crate::decision::{Judgement, Passed};
 use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
-use crate::metrics::{self, Counter, Labels};
+use crate::metrics::{self, Bound, Counter, Labels};
 use crate::policy::verdict::Checked;
 use crate::policy::{Spend, refusal};
 use crate::registry::Revision;
@@ -21,6 +21,7 @@ use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
 use super::audit::Audit;
+use super::crowd;
 use super::drain::Phase;
 use super::exchange::now;
 use super::grpc;
@@ -91,6 +92,8 @@ struct Owed {
     audit: Option<Rc<Audit>>,
     /// What metrics call where it goes.
     destination: Option<Rc<str>>,
+    /// Its place among the calls of its caller.
+    place: Option<crowd::Held>,
     outcome: Outcome,
 }
 
@@ -135,6 +138,7 @@ impl Closing {
             upload,
             audit: None,
             destination: None,
+            place: None,
             outcome,
         }))
     }
@@ -155,6 +159,11 @@ impl Closing {
     pub(super) fn goes_to(&mut self, destination: Rc<str>) -> &Self {
         self.0.destination = Some(destination);
         self
+    }
+
+    /// It takes a place among the calls of its caller.
+    pub(super) fn takes(&mut self, place: Option<crowd::Held>) {
+        self.0.place = place;
     }
 
     /// A tunnel has both its ends.
@@ -399,7 +408,8 @@ impl Drop for Closing {
         let (snapshot, Judged { hop, checked, message, passed, .. }) = (&held.snapshot, &self.0.judged);
         let reporter = self.0.held.as_ref().map_or_else(|reporter| reporter, |_| snapshot.reporter(*hop));
         let granted = self.grant().map(|grant| &grant.granted);
-        let mut bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter).granted(granted);
+        let bag = CallBag::new(&self.0.call, Some(&self.0.outcome), reporter);
+        let mut bag = bag.granted(granted).redacting(worker.recording.redact);
         if !message.is_empty() {
             bag = bag.refused(message).detailed(checked.details());
         }
@@ -451,6 +461,9 @@ impl Drop for Closing {
 
 /// Reports a request that never became a call.
 pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, failure: Failure) {
+    if failure == Failure::HeadTooLarge {
+        worker.shard.reached(Bound::Head);
+    }
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);

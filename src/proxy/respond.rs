@@ -19,9 +19,36 @@ use super::identify::challenges;
 use super::report::Closing;
 use super::worker::Worker;
 
-/// What a client over the connection limit reads.
-const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
-content-length: 38\r\nconnection: close\r\n\r\negressctl: too many client connections";
+/// Why a connection is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Away {
+    /// There are as many as there may be.
+    Connections,
+    /// Its caller has as many as one may have.
+    Crowded,
+    /// There is no memory for it.
+    Memory,
+}
+
+impl Away {
+    /// What its client reads.
+    fn text(self) -> &'static [u8] {
+        match self {
+            Away::Connections => {
+                b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
+                  content-length: 38\r\nconnection: close\r\n\r\negressctl: too many client connections"
+            }
+            Away::Crowded => {
+                b"HTTP/1.1 429 Too Many Requests\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
+                  content-length: 46\r\nconnection: close\r\n\r\negressctl: too many connections of this caller"
+            }
+            Away::Memory => {
+                b"HTTP/1.1 503 Service Unavailable\r\nserver: egressctl\r\ncontent-type: text/plain\r\n\
+                  content-length: 24\r\nconnection: close\r\n\r\negressctl: out of memory"
+            }
+        }
+    }
+}
 
 /// Tells that a destination takes no more calls (Envoy's name).
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
@@ -112,11 +139,11 @@ pub(super) fn overloaded(worker: &Worker) -> Response<AnswerBody> {
     answer(Failure::Overload, None)
 }
 
-/// Tells a client over the connection limit so, without ever waiting for it.
-pub(super) fn turn_away(worker: &Worker, stream: TcpStream) {
+/// Tells a client why its connection is not taken, without ever waiting for it.
+pub(super) fn turn_away(worker: &Worker, stream: TcpStream, why: Away) {
     worker.shard.count(Counter::ConnectionsRefused);
     // The socket buffer of a new connection has room; a client that does not read it loses nothing but the reason.
-    let _ = stream.try_write(TURNED_AWAY);
+    let _ = stream.try_write(why.text());
 }
 
 /// Removes from an origin's head what is for its own connection only (RFC 9110 §7.6.1).
@@ -173,8 +200,10 @@ mod tests {
 
     #[test]
     fn the_turned_away_answer_has_the_length_it_says() {
-        let text = std::str::from_utf8(TURNED_AWAY).expect("ASCII");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        for away in [Away::Connections, Away::Crowded, Away::Memory] {
+            let text = std::str::from_utf8(away.text()).expect("ASCII");
+            let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::accesslog::{Recorder, Report};
+use crate::call::Failure;
 use crate::decision::Gateway;
 use crate::decision::access::{Callers, Recording};
 use crate::expr::Scratch;
@@ -30,12 +32,14 @@ use super::captured::{Captured, take_up};
 use super::certificates::Certificates;
 use super::client::Client;
 use super::connection::serve;
+use super::crowd::Crowd;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
 use super::http1::Date;
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
+use super::respond::{Away, turn_away};
 use super::spare::Spare;
 
 /// How often idle upstream connections are looked through.
@@ -73,6 +77,8 @@ pub struct Shared {
     pub require_identity: bool,
     /// Whether the owners of connecting sockets are told apart.
     pub identify_users: bool,
+    /// Whether the process has nearly all the memory that it may have.
+    pub out_of_memory: Arc<AtomicBool>,
     /// Tells that tokens or grants may have ended.
     pub endings: watch::Receiver<()>,
     /// Is told when a grant was used.
@@ -100,10 +106,14 @@ pub struct Worker {
     pub(super) callers: RefCell<Callers>,
     /// Calls and retries on their way.
     pub(super) budget: Rc<Budget>,
-    /// Limits that are hardly ever reached.
-    pub(super) alarms: Rc<Alarms>,
     /// Client connections.
     pub(super) connections: Bounded,
+    /// Those of each caller.
+    pub(super) connections_of: Rc<Crowd>,
+    /// The calls of each caller.
+    pub(super) requests_of: Rc<Crowd>,
+    /// Limits that are hardly ever reached.
+    pub(super) alarms: Rc<Alarms>,
     /// Copies on their way to mirrors.
     pub(super) mirrors: Bounded,
     /// Tunnels, and connections that have switched to another protocol.
@@ -119,6 +129,7 @@ pub struct Worker {
     pub(super) handshakes: Bounded,
     /// Memory that may be given back.
     pub(super) spare: Spare,
+    out_of_memory: Arc<AtomicBool>,
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
@@ -214,17 +225,20 @@ impl Worker {
             report: RefCell::default(),
             callers: RefCell::default(),
             budget: Rc::default(),
-            alarms: Rc::default(),
             connections: Bounded::new(&shard, Bound::Connections, shared.limits.connections),
+            connections_of: Crowd::new(&shard, Bound::ConnectionsOfCaller, Some(shared.limits.connections_of_caller)),
+            requests_of: Crowd::new(&shard, Bound::RequestsOfCaller, shared.limits.requests_of_caller),
             mirrors: Bounded::new(&shard, Bound::Mirrors, shared.limits.mirrors),
             tunnels: Bounded::new(&shard, Bound::Tunnels, shared.limits.tunnels),
             traffic: Traffic::new(&shard),
+            alarms: Rc::default(),
             certificates: Arc::clone(&shared.certificates),
             gateway: shared.gateway,
             drain: shared.drain.clone(),
             handshakes: Bounded::new(&shard, Bound::Handshakes, shared.limits.handshakes),
             spare: Spare::default(),
             held: RefCell::new(Held::of(&shared.published)),
+            out_of_memory: Arc::clone(&shared.out_of_memory),
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
@@ -248,6 +262,11 @@ impl Worker {
     /// Whether another process takes the connections that come, so that those which are here end with their next answer.
     pub(super) fn is_replaced(&self) -> bool {
         self.replaced.get()
+    }
+
+    /// Why no call is taken right now, whatever it is.
+    pub(super) fn overloaded(&self) -> Option<Failure> {
+        self.out_of_memory.load(Ordering::Relaxed).then_some(Failure::OutOfMemory)
     }
 
     /// Counts a call for which there was no room.
@@ -326,6 +345,7 @@ pub(super) async fn accept<S: Future<Output = ()> + 'static>(
     loop {
         tokio::select! {
             accepted = socket.accept() => match accepted {
+                Ok((stream, _)) if worker.overloaded().is_some() => turn_away(&worker, stream, Away::Memory),
                 Ok((stream, peer)) => match worker.connections.take() {
                     Some(one) => {
                         worker.shard.count(Counter::Connections);
@@ -335,7 +355,7 @@ pub(super) async fn accept<S: Future<Output = ()> + 'static>(
                             served.await;
                         });
                     }
-                    None => super::respond::turn_away(&worker, stream),
+                    None => turn_away(&worker, stream, Away::Connections),
                 },
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },

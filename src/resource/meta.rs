@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 /// The annotation that says whether what a rule or a workload is refused for counts.
 pub(super) const MODE: &str = "egressctl.io/mode";
 
+/// The annotation that says what is left out of an instance's lines.
+pub(super) const REDACT: &str = "egressctl.io/redact";
+
+/// Its values: nothing, the query, the path and headers too.
+pub(super) const REDACTS: [&str; 3] = ["none", "query", "all"];
+
 /// How the annotations begin that mean something to this program.
 pub(super) const OURS: &str = "egressctl.io/";
 
@@ -54,6 +60,11 @@ impl Meta {
     /// Whether what the rule, or the workload, is refused for is only reported.
     pub fn only_reports(&self) -> bool {
         self.annotations.get(MODE).is_some_and(|mode| mode == MODES[0])
+    }
+
+    /// What is left out of the instance's lines, if it says so.
+    pub fn redact(&self) -> Option<&str> {
+        self.annotations.get(REDACT).map(String::as_str)
     }
 }
 

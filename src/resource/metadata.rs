@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, FieldPath, Problem, Problems};
 use super::decode::{Spelling, decode_all};
 use super::kinds::AUTHORIZATION_POLICY;
 use super::kinds::authorization_policy::DRY_RUN;
-use super::meta::{MODE, MODES, OURS};
+use super::meta::{MODE, MODES, OURS, REDACT, REDACTS};
 use super::{Kind, Meta, name};
 
 /// Reads the metadata of a resource of `kind`, which stands at `metadata`, and notes every fault.
@@ -62,14 +62,20 @@ fn dry_run(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
 fn mode(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
     for (key, at) in misplaced(meta, annotations) {
         let message = format!("{key} has no effect");
-        problems.push(Problem::warning(Code::NoEffect, at, message).on_key().help(format!("the annotation is {MODE}")));
+        problems.push(
+            Problem::warning(Code::NoEffect, at, message)
+                .on_key()
+                .help(format!("the annotations are {MODE} and {REDACT}")),
+        );
     }
-    if let Some(mode) = meta.annotations.get(MODE)
-        && !MODES.contains(&mode.as_str())
-    {
-        let problem =
-            Problem::error(Code::NotSupported, annotations.field(MODE), format!("Unsupported value: \"{mode}\""));
-        problems.push(problem.expected(MODES));
+    for (name, values) in [(MODE, &MODES[..]), (REDACT, &REDACTS)] {
+        if let Some(value) = meta.annotations.get(name)
+            && !values.contains(&value.as_str())
+        {
+            let message = format!("Unsupported value: \"{value}\"");
+            let problem = Problem::error(Code::NotSupported, annotations.field(name), message);
+            problems.push(problem.expected(values.iter().copied()));
+        }
     }
 }
 
@@ -77,7 +83,12 @@ fn mode(meta: &Meta, annotations: &FieldPath, problems: &mut Problems) {
 fn misplaced<'m>(meta: &'m Meta, annotations: &FieldPath) -> Vec<(&'m str, FieldPath)> {
     let ours = |key: &&String| key.starts_with(OURS);
     let labels = FieldPath::of("metadata.labels");
-    let wrong = meta.annotations.keys().filter(ours).filter(|key| *key != MODE).map(|key| (key, annotations));
+    let wrong = meta
+        .annotations
+        .keys()
+        .filter(ours)
+        .filter(|key| ![MODE, REDACT].contains(&key.as_str()))
+        .map(|key| (key, annotations));
     let wrong = wrong.chain(meta.labels.keys().filter(ours).map(|key| (key, &labels)));
     wrong.map(|(key, at)| (key.as_str(), at.field(key))).collect()
 }

@@ -63,7 +63,7 @@ pub struct Snapshot {
 }
 
 /// Where a call is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Hop {
     /// The sidecar at this place of the snapshot: behind the listener of this number, or further on that of a caller who is
     /// known otherwise.

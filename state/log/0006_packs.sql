@@ -1,8 +1,8 @@
 -- Schema 6: entries are kept in packs, a row for what was committed together, instead of a row each.
 
 -- `first` and `last` are numbers of entries; `info`, `warning` and `error` count levels; `hash` is the chain of entries after
--- the last one. `entries` holds, for each entry, its time (8 bytes), where its line ends (4), its shape (4) and its level (1),
--- then all lines; numbers are little-endian. Last in the row, so that whoever passes a pack over need not read it.
+-- the last one. `entries` holds all lines, and then, for each entry, its time (8 bytes), where its line ends (4), its shape (4)
+-- and its level (1); numbers are little-endian. Last in the row, so that whoever passes a pack over need not read it.
 CREATE TABLE pack (
     first    INTEGER PRIMARY KEY,
     last     INTEGER NOT NULL,

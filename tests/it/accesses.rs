@@ -152,3 +152,53 @@ fn a_killed_proxy_shows_the_calls_without_outcome_as_such() {
     assert!(field(slow[0], "reason").contains("the proxy ended before the call did"), "{}", slow[0]);
     assert_eq!(found.iter().filter(|access| field(access, "path") == "/x").count(), 1);
 }
+
+/// Rules that record every call's path and one header, the second as its annotation says.
+const LINES: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: logentry
+metadata: {name: seen, namespace: istio-system}
+spec:
+  severity: '\"info\"'
+  timestamp: request.time
+  variables: {path: request.path, asked: 'request.query_params[\"q\"] | \"\"', key: 'request.headers[\"x-api-key\"] | \"\"'}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: logentry
+metadata: {name: whole, namespace: istio-system, annotations: {egressctl.io/redact: none}}
+spec:
+  severity: '\"info\"'
+  timestamp: request.time
+  variables: {path: request.path, asked: 'request.query_params[\"q\"] | \"\"', key: 'request.headers[\"x-api-key\"] | \"\"'}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: stdio
+metadata: {name: lines, namespace: istio-system}
+spec: {outputAsJson: true}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: seen, namespace: istio-system}
+spec:
+  match: request.path == \"/x?q=1\"
+  actions: [{handler: lines.stdio, instances: [seen.logentry, whole.logentry]}]
+";
+
+#[test]
+fn lines_of_rules_leave_out_queries_and_credentials_unless_their_logentry_says_otherwise() {
+    let (scene, _origin) = with_origin(LINES);
+    let proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/x?q=1 HTTP/1.1\r\nHost: a.example\r\nX-Api-Key: k\r\n\r\n");
+    assert_eq!(client.read().status, 200);
+    let line = |instance: &str| scene.wait_for_entry(&format!("\"instance\":\"{instance}.logentry.istio-system\""));
+    assert!(
+        line("seen").ends_with(r#""asked":"[redacted]","key":"[redacted]","path":"/x?[redacted]"}"#),
+        "{}",
+        line("seen")
+    );
+    assert!(line("whole").ends_with(r#""asked":"1","key":"[redacted]","path":"/x?q=1"}"#), "{}", line("whole"));
+    let refused =
+        scene.fails(&["create", "-f", &scene.write("bad.yaml", &LINES.replace("redact: none", "redact: no"))]);
+    assert!(refused.contains("Unsupported value: \"no\""), "{refused}");
+}

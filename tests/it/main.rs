@@ -28,6 +28,7 @@ mod identity;
 mod layering;
 mod learning;
 mod logs;
+mod logs_asking;
 mod logs_questions;
 mod logs_sealed;
 mod mesh;

@@ -1,7 +1,7 @@
 //! What can be seen of a proxy from outside: Istio's standard metrics, bounds and their use, health.
 
-use crate::proxied::{Client, Proxied, Site, with_origin};
-use crate::stage::{Stage, until};
+use crate::proxied::{Client, Proxied, with_origin};
+use crate::stage::{Stage, service_entry, until};
 
 /// A proxy with a port for metrics, and a client of that.
 fn watched(scene: &Stage, arguments: &[&str]) -> (Proxied, impl Fn(&str) -> (u16, String) + use<>) {
@@ -54,12 +54,15 @@ fn calls_are_counted_in_istios_standard_metrics() {
 
 #[test]
 fn tunnels_are_counted_as_connections() {
-    let site = Site::new(&[]);
-    let (proxy, ask) = watched(&site.scene, &["--resolve", &format!("edition.cnn.com:443:{}", site.origin.address)]);
+    let (scene, origin) = with_origin("");
+    let database = service_entry("db.example", origin.address)
+        .replace("80, name: http, protocol: HTTP", "5432, name: tcp, protocol: TCP");
+    scene.ok_with(&["create", "-f", "-"], &database);
+    let (proxy, ask) = watched(&scene, &[]);
     let mut client = proxy.connect();
-    client.send(b"CONNECT edition.cnn.com:443 HTTP/1.1\r\nhost: edition.cnn.com:443\r\n\r\n");
+    client.send(b"CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n");
     assert!(client.read_head().starts_with("HTTP/1.1 200"));
-    let tunnel = |name: &str| value(&ask("/metrics").1, &[name, "edition.cnn.com", "tcp"]).unwrap_or_default();
+    let tunnel = |name: &str| value(&ask("/metrics").1, &[name, "db.example", "tcp"]).unwrap_or_default();
     until("the tunnel is counted as opened", || tunnel("istio_tcp_connections_opened_total{") == 1.0);
     assert_eq!(tunnel("istio_tcp_connections_closed_total{"), 0.0);
     assert_eq!(value(&ask("/metrics").1, &["egressctl_limit_used{limit=\"tunnels\"}"]), Some(1.0));
@@ -114,4 +117,75 @@ fn a_proxy_that_drains_is_alive_and_not_ready() {
     slow.send(b"2");
     assert_eq!(slow.read().status, 200);
     assert!(proxy.wait().success());
+}
+
+#[test]
+fn one_caller_does_not_take_the_connections_of_all() {
+    let (scene, _origin) = with_origin("");
+    let arguments = ["--workers", "1", "--max-connections-per-caller", "2", "--listen", "127.0.0.1:0=sleep"];
+    let (mut proxy, ask) = watched(&scene, &arguments);
+    let second =
+        proxy.wait_for("ready").lines().filter_map(|line| line.split("sidecar of sleep.default on ").nth(1)).nth(1);
+    let second = second.expect("two listeners").parse().expect("an address");
+    let mut kept = [proxy.connect(), proxy.connect()];
+    for client in &mut kept {
+        assert_eq!(client.get("http://a.example/").status, 200);
+    }
+    let mut third = proxy.connect();
+    let refused = third.read();
+    assert_eq!((refused.status, refused.text().as_str()), (429, "egressctl: too many connections of this caller"));
+    assert_eq!(Client::to(second).get("http://a.example/").status, 200, "another listener is another caller");
+    let reached = ["egressctl_limit_reached_total{limit=\"connections_of_caller\"}"];
+    assert_eq!(value(&ask("/metrics").1, &reached), Some(1.0));
+    drop(kept);
+    until("there is room again", || {
+        let mut client = proxy.connect();
+        client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n");
+        client.read().status == 200
+    });
+}
+
+#[test]
+fn one_caller_has_so_many_requests_under_way_and_no_more() {
+    let (scene, _origin) = with_origin("");
+    let (proxy, ask) = watched(&scene, &["--workers", "1", "--max-requests-per-caller", "1"]);
+    let mut slow = proxy.connect();
+    slow.send(b"POST http://a.example/ HTTP/1.1\r\nhost: a.example\r\ncontent-length: 2\r\n\r\n1");
+    until("the call runs", || scene.wait_for_status()["queued"] == 1);
+    let mut other = proxy.connect();
+    let refused = other.get("http://a.example/");
+    assert_eq!(refused.status, 429);
+    assert!(refused.text().contains("as many calls under way as one may have"), "{}", refused.text());
+    slow.send(b"2");
+    assert_eq!(slow.read().status, 200);
+    assert_eq!(other.get("http://a.example/").status, 200);
+    let reached = ["egressctl_limit_reached_total{limit=\"requests_of_caller\"}"];
+    assert_eq!(value(&ask("/metrics").1, &reached), Some(1.0));
+    assert!(scene.wait_for_entry("\"429\"").contains("under way") || scene.wait_for_entry("429").contains("under way"));
+}
+
+#[test]
+fn heads_past_their_bounds_get_431_and_are_counted() {
+    let (scene, _origin) = with_origin("");
+    let (proxy, ask) = watched(&scene, &["--max-header-bytes", "8192", "--max-header-fields", "10"]);
+    let reached = || value(&ask("/metrics").1, &["egressctl_limit_reached_total{limit=\"head\"}"]);
+    let fields: String = (0..20).map(|field| format!("x-{field}: 1\r\n")).collect();
+    let long = format!("x: {}\r\n", "1".repeat(9_000));
+    for (number, headers) in [(1.0, fields), (2.0, long)] {
+        let mut client = proxy.connect();
+        client.send(format!("GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n{headers}\r\n").as_bytes());
+        assert_eq!(client.read().status, 431);
+        until("it is counted", || reached() == Some(number));
+    }
+}
+
+#[test]
+fn near_the_end_of_memory_calls_are_refused_at_once_and_the_proxy_is_alive() {
+    let (scene, _origin) = with_origin("");
+    let (proxy, ask) = watched(&scene, &["--max-memory", "1MiB"]);
+    let refused = proxy.connect().read();
+    assert_eq!((refused.status, refused.text().as_str()), (503, "egressctl: out of memory"));
+    assert_eq!(ask("/healthz").0, 200);
+    assert_eq!(ask("/readyz").0, 503);
+    assert_eq!(value(&ask("/metrics").1, &["egressctl_limit_reached_total{limit=\"memory\"}"]), Some(1.0));
 }

@@ -242,7 +242,7 @@ fn lines_of_text_show_every_type() {
         rule("stdio", "a.logentry, b.logentry"),
     ];
     let (scene, _origin) = with_origin(&manifests.concat());
-    let proxy = Proxied::start(&scene, &[]);
+    let proxy = Proxied::start(&scene, &["--redact", "none"]);
     assert_eq!(proxy.get("http://a.example/x?b=%22&a=1").status, 200);
     let lines = lines(&path, 2);
     assert_eq!(

@@ -481,3 +481,22 @@ fn a_configuration_that_comes_while_a_tunnel_is_open_makes_its_report() {
     drop(stream);
     scene.wait_for_entry("db.example");
 }
+
+#[test]
+fn a_tunnel_that_was_open_when_a_strict_proxy_was_killed_is_known_without_outcome() {
+    let scene = Stage::new();
+    scene.declare(&SCENARIO[..1]);
+    scene.ok_with(&["create", "-f", "-"], &entry_of("db.example", 3306, "TCP", greeter(), ""));
+    let mut proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    let mut stream = opened(proxy.address, "db.example:3306");
+    let mut greeting = [0; 6];
+    stream.read_exact(&mut greeting).expect("it was let through");
+    let all = |instance: &str| scene.ok(&["logs", "--all", "--instance", instance]);
+    assert_eq!(all("intent").lines().count(), 1, "it was stored before a byte left");
+    proxy.signal("-KILL");
+    proxy.wait();
+    let _proxy = Proxied::start(&scene, &["--durability", "strict"]);
+    let found = all("access");
+    assert!(found.lines().count() == 1 && found.contains("the proxy ended before the call did"), "{found}");
+    assert!(found.contains(r#""destination":"db.example:3306""#), "{found}");
+}

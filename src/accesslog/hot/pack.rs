@@ -1,7 +1,7 @@
 //! A pack: entries that were committed together, as one row of the hot store.
 //!
-//! Its bytes are, for each entry, the time (8 bytes), the end of its line (4), the shape (4) and the level (1), and then the
-//! lines, one after the other. Numbers are little-endian. Part of the schema: never changes.
+//! Its bytes are the lines, one after the other, and then, for each entry, the time (8 bytes), the end of its line (4), the
+//! shape (4) and the level (1). Numbers are little-endian. Part of the schema: never changes.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, params};
 use crate::accesslog::Level;
 use crate::accesslog::chain::Hash;
 
-/// Bytes of what precedes the lines, for each entry.
+/// Bytes of what follows the lines, for each entry.
 const HEAD: usize = 17;
 
 /// Most entries of a pack. Few enough that reading one does not read many that are not wanted, and many enough that what a
@@ -54,7 +54,8 @@ impl<'r> Pack<'r> {
         let bytes = row.get_ref(3)?.as_bytes().unwrap_or_default();
         // One that was cut has no entries; whoever checks the chain tells.
         let heads = usize::try_from(last - first + 1).unwrap_or_default().saturating_mul(HEAD);
-        let (heads, lines) = bytes.split_at_checked(heads).unwrap_or_default();
+        let lines = bytes.len().checked_sub(heads);
+        let (lines, heads) = lines.map(|lines| bytes.split_at(lines)).unwrap_or_default();
         Ok(Self { first, hash: row.get(2)?, heads, lines })
     }
 
@@ -88,9 +89,8 @@ fn part<const N: usize>(bytes: &[u8]) -> [u8; N] {
 /// A pack in the making.
 #[derive(Debug, Default)]
 pub(in crate::accesslog) struct Packing {
-    bytes: Vec<u8>,
-    heads: Vec<u8>,
     lines: Vec<u8>,
+    heads: Vec<u8>,
     times: Option<(i64, i64)>,
     levels: [i64; 3],
 }
@@ -132,15 +132,12 @@ impl Packing {
     pub(super) fn insert(&mut self, connection: &Connection, first: i64, hash: &Hash) -> rusqlite::Result<i64> {
         let Some((least, most)) = self.times.take() else { return Ok(first) };
         let next = first + self.len() as i64;
-        self.bytes.clear();
-        self.bytes.extend_from_slice(&self.heads);
-        self.bytes.extend_from_slice(&self.lines);
         let [info, warning, error] = std::mem::take(&mut self.levels);
-        self.heads.clear();
+        self.lines.append(&mut self.heads);
+        let row = params![first, next - 1, least, most, info, warning, error, hash, self.lines];
+        let done = connection.prepare_cached(INSERT)?.execute(row);
         self.lines.clear();
-        let row = params![first, next - 1, least, most, info, warning, error, hash, self.bytes];
-        connection.prepare_cached(INSERT)?.execute(row)?;
-        Ok(next)
+        done.map(|_| next)
     }
 }
 

@@ -183,7 +183,7 @@ fn entries_that_would_not_fit_into_a_pack_get_several() {
     store.append(&entries).unwrap();
     assert_eq!(ask(&store, &Query::default()), lines(&entries));
     let packs: i64 = store.connection.query_row("SELECT count(*) FROM pack", [], |row| row.get(0)).unwrap();
-    assert_eq!(packs, 6);
+    assert_eq!(packs, 7);
     let errors = Query { level: Some(LevelFilter::Exactly(Level::Error)), ..Query::default() };
     assert_eq!((store.count(&errors).unwrap(), ask(&store, &errors).len()), (4, 4));
 }

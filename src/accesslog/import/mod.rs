@@ -5,6 +5,7 @@
 
 mod envoy;
 mod ours;
+mod redacted;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::segment::Direct;
-use super::{Entry, Error, Format, Level, Limits, LogStore, Outlet, Sealer, Shape, Stream};
+use super::{Entry, Error, Format, Level, Limits, LogStore, Outlet, Redact, Sealer, Shape, Stream};
 use crate::state::StateDir;
 
 /// Bytes of input that are taken up at a time: a third of what importing may take of memory, the rest being columns.
@@ -56,19 +57,21 @@ pub struct Importer {
     stores: [LogStore; 2],
     /// Full name of the instance whose entries are records of calls.
     accesses: &'static str,
+    redact: Redact,
     imported: Imported,
 }
 
 impl Importer {
-    /// Opens the logs. Entries of the instance `accesses` are records of calls.
+    /// Opens the logs. Entries of the instance `accesses` are records of calls. What `redact` says is left out of entries that
+    /// have it.
     ///
     /// # Errors
     /// As [`Sealer::open`].
-    pub fn open(state: &StateDir, accesses: &'static str) -> Result<Self, Error> {
+    pub fn open(state: &StateDir, accesses: &'static str, redact: Redact) -> Result<Self, Error> {
         let [lines, calls] = Stream::ALL.map(|stream| Sealer::open(state, stream, Limits::default()));
         let sealers = [lines?, calls?];
         let [lines, calls] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(state)));
-        Ok(Self { sealers, stores: [lines?, calls?], accesses, imported: Imported::default() })
+        Ok(Self { sealers, stores: [lines?, calls?], accesses, redact, imported: Imported::default() })
     }
 
     /// Imports all lines of a text. `fault` is told of each that is no entry: its number, and why; the others go in.
@@ -114,7 +117,10 @@ impl Importer {
                 continue;
             }
             self.imported.lines += 1;
-            match std::str::from_utf8(line).map_err(|error| error.to_string()).and_then(read) {
+            match std::str::from_utf8(line)
+                .map_err(|error| error.to_string())
+                .and_then(|line| redacted::redacted(read(line)?, self.redact))
+            {
                 Err(why) => fault(*number, &why),
                 Ok(found) if found.instance == self.accesses => {
                     self.imported.accesses += 1;

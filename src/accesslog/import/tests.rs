@@ -18,7 +18,7 @@ fn place() -> Place {
 impl Place {
     fn import(&self, text: &str) -> (Imported, Vec<(u64, String)>) {
         let mut faults = Vec::new();
-        let mut importer = Importer::open(&self.state, ACCESSES).unwrap();
+        let mut importer = Importer::open(&self.state, ACCESSES, Redact::default()).unwrap();
         let mut fault = |number, why: &str| faults.push((number, why.to_owned()));
         let imported = importer.import(("-", &mut text.as_bytes()), 0, &mut fault).unwrap();
         (imported, faults)
@@ -126,4 +126,33 @@ fn lines_that_could_drive_a_terminal_are_refused() {
     let text = format!("{head},\r\"a\":\"b\"}}\n{head},\"a\":\"\u{202e}\"}}\n{head},\"a\":\"\\u202e\"}}\n");
     let (imported, faults) = place().import(&text);
     assert_eq!((imported.entries, faults.iter().map(|(line, _)| *line).collect::<Vec<_>>()), (1, vec![1, 2]));
+}
+
+#[test]
+fn what_a_proxy_would_not_have_recorded_is_left_out() {
+    let head = r#"{"level":"info","time":"2018-06-18T13:22:58.000000Z","instance":"i.logentry.ns""#;
+    let rest = r#","headers":{"authorization":"Bearer 1","x-team":"web"},"path":"/a?b=1","token":"t","user":"ann"}"#;
+    let table = [
+        (
+            Redact::None,
+            r#","headers":{"authorization":"[redacted]","x-team":"web"},"path":"/a?b=1","token":"[redacted]","user":"ann"}"#,
+        ),
+        (
+            Redact::Query,
+            r#","headers":{"authorization":"[redacted]","x-team":"web"},"path":"/a?[redacted]","token":"[redacted]","user":"ann"}"#,
+        ),
+        (
+            Redact::All,
+            r#","headers":{"authorization":"[redacted]","x-team":"[redacted]"},"path":"[redacted]","token":"[redacted]","user":"ann"}"#,
+        ),
+    ];
+    for (redact, expected) in table {
+        let place = place();
+        let mut importer = Importer::open(&place.state, ACCESSES, redact).unwrap();
+        // What was left out already stays as it is.
+        for text in [format!("{head}{rest}"), format!("{head}{expected}")] {
+            importer.import(("-", &mut text.as_bytes()), 0, &mut |_, why| panic!("{why}")).unwrap();
+        }
+        assert_eq!(place.lines(), [format!("{head}{expected}"), format!("{head}{expected}")], "{redact:?}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::expr::Timestamp;
 use crate::identity::authority::{Brought, Bundle, Described, Store, to_pem};
 use crate::identity::{SpiffeId, TrustDomain};
 
-use super::proxy::duration;
+use crate::cli::time::duration;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -13,18 +13,19 @@ use clap::{Args, Subcommand};
 use crate::accesslog;
 use crate::call::PathNormalization;
 use crate::cli::admin_client;
+use crate::cli::bounds::Bounds;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::age::in_words;
 use crate::cli::recording::Recording;
 use crate::cli::retention::Retention;
+use crate::cli::time::duration;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::authority::MAX_TTL;
 use crate::identity::{TrustDomain, Workload};
 use crate::node::api::{FeedStatus, LimitStatus, Status};
 use crate::node::{ListenerConfig, NodeConfig, Role, Running, StartError, start};
 use crate::policy::Enforcement;
-use crate::proxy::Limits;
 use crate::registry::View;
 use crate::routing::OutboundPolicy;
 use crate::upstream::Override;
@@ -174,21 +175,11 @@ struct Start {
     /// How long running calls have when the proxy is stopped
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     drain_timeout: Duration,
-    /// How long an origin has for the head of its answer where the route says nothing, and may pause in its body
-    #[arg(long, value_name = "DURATION", default_value = "300s", value_parser = duration)]
-    response_timeout: Duration,
-    /// How long a call may last in all, tunnels and WebSockets included [default: no limit]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    max_stream_duration: Option<Duration>,
-    /// How long a tunnel may lie idle
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
-    tunnel_idle_timeout: Duration,
+    #[command(flatten)]
+    bounds: Bounds,
     /// Take the caller's address from the PROXY protocol (version 1 or 2), with which every connection then must begin
     #[arg(long)]
     proxy_protocol: bool,
-    /// Most client connections of one worker
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
-    max_connections: usize,
     /// Go on instead of the proxy of this name, if one runs: its listening sockets are taken over when everything is ready, so
     /// that no connection is lost, and it ends when its calls are done. SIGUSR2 makes a proxy start its program anew so
     #[arg(long)]
@@ -267,11 +258,6 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
         Some((host, port)) if !host.is_empty() && port != 0 => Ok((host.to_owned(), port)),
         _ => Err("expected HOST:PORT, as in gateway.example:15443".into()),
     }
-}
-
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let nanos = crate::expr::duration::parse(text).and_then(|nanos| u64::try_from(nanos).ok());
-    nanos.map(Duration::from_nanos).ok_or_else(|| String::from("expected a duration such as 30s or 1m30s"))
 }
 
 /// More than a segment's reader takes would never be read again.
@@ -407,13 +393,8 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         require_identity: arguments.require_identity,
         identify_users: arguments.identify_users,
         drain_timeout: arguments.drain_timeout,
-        limits: Limits {
-            response_timeout: arguments.response_timeout,
-            stream_duration: arguments.max_stream_duration,
-            tunnel_idle_timeout: arguments.tunnel_idle_timeout,
-            connections: arguments.max_connections,
-            ..Limits::default()
-        },
+        memory: arguments.bounds.max_memory,
+        limits: arguments.bounds.into(),
         log: arguments.recording.log(),
         recording: arguments.recording.into(),
         retention: arguments.retention.into(),
@@ -552,7 +533,7 @@ fn describe(status: &Status) -> String {
             counted(status.queued, "report", "reports")
         ),
     ));
-    let used = status.limits.iter().filter(|limit| limit.used > 0 || limit.reached > 0);
+    let used = status.limits.iter().filter(|limit| limit.used.is_some_and(|used| used > 0) || limit.reached > 0);
     for (position, limit) in used.enumerate() {
         rows.push((if position == 0 { "Limits:" } else { "" }, limit_in_words(limit)));
     }
@@ -569,8 +550,12 @@ fn describe(status: &Status) -> String {
 
 /// `12 of 32768 connections; 3 times there was no more`.
 fn limit_in_words(limit: &LimitStatus) -> String {
-    let most = limit.limit.map(|most| format!(" of {most}")).unwrap_or_default();
-    let mut text = format!("{}{most} {}", limit.used, limit.name);
+    let mut text = match (limit.used, limit.limit) {
+        (Some(used), Some(most)) => format!("{used} of {most} {}", limit.name),
+        (Some(used), None) => format!("{used} {}", limit.name),
+        (None, Some(most)) => format!("at most {most} {}", limit.name),
+        (None, None) => limit.name.clone(),
+    };
     if limit.reached > 0 {
         text.push_str(&format!("; {} there was no more", counted(limit.reached, "time", "times")));
     }

@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
+use http::header::AUTHORIZATION;
+
 use super::*;
 use crate::call::{Arrival, Marks, normalize};
 use crate::identity::{Caller, Workload};

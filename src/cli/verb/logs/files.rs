@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::keep::import;
+use crate::accesslog::Redact;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::leftover::Leftover;
@@ -22,6 +23,7 @@ pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Lef
     let folder = Leftover::folder().map_err(unmade)?;
     context.use_state_dir(folder.path().join("state"));
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-    import(&files, context)?;
+    // They are shown as they are, and kept nowhere.
+    import(&files, Redact::None, context)?;
     Ok(Some(folder))
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::export::Export;
 use super::stats::{Facets, Stats};
-use crate::accesslog::{self, Exported, Imported, Importer, Limits, Sealer, Stream, Verified, Verifier};
+use crate::accesslog::{self, Exported, Imported, Importer, Limits, Redact, Sealer, Stream, Verified, Verifier};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
+use crate::cli::recording::redact;
 use crate::cli::retention::Retention;
 use crate::decision::access;
 use crate::diagnostic::visible;
@@ -231,6 +232,9 @@ pub(super) struct Import {
     /// Files of entries; - for standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// What is left out of entries that have it: nothing, queries, or paths and headers too; credentials always are
+    #[arg(long, value_name = "none|query|all", default_value = "query", value_parser = redact())]
+    redact: Redact,
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:
@@ -247,8 +251,8 @@ told by its number, and the rest goes in. Exit status: 1 if there was such a lin
 const FAULTS_TOLD: u64 = 10;
 
 /// Takes the entries of files into the log of the state directory; what went in, and how many lines were no entries.
-pub(super) fn import(files: &[PathBuf], context: &mut Context) -> Result<(Imported, u64), Failures> {
-    let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE).map_err(Failure::from)?;
+pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -> Result<(Imported, u64), Failures> {
+    let mut importer = Importer::open(&context.state_dir()?, access::INSTANCE, redact).map_err(Failure::from)?;
     let (mut imported, mut faults) = (Imported::default(), 0_u64);
     for path in files {
         let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
@@ -273,7 +277,7 @@ pub(super) fn import(files: &[PathBuf], context: &mut Context) -> Result<(Import
 
 impl Import {
     fn run(self, context: &mut Context) -> Outcome {
-        let (imported, faults) = import(&self.files, context)?;
+        let (imported, faults) = import(&self.files, self.redact, context)?;
         let accesses = match imported.accesses {
             0 => String::new(),
             accesses => format!(", {}", Stream::Accesses.counted(accesses as i64)),

@@ -1,0 +1,176 @@
+//! Where `logs` asks, and what it says of names: files, both logs, workloads by their labels.
+
+use std::fmt::Write as _;
+
+use crate::harness::Scene;
+
+/// Istio's default text format.
+const ENVOY: &str = "[2018-06-18T13:22:58.317Z] \"GET /politics HTTP/1.1\" 403 - 0 19 12 11 \"-\" \"curl/7.60\" \"id-1\" \
+                     \"edition.cnn.com\" \"151.101.1.67:80\"\n";
+
+/// Our lines.
+fn lines(count: usize) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        let (host, code) = if number % 10 == 0 { ("api.example.org", 503) } else { ("edition.cnn.com", 200) };
+        writeln!(
+            text,
+            "{{\"level\":\"info\",\"time\":\"2018-06-18T13:22:{:02}.{:06}Z\",\"instance\":\"access.logentry.istio-system\",\
+             \"destination\":\"{host}\",\"path\":\"/p/{number}\",\"responseCode\":{code},\"source\":\"sleep\",\
+             \"sourceNamespace\":\"default\"}}",
+            number / 1000 % 60,
+            number % 1000
+        )
+        .expect("room");
+    }
+    text
+}
+
+#[test]
+fn files_and_standard_input_are_asked_without_being_taken_into_the_log() {
+    let scene = Scene::new();
+    scene.write("ours.jsonl", &lines(40));
+    scene.write("envoy.log", ENVOY);
+    scene.run("logs ours.jsonl envoy.log --count").succeeds("41\n");
+    scene.run("logs ours.jsonl -g example.org --count").succeeds("4\n");
+    assert_eq!(scene.run("logs ours.jsonl").output(), lines(40));
+    assert_eq!(scene.run("logs ours.jsonl --where responseCode>=500 --tail 1").output().lines().count(), 1);
+    assert!(scene.run("logs - --code 403").with_stdin(ENVOY).output().contains("edition.cnn.com"));
+    let around = scene.run("logs ours.jsonl -F -g /p/20 -C 1").output();
+    assert_eq!(around.lines().count(), 3, "{around}");
+    let by = scene.run("logs stats ours.jsonl --by destination -o json").output();
+    assert!(by.contains("\"api.example.org\"") && by.contains("\"count\": 36"), "{by}");
+    assert!(scene.run("logs facets ours.jsonl --fields responseCode").output().contains("503"));
+    scene.run("logs export ours.jsonl --to all.csv --columns path").succeeds("exported 40 entries to all.csv\n");
+    // What is no entry is told, and the rest is asked.
+    scene.write("mixed.log", &format!("nonsense\n{}", lines(2)));
+    let mixed = scene.run("logs mixed.log --count").finish();
+    assert_eq!((mixed.code, mixed.stdout.as_str()), (Some(0), "2\n"), "{mixed}");
+    assert!(mixed.stderr.starts_with("mixed.log:1: "), "{mixed}");
+    // Nothing of it is in the log, and nothing is left behind.
+    scene.run("logs --count").succeeds("0\n");
+    let missing = scene.run("logs ours.jsonl other.jsonl").error();
+    assert!(missing.starts_with("error: cannot read other.jsonl"), "{missing}");
+    let left = scene.path().join("left");
+    std::fs::create_dir(&left).expect("a folder");
+    let folder = left.to_str().expect("plain names").to_owned();
+    scene.run("logs ours.jsonl --count").with_variables(&[("TMPDIR", &folder)]).succeeds("40\n");
+    assert_eq!(std::fs::read_dir(&left).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_question_that_is_interrupted_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    let scene = Scene::new();
+    let left = scene.path().join("left");
+    std::fs::create_dir(&left).expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+    command.args(["logs", "-"]).env("TMPDIR", &left).env("EGRESSCTL_STATE_DIR", scene.path().join("state"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary was built");
+    // It waits for its input.
+    while std::fs::read_dir(&left).expect("a folder").next().is_none() {
+        assert!(child.try_wait().expect("it can be asked").is_none(), "it has ended");
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it can be interrupted");
+    let status = child.wait().expect("it can be waited for");
+    assert_eq!(status.signal(), Some(2), "{status}");
+    assert_eq!(std::fs::read_dir(&left).expect("a folder").count(), 0);
+}
+
+/// A log with lines and a record of a call.
+fn both() -> Scene {
+    let scene = Scene::new();
+    let record = "{\"level\":\"error\",\"time\":\"2018-06-18T13:30:00.000000Z\",\"instance\":\"access.egressctl.istio-system\",\
+                  \"decision\":\"5f0c1e2d3a4b5968\",\"destination\":\"refused.example\",\"destinationPort\":80,\
+                  \"durationMicros\":10,\"flag\":\"-\",\"hop\":\"sidecar\",\"method\":\"POST\",\"path\":\"/x\",\
+                  \"protocol\":\"http\",\"reason\":\"no\",\"requestSize\":0,\"responseCode\":403,\"responseSize\":0,\
+                  \"revision\":1,\"scheme\":\"http\",\"source\":\"sleep\",\"sourceIp\":\"127.0.0.1\",\
+                  \"sourceNamespace\":\"default\",\"verdict\":\"deny\"}\n";
+    scene.write("both.jsonl", &(lines(20) + record));
+    scene.run("logs import both.jsonl").succeeds("imported 20 entries, 1 access\n");
+    scene
+}
+
+#[test]
+fn counts_and_exports_take_records_of_calls_as_well() {
+    let scene = both();
+    scene.run("logs --count").succeeds("20\n");
+    scene.run("logs --all --count").succeeds("21\n");
+    let by = |all: &str| scene.run(&format!("logs stats {all} --by destination -o json")).output();
+    assert!(!by("").contains("refused.example") && by("--all").contains("refused.example"));
+    let facets = scene.run("logs facets --all --fields destination -o json").output();
+    assert!(facets.contains("\"distinct\": 3"), "{facets}");
+    scene.run("logs export --all --to all.jsonl").succeeds("exported 21 entries to all.jsonl\n");
+    assert_eq!(scene.run("logs --all --verdict deny --count").output(), "1\n");
+    let told = scene.run("logs --all --stats --count").finish().stderr;
+    assert!(told.starts_with("21 entries; ") && told.contains(" MiB"), "{told}");
+}
+
+#[test]
+fn a_name_that_no_entry_has_is_refused_with_what_was_meant() {
+    let scene = both();
+    for (question, hint) in [
+        ("logs stats --by destinaton", "did you mean destination?"),
+        ("logs stats --measure nonsense", "entries have time, level"),
+        ("logs facets --fields Path", "did you mean path?"),
+        ("logs -o table --columns pth", "did you mean path?"),
+        ("logs export --to x.csv --columns sorce", "did you mean source?"),
+        ("logs stats --by verdict", "entries have time, level"),
+    ] {
+        let told = scene.run(question).error();
+        let name = question.rsplit(' ').next().expect("a word");
+        assert!(told.starts_with(&format!("error: no entry has a field \"{name}\"\nhint: {hint}")), "{told}");
+    }
+    assert!(scene.run("logs stats --all --by verdict -o json").output().contains("deny"));
+    scene.run("logs stats --by instance,handler -o markdown").output();
+}
+
+#[test]
+fn top_zero_shows_all() {
+    let scene = Scene::new();
+    scene.write("ours.jsonl", &lines(30));
+    let all = scene.run("logs stats ours.jsonl --by path --top 0 -o json").output();
+    assert_eq!(all.matches("\"path\"").count(), 30);
+    let few = scene.run("logs stats ours.jsonl --by path").finish();
+    assert!(few.stderr.contains("20 more groups; --top 0 shows all."), "{few}");
+    let facets = scene.run("logs facets ours.jsonl --fields path --top 0").output();
+    assert!(facets.lines().count() == 31 && !facets.contains("more"), "{facets}");
+}
+
+#[test]
+fn workloads_are_found_by_their_labels() {
+    let scene = both();
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: sleep}\nspec:\n  selector: {matchLabels: {tier: \
+                      batch}}\n  template:\n    metadata: {labels: {tier: batch}}\n    spec: {containers: [{name: c, image: c}]}\n";
+    let file = scene.write("sleep.yaml", deployment);
+    scene.run(&format!("create -f {file}")).output();
+    scene.run("logs -l tier=batch --count").succeeds("20\n");
+    assert_eq!(scene.run("logs -l tier=batch").output().lines().count(), 10);
+    scene.run("logs -l tier=batch --all --count").succeeds("21\n");
+    scene.run("logs -l tier=batch --code 5xx --count").succeeds("2\n");
+    let none = scene.run("logs -l tier=other").finish();
+    assert_eq!((none.code, none.stdout.as_str()), (Some(0), ""), "{none}");
+    // By labels Mixer's log is all of it, as ever.
+    scene.run("-n istio-system logs -l istio-mixer-type=telemetry -c mixer --count").succeeds("20\n");
+}
+
+#[test]
+fn entries_are_a_parquet_file_on_standard_output_and_times_are_local_where_asked() {
+    let scene = both();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_egressctl"));
+    command.args(["logs", "-o", "parquet", "--code", "5xx"]).env("EGRESSCTL_STATE_DIR", scene.path().join("state"));
+    let bytes = command.output().expect("the binary was built").stdout;
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    let zone = [("TZ", "Etc/GMT-2")];
+    let table = scene.run("logs -o table --columns path --local --tail 1").with_variables(&zone).output();
+    if std::path::Path::new("/usr/share/zoneinfo/Etc/GMT-2").exists() {
+        assert!(table.contains("2018-06-18T15:22:00.000019+02:00"), "{table}");
+    } else {
+        eprintln!("skipped: this system knows no time zones");
+    }
+    let utc = scene.run("logs --timestamps --tail 1").with_variables(&zone).output();
+    assert!(utc.starts_with("2018-06-18T13:22:00.000019000Z {"), "{utc}");
+}
