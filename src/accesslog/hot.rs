@@ -139,6 +139,13 @@ impl LogStore {
         })
     }
 
+    /// Gives back what it keeps for the next batch.
+    pub(super) fn release_memory(&mut self) {
+        self.packing = Packing::default();
+        // Only a hint: what is not given back is used again.
+        let _ = self.connection.execute_batch("PRAGMA shrink_memory");
+    }
+
     fn commit(&mut self, batch: &Batch) -> rusqlite::Result<()> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         let mut first = next(&transaction)?;

@@ -14,6 +14,9 @@ use super::{Batch, Error, LogStore, Notice, gap};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long nothing comes before memory is given back.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// Bytes of lines for which a tray, and the group, keeps room: what comes within an interval under load.
 const KEPT_BYTES: usize = 4 << 20;
 
@@ -24,11 +27,18 @@ pub trait Append: Send {
     /// # Errors
     /// Whatever the store reports.
     fn append(&mut self, batch: &Batch) -> Result<(), Error>;
+
+    /// Gives memory back: nothing is coming.
+    fn rest(&mut self) {}
 }
 
 impl Append for LogStore {
     fn append(&mut self, batch: &Batch) -> Result<(), Error> {
         self.append_batch(batch)
+    }
+
+    fn rest(&mut self) {
+        self.release_memory();
     }
 }
 
@@ -70,11 +80,10 @@ impl WriterThread {
     pub(super) fn run(mut self) {
         let mut since = Instant::now();
         loop {
-            while !self.state.bell.load(Ordering::Acquire) {
-                if self.state.orphaned.load(Ordering::Acquire) {
+            if !self.state.bell.load(Ordering::Acquire) {
+                if !self.wait_for_more() {
                     return;
                 }
-                thread::park();
                 since = Instant::now();
             }
             thread::sleep((since + self.interval).saturating_duration_since(Instant::now()));
@@ -84,6 +93,35 @@ impl WriterThread {
                 return self.end(deadline);
             }
         }
+    }
+
+    /// Waits until something lies ready; `false` if nothing can come any more. What it kept for the next group it gives back
+    /// when that does not come.
+    fn wait_for_more(&mut self) -> bool {
+        let (began, mut rests) = (Instant::now(), false);
+        while !self.state.bell.load(Ordering::Acquire) {
+            if self.state.orphaned.load(Ordering::Acquire) {
+                return false;
+            }
+            if rests {
+                thread::park();
+            } else {
+                thread::park_timeout(REST_AFTER);
+                rests = began.elapsed() >= REST_AFTER && !self.state.bell.load(Ordering::Acquire);
+                if rests {
+                    self.rest();
+                }
+            }
+        }
+        true
+    }
+
+    fn rest(&mut self) {
+        self.group.report.shrink_to(0);
+        self.spare.report.shrink_to(0);
+        let trays = self.state.trays.lock().unwrap_or_else(PoisonError::into_inner);
+        trays.iter().for_each(|tray| tray.waiting().report.shrink_to(0));
+        self.stores.iter_mut().for_each(|store| store.rest());
     }
 
     /// Waits for the last reports. Looks again and again, as permits that are dropped unused send nothing.
