@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, response};
 use memchr::memchr;
 
-use crate::call::{Chunks, Failure, Rest, field, lines};
+use crate::call::{Chunks, Ends, Failure, Rest, field, lines};
 
 /// Most header fields of an answer.
 const MAX_FIELDS: usize = 100;
@@ -30,12 +30,12 @@ pub(super) struct Head {
 /// # Errors
 /// [`Failure::UpstreamProtocol`] for what is no head of HTTP/1, or too large.
 pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>, Failure> {
-    let Some(length) = end(buffer) else {
+    let Some((ends, length)) = ends(buffer) else {
         let none = buffer.len() > MAX_HEAD || !begins(buffer);
         return if none { Err(Failure::UpstreamProtocol) } else { Ok(None) };
     };
     let bytes = buffer.split_to(length).freeze();
-    let mut lines = lines(&bytes);
+    let mut lines = lines(&bytes, &ends);
     let (version, status) = lines.next().and_then(|line| status_line(&bytes[line])).ok_or(Failure::UpstreamProtocol)?;
     let mut headers = HeaderMap::with_capacity(USUAL_FIELDS);
     for (count, line) in lines.enumerate() {
@@ -53,13 +53,14 @@ pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>,
     Ok(Some(Head { parts, rest, keeps }))
 }
 
-/// Where a head ends: behind an empty line.
-fn end(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// Where the lines of a head end, and the head itself: behind an empty line.
+fn ends(bytes: &[u8]) -> Option<(Ends, usize)> {
+    let (mut ends, mut at) = (Ends::new(), 0);
     loop {
         let end = at + memchr(b'\n', &bytes[at..])?;
+        ends.push(end);
         if at > 0 && matches!(&bytes[at..end], b"" | b"\r") {
-            return Some(end + 1);
+            return Some((ends, end + 1));
         }
         at = end + 1;
     }
@@ -116,11 +117,11 @@ fn number(length: &HeaderValue) -> Option<u64> {
 }
 
 fn keeps(version: Version, headers: &HeaderMap) -> bool {
-    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = options.flat_map(|value| value.split(',')).map(str::trim);
+    let options = headers.get_all(header::CONNECTION).iter();
+    let mut options = options.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     match version {
-        Version::HTTP_10 => options.any(|option| option.eq_ignore_ascii_case("keep-alive")),
-        _ => !options.any(|option| option.eq_ignore_ascii_case("close")),
+        Version::HTTP_10 => options.any(|option| option.eq_ignore_ascii_case(b"keep-alive")),
+        _ => !options.any(|option| option.eq_ignore_ascii_case(b"close")),
     }
 }
 
