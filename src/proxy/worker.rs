@@ -349,7 +349,8 @@ pub(super) async fn accept<S: Future<Output = ()> + 'static>(
                 Ok((stream, peer)) => match worker.connections.take() {
                     Some(one) => {
                         worker.shard.count(Counter::Connections);
-                        let served = serve(stream, peer);
+                        // Boxed, as what awaits it would have room for it twice.
+                        let served = Box::pin(serve(stream, peer));
                         connections.spawn_local(async move {
                             let _one = one;
                             served.await;
