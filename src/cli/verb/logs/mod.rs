@@ -162,7 +162,7 @@ impl Arguments {
             return printed.finish(if self.count { Some(0) } else { None });
         }
         let start = Instant::now();
-        let mut log = self.filter.log(context)?;
+        let mut log = self.filter.log_of_lines(context)?;
         filter::check_names(&log, &self.look.columns)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
