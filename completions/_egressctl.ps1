@@ -501,6 +501,7 @@ Register-ArgumentCompleter -Native -CommandName 'egressctl' -ScriptBlock {
             break
         }
         'egressctl;trace' {
+            [CompletionResult]::new('--decision', '--decision', [CompletionResultType]::ParameterName, 'The recorded call of this decision, instead of one that is described')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
             [CompletionResult]::new('--filename', '--filename', [CompletionResultType]::ParameterName, 'File, directory or URL with the resources; - reads standard input')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The workload (Deployment or Pod) that calls; without it the caller is unknown')

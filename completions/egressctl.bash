@@ -3538,12 +3538,16 @@ _egressctl() {
             return 0
             ;;
         egressctl__subcmd__trace)
-            opts="-f -R -X -H -o -n -h --filename --recursive --from --request --header --hop --port --sni --source-ip --outbound-traffic-policy --proxy --at --output --batch --namespace --state-dir --color --help"
+            opts="-f -R -X -H -o -n -h --decision --filename --recursive --from --request --header --hop --port --sni --source-ip --outbound-traffic-policy --proxy --at --output --batch --namespace --state-dir --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --decision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --filename)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

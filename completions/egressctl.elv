@@ -477,6 +477,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --help 'Print help'
         }
         &'egressctl;trace'= {
+            cand --decision 'The recorded call of this decision, instead of one that is described'
             cand -f 'File, directory or URL with the resources; - reads standard input'
             cand --filename 'File, directory or URL with the resources; - reads standard input'
             cand --from 'The workload (Deployment or Pod) that calls; without it the caller is unknown'

@@ -483,6 +483,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s w -l word-regexp -d 'Find patterns only as whole words'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l decision -d 'The recorded call of this decision, instead of one that is described' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s f -l filename -d 'File, directory or URL with the resources; - reads standard input' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -l from -d 'The workload (Deployment or Pod) that calls; without it the caller is unknown' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand trace" -s X -l request -d 'Method' -r
