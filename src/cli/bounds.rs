@@ -38,7 +38,7 @@ pub(crate) struct Bounds {
     /// Most of them of one caller, an address at one listener; one more gets 429 [default: three quarters of all]
     #[arg(long, value_name = "N")]
     max_connections_per_caller: Option<usize>,
-    /// Most tunnels of one worker; all workers together have half as many as --log-queue at most
+    /// Most tunnels of one worker, at most half as many as requests
     #[arg(long, value_name = "N", default_value_t = Limits::default().tunnels)]
     max_tunnels: usize,
     /// Most requests under way of one caller, a workload or the address of who is none, at one worker; one more gets 429
