@@ -13,7 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::chain::{self, Hash, Item};
 use super::quarantine;
 use super::segment::Names;
-use super::{Batch, Cost, Entry, Error, Format, Shape};
+use super::{Batch, Cost, Entry, Error, Format, Progress, Shape};
 use crate::state::{begin_immediate, open_store};
 use pack::Packing;
 
@@ -52,6 +52,8 @@ pub struct LogStore {
     /// Segments that could not be read.
     damage: RefCell<Vec<Error>>,
     pub(super) cost: Cell<Cost>,
+    /// Segments that were asked, of how many.
+    pub(super) progress: Arc<Progress>,
 }
 
 impl LogStore {
@@ -91,6 +93,7 @@ impl LogStore {
             segments,
             damage: RefCell::default(),
             cost: Cell::default(),
+            progress: Arc::default(),
         })
     }
 

@@ -1,12 +1,13 @@
 //! Logs asked as one: lines, accesses, or both in the order of time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::{Cost, Error, Format, Group, Grouping, Level, LogStore, Query, Row, Sink, Stream};
+use super::{Cost, Error, Format, Group, Grouping, Level, LogStore, Progress, Query, Row, Sink, Stream};
 use crate::expr::ValueType;
 use crate::state::StateDir;
 
@@ -101,13 +102,12 @@ impl Logs {
     ///
     /// # Errors
     /// As [`LogStore::tally`].
-    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Option<Vec<Group>>>, Error> {
-        let mut counted = self.stores.iter().map(|store| store.tally(query, groupings));
-        let first = counted.next().unwrap_or_else(|| Ok(groupings.iter().map(|_| Some(Vec::new())).collect()))?;
-        counted.try_fold(first, |all, more| {
-            let merge = |(one, other): (Option<Vec<Group>>, Option<Vec<Group>>)| Some(Group::merged(one?, other?));
-            Ok(all.into_iter().zip(more?).map(merge).collect())
-        })
+    pub fn tally(&self, query: &Query, grouping: &Grouping) -> Result<Option<Vec<Group>>, Error> {
+        let mut all = Some(Vec::new());
+        for counted in self.stores.iter().map(|store| store.tally(query, grouping)) {
+            all = all.zip(counted?).map(|(one, other)| Group::merged(one, other));
+        }
+        Ok(all)
     }
 
     /// The fields that entries have, as far as the newest tell, with their types.
@@ -146,6 +146,11 @@ impl Logs {
         let ends = self.stores.iter().map(|store| store.ends(query)).collect::<Result<Vec<_>, _>>()?;
         let both = |(first, last): (i64, i64), (other, later): (i64, i64)| (first.min(other), last.max(later));
         Ok(ends.into_iter().flatten().reduce(both))
+    }
+
+    /// How far the queries have come, in segments.
+    pub fn progress(&self) -> Vec<Arc<Progress>> {
+        self.stores.iter().map(|store| Arc::clone(store.progress())).collect()
     }
 
     /// What the queries took.

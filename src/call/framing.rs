@@ -3,9 +3,12 @@
 //! Sizes are digits and nothing else, and every line ends in CR LF: what another server in the chain may read in another way is
 //! refused (RFC 9112 sections 2.2, 6.3 and 11.2).
 
+use std::ops::Range;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
+use smallvec::SmallVec;
 
 /// Most bytes of a line that tells the size of a chunk, its extensions included.
 const MAX_CHUNK_LINE: usize = 4 * 1024;
@@ -152,18 +155,23 @@ fn size(line: &[u8]) -> Option<u64> {
     std::str::from_utf8(told).ok().filter(|_| valid && clean).and_then(|digits| u64::from_str_radix(digits, 16).ok())
 }
 
+const TOO_LARGE: &str = "the trailers are too large";
+
 fn trailers(buffer: &mut BytesMut) -> Result<Piece, &'static str> {
     if buffer.starts_with(b"\r\n") {
         buffer.advance(2);
         return Ok(Piece::End);
     }
-    let end = end_of_fields(buffer, 0)?.filter(|end| *end <= MAX_TRAILERS);
-    let Some(end) = end else {
-        return if buffer.len() < MAX_TRAILERS { Ok(Piece::More) } else { Err("the trailers are too large") };
+    let ends = ends_of_fields(buffer, 0)?;
+    let Some((ends, last)) = ends.and_then(|ends| ends.last().copied().map(|last| (ends, last))) else {
+        return if buffer.len() < MAX_TRAILERS { Ok(Piece::More) } else { Err(TOO_LARGE) };
     };
-    let bytes = buffer.split_to(end).freeze();
+    if last >= MAX_TRAILERS {
+        return Err(TOO_LARGE);
+    }
+    let bytes = buffer.split_to(last + 1).freeze();
     let mut trailers = HeaderMap::new();
-    for (count, line) in lines(&bytes).enumerate() {
+    for (count, line) in lines(&bytes, &ends).enumerate() {
         if count == MAX_TRAILER_FIELDS {
             return Err("the trailers are too many");
         }
@@ -173,33 +181,49 @@ fn trailers(buffer: &mut BytesMut) -> Result<Piece, &'static str> {
     Ok(Piece::Trailers(trailers))
 }
 
-/// Where lines that end with an empty one end, which have been looked through so far already.
+/// Where lines end, the last of them an empty one; most heads have no more.
+pub(crate) type Ends = SmallVec<[usize; 16]>;
+
+/// Where the lines of header fields end; nothing as long as they are not there whole. So many bytes were looked through already.
 ///
 /// # Errors
 /// A line ends with LF alone.
-pub(super) fn end_of_fields(bytes: &[u8], seen: usize) -> Result<Option<usize>, &'static str> {
-    let mut at = seen;
+pub(super) fn ends_of_fields(bytes: &[u8], seen: usize) -> Result<Option<Ends>, &'static str> {
+    let mut ends = Ends::new();
+    if !scan(bytes, seen, &mut ends)? {
+        return Ok(None);
+    }
+    if seen > 0 {
+        ends.clear();
+        scan(bytes, 0, &mut ends)?;
+    }
+    Ok(Some(ends))
+}
+
+/// Notes the ends of lines up to an empty one; whether there is one.
+fn scan(bytes: &[u8], from: usize, ends: &mut Ends) -> Result<bool, &'static str> {
+    let mut at = from;
     while let Some(found) = memchr(b'\n', &bytes[at..]) {
         let end = at + found;
         if end == 0 || bytes[end - 1] != b'\r' {
             return Err("a line of the head ends with LF alone");
         }
+        ends.push(end);
         if end >= 2 && bytes[end - 2] == b'\n' {
-            return Ok(Some(end + 1));
+            return Ok(true);
         }
         at = end + 1;
     }
-    Ok(None)
+    Ok(false)
 }
 
-/// The places of lines before the empty one, without their ends.
-pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+/// The places of the lines before the empty one, without their ends.
+pub(crate) fn lines<'a>(bytes: &'a [u8], ends: &'a [usize]) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut at = 0;
-    std::iter::from_fn(move || {
-        let end = at + memchr(b'\n', &bytes[at..])?;
-        let line = at..if end > at && bytes[end - 1] == b'\r' { end - 1 } else { end };
-        at = end + 1;
-        Some(line).filter(|line| !line.is_empty())
+    ends[..ends.len().saturating_sub(1)].iter().map(move |end| {
+        let line = at..if *end > at && bytes[*end - 1] == b'\r' { *end - 1 } else { *end };
+        at = *end + 1;
+        line
     })
 }
 
@@ -207,12 +231,13 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>
 ///
 /// # Errors
 /// Why the line is none.
-pub(crate) fn field(bytes: &Bytes, line: std::ops::Range<usize>) -> Result<(HeaderName, HeaderValue), &'static str> {
+pub(crate) fn field(bytes: &Bytes, line: Range<usize>) -> Result<(HeaderName, HeaderValue), &'static str> {
     let text = &bytes[line.clone()];
     if matches!(text.first(), Some(b' ' | b'\t')) {
         return Err("a header is folded into several lines");
     }
-    let colon = memchr(b':', text).ok_or("a line of the head is no header")?;
+    // Names are short: this takes less than to search many bytes at once.
+    let colon = text.iter().position(|byte| *byte == b':').ok_or("a line of the head is no header")?;
     let name = HeaderName::from_bytes(&text[..colon]).map_err(|_| "the name of a header is not valid")?;
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let from = colon + 1 + text[colon + 1..].iter().take_while(|byte| is_blank(byte)).count();

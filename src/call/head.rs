@@ -10,7 +10,7 @@ use http::{Method, Request, Uri, Version, request};
 use memchr::memchr;
 
 use super::Failure;
-use super::framing::{Chunks, Rest, end_of_fields, field, lines};
+use super::framing::{Chunks, Ends, Rest, ends_of_fields, field, lines};
 
 /// A request as far as its head tells.
 #[derive(Debug)]
@@ -49,10 +49,11 @@ impl RequestHead {
             buffer.advance(2);
             *seen = 0;
         }
-        match end_of_fields(buffer, *seen).map_err(Failure::BadRequest)? {
-            Some(end) if end <= limits.bytes => {
+        let ends = ends_of_fields(buffer, *seen).map_err(Failure::BadRequest)?;
+        match ends.as_ref().and_then(|ends| Some((ends, *ends.last()? + 1))) {
+            Some((ends, length)) if length <= limits.bytes => {
                 *seen = 0;
-                Reading::of(&buffer.split_to(end).freeze(), limits.fields).map(Some)
+                Reading::of(&buffer.split_to(length).freeze(), ends, limits.fields).map(Some)
             }
             None if buffer.len() < limits.bytes => {
                 *seen = buffer.len();
@@ -77,8 +78,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn of(bytes: &Bytes, most: usize) -> Result<RequestHead, Failure> {
-        let mut lines = lines(bytes);
+    fn of(bytes: &Bytes, ends: &Ends, most: usize) -> Result<RequestHead, Failure> {
+        let mut lines = lines(bytes, ends);
         let line = lines.next().unwrap_or_default();
         let (method, uri, version) = request_line(&bytes.slice(line)).map_err(Failure::BadRequest)?;
         let mut reading = Self {
@@ -167,28 +168,28 @@ fn request_line(line: &Bytes) -> Result<(Method, Uri, Version), &'static str> {
         _ => return Err(NONE),
     };
     let method = Method::from_bytes(&line[..first]).map_err(|_| "the method is no token")?;
-    let target = line.slice(first + 1..second);
-    if memchr(b'#', &target).is_some() {
-        return Err("the target has a fragment");
+    let mut target = line.slice(first + 1..second);
+    if target.iter().any(|byte| matches!(byte, b'#' | b'"' | b'<' | b'>' | b'`')) {
+        target = escaped(&target)?;
     }
-    let uri = Uri::from_maybe_shared(escaped(target)).map_err(|_| "the target is no URI")?;
+    let uri = Uri::from_maybe_shared(target).map_err(|_| "the target is no URI")?;
     Ok((method, uri, version))
 }
 
 /// A target in which characters are escaped that clients send and parsers refuse (RFC 3986 §2; browsers escape them).
-fn escaped(target: Bytes) -> Bytes {
-    let is_escaped = |byte: &u8| matches!(byte, b'"' | b'<' | b'>' | b'`');
-    if !target.iter().any(is_escaped) {
-        return target;
+fn escaped(target: &[u8]) -> Result<Bytes, &'static str> {
+    if target.contains(&b'#') {
+        return Err("the target has a fragment");
     }
+    let is_escaped = |byte: &u8| matches!(byte, b'"' | b'<' | b'>' | b'`');
     let mut escaped = Vec::with_capacity(target.len() + 16);
-    for byte in &target {
+    for byte in target {
         match is_escaped(byte) {
             true => escaped.extend_from_slice(format!("%{byte:02X}").as_bytes()),
             false => escaped.push(*byte),
         }
     }
-    escaped.into()
+    Ok(escaped.into())
 }
 
 /// Refuses early what cannot become a head: its first line does not begin with a method.

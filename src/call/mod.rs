@@ -30,7 +30,7 @@ pub use client_hello::{ClientHello, HelloFault, MAX_CLIENT_HELLO, TLS_HANDSHAKE,
 pub use code::Code;
 pub use failure::{Abort, Failure, HandoverFault, ServerFault, Side, TlsFault, TunnelFault};
 pub use framing::{Chunks, Piece, Rest};
-pub(crate) use framing::{field, lines};
+pub(crate) use framing::{Ends, field, lines};
 pub use granted::Granted;
 pub use handed::Handed;
 pub use head::{HeadLimits, RequestHead};

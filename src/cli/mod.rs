@@ -5,6 +5,7 @@
 
 mod admin_client;
 mod audit;
+mod bar;
 mod bounds;
 mod change;
 mod context;

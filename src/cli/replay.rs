@@ -1,6 +1,6 @@
 //! What a changed configuration would do with the calls that were recorded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
@@ -10,10 +10,13 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::decision::access;
 use crate::decision::replay::{Access, Rejudged, Seen};
-use crate::diagnostic::visible;
+use crate::diagnostic::{visible, visible_lines};
 use crate::registry::View;
 use crate::routing::OutboundPolicy;
 use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
+
+/// Callers that are named where none of the wanted one is found.
+const OTHERS: usize = 10;
 
 /// Examples of each group.
 const EXAMPLES: usize = 3;
@@ -40,14 +43,21 @@ pub(crate) struct Made {
 /// The recorded calls, those that are the same together.
 ///
 /// # Errors
-/// Those of the log.
+/// Those of the log, and that there is no call of the workload that is named.
 pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, Failure> {
     let store = LogStore::open(Stream::Accesses.hot_db(&context.state_dir()?))?;
     let query = Query { since: wanted.since, instance: Some(access::INSTANCE.to_owned()), ..Query::default() };
     let (mut places, mut made) = (HashMap::<String, usize>::new(), Vec::<Made>::new());
+    let mut others = BTreeSet::new();
     store.query(&query, &mut |row: &Row<'_>| {
         let Ok(access) = Access::read(row.line) else { return true };
-        if !access.is_call() || wanted.from.is_some() && wanted.from != access.caller() {
+        if !access.is_call() {
+            return true;
+        }
+        if wanted.from.is_some() && wanted.from != access.caller() {
+            if others.len() < OTHERS {
+                others.insert(access.caller_name());
+            }
             return true;
         }
         let place = *places.entry(format!("{:?}", access.question())).or_insert_with(|| {
@@ -59,7 +69,19 @@ pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, 
         one.access = access;
         true
     })?;
-    Ok(made)
+    match &wanted.from {
+        Some((name, namespace)) if made.is_empty() => {
+            let others = others.into_iter().collect::<Vec<_>>().join(", ");
+            let hint = if others.is_empty() {
+                "no call of any other is either".to_owned()
+            } else {
+                format!("there are calls of {others}")
+            };
+            let message = format!("no call of the workload {name}.{namespace} is recorded\nhint: {hint}");
+            Err(Failure::client(visible_lines(&message).into_owned()))
+        }
+        _ => Ok(made),
+    }
 }
 
 /// A configuration with a sidecar for each caller of some calls.

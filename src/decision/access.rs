@@ -160,12 +160,13 @@ impl Ended<'_> {
     fn write_question(&self, text: &mut String, redact: Redact) {
         let (call, outcome) = (self.call, self.outcome);
         plain(text, ",\"decision\":", std::str::from_utf8(&hex(call.chance())).unwrap_or_default());
-        string(text, ",\"destination\":", call.authority().as_str());
+        string(text, ",\"destination\":", destination(call));
         number(text, ",\"destinationPort\":", call.authority().port());
         number(text, ",\"durationMicros\":", outcome.duration / 1000);
         if outcome.status != 0 {
             let first = outcome.response_time.micros().saturating_sub(call.time().micros());
-            number(text, ",\"firstByteMicros\":", first.max(0));
+            // Of clocks that were read one after the other the later may have been set back.
+            number(text, ",\"firstByteMicros\":", first.clamp(0, (outcome.duration / 1000).max(0)));
         }
         plain(text, ",\"flag\":", &outcome.flags(call));
         if let Hop::Gateway(port) | Hop::Mesh(port) = self.hop {
@@ -279,7 +280,7 @@ pub fn intent(call: &Call, node: &str, redact: Redact) -> Entry {
     let mut text = String::new();
     line::begin(&mut text, level, time, INTENT);
     string(&mut text, ",\"decision\":", &call.decision_id());
-    string(&mut text, ",\"destination\":", call.authority().as_str());
+    string(&mut text, ",\"destination\":", destination(call));
     if call.tunnel().is_none() {
         string(&mut text, ",\"method\":", call.method().as_str());
     }
@@ -327,6 +328,12 @@ pub fn refused_head(time: Timestamp, failure: Failure, recording: Recording) -> 
     string(&mut text, ",\"verdict\":", Verdict::Deny.name());
     line::end(&mut text);
     Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
+}
+
+/// The host, with the port where it is not the usual one: CONNECT always says it, other calls do not.
+fn destination(call: &Call) -> &str {
+    let authority = call.authority().as_str();
+    if call.tunnel().is_some() { authority.strip_suffix(":443").unwrap_or(authority) } else { authority }
 }
 
 /// Sixteen hexadecimal digits.

@@ -214,9 +214,10 @@ impl Traffic {
         if let Some(series) = known.find(hash, |series| series.labels() == *labels) {
             return count(series);
         }
-        if known.len() >= MAX_SERIES {
+        let other = other(labels);
+        if known.len() >= MAX_SERIES && *labels != other {
             drop(known);
-            return self.with(&other(labels), count);
+            return self.with(&other, count);
         }
         let series = Arc::new(Series::new(labels));
         count(&series);
@@ -225,7 +226,7 @@ impl Traffic {
     }
 }
 
-/// In place of labels for which there is no room. These are few, and there is room for all of them.
+/// In place of labels for which there is no room. These are few, and get room of their own.
 fn other(labels: &Labels<'_>) -> Labels<'static> {
     Labels {
         source_workload: OTHER,

@@ -157,21 +157,18 @@ fn failed(failure: Failure, way: Way<'_>, closing: Closing) -> Response<AnswerBo
     response
 }
 
-/// Refuses answers that could be read in two ways (RFC 9112 §6.3), are coded for the transfer by more than chunks, or switch to a protocol that nobody asked for.
+/// Refuses answers that could be read in two ways (RFC 9113 §8.1.1), or switch to a protocol that nobody asked for.
 fn well_framed(
     response: Response<ResponseBody>,
     call: &Call,
     handshake: Option<&Handshake>,
 ) -> Result<Response<ResponseBody>, Failure> {
     let headers = response.headers();
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let sized = lengths.next();
-    let framed = match codings.next() {
-        Some(coding) => {
-            coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() && sized.is_none()
-        }
-        None => lengths.next().is_none() && sized.is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit)),
+    // Of HTTP/1.1 that was seen to when the head was read.
+    let framed = response.version() != Version::HTTP_2 || {
+        let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+        let sized = lengths.next().is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit));
+        sized && lengths.next().is_none() && !headers.contains_key(header::TRANSFER_ENCODING)
     };
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let fits = handshake.is_none_or(|handshake| handshake.fits(response.status(), headers));

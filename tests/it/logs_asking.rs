@@ -174,3 +174,64 @@ fn entries_are_a_parquet_file_on_standard_output_and_times_are_local_where_asked
     let utc = scene.run("logs --timestamps --tail 1").with_variables(&zone).output();
     assert!(utc.starts_with("2018-06-18T13:22:00.000019000Z {"), "{utc}");
 }
+
+/// Both ends of a terminal of so many columns.
+fn terminal(columns: u16) -> (std::fs::File, std::os::fd::OwnedFd) {
+    use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+    let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    unlockpt(&keys).expect("a terminal");
+    let name = ptsname(&keys, Vec::new()).expect("a name").into_string().expect("text");
+    let end = std::fs::File::options().read(true).write(true).open(name).expect("a terminal");
+    let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&keys, size).expect("a terminal");
+    (keys.into(), end.into())
+}
+
+#[test]
+fn what_takes_longer_than_a_moment_shows_a_bar_that_goes_again() {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    let scene = Scene::new();
+    let (mut keys, end) = terminal(80);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+    command.args(["logs", "import", "-"]).env("EGRESSCTL_STATE_DIR", scene.path().join("state"));
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(end));
+    let mut child = command.spawn().expect("the binary was built");
+    // Nothing of the terminal's other end is kept here, so that reading it ends with the command.
+    command.stderr(Stdio::null());
+    let mut input = child.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut input, lines(1).as_bytes()).expect("it is read");
+    let (mut shown, mut bytes) = (String::new(), [0; 256]);
+    while !shown.contains("importing 0.0 MiB") {
+        let count = keys.read(&mut bytes).expect("a bar");
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    drop(input);
+    while let Ok(count @ 1..) = keys.read(&mut bytes) {
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    let output = child.wait_with_output().expect("it can be waited for");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "imported 1 entry\n");
+    assert!(shown.ends_with("\r\u{1b}[K"), "{shown:?}");
+}
+
+#[test]
+fn a_table_fits_the_terminal() {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    let scene = Scene::new();
+    scene.write("ours.jsonl", &lines(3));
+    let (mut keys, end) = terminal(70);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+    command.args(["logs", "ours.jsonl", "-o", "table"]).current_dir(scene.path()).env("TERM", "dumb");
+    let status = command.stdout(Stdio::from(end)).stderr(Stdio::null()).status().expect("the binary was built");
+    assert!(status.success());
+    command.stdout(Stdio::null());
+    let (mut shown, mut bytes) = (String::new(), [0; 1024]);
+    while let Ok(count @ 1..) = keys.read(&mut bytes) {
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    let rows: Vec<&str> = shown.lines().collect();
+    assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
+    assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 70), "{shown}");
+}

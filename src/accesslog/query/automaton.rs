@@ -260,7 +260,7 @@ impl Run<'_> {
                     mark(texts, hit, 1, |number| {
                         if number != seen {
                             seen = number;
-                            states[number] = self.run(from, texts.text(number as u32).as_bytes());
+                            states[number] = self.run(from, texts.bytes(number as u32));
                         }
                     });
                 };
@@ -273,7 +273,7 @@ impl Run<'_> {
             }
             (_, None) => {
                 for (number, state) in states.iter_mut().enumerate() {
-                    *state = self.run(from, texts.text(number as u32).as_bytes());
+                    *state = self.run(from, texts.bytes(number as u32));
                 }
             }
         }

@@ -5,6 +5,9 @@ use std::ops::Range;
 /// Of so many rows one is wanted at most where rows are looked at one by one.
 const FEW: usize = 8;
 
+/// Rows that are looked at together where few are sought.
+const RUN: usize = 32;
+
 /// Some rows that follow each other, and which of them are wanted.
 #[derive(Debug, Default)]
 pub(super) struct Mask {
@@ -109,8 +112,11 @@ impl Mask {
         let count = self.count();
         if count * FEW <= self.wanted.len() {
             self.places.clear();
-            let wanted = self.wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
-            self.places.extend(wanted.map(|(place, _)| place as u32));
+            // Where few are wanted most runs have none, which is seen of a whole run at once.
+            for (run, wanted) in self.wanted.chunks(RUN).enumerate().filter(|(_, wanted)| wanted.contains(&true)) {
+                let places = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
+                self.places.extend(places.map(|(place, _)| (run * RUN + place) as u32));
+            }
             self.are_few = true;
         }
     }

@@ -140,16 +140,15 @@ impl Program {
         for (place, step) in self.steps.iter().enumerate() {
             let after = self.steps.get(place + 1).map_or(&self.ends, |next| &next.decided);
             let Read::Table { column, width, to } = &step.read else { continue };
+            let Some(counts) = reader.counts(*column).filter(|counts| counts.len() == *width) else { continue };
             let may_be = |value: usize| {
                 let mut behind = to.iter().skip(value).step_by(*width);
                 behind.any(|state| after[usize::from(*state)] != Some(false))
             };
             let possible: Vec<bool> = (0..*width).map(may_be).collect();
-            let counts = reader.counts(*column).filter(|counts| counts.len() == *width);
-            let rows = |counts: &[u32]| -> u64 {
-                counts.iter().zip(&possible).filter(|(_, may_be)| **may_be).map(|(count, _)| u64::from(*count)).sum()
-            };
-            if counts.is_some_and(|counts| rows(counts) * 2 <= reader.rows() as u64) {
+            let of_possible = counts.iter().zip(&possible).filter(|(_, may_be)| **may_be);
+            let rows: u64 = of_possible.map(|(count, _)| u64::from(*count)).sum();
+            if rows * 2 <= reader.rows() as u64 {
                 all.push((*column, possible));
             }
         }

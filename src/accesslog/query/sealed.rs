@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::chunk::Chunk;
@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::select::Selection;
 use super::{LevelFilter, Query, Sink, passes};
 use crate::accesslog::segment::{Reader, Segment};
-use crate::accesslog::{Error, Level, LogStore};
+use crate::accesslog::{Error, Level, LogStore, Progress};
 
 /// Most segments that are read at the same time.
 const MOST_THREADS: usize = 8;
@@ -51,11 +51,17 @@ impl LogStore {
         self.cost.get()
     }
 
+    /// How far the queries of this connection have come, in segments.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
     /// Notes how many segments are opened, of how many that are listed.
     pub(super) fn note_cost(&self, read: usize, listed: usize) {
         let Cost { read: before, passed } = self.cost.get();
         let passed = passed + (listed - read) as u64;
         self.cost.set(Cost { read: before + read as u64, passed });
+        self.progress.expect(read as u64);
     }
 
     /// What to do about a segment that could not be read: it may have been pruned since, and then another file has what is
@@ -82,6 +88,7 @@ impl LogStore {
         self.note_cost(wanted.len(), segments.len());
         let (folder, next, budget) = (self.segments.as_path(), AtomicUsize::new(0), Budget::default());
         let mut settle = |at: usize, mut answer: Result<T, Fault>| {
+            self.progress.advance(1);
             loop {
                 match answer {
                     Ok(answer) => {
@@ -95,14 +102,15 @@ impl LogStore {
                 }
             }
         };
+        keep_memory();
         let threads = threads(wanted.len());
         if threads < 2 {
             return wanted
                 .into_iter()
                 .try_for_each(|at| settle(at, ask(folder, &segments[at], plan, question, &budget)));
         }
-        // No answer waits for long, so that there are never many.
-        let (sender, answers) = sync_channel(threads);
+        // Answers do not wait, so that there are never many.
+        let (sender, answers) = sync_channel(0);
         thread::scope(|scope| {
             for _ in 0..threads {
                 let sender = sender.clone();
@@ -134,6 +142,7 @@ impl LogStore {
         if let [segment] = segments[..] {
             return self.send_segment(segment, plan, sink);
         }
+        keep_memory();
         let (folder, next, budget) = (self.segments.as_path(), AtomicUsize::new(0), Budget::default());
         let (senders, receivers): (Vec<_>, Vec<Receiver<_>>) = segments.iter().map(|_| sync_channel(CHUNKS)).unzip();
         let senders: Vec<Mutex<Option<Sender>>> = senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
@@ -182,6 +191,7 @@ impl LogStore {
                     }
                 }
                 let _ = tokens.try_send(());
+                self.progress.advance(1);
             }
             Ok(false)
         })
@@ -238,6 +248,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn take<T>(next: &AtomicUsize, all: &[T]) -> Option<usize> {
     Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < all.len())
 }
+
+/// Has the system's allocator keep what dictionaries took, for those of the next segments: it gives blocks back at once that
+/// are larger than any that was given back before, and whoever gets them anew pays for each page. Nothing is written to this
+/// one, so it takes no memory.
+fn keep_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
+}
+
+/// Bytes of that block: just below the most that glibc takes as a measure (mallopt(3), `M_MMAP_THRESHOLD`).
+const KEPT: usize = 30 << 20;
 
 /// How many threads read so many segments.
 pub(super) fn threads(segments: usize) -> usize {

@@ -59,6 +59,9 @@ impl Group {
 /// More groups than this are not counted: they would take more memory than an answer should.
 const MOST_GROUPS: usize = 1 << 18;
 
+/// The same of one segment, of which several are counted at the same time.
+const MOST_OF_SEGMENT: usize = MOST_GROUPS / 2;
+
 /// How many different numbers are kept as they are; of more, the first three digits.
 const EXACT: usize = 1 << 14;
 
@@ -129,45 +132,38 @@ type Key = (Option<i64>, Vec<Option<String>>);
 type Groups = HashMap<Key, Tally, foldhash::fast::RandomState>;
 
 impl LogStore {
-    /// Counts the entries that a query asks for, by each of some groupings; groups in no order, and nothing of a grouping by
-    /// which there are more than 262,144. Limits have no meaning here.
+    /// Counts the entries that a query asks for by a grouping; groups in no order, and nothing if there are more than 262,144,
+    /// or half as many in one segment. Limits have no meaning here.
     ///
     /// # Errors
     /// Every variant of [`Error`].
-    pub fn tally(&self, query: &Query, groupings: &[Grouping]) -> Result<Vec<Option<Vec<Group>>>, Error> {
+    pub fn tally(&self, query: &Query, grouping: &Grouping) -> Result<Option<Vec<Group>>, Error> {
         let asked = self.asked(query)?;
         let upto = self.newest()?;
         let segments = self.sql(|| Segment::between(&self.connection, 1, upto))?;
         let sealed = segments.last().map_or(0, |segment| segment.last);
         let plan = self.sql(|| Plan::new(&self.connection, &asked, (1, sealed)))?;
-        let mut all: Vec<Option<Groups>> = groupings.iter().map(|_| Some(Groups::default())).collect();
-        // Of what has too many groups in one segment the others need not be asked.
-        let many: Vec<AtomicBool> = groupings.iter().map(|_| AtomicBool::new(false)).collect();
-        let question = |selection: &mut Selection<'_>| {
-            let mut count = |(grouping, many): (&Grouping, &AtomicBool)| {
-                if many.load(Ordering::Relaxed) { Ok(None) } else { of_segment(selection, grouping) }
-            };
-            groupings.iter().zip(&many).map(&mut count).collect::<Result<Vec<_>, _>>()
+        let mut all = Some(Groups::default());
+        // Where one segment has too many the others need not be asked.
+        let are_many = AtomicBool::new(false);
+        let question = |selection: &mut Selection<'_>| match are_many.load(Ordering::Relaxed) {
+            true => Ok(None),
+            false => of_segment(selection, grouping),
         };
         self.of_segments(&segments, &plan, &question, &mut |_, counted| {
-            for ((all, counted), many) in all.iter_mut().zip(counted).zip(&many) {
-                merge(all, counted);
-                many.store(all.is_none(), Ordering::Relaxed);
-            }
+            merge(&mut all, counted);
+            are_many.store(all.is_none(), Ordering::Relaxed);
         })?;
         let plan = self.sql(|| Plan::new(&self.connection, &asked, (sealed + 1, upto)))?;
         self.forwards(&plan, &mut |row: &Row<'_>| {
-            for (all, grouping) in all.iter_mut().zip(groupings) {
-                if let Some(groups) = all {
-                    add_row(groups, grouping, row);
-                    if groups.len() > MOST_GROUPS {
-                        *all = None;
-                    }
-                }
+            let Some(groups) = &mut all else { return false };
+            add_row(groups, grouping, row);
+            if groups.len() > MOST_GROUPS {
+                all = None;
             }
             true
         })?;
-        Ok(all.into_iter().map(|groups| groups.map(Group::all)).collect())
+        Ok(all.map(Group::all))
     }
 }
 
@@ -337,7 +333,7 @@ fn by_number(selection: &mut Selection<'_>, field: &Numbered) -> Result<Option<G
         let key = vec![text_of(reader, field, (place as u32).wrapping_sub(1))];
         ((None, key), Tally { count: *count, measures: Vec::new() })
     };
-    Ok((found().count() <= MOST_GROUPS).then(|| found().map(group).collect()))
+    Ok((found().count() <= MOST_OF_SEGMENT).then(|| found().map(group).collect()))
 }
 
 fn by_numbers(
@@ -375,7 +371,7 @@ fn by_numbers(
                 }
             }
         }
-        if groups.len() > MOST_GROUPS {
+        if groups.len() > MOST_OF_SEGMENT {
             return Ok(None);
         }
     }
@@ -461,7 +457,7 @@ fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Option<
                 }
             }
         }
-        if groups.len() > MOST_GROUPS {
+        if groups.len() > MOST_OF_SEGMENT {
             return Ok(None);
         }
     }

@@ -210,7 +210,7 @@ impl Column {
     }
 
     /// The number that all rows have, where that is known without reading any.
-    fn same(&self) -> Option<u32> {
+    pub(super) fn same(&self) -> Option<u32> {
         match &self.dictionary {
             _ if self.is_empty() => Some(NONE),
             Some(dictionary) if dictionary.len() == 1 && self.is_whole() => Some(0),

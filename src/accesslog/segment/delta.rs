@@ -17,6 +17,7 @@ pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<(
     }
     let part = block / parts;
     let mut left = count;
+    out.reserve(count);
     if left > 0 {
         out.push(value);
         left -= 1;
@@ -35,10 +36,21 @@ pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<(
             if width > 64 || packed.len() < (here * width).div_ceil(8) {
                 return None;
             }
-            for position in 0..here {
-                let delta = bits(packed, position * width, width).cast_signed();
-                value = value.wrapping_add(least).wrapping_add(delta);
-                out.push(value);
+            let add = |value: &mut i64, delta: u64| {
+                *value = value.wrapping_add(least).wrapping_add(delta.cast_signed());
+                *value
+            };
+            // Where eight bytes follow the beginning of each, each needs one look.
+            match packed.get(..(here * width).div_ceil(8) + 8).filter(|_| (1..=57).contains(&width)) {
+                Some(packed) => {
+                    let mask = (1 << width) - 1;
+                    out.extend((0..here).map(|position| {
+                        let bit = position * width;
+                        let window = packed[bit / 8..].first_chunk().copied().unwrap_or_default();
+                        add(&mut value, (u64::from_le_bytes(window) >> (bit % 8)) & mask)
+                    }));
+                }
+                None => out.extend((0..here).map(|position| add(&mut value, bits(packed, position * width, width)))),
             }
             left -= here;
             at = at.checked_add(part * width / 8)?;

@@ -308,8 +308,16 @@ impl<'r> Lines<'r> {
     fn read(&mut self, column: usize) -> Result<(), ParquetError> {
         let (first, block) = &mut self.blocks[column];
         if *first != self.first {
-            self.columns[column] = Some(self.reader.column(column)?);
-            let rows = self.first..(self.first + self.block).min(self.reader.rows());
+            let of = self.reader.column(column)?;
+            self.columns[column] = Some(of);
+            let is_same = of.same().is_some();
+            if is_same && *first != usize::MAX {
+                // What all rows have is the same in this block.
+                *first = self.first;
+                return Ok(());
+            }
+            let start = if is_same { 0 } else { self.first };
+            let rows = start..(start + self.block).min(self.reader.rows());
             let few = self.few.as_ref().filter(|(of, _)| *of == self.first);
             self.reader.read(column, rows, few.map(|(_, places)| places.as_slice()), block)?;
             *first = self.first;

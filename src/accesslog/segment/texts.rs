@@ -3,8 +3,6 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::expr::may_need_escape;
-
 /// Texts, by numbers. They lie one after the other, each behind its length in four bytes.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Texts {
@@ -77,19 +75,33 @@ impl Texts {
             if escapes(&self.all) == self.starts.iter().map(lengths).sum::<usize>() {
                 return Vec::new();
             }
-            (0..self.len() as u32).filter(|number| escapes(self.text(*number).as_bytes()) > 0).collect()
+            (0..self.len() as u32).filter(|number| escapes(self.bytes(*number)) > 0).collect()
         })
+    }
+
+    /// The bytes of a text by its number.
+    pub(crate) fn bytes(&self, number: u32) -> &[u8] {
+        &self.all[self.range(number as usize)]
     }
 
     /// A text by its number.
     pub(crate) fn text(&self, number: u32) -> &str {
         // They were checked when they were read.
-        std::str::from_utf8(&self.all[self.range(number as usize)]).unwrap_or_default()
+        std::str::from_utf8(self.bytes(number)).unwrap_or_default()
     }
 }
 
-/// How many bytes may begin what is escaped in a line.
+/// How many bytes may begin what is escaped in a line: those of [`may_need_escape`], told without branches.
 fn escapes(bytes: &[u8]) -> usize {
+    let may_need_escape = |byte: u8| {
+        (byte < 0x20)
+            | (byte == b'"')
+            | (byte == b'\\')
+            | (byte == 0x7f)
+            | (byte == 0xc2)
+            | (byte == 0xd8)
+            | (byte == 0xe2)
+    };
     // Few enough for their count to fit in a byte, which processors add up many at a time.
     let count = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(may_need_escape(*byte))).sum::<u8>();
     bytes.chunks(255).map(|bytes| usize::from(count(bytes))).sum()

@@ -35,7 +35,7 @@ const DICTIONARY_BYTES: usize = 24 << 20;
 pub(super) const ZSTD_LEVEL: i32 = 3;
 
 /// Pages are compressed that become smaller than so much of their size; the others are quicker to read as they are.
-const WORTH_COMPRESSING: f64 = 0.92;
+const WORTH_COMPRESSING: f64 = 0.75;
 
 /// How a column is stored.
 struct Stored {

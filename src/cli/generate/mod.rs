@@ -5,6 +5,8 @@ mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use crate::call::Failure;
 use crate::cli::replay::{Judge, Made};
 use crate::decision::replay::{Access, Seen};
@@ -44,6 +46,8 @@ pub(crate) struct Policy {
     calls: u64,
     /// The workload that it is for; all, if none.
     from: Option<(String, String)>,
+    /// How old the oldest of them may be.
+    pub(crate) since: Option<SignedDuration>,
     /// Calls of which the path is not known, which cannot be allowed.
     pub(crate) unknown: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(crate) use crate::diagnostic::visible;
 
@@ -19,6 +19,22 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
+/// As much of `text` as fits into so many terminal cells, with `…` where more follows.
+pub(crate) fn fitted(text: &str, cells: usize) -> Cow<'_, str> {
+    if width(text) <= cells {
+        return Cow::Borrowed(text);
+    }
+    let (mut end, mut taken) = (0, 0);
+    for (at, c) in text.char_indices() {
+        taken += c.width().unwrap_or_default();
+        if taken + 1 > cells {
+            break;
+        }
+        end = at + c.len_utf8();
+    }
+    Cow::Owned(format!("{}\u{2026}", &text[..end]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +49,13 @@ mod tests {
     #[test]
     fn wide_characters_take_two_cells() {
         assert_eq!(width("漢字"), 4);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut() {
+        for (cells, expected) in [(9, "politics"), (8, "politics"), (7, "politi\u{2026}"), (1, "\u{2026}")] {
+            assert_eq!(fitted("politics", cells), expected);
+        }
+        assert_eq!(fitted("漢字漢", 4), "漢\u{2026}");
     }
 }

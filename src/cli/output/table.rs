@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use comfy_table::{ColumnConstraint, Width};
 
-use super::cell::{cell, width};
+use super::cell::{cell, fitted, width};
 use crate::cli::style;
 
 /// Blanks between two columns.
 const GAP: usize = 3;
+/// Least width of a column that is cut, its gap included.
+const NARROWEST: usize = 12;
 /// Least width of a column, its gap included.
 const LEAST: usize = 6;
 
@@ -40,6 +42,8 @@ pub(crate) struct Table {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
     widths: Vec<usize>,
+    /// Terminal cells that a line may take.
+    most: Option<usize>,
 }
 
 impl Table {
@@ -49,6 +53,11 @@ impl Table {
             headings: headings.into_iter().map(|heading| cell(&heading.as_ref().to_uppercase()).into_owned()).collect(),
             ..Self::default()
         }
+    }
+
+    /// Cuts the cells of the widest columns so that no line takes more terminal cells.
+    pub(crate) fn fit(&mut self, most: Option<usize>) {
+        self.most = most;
     }
 
     /// Adds a row; it has as many cells as there are headings.
@@ -118,6 +127,18 @@ impl Table {
                 *column = (*column).max(width(text) + GAP);
             }
         }
+        let Some(most) = self.most else { return };
+        // The last column has no gap behind it.
+        while self.widths.iter().sum::<usize>() > most + GAP {
+            let widest = self.widths.iter_mut().max().filter(|width| **width > NARROWEST);
+            let Some(widest) = widest else { break };
+            *widest -= 1;
+        }
+        for row in &mut self.rows {
+            for (text, column) in row.iter_mut().zip(&self.widths) {
+                *text = fitted(text, column.saturating_sub(GAP)).into_owned();
+            }
+        }
     }
 }
 
@@ -159,6 +180,17 @@ mod tests {
         let mut table = Table::new(["name", "hosts"]);
         table.push(["cnn".into(), String::new()]);
         assert_eq!(printed(table, Headings::Plain), "NAME   HOSTS\ncnn    \n");
+    }
+
+    #[test]
+    fn the_widest_columns_are_cut_to_fit() {
+        let mut table = Table::new(["time", "path", "user"]);
+        table.fit(Some(40));
+        table.push(["2018-06-18T13:22".into(), "/politics/2018/06/18/a-long-story".into(), "unknown".into()]);
+        insta::assert_snapshot!(printed(table, Headings::Plain), @"
+        TIME             PATH            USER
+        2018-06-18T13…   /politics/20…   unknown
+        ");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Arguments {
         let wanted = wanted(since, from.as_deref(), context);
         let calls = recorded(&wanted, context)?;
         let judge = Judge::new(&context.registry()?, &calls, OutboundPolicy::default(), context)?;
-        let policy = Generated::of(&calls, &judge, wanted.from);
+        let mut policy = Generated::of(&calls, &judge, wanted.from);
+        policy.since = since;
         if policy.is_empty() {
             let message =
                 "no call that went is recorded\nhint: proxy start --access all records them; logs --all shows them";

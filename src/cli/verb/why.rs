@@ -39,7 +39,8 @@ pub(crate) struct Arguments {
     output: Option<String>,
 }
 
-fn id(text: &str) -> Result<String, String> {
+/// The name of a decision as it is typed.
+pub(super) fn id(text: &str) -> Result<String, String> {
     let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if digits { Ok(text.to_ascii_lowercase()) } else { Err("a decision is named by 16 hexadecimal digits".into()) }
 }

@@ -12,6 +12,7 @@ use super::files;
 use super::filter::{self, Filter};
 use super::print::field;
 use crate::accesslog::{self, Logs, Row, line};
+use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::leftover::Leftover;
@@ -81,6 +82,7 @@ impl Export {
         let mut store = self.filter.log(context)?;
         filter::check_names(&store, &self.columns)?;
         let query = self.filter.query(context);
+        let bar = Bar::start("exporting", Unit::Segments, store.progress(), self.to.as_os_str() == "-");
         let entries = match form {
             Form::Lines | Form::Csv if self.to.as_os_str() == "-" => {
                 self.text(&mut store, &query, form, &mut context.out)?
@@ -99,6 +101,7 @@ impl Export {
             }
             Form::Parquet | Form::Folder => self.parquet(&mut store, &query, form)?,
         };
+        drop(bar);
         if self.to.as_os_str() != "-" {
             let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
             writeln!(context.out, "exported {entries} to {}", self.to.display())?;

@@ -129,6 +129,11 @@ impl Filter {
         Ok(Logs::open(&context.state_dir()?, streams)?)
     }
 
+    /// The same for who sees no record of a call but with `--all`.
+    pub(super) fn log_of_lines(&self, context: &Context) -> Result<Logs, Failure> {
+        if self.all { self.log(context) } else { Ok(Logs::open(&context.state_dir()?, &[Stream::Lines])?) }
+    }
+
     /// Only calls of these workloads of a namespace, by the names that they go by.
     pub(super) fn narrow_to(&mut self, workloads: impl Iterator<Item = String>, namespace: &str) {
         self.source.extend(workloads);

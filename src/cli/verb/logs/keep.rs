@@ -3,13 +3,17 @@
 use std::fs::File;
 use std::io::{Read, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use super::export::Export;
 use super::stats::{Facets, Stats};
-use crate::accesslog::{self, Exported, Imported, Importer, Limits, Redact, Sealer, Stream, Verified, Verifier};
+use crate::accesslog::{
+    self, Exported, Imported, Importer, Limits, Progress, Redact, Sealer, Stream, Verified, Verifier,
+};
+use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::recording::redact;
@@ -256,10 +260,14 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
     let (mut imported, mut faults) = (Imported::default(), 0_u64);
     for path in files {
         let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
-        let mut input: Box<dyn Read> = match path.as_os_str() == "-" {
+        let input: Box<dyn Read> = match path.as_os_str() == "-" {
             true => Box::new(std::io::stdin()),
             false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
         };
+        let progress = Arc::new(Progress::default());
+        progress.expect(std::fs::metadata(path).map_or(0, |file| file.len()));
+        let mut input = Watched { input, progress: Arc::clone(&progress) };
+        let bar = Bar::start("importing", Unit::Bytes, vec![progress], false);
         let mut told = Vec::new();
         let mut fault = |number: u64, why: &str| {
             faults += 1;
@@ -268,7 +276,8 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
             }
         };
         let now = context.now.as_microsecond();
-        let done = importer.import((&name, &mut *input), now, &mut fault);
+        let done = importer.import((&name, &mut input), now, &mut fault);
+        drop(bar);
         told.iter().try_for_each(|told| context.say(told))?;
         imported = done.map_err(Failure::from)?;
     }
@@ -289,6 +298,20 @@ impl Import {
             _ => format!("error: {faults} lines are no entries"),
         };
         if faults == 0 { Ok(()) } else { Err(Failure::Status(1, message()).into()) }
+    }
+}
+
+/// Input that tells how much of it was read.
+struct Watched {
+    input: Box<dyn Read>,
+    progress: Arc<Progress>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.progress.advance(count as u64);
+        Ok(count)
     }
 }
 

@@ -17,6 +17,7 @@ use clap::Args;
 use regex::Regex;
 
 use crate::accesslog::{Logs, Query};
+use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures, Outcome};
 
@@ -137,6 +138,12 @@ impl Arguments {
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
         let are_files = files::are_files(&self.words);
+        if are_files && self.follow {
+            return Err(Failure::client(
+                "the argument '--follow' cannot be used with files: they are read to their end",
+            )
+            .into());
+        }
         let words = if are_files { std::mem::take(&mut self.words) } else { Vec::new() };
         let mut origin = pod::origin(&self.pod_request()?, self.look.prefix, context)?;
         let _files = files::take(&words, context)?;
@@ -155,7 +162,7 @@ impl Arguments {
             return printed.finish(if self.count { Some(0) } else { None });
         }
         let start = Instant::now();
-        let mut log = self.filter.log(context)?;
+        let mut log = self.filter.log_of_lines(context)?;
         filter::check_names(&log, &self.look.columns)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
@@ -171,8 +178,10 @@ impl Arguments {
     }
 
     fn print(&self, query: &Query, log: &mut Logs, mut printed: print::Printed<'_>) -> Result<u64, Failures> {
+        let bar = Bar::start("asking", Unit::Segments, log.progress(), !self.count);
         if self.count {
             let count = log.count(query).map_err(Failure::from)?;
+            drop(bar);
             return printed.finish(Some(count));
         }
         let around = self.context.map_or((self.before_context, self.after_context), |around| (around, around));
@@ -190,6 +199,7 @@ impl Arguments {
                 }
             }
         }
+        drop(bar);
         printed.finish(None)
     }
 

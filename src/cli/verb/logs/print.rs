@@ -89,6 +89,8 @@ struct Page {
     /// The columns that were asked for.
     chosen: Vec<String>,
     headed: bool,
+    /// Terminal cells of a line, where there is a terminal.
+    width: Option<usize>,
 }
 
 impl Look {
@@ -105,7 +107,7 @@ impl Look {
             return Err(Failure::client(message));
         }
         let zone = if self.local { TimeZone::try_system().unwrap_or(TimeZone::UTC) } else { TimeZone::UTC };
-        let page = Page { chosen: self.columns.clone(), ..Page::default() };
+        let page = Page { chosen: self.columns.clone(), width: terminal_width(), ..Page::default() };
         let prefix = origin.prefix;
         let file = Export::default();
         Ok(Printed { context, look: self.clone(), prefix, follows, page, marks, file, zone, entries: 0, fault: None })
@@ -254,6 +256,7 @@ impl Page {
         let own: &[&str] = if wide { &["instance", "handler", "rule"] } else { &[] };
         let names = ["time", "level"].into_iter().chain(self.variables.iter().map(String::as_str));
         self.table = Table::new(names.chain(own.iter().copied()));
+        self.table.fit(self.width);
         self.headed = false;
         Ok(())
     }
@@ -284,6 +287,12 @@ impl Page {
         }
         lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", mark::row(line, level, marks)))
     }
+}
+
+/// How wide the terminal is that standard output is; nothing if it is none.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 fn timestamp(micros: i64) -> Timestamp {

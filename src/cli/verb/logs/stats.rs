@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::files;
 use super::filter::{self, Filter};
 use crate::accesslog::{Group, Grouping, Measure};
+use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
@@ -104,7 +105,9 @@ impl Stats {
             None => None,
         };
         let grouping = Grouping { by: self.by.clone(), measures: self.measure.clone(), interval };
-        let counted = store.tally(&query, &[grouping]).map_err(Failure::from)?.pop().flatten();
+        let bar = Bar::start("counting", Unit::Segments, store.progress(), false);
+        let counted = store.tally(&query, &grouping).map_err(Failure::from)?;
+        drop(bar);
         let mut groups = counted.ok_or_else(|| too_many(&self.by))?;
         groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
         let all = groups.len();
@@ -263,27 +266,23 @@ impl Facets {
             names =
                 known.into_iter().map(|(name, _)| name).filter(|name| !NO_FACETS.contains(&name.as_str())).collect();
         }
-        let grouping = |name: &String| Grouping { by: vec![name.clone()], ..Grouping::default() };
-        let groupings: Vec<Grouping> = names.iter().map(grouping).collect();
-        let counted = store.tally(&query, &groupings).map_err(Failure::from)?;
         let (mut facets, mut without) = (Vec::new(), Vec::new());
-        for (name, counted) in names.into_iter().zip(counted) {
-            let Some(mut groups) = counted else {
-                without.push(name);
-                continue;
-            };
-            groups.retain(|group| group.key != [None]);
-            groups.sort_by(|a, b| (b.count, &a.key).cmp(&(a.count, &b.key)));
-            if !groups.is_empty() {
-                facets.push((name, groups));
+        let bar = Bar::start("counting", Unit::Segments, store.progress(), false);
+        // One by one: the values of all together could be too many.
+        for name in names {
+            let grouping = Grouping { by: vec![name.clone()], ..Grouping::default() };
+            match store.tally(&query, &grouping).map_err(Failure::from)? {
+                Some(groups) => facets.extend(Facet::of(name, groups, top)),
+                None => without.push(name),
             }
         }
+        drop(bar);
         if self.output.is_some() {
-            let facets: Vec<Json> = facets.iter().map(|(name, groups)| facet_json(name, groups, top)).collect();
+            let facets: Vec<Json> = facets.iter().map(Facet::json).collect();
             writeln!(context.out, "{:#}", Json::from(facets))?;
         } else {
             let mut table = Table::new(["field", "value", "count", "share"]);
-            facets.iter().for_each(|(name, groups)| add_facet(&mut table, name, groups, top));
+            facets.iter().for_each(|facet| facet.add_to(&mut table));
             table.write(&mut context.out, Headings::new(true, context.color))?;
         }
         if !without.is_empty() {
@@ -297,22 +296,44 @@ fn value(group: &Group) -> &str {
     group.key.first().and_then(Option::as_deref).unwrap_or_default()
 }
 
-fn facet_json(name: &str, groups: &[Group], top: usize) -> Json {
-    let values: Vec<Json> =
-        groups.iter().take(top).map(|group| json!({"value": value(group), "count": group.count})).collect();
-    json!({"field": name, "distinct": groups.len(), "values": values})
+/// What is shown of a field.
+struct Facet {
+    name: String,
+    /// How many values there are, and how many entries have one.
+    distinct: usize,
+    entries: u64,
+    /// Those that most entries have.
+    top: Vec<Group>,
 }
 
-fn add_facet(table: &mut Table, name: &str, groups: &[Group], top: usize) {
-    let all: u64 = groups.iter().map(|group| group.count).sum();
-    let share = |count: u64| format!("{:.1}%", count as f64 * 100.0 / all as f64);
-    for (place, group) in groups.iter().take(top).enumerate() {
-        let name = if place == 0 { visible(name).into_owned() } else { String::new() };
-        table.push([name, visible(value(group)).into_owned(), group.count.to_string(), share(group.count)]);
+impl Facet {
+    /// Nothing if no entry has a value.
+    fn of(name: String, mut groups: Vec<Group>, top: usize) -> Option<Self> {
+        groups.retain(|group| group.key != [None]);
+        groups.sort_by(|a, b| (b.count, &a.key).cmp(&(a.count, &b.key)));
+        let (distinct, entries) = (groups.len(), groups.iter().map(|group| group.count).sum());
+        groups.truncate(top);
+        groups.shrink_to_fit();
+        (distinct > 0).then_some(Self { name, distinct, entries, top: groups })
     }
-    if groups.len() > top {
-        let rest: u64 = groups.iter().skip(top).map(|group| group.count).sum();
-        let more = format!("({} more)", groups.len() - top);
-        table.push([String::new(), more, rest.to_string(), share(rest)]);
+
+    fn json(&self) -> Json {
+        let one = |group: &Group| json!({"value": value(group), "count": group.count});
+        let values: Vec<Json> = self.top.iter().map(one).collect();
+        json!({"field": self.name, "distinct": self.distinct, "values": values})
+    }
+
+    fn add_to(&self, table: &mut Table) {
+        let share = |count: u64| format!("{:.1}%", count as f64 * 100.0 / self.entries as f64);
+        let mut rest = self.entries;
+        for (place, group) in self.top.iter().enumerate() {
+            let name = if place == 0 { visible(&self.name).into_owned() } else { String::new() };
+            table.push([name, visible(value(group)).into_owned(), group.count.to_string(), share(group.count)]);
+            rest -= group.count;
+        }
+        if self.distinct > self.top.len() {
+            let more = format!("({} more)", self.distinct - self.top.len());
+            table.push([String::new(), more, rest.to_string(), share(rest)]);
+        }
     }
 }

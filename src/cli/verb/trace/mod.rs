@@ -12,11 +12,15 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 
+use crate::accesslog::{LogStore, Pattern, Query, Row, Stream};
 use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
 use crate::cli::verb::proxy::outbound_policy;
+use crate::cli::verb::why::id as decision_id;
+use crate::decision::access;
+use crate::decision::replay::Access;
 use crate::decision::{Asked, Place, Source, Told, tell};
 use crate::node::api::Question;
 use crate::routing::OutboundPolicy;
@@ -59,6 +63,9 @@ const EXAMPLES: &str = "Examples:
   # What the egress gateway's server on port 443 does with a request
   egressctl trace --hop gateway --port 443 http://edition.cnn.com/politics
 
+  # A recorded call, by what is declared now
+  egressctl trace --decision 5f0c1e2d3a4b5968
+
   # Many calls, a JSON line each, answered in order
   egressctl trace --batch < calls.jsonl";
 
@@ -67,8 +74,12 @@ const EXAMPLES: &str = "Examples:
 #[command(after_help = EXAMPLES, after_long_help = format!("{BATCH}{EXAMPLES}"))]
 pub(crate) struct Arguments {
     /// The call, as a client makes it: http://…, https://… (passed through), tls://NAME:PORT, tcp://HOST:PORT
-    #[arg(value_name = "URL", required_unless_present = "batch", conflicts_with = "batch")]
+    #[arg(value_name = "URL", required_unless_present_any = ["batch", "decision"], conflicts_with = "batch")]
     url: Option<String>,
+    /// The recorded call of this decision, instead of one that is described
+    #[arg(long, value_name = "ID", value_parser = decision_id)]
+    #[arg(conflicts_with_all = ["url", "batch", "from", "method", "headers", "hop", "port", "sni", "source_ip"])]
+    decision: Option<String>,
     #[command(flatten)]
     files: Files,
     /// The workload (Deployment or Pod) that calls; without it the caller is unknown
@@ -117,20 +128,27 @@ impl Arguments {
         if self.batch {
             return batch::run(at, context);
         }
-        let from = self.from.as_deref().map(|from| Who::named(from, context.namespace()));
-        let asked = Asked {
-            from: from.as_ref().and_then(Who::name),
-            hop: self.hop,
-            method: self.method,
-            url: self.url,
-            port: self.port,
-            sni: self.sni,
-            headers: self.headers.iter().map(|header| split(header)).collect::<Result<_, _>>()?,
-            source: Source { principal: None, ip: self.source_ip },
-            at: at.as_microsecond(),
-            ..Asked::default()
-        };
         let mut notes = Vec::new();
+        let recorded = self.decision.as_deref().map(|id| recorded(id, &mut notes, context)).transpose()?;
+        let recorded = recorded.map(|asked| Asked { at: self.at.map_or(asked.at, Timestamp::as_microsecond), ..asked });
+        let named = recorded.as_ref().and_then(|asked| asked.from.as_ref());
+        let named = named.map(|(name, namespace)| format!("{name}.{namespace}")).or(self.from);
+        let from = named.map(|from| Who::named(&from, context.namespace()));
+        let described = || -> Result<Asked, Failure> {
+            Ok(Asked {
+                from: from.as_ref().and_then(Who::name),
+                hop: self.hop,
+                method: self.method,
+                url: self.url,
+                port: self.port,
+                sni: self.sni,
+                headers: self.headers.iter().map(|header| split(header)).collect::<Result<_, _>>()?,
+                source: Source { principal: None, ip: self.source_ip },
+                at: at.as_microsecond(),
+                ..Asked::default()
+            })
+        };
+        let asked = recorded.map_or_else(described, Ok)?;
         // A running proxy has a policy for hosts that nobody registered, and no other.
         let told = match self.files.names.is_empty() && self.outbound_traffic_policy.is_none() {
             true => of_proxy(&asked, self.proxy.as_deref(), &mut notes, context)?,
@@ -155,6 +173,26 @@ impl Arguments {
         }
         Ok(context.out.write_all(told.text.as_bytes()).map_err(Failure::from)?)
     }
+}
+
+/// The call of a recorded decision, as it is asked about.
+fn recorded(id: &str, notes: &mut Vec<String>, context: &Context) -> Result<Asked, Failure> {
+    let store = LogStore::open(Stream::Accesses.hot_db(&context.state_dir()?))?;
+    let patterns = vec![Pattern::fixed(format!("\"decision\":\"{id}\""))];
+    let query = Query { instance: Some(access::INSTANCE.to_owned()), patterns, ..Query::default() };
+    let mut found = None;
+    store.query(&query, &mut |row: &Row<'_>| {
+        found = Some(row.line.to_owned());
+        false
+    })?;
+    let hint = "hint: was it another state directory, or a proxy with --access off?";
+    let line = found.ok_or_else(|| Failure::client(format!("no decision {id} in the log\n{hint}")))?;
+    let access = Access::read(&line).map_err(Failure::client)?;
+    if access.is_redacted() {
+        notes.push("what was left out of the record (a query, a header) is not judged".to_owned());
+    }
+    notes.push(format!("the call of {}, which was told: {}", access.time, access.verdict));
+    Ok(access.asked())
 }
 
 /// The answer of a running proxy: it alone knows fetched lists, what quotas have counted, and how it was started. None
