@@ -655,6 +655,7 @@ set edit:completion:arg-completer[egressctl] = {|@words|
             cand --dns-server 'Ask this name server instead of the system''s; repeatable'
             cand --ca-file 'Trust the authorities in this PEM file instead of the system''s'
             cand --metrics-listen 'Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address'
+            cand --otlp-endpoint 'Tell an OpenTelemetry collector of each call that is recorded (see --access): a span and a log record, by OTLP over HTTP in JSON, to URL/v1/traces and URL/v1/logs; origins are then told the span in traceparent'
             cand --workers 'Worker threads [default: one for each core]'
             cand --outbound-traffic-policy 'Which hosts may be called where no Sidecar says so: registered ones, or any'
             cand --path-normalization 'How paths are normalized before they are judged: strictly, or as Istio''s modes do [default: as the ConfigMap istio says in pathNormalization.normalization, or STRICT]'

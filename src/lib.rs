@@ -27,6 +27,7 @@ pub mod analysis;
 
 // Floor 4, wire: doing it.
 pub mod upstream;
+pub mod otlp;
 pub mod proxy;
 pub mod sandbox;
 

@@ -98,6 +98,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
             port: 443,
         }],
         metrics_listen: None,
+        otlp_endpoint: None,
         workers: 1,
         overrides: Vec::new(),
         name_servers: vec!["127.0.0.1:9".parse().expect("an address")],

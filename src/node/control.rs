@@ -32,6 +32,7 @@ use super::grants;
 use super::memory::Memory;
 use super::messages::Messages;
 use super::observed;
+use super::otlp::Collector;
 use super::sandboxes::Sandboxes;
 use super::start::{GatewayListenerConfig, ListenerConfig, NodeConfig, Role, Running};
 use super::systemd;
@@ -53,6 +54,7 @@ pub(super) struct Control {
     pub(super) metrics: Metrics,
     pub(super) connector: Arc<Connector>,
     pub(super) memory: Memory,
+    pub(super) collector: Option<Collector>,
     pub(super) compiler: Arc<Compiler>,
     pub(super) recorder: Recorder,
     started: Instant,
@@ -87,6 +89,7 @@ pub(super) async fn serve(running: Running) {
         metrics,
         connector,
         memory,
+        collector,
         recorder,
         writer,
         sealing,
@@ -115,6 +118,7 @@ pub(super) async fn serve(running: Running) {
         metrics,
         connector,
         memory,
+        collector,
         compiler: Arc::clone(&compiler),
         recorder,
         started: Instant::now(),
@@ -183,6 +187,7 @@ pub(super) async fn serve(running: Running) {
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
+    control.collector.iter().for_each(Collector::flush);
     let recorded = control.recorder.health().entries();
     messages.say(&format!("stopped; {recorded} {} recorded", if recorded == 1 { "entry" } else { "entries" }));
 }

@@ -190,7 +190,8 @@ fn status(feed: &Feed, now: Timestamp) -> FeedStatus {
     }
 }
 
-fn client(ca_file: Option<&Path>) -> Result<Client, String> {
+/// A client that trusts the authorities in a file, or else the system's.
+pub(super) fn client(ca_file: Option<&Path>) -> Result<Client, String> {
     // Fails only if a provider is installed already, which then serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Not through a proxy: that might be this very one, whose policy waits for the list.
@@ -224,7 +225,7 @@ async fn fetch(client: &Client, source: &Source) -> Result<Vec<u8>, String> {
 }
 
 /// An error with its causes: the outermost one of a request says only that it failed.
-fn told(error: &dyn std::error::Error) -> String {
+pub(super) fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -22,6 +22,7 @@ pub(super) fn exposition(control: &Control) -> String {
     let mut shown = control.metrics.exposition();
     shown.push_str(&uses_exposition(&uses(control)));
     shown.push_str(&recording(control));
+    shown.push_str(&exported(control));
     shown.push_str(&breakers(&control.connector.breakers()));
     shown.push_str(&feeds::exposition(&control.feeds.status()));
     shown.push_str(&undecided(&control.compiler.live.undecided()));
@@ -89,6 +90,14 @@ fn recording(control: &Control) -> String {
     one("egressctl_log_failing", "gauge", "Whether the newest attempt failed.", health.is_failing().into());
     one("egressctl_log_unprinted_total", "counter", "Lines that an outlet did not take.", health.unprinted());
     out
+}
+
+/// How exporting goes, where there is a collector.
+fn exported(control: &Control) -> String {
+    const NAME: &str = "egressctl_otlp_dropped_total";
+    let Some(collector) = &control.collector else { return String::new() };
+    let dropped = collector.count.dropped();
+    format!("# HELP {NAME} Calls that the collector was not told of.\n# TYPE {NAME} counter\n{NAME} {dropped}\n")
 }
 
 /// A family of clusters' limits, and what it shows of one.

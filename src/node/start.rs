@@ -32,6 +32,7 @@ use super::feeds::Feeds;
 use super::handover::Predecessor;
 use super::memory::Memory;
 use super::messages::Messages;
+use super::otlp::{self, Collector};
 use super::socket::Socket;
 use super::{control, counted, unfinished};
 
@@ -64,6 +65,8 @@ pub struct NodeConfig {
     pub gateway_listeners: Vec<GatewayListenerConfig>,
     /// Where metrics are served over HTTP, besides the admin endpoint.
     pub metrics_listen: Option<SocketAddr>,
+    /// Base URL of an OpenTelemetry collector that is told of calls.
+    pub otlp_endpoint: Option<String>,
     /// Worker threads.
     pub workers: usize,
     /// Addresses that stand in for names.
@@ -205,6 +208,7 @@ pub struct Running {
     pub(super) metrics: Metrics,
     pub(super) connector: Arc<Connector>,
     pub(super) memory: Memory,
+    pub(super) collector: Option<Collector>,
     pub(super) recorder: Recorder,
     pub(super) writer: accesslog::Writer,
     pub(super) sealing: Sealing,
@@ -312,12 +316,16 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let (phase, drain) = Drain::new();
     let ((endings, ending), news) = (watch::channel(()), Arc::<Notify>::default());
     let (metrics, memory) = (Metrics::new(workers), Memory::new(config.memory));
+    let collector = config.otlp_endpoint.as_deref();
+    let collector = collector.map(|endpoint| otlp::start(endpoint, config.ca_file.as_deref(), &config.name, &messages));
+    let (exporter, collector) = collector.transpose()?.unzip();
     // A tunnel keeps room for its report as long as it lasts; half of the room is for calls that do not.
     let room_for_tunnels = config.log.capacity / 2;
     let shared = Shared {
         published: Arc::clone(&published),
         recorder: recorder.clone(),
         recording: config.recording,
+        exporter,
         node: config.name.as_str().into(),
         connector: Arc::clone(&connector),
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
@@ -351,6 +359,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         metrics,
         connector,
         memory,
+        collector,
         recorder,
         writer,
         sealing,

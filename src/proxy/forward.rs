@@ -263,6 +263,8 @@ impl Sending<'_> {
         let mut head = self.way.outgoing(call, &self.closing.checked().request_edits)?;
         if self.closing.is_handed_on() {
             Handed::of(call).write(&mut head.headers);
+        } else if let Some(exporter) = &self.worker.exporter {
+            exporter.context(self.closing.made()).write(&mut head.headers);
         }
         Ok(head)
     }

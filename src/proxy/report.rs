@@ -450,6 +450,11 @@ impl Drop for Closing {
             headers: &snapshot.headers_read,
         };
         ended.record(worker.recording, &mut worker.callers.borrow_mut(), &mut report.accesses);
+        if let Some(exporter) = &worker.exporter {
+            for record in report.accesses.iter() {
+                exporter.tell((record.time, record.level, record.line), Some(exporter.context(self.made())));
+            }
+        }
         if let Some(permit) = self.0.permit.take() {
             if !permit.has_room() {
                 self.0.worker.shard.count(Counter::Unrecorded);
@@ -469,6 +474,9 @@ pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, fai
     worker.shard.count(Counter::Entries);
     let mut report = Report::from_iter([refusal::head_entry(time, failure)]);
     if let Some(access) = access::refused_head(time, failure, worker.recording) {
+        if let Some(exporter) = &worker.exporter {
+            exporter.tell((access.time, access.level, &access.line), None);
+        }
         report.accesses.push(&access);
     }
     permit.record(&mut report);

@@ -21,6 +21,7 @@ use crate::decision::access::{Callers, Recording};
 use crate::expr::Scratch;
 use crate::identity::{Caller, SpiffeId, Verifier};
 use crate::metrics::{Bound, Bounded, Counter, Shard, Traffic};
+use crate::otlp::Exporter;
 use crate::routing::Cluster;
 use crate::snapshot::{Hop, Published, Snapshot};
 use crate::upstream::{Connector, Upstream};
@@ -59,6 +60,8 @@ pub struct Shared {
     pub connector: Arc<Connector>,
     /// What is recorded of calls.
     pub recording: Recording,
+    /// Where records of calls are exported to.
+    pub exporter: Option<Exporter>,
     /// The proxy's name.
     pub node: Arc<str>,
     /// The bounds.
@@ -89,6 +92,7 @@ pub struct Shared {
 pub struct Worker {
     pub(super) recorder: Recorder,
     pub(super) recording: Recording,
+    pub(super) exporter: Option<Exporter>,
     pub(super) node: Arc<str>,
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
@@ -212,6 +216,7 @@ impl Worker {
         Self {
             recorder: shared.recorder.with_own_desk(),
             recording: shared.recording,
+            exporter: shared.exporter.clone(),
             node: Arc::clone(&shared.node),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),

@@ -97,7 +97,7 @@ fn libraries_stay_where_they_belong() {
     let homes: [(&str, &[&str]); 5] = [
         ("hyper::server", &["proxy/http1/agreement.rs", "proxy/multiplexed.rs", "node/admin.rs"]),
         ("hyper::client", &["upstream/http.rs", "upstream/multiplexed.rs"]),
-        ("reqwest", &["cli/", "node/feeds.rs"]),
+        ("reqwest", &["cli/", "node/feeds.rs", "node/otlp.rs"]),
         ("comfy_table", &["cli/output/"]),
         ("rusqlite", &["state/", "registry/", "accesslog/"]),
     ];

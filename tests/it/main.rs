@@ -40,6 +40,7 @@ mod observed;
 mod openings;
 mod outbound;
 mod origins;
+mod otlp;
 mod policy;
 mod policy_lists;
 mod policy_trace;

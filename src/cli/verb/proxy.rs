@@ -156,6 +156,10 @@ struct Start {
     /// Serve metrics to Prometheus at http://ADDR/metrics, to whoever reaches the address
     #[arg(long, value_name = "ADDR:PORT")]
     metrics_listen: Option<SocketAddr>,
+    /// Tell an OpenTelemetry collector of each call that is recorded (see --access): a span and a log record, by OTLP over HTTP
+    /// in JSON, to URL/v1/traces and URL/v1/logs; origins are then told the span in traceparent
+    #[arg(long, value_name = "URL", value_parser = otlp_endpoint)]
+    otlp_endpoint: Option<String>,
     /// Worker threads [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -258,6 +262,16 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
         Some((host, port)) if !host.is_empty() && port != 0 => Ok((host.to_owned(), port)),
         _ => Err("expected HOST:PORT, as in gateway.example:15443".into()),
     }
+}
+
+fn otlp_endpoint(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).ok();
+    let plain = |url: &reqwest::Url| {
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+    };
+    let fits = url.is_some_and(|url| plain(&url) && url.query().is_none() && url.fragment().is_none());
+    let expected = || "expected a URL without credentials and query, as in http://127.0.0.1:4318".to_owned();
+    fits.then(|| text.to_owned()).ok_or_else(expected)
 }
 
 /// More than a segment's reader takes would never be read again.
@@ -379,6 +393,7 @@ fn config(arguments: Start, namespace: &str) -> NodeConfig {
         certificate_ttl: arguments.certificate_ttl,
         gateway_listeners: arguments.gateway_listen.into_iter().map(|one| one.0).collect(),
         metrics_listen: arguments.metrics_listen,
+        otlp_endpoint: arguments.otlp_endpoint,
         workers: arguments.workers.map_or(cores, NonZeroUsize::get),
         overrides: arguments.resolve,
         name_servers: arguments.name_servers,
