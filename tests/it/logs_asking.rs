@@ -235,3 +235,12 @@ fn a_table_fits_the_terminal() {
     assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
     assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 70), "{shown}");
 }
+
+#[test]
+fn a_file_that_is_missing_and_a_form_that_cannot_be_followed_are_told_as_that() {
+    let scene = Scene::new();
+    let missing = scene.run("logs /nowhere/access.log").error();
+    assert!(missing.contains("cannot read /nowhere/access.log: No such file"), "{missing}");
+    let followed = scene.run("logs -o parquet -f").error();
+    assert!(followed.contains("'--follow' cannot be used with '-o parquet'"), "{followed}");
+}

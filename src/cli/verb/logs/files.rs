@@ -10,7 +10,9 @@ use crate::cli::leftover::Leftover;
 
 /// Whether words name files, and not a pod and its container.
 pub(super) fn are_files(words: &[String]) -> bool {
-    words.iter().any(|word| word == "-" || Path::new(word).is_file())
+    // Of these a pod's name has none, so that a file that is missing is told as that.
+    let is_path = |word: &String| ["/", "./", "../"].iter().any(|start| word.starts_with(start));
+    words.iter().any(|word| word == "-" || is_path(word) || Path::new(word).is_file())
 }
 
 /// Takes files into a log of their own, which stands for the state directory's until what is returned is dropped; nothing if

@@ -137,6 +137,10 @@ impl Arguments {
 
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
+        if self.follow && self.look.output == Form::Parquet {
+            let told = "the argument '--follow' cannot be used with '-o parquet', which is written at the end";
+            return Err(Failure::client(told).into());
+        }
         let are_files = files::are_files(&self.words);
         if are_files && self.follow {
             return Err(Failure::client(
