@@ -55,8 +55,8 @@ pub enum Chunks {
     Data(u64),
     /// The end of a chunk's line comes next.
     DataEnd,
-    /// Trailers, or an empty line.
-    Trailers,
+    /// Trailers, or an empty line. So many bytes of them were looked through already.
+    Trailers(usize),
 }
 
 impl Rest {
@@ -113,7 +113,7 @@ impl Chunks {
                 Chunks::Size => {
                     let Some(line) = chunk_line(buffer)? else { return Ok(Piece::More) };
                     *self = match size(&line).ok_or("the size of a chunk is no number")? {
-                        0 => Chunks::Trailers,
+                        0 => Chunks::Trailers(0),
                         size => Chunks::Data(size),
                     };
                 }
@@ -128,7 +128,7 @@ impl Chunks {
                     }
                     *self = Chunks::Size;
                 }
-                Chunks::Trailers => return trailers(buffer),
+                Chunks::Trailers(seen) => return trailers(buffer, seen),
             }
         }
     }
@@ -157,13 +157,14 @@ fn size(line: &[u8]) -> Option<u64> {
 
 const TOO_LARGE: &str = "the trailers are too large";
 
-fn trailers(buffer: &mut BytesMut) -> Result<Piece, &'static str> {
+fn trailers(buffer: &mut BytesMut, seen: &mut usize) -> Result<Piece, &'static str> {
     if buffer.starts_with(b"\r\n") {
         buffer.advance(2);
         return Ok(Piece::End);
     }
-    let ends = ends_of_fields(buffer, 0)?;
+    let ends = ends_of_fields(buffer, *seen)?;
     let Some((ends, last)) = ends.and_then(|ends| ends.last().copied().map(|last| (ends, last))) else {
+        *seen = buffer.len();
         return if buffer.len() < MAX_TRAILERS { Ok(Piece::More) } else { Err(TOO_LARGE) };
     };
     if last >= MAX_TRAILERS {
@@ -312,6 +313,18 @@ mod tests {
         assert!(unchunk(format!("0\r\na: {}", "b".repeat(MAX_TRAILERS)).as_bytes(), &[4096]).is_err());
         let many = format!("0\r\n{}\r\n", "a: b\r\n".repeat(MAX_TRAILER_FIELDS + 1));
         assert!(unchunk(many.as_bytes(), &[4096]).is_err());
+    }
+
+    #[test]
+    fn trailers_that_drip_are_looked_through_once() {
+        let mut rest = Rest::Chunked(Chunks::Size);
+        let mut buffer = BytesMut::from("0\r\na: b\r\nc: d");
+        assert_eq!(rest.take(&mut buffer), Ok(Piece::More));
+        assert_eq!(rest, Rest::Chunked(Chunks::Trailers(buffer.len())));
+        // Would be refused if it was looked at again.
+        buffer[1] = b'\n';
+        buffer.extend_from_slice(b"e");
+        assert_eq!(rest.take(&mut buffer), Ok(Piece::More));
     }
 
     #[test]

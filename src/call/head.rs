@@ -12,6 +12,9 @@ use memchr::memchr;
 use super::Failure;
 use super::framing::{Chunks, Ends, Rest, ends_of_fields, field, lines};
 
+/// Most empty lines before a request: some clients send one behind a body (RFC 9112 §2.2).
+const MAX_EMPTY_LINES: usize = 4;
+
 /// A request as far as its head tells.
 #[derive(Debug)]
 pub struct RequestHead {
@@ -44,20 +47,22 @@ impl RequestHead {
     /// [`Failure::BadRequest`] for what is no head, or may be another one to others, [`Failure::HeadTooLarge`] past the bounds. Nothing
     /// tells then where the request ends.
     pub fn take(buffer: &mut BytesMut, seen: &mut usize, limits: HeadLimits) -> Result<Option<Self>, Failure> {
-        // Empty lines before a request (RFC 9112 §2.2).
-        while buffer.starts_with(b"\r\n") {
-            buffer.advance(2);
-            *seen = 0;
+        // They stay until the request is there, so that nobody can wait behind ever more of them.
+        let empty = buffer.chunks_exact(2).take_while(|line| line == b"\r\n").count();
+        if empty > MAX_EMPTY_LINES {
+            return Err(Failure::BadRequest("too many empty lines before a request"));
         }
-        let ends = ends_of_fields(buffer, *seen).map_err(Failure::BadRequest)?;
+        let (empty, head) = (2 * empty, &buffer[2 * empty..]);
+        let ends = ends_of_fields(head, seen.saturating_sub(empty)).map_err(Failure::BadRequest)?;
         match ends.as_ref().and_then(|ends| Some((ends, *ends.last()? + 1))) {
             Some((ends, length)) if length <= limits.bytes => {
                 *seen = 0;
+                buffer.advance(empty);
                 Reading::of(&buffer.split_to(length).freeze(), ends, limits.fields).map(Some)
             }
-            None if buffer.len() < limits.bytes => {
+            None if head.len() < limits.bytes => {
                 *seen = buffer.len();
-                begins(buffer).map_err(Failure::BadRequest)?;
+                begins(head).map_err(Failure::BadRequest)?;
                 Ok(None)
             }
             Some(_) | None => Err(Failure::HeadTooLarge),
@@ -314,6 +319,11 @@ mod tests {
         assert!(matches!(taken(&long), Err(Failure::HeadTooLarge)));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(21));
         assert!(matches!(taken(many.as_bytes()), Err(Failure::HeadTooLarge)));
+        let empty = |count: usize| "\r\n".repeat(count);
+        assert!(matches!(taken(empty(MAX_EMPTY_LINES).as_bytes()), Ok(None)));
+        assert!(matches!(taken(empty(MAX_EMPTY_LINES + 1).as_bytes()), Err(Failure::BadRequest(_))));
+        let ended = |count| requests(format!("{}GET / HTTP/1.1\r\n\r\n", empty(count)).as_bytes(), 1).1.is_ok();
+        assert_eq!([ended(MAX_EMPTY_LINES), ended(MAX_EMPTY_LINES + 1)], [true, false]);
     }
 
     #[test]

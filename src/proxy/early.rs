@@ -17,6 +17,11 @@ impl<S> Early<S> {
     pub(super) fn new(bytes: Vec<u8>, stream: S) -> Self {
         Self { bytes, given: 0, stream }
     }
+
+    /// The stream itself.
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Early<S> {

@@ -26,6 +26,11 @@ impl<S> Patient<S> {
         self.stream
     }
 
+    /// The stream, to be looked at.
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
     fn watched<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.pause = None;

@@ -1,12 +1,12 @@
 //! What a client's bytes come by: a socket, TLS that ends here, or what HTTP has let go of.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -22,6 +22,20 @@ pub(super) enum ClientStream {
 impl From<TcpStream> for ClientStream {
     fn from(socket: TcpStream) -> Self {
         ClientStream::Socket(socket)
+    }
+}
+
+impl ClientStream {
+    /// Whether its other end is known to send no more, whatever is still to be read; costs no system call.
+    pub(super) fn is_read_closed(&self) -> bool {
+        let socket = match self {
+            ClientStream::Socket(socket) => socket,
+            ClientStream::Tls(stream) => stream.get_ref().0.get_ref(),
+            // Tells only who reads to its end.
+            ClientStream::LetGo(_) => return false,
+        };
+        let ready = pin!(socket.ready(Interest::READABLE)).poll(&mut Context::from_waker(Waker::noop()));
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 }
 

@@ -24,25 +24,31 @@ pub(super) struct Head {
     pub(super) keeps: bool,
 }
 
+/// How far a head that is not there whole was looked through, so that one that drips is looked through once.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Where its lines end.
+    ends: Ends,
+    bytes: usize,
+}
+
 /// Takes the head of an answer off the front of the buffer; nothing as long as it is not there whole. Lines may end with LF alone,
 /// as some origins write them.
 ///
 /// # Errors
 /// [`Failure::UpstreamProtocol`] for what is no head of HTTP/1, or too large.
-pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>, Failure> {
-    let Some((ends, length)) = ends(buffer) else {
+pub(super) fn head(buffer: &mut BytesMut, seen: &mut Seen, to_head: bool) -> Result<Option<Head>, Failure> {
+    if !seen.is_whole(buffer)? {
         let none = buffer.len() > MAX_HEAD || !begins(buffer);
         return if none { Err(Failure::UpstreamProtocol) } else { Ok(None) };
-    };
+    }
+    let Seen { ends, bytes: length } = std::mem::take(seen);
     let bytes = buffer.split_to(length).freeze();
     let mut lines = lines(&bytes, &ends);
     let (version, status) = lines.next().and_then(|line| status_line(&bytes[line])).ok_or(Failure::UpstreamProtocol)?;
     let mut headers = HeaderMap::with_capacity(USUAL_FIELDS);
-    for (count, line) in lines.enumerate() {
+    for line in lines {
         let (name, value) = field(&bytes, line).map_err(|_| Failure::UpstreamProtocol)?;
-        if count == MAX_FIELDS {
-            return Err(Failure::UpstreamProtocol);
-        }
         headers.append(name, value);
     }
     let (rest, doubtful) = rest(status, version, &headers, to_head)?;
@@ -53,16 +59,24 @@ pub(super) fn head(buffer: &mut BytesMut, to_head: bool) -> Result<Option<Head>,
     Ok(Some(Head { parts, rest, keeps }))
 }
 
-/// Where the lines of a head end, and the head itself: behind an empty line.
-fn ends(bytes: &[u8]) -> Option<(Ends, usize)> {
-    let (mut ends, mut at) = (Ends::new(), 0);
-    loop {
-        let end = at + memchr(b'\n', &bytes[at..])?;
-        ends.push(end);
-        if at > 0 && matches!(&bytes[at..end], b"" | b"\r") {
-            return Some((ends, end + 1));
+impl Seen {
+    /// Looks on through a head, up to the empty line behind which it ends; whether that is there.
+    fn is_whole(&mut self, buffer: &[u8]) -> Result<bool, Failure> {
+        while let Some(found) = memchr(b'\n', &buffer[self.bytes..]) {
+            let end = self.bytes + found;
+            let begin = self.ends.last().map_or(0, |last| last + 1);
+            self.ends.push(end);
+            self.bytes = end + 1;
+            if begin > 0 && matches!(&buffer[begin..end], b"" | b"\r") {
+                return Ok(true);
+            }
+            // The first line tells the status.
+            if self.ends.len() > 1 + MAX_FIELDS {
+                return Err(Failure::UpstreamProtocol);
+            }
         }
-        at = end + 1;
+        self.bytes = buffer.len();
+        Ok(false)
     }
 }
 
@@ -132,7 +146,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Option<(u16, Rest, bool)>, Failure> {
-        let found = head(&mut BytesMut::from(text), false)?;
+        let found = head(&mut BytesMut::from(text), &mut Seen::default(), false)?;
         Ok(found.map(|head| (head.parts.status.as_u16(), head.rest, head.keeps)))
     }
 
@@ -154,7 +168,8 @@ mod tests {
             let (_, found, kept) = read(text).expect(text).expect(text);
             assert_eq!((found, kept), (rest, keeps), "{text}");
         }
-        let to_head = head(&mut BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), true);
+        let mut answer = BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+        let to_head = head(&mut answer, &mut Seen::default(), true);
         assert_eq!(to_head.expect("a head").expect("whole").rest, Rest::Done);
     }
 
@@ -193,10 +208,31 @@ mod tests {
         assert!(read(&format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(MAX_HEAD))).is_err());
     }
 
+    #[test]
+    fn a_head_that_drips_is_looked_through_once_and_no_further_than_its_fields_may_go() {
+        let (mut buffer, mut seen) = (BytesMut::from("HTTP/1.1 200 OK\r\na: b"), Seen::default());
+        assert!(matches!(head(&mut buffer, &mut seen, false), Ok(None)));
+        assert_eq!(seen.bytes, buffer.len());
+        // Would be the end of the head if it was looked at again.
+        let at = buffer.len();
+        buffer[at - 2..].copy_from_slice(b"\n\n");
+        buffer.extend_from_slice(b"c");
+        assert!(matches!(head(&mut buffer, &mut seen, false), Ok(None)));
+        buffer[at - 2..at].copy_from_slice(b" b");
+        buffer.extend_from_slice(b"\r\n\r\nrest");
+        let whole = head(&mut buffer, &mut seen, false).expect("a head").expect("whole");
+        assert_eq!((&whole.parts.headers["a"].as_bytes()[..], &buffer[..]), (&b"bc"[..], &b"rest"[..]));
+        // Refused before its end is there.
+        let begun = |lines: usize| read(&format!("HTTP/1.1 200 OK\r\n{}", "x\n".repeat(lines)));
+        assert!(matches!(begun(MAX_FIELDS), Ok(None)));
+        assert!(begun(MAX_FIELDS + 1).is_err());
+        assert!(read(&format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_FIELDS))).is_ok());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = head(&mut BytesMut::from(&bytes[..]), false);
+            let _ = head(&mut BytesMut::from(&bytes[..]), &mut Seen::default(), false);
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Answer {
 /// Reads an answer off the front of the bytes, which come in pieces of `step`. `None` where it is refused, or not there whole;
 /// one that goes on until its connection closes is whole.
 pub fn answer(bytes: &[u8], step: usize, to_head: bool) -> Option<Answer> {
-    let (mut buffer, mut fed) = (BytesMut::new(), 0);
+    let (mut buffer, mut seen, mut fed) = (BytesMut::new(), decode::Seen::default(), 0);
     let mut feed = |buffer: &mut BytesMut| {
         let more = step.max(1).min(bytes.len() - fed);
         buffer.extend_from_slice(&bytes[fed..fed + more]);
@@ -29,7 +29,7 @@ pub fn answer(bytes: &[u8], step: usize, to_head: bool) -> Option<Answer> {
         more > 0
     };
     let head = loop {
-        match decode::head(&mut buffer, to_head).ok()? {
+        match decode::head(&mut buffer, &mut seen, to_head).ok()? {
             Some(head) => break head,
             None if feed(&mut buffer) => {}
             None => return None,

@@ -14,7 +14,7 @@ use tokio_util::io::poll_read_buf;
 use crate::call::{Failure, Piece, Rest};
 
 use super::connect::Stream;
-use super::decode::{self, Head};
+use super::decode::{self, Head, Seen};
 use super::encode::{Sending, Unsendable};
 use super::request_body::RequestBody;
 
@@ -76,7 +76,7 @@ pub(super) async fn ask(
     let (parts, body) = request.into_parts();
     let to_head = parts.method == Method::HEAD;
     let mut sending = Some(Sending::request(&parts, body));
-    let (Connection(mut stream, mut buffer), mut whole) = (connection, true);
+    let (Connection(mut stream, mut buffer), mut seen, mut whole) = (connection, Seen::default(), true);
     let asked = poll_fn(|cx| {
         if let Some(request) = &mut sending {
             match request.poll(cx, &mut stream) {
@@ -92,7 +92,7 @@ pub(super) async fn ask(
         }
         loop {
             if !buffer.is_empty()
-                && let Some(head) = decode::head(&mut buffer, to_head)?
+                && let Some(head) = decode::head(&mut buffer, &mut seen, to_head)?
             {
                 let status = head.parts.status;
                 if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {

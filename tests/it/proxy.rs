@@ -205,14 +205,18 @@ fn a_client_that_leaves_cancels_its_call() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));
     let proxy = Proxied::start(&scene, &[]);
-    let mut client = proxy.connect();
-    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n");
-    let (mut upstream, _) = listener.accept().expect("the proxy connects");
-    read_request(&mut upstream);
-    drop(client);
-    upstream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    let read = std::io::Read::read(&mut upstream, &mut [0; 1]);
-    assert!(matches!(read, Ok(0)), "the upstream connection is closed, not {read:?}");
+    let request = b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n";
+    // Whether or not it has sent more than that, and more than is read ahead.
+    for ahead in [0, 1, 60_000, 100_000] {
+        let mut client = proxy.connect();
+        client.send(&[request.as_slice(), &b"G".repeat(ahead)].concat());
+        let (mut upstream, _) = listener.accept().expect("the proxy connects");
+        read_request(&mut upstream);
+        drop(client);
+        upstream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let read = std::io::Read::read(&mut upstream, &mut [0; 1]);
+        assert!(matches!(read, Ok(0)), "the upstream connection is closed, not {read:?}, with {ahead} bytes ahead");
+    }
 }
 
 #[test]

@@ -299,6 +299,33 @@ fn requests_that_are_sent_ahead_are_answered_in_their_order() {
 }
 
 #[test]
+fn more_may_be_sent_ahead_than_is_read_ahead() {
+    let site = Site::new(&[]);
+    let mut client = site.connect();
+    let padding = "y".repeat(1_000);
+    let asked: String =
+        (0..200).map(|n| format!("GET /{n} HTTP/1.1\r\nhost: a.example\r\nx: {padding}\r\n\r\n")).collect();
+    client.send(asked.as_bytes());
+    for n in 0..200 {
+        assert!(client.read().text().starts_with(&format!("GET /{n} ")), "{n}");
+    }
+}
+
+#[test]
+fn empty_lines_before_a_request_are_few_and_take_no_longer_than_a_head() {
+    let site = Site::new(&["--header-timeout", "1s"]);
+    let mut client = site.connect();
+    client.send(b"\r\n\r\n\r\n\r\n\r\n");
+    assert_eq!(client.read().status, 400);
+    assert!(client.closed());
+    // Nothing was asked, so nothing is answered.
+    let mut client = site.connect();
+    client.send(format!("{SECOND}\r\n").as_bytes());
+    assert_eq!(client.read().status, 200);
+    assert!(client.closed());
+}
+
+#[test]
 fn heads_and_bodies_may_come_byte_by_byte() {
     let site = Site::new(&[]);
     let mut client = site.connect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 
 use crate::call::{Failure, HeadLimits, Piece, RequestHead, Rest};
@@ -20,6 +21,9 @@ use super::super::stream::ClientStream;
 
 /// Bytes of a body that are read at most at once.
 const LARGEST_READ: usize = 128 * 1024;
+
+/// How often is looked whether a client has gone that has sent ahead as much as is read of it.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Tells a client that its body is wanted (RFC 9110 §15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -50,6 +54,8 @@ struct Incoming {
     broken: bool,
     /// Who waits for the end of the body.
     waiting: Option<Waker>,
+    /// When to look for a client of which no more is read; most connections never need it.
+    look: Option<Pin<Box<Sleep>>>,
 }
 
 impl Line {
@@ -62,6 +68,7 @@ impl Line {
             wanted: false,
             broken: false,
             waiting: None,
+            look: None,
         };
         Self {
             stream: RefCell::new(Patient::new(stream, patience)),
@@ -75,9 +82,14 @@ impl Line {
         (self.request.into_inner().input, self.stream.into_inner().into_inner())
     }
 
-    /// Whether nothing of a next request is there.
+    /// Whether nothing is there, not even of an empty line.
     pub(super) fn is_empty(&self) -> bool {
         self.request.borrow().input.is_empty()
+    }
+
+    /// Whether nothing of a next request is there but empty lines before it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.request.borrow().input.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
     /// The next head; none where the client is done.
@@ -125,17 +137,28 @@ impl Line {
         CallerBody::Alone(Box::new(LineBody(Rc::clone(self))))
     }
 
-    /// Whether the client has gone while it was waiting: nothing else is read meanwhile, but what follows the request it has
-    /// ended.
-    pub(super) fn poll_gone(&self, cx: &mut Context<'_>, scratch: &Scratch) -> Poll<()> {
+    /// Whether the client has gone while it was waiting. What it sends ahead behind a request that it has ended is kept
+    /// meanwhile, up to so many bytes; past them it is let wait.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>, scratch: &Scratch, most: usize) -> Poll<()> {
         let mut request = self.request.borrow_mut();
-        if request.rest != Rest::Done || !request.input.is_empty() {
+        let Incoming { input, rest, look, .. } = &mut *request;
+        if *rest != Rest::Done {
             return Poll::Pending;
         }
-        match ready!(self.poll_fill(cx, &mut request.input, scratch)) {
-            Ok(1..) => Poll::Pending,
-            Ok(0) | Err(_) => Poll::Ready(()),
+        while input.len() < most {
+            if ready!(self.poll_fill(cx, input, scratch)).unwrap_or_default() == 0 {
+                return Poll::Ready(());
+            }
         }
+        // A socket with bytes unread tells nobody who waits for it of its end.
+        let look = look.get_or_insert_with(|| Box::pin(sleep(LOOK)));
+        while look.as_mut().poll(cx).is_ready() {
+            if self.stream.borrow().get_ref().is_read_closed() {
+                return Poll::Ready(());
+            }
+            look.as_mut().reset(Instant::now() + LOOK);
+        }
+        Poll::Pending
     }
 
     /// Whether the request was read to its end, or nobody wants the rest and that is there.

@@ -117,7 +117,7 @@ fn unless_gone<T>(
 ) -> Poll<Option<T>> {
     match poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending => line.poll_gone(cx, &worker.copied).map(|()| None),
+        Poll::Pending => line.poll_gone(cx, &worker.copied, worker.limits.head_bytes).map(|()| None),
     }
 }
 
@@ -201,7 +201,7 @@ impl Waiting<'_> {
         if !self.over {
             self.over = over.poll(cx).is_ready();
         }
-        if self.over && self.line.is_empty() {
+        if self.over && self.line.is_blank() {
             return Poll::Ready(Next::Over);
         }
         while self.pause.as_mut().poll(cx).is_ready() {
@@ -209,7 +209,9 @@ impl Waiting<'_> {
             if !self.line.is_empty() {
                 let begun = *self.begun.get_or_insert(now);
                 if now - begun >= limits.head_timeout {
-                    return Poll::Ready(Next::Refused(Failure::ClientIdle));
+                    // Who has asked for nothing is owed no answer, and may take one for that to its next request.
+                    let blank = self.line.is_blank();
+                    return Poll::Ready(if blank { Next::Over } else { Next::Refused(Failure::ClientIdle) });
                 }
             } else if !busy {
                 return Poll::Ready(Next::AtRest);
