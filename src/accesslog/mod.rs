@@ -46,7 +46,7 @@ pub use progress::Progress;
 pub(crate) use query::is_called;
 pub use query::{Answer, Cost, Field, Group, Grouping, LevelFilter, Measure, Pattern, Query, Row, Sink, Syntax, Test};
 pub use recorder::{Config, Overload, Permit, Recorder, Unstored, WhenFull, Writer};
-pub use redact::{REDACTED, Redact, is_credential};
+pub use redact::{REDACTED, Redact, is_credential, path_credentials};
 pub use segment::export::Export;
 pub use segment::prune::{Prune, Retention};
 pub use segment::seal::{Limits, Sealed, Sealer};

@@ -25,20 +25,57 @@ impl Redact {
         Self::NAMES.iter().position(|known| *known == name).map(|place| all[place])
     }
 
-    /// What is shown of a path with its query; nothing if that is all of it.
+    /// What is shown of a path with its query; nothing if that is all of it. Of path parameters, as `;jsessionid=`, the
+    /// values of those that are credentials by name are the query's equals.
     pub fn path(self, target: &str) -> Option<String> {
-        match (self, target.split_once('?')) {
-            (Redact::All, _) => Some(REDACTED.to_owned()),
-            (Redact::Query, Some((path, _))) => Some(format!("{path}?{REDACTED}")),
-            (Redact::None, _) | (Redact::Query, None) => None,
+        if self == Redact::None {
+            return None;
         }
+        if self == Redact::All {
+            return Some(REDACTED.to_owned());
+        }
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let mut shown = path.to_owned();
+        for value in path_credentials(path) {
+            shown = shown.replace(value, REDACTED);
+        }
+        if query.is_some() {
+            shown.push('?');
+            shown.push_str(REDACTED);
+        }
+        Some(shown).filter(|shown| shown != target)
     }
 }
 
-/// Whether the value of a header, or of a field, of this name lets whoever reads it act as its sender.
+/// The values of a path's parameters (RFC 3986 §3.3) that are credentials by their names.
+pub fn path_credentials(path: &str) -> impl Iterator<Item = &str> {
+    let parameters = path.split('/').flat_map(|segment| segment.split(';').skip(1));
+    let pairs = parameters.filter_map(|parameter| parameter.split_once('='));
+    pairs.filter(|(name, value)| !value.is_empty() && is_credential(name)).map(|(_, value)| value)
+}
+
+/// Parts of the names, in lower case and with `-`, of what is a credential.
+pub(super) const CREDENTIALS: [&str; 14] = [
+    "token",
+    "secret",
+    "api-key",
+    "apikey",
+    "-key",
+    "passw",
+    "auth",
+    "session",
+    "credential",
+    "referer",
+    "cookie",
+    "signature",
+    "jwt",
+    "raw-claims",
+];
+
+/// Whether the value of a header, a parameter, an attribute or a field of this name lets whoever reads it act as its
+/// sender.
 pub fn is_credential(name: &str) -> bool {
-    const PARTS: [&str; 10] =
-        ["token", "secret", "api-key", "apikey", "password", "auth", "session", "credential", "referer", "cookie"];
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    PARTS.iter().any(|part| name.contains(part))
+    // The authority is the host; what is known of a proven caller but its raw claims is no proof.
+    let name = name.to_ascii_lowercase().replace('_', "-").replace("authority", "").replace("request.auth.", "");
+    CREDENTIALS.iter().any(|part| name.contains(part))
 }

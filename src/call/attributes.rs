@@ -146,8 +146,7 @@ impl<'a> CallBag<'a> {
             // `destination.port` tells apart.
             slot::REQUEST_HOST => ValueRef::String(call.authority().host()),
             slot::REQUEST_PATH => ValueRef::String(self.headers.path()),
-            slot::REQUEST_URL_PATH if self.headers.shown == Some(Redact::All) => ValueRef::String(REDACTED),
-            slot::REQUEST_URL_PATH => ValueRef::String(call.path()),
+            slot::REQUEST_URL_PATH => ValueRef::String(self.headers.url_path()),
             slot::REQUEST_QUERY_PARAMS => ValueRef::StringMap(&self.query),
             slot::REQUEST_METHOD => ValueRef::String(call.method().as_str()),
             slot::REQUEST_SCHEME => ValueRef::String(call.scheme()),
@@ -233,6 +232,10 @@ impl<'a> CallBag<'a> {
                 }
                 _ => return None,
             },
+            // It may hold text of the caller.
+            slot::CHECK_ERROR_MESSAGE if self.headers.shown == Some(Redact::All) => {
+                self.refusal.map(|_| ValueRef::String(REDACTED))?
+            }
             slot::CHECK_ERROR_MESSAGE => ValueRef::String(self.refusal?),
             slot::RESPONSE_CODE_DETAILS => ValueRef::String(self.details?),
             slot::GRANT_NAME => ValueRef::String(&self.granted?.name),
@@ -316,11 +319,13 @@ struct RequestHeaders<'a> {
     shown: Option<Redact>,
     /// What is then shown of the path, if not all.
     path: OnceCell<Option<String>>,
+    /// The same without its query.
+    url_path: OnceCell<Option<String>>,
 }
 
 impl<'a> RequestHeaders<'a> {
     fn new(call: &'a Call, shown: Option<Redact>) -> Self {
-        Self { call, joined: OnceCell::new(), shown, path: OnceCell::new() }
+        Self { call, joined: OnceCell::new(), shown, path: OnceCell::new(), url_path: OnceCell::new() }
     }
 
     /// The path with its query, as far as it is shown.
@@ -328,6 +333,15 @@ impl<'a> RequestHeaders<'a> {
         let whole = self.call.path_and_query().as_str();
         match self.shown {
             Some(redact) => self.path.get_or_init(|| redact.path(whole)).as_deref().unwrap_or(whole),
+            None => whole,
+        }
+    }
+
+    /// The path, as far as it is shown.
+    fn url_path(&self) -> &str {
+        let whole = self.call.path();
+        match self.shown {
+            Some(redact) => self.url_path.get_or_init(|| redact.path(whole)).as_deref().unwrap_or(whole),
             None => whole,
         }
     }

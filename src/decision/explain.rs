@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::Value as Json;
 
-use crate::accesslog::Batch;
+use crate::accesslog::{Batch, Redact};
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::authorization::{Answered, Arrived, Authorizer, PolicyStep, Said};
@@ -149,13 +149,13 @@ pub(super) fn explain_broken<'s>(
     let hops = hops(snapshot, hop, asked);
     let response_headers = response_headers(&judgement, call);
     let checked = &judgement.checked;
-    let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message));
+    let refused = failure.map(|failure| refusal::entry(call, failure, &outcome, checked, &message, Redact::None));
     let aside = match passed {
-        Some((grant, over)) => Some(refusal::granted(call, status, checked, &grant.granted, over)),
-        None => refusal::would_deny(call, status, checked, None),
+        Some((grant, over)) => Some(refusal::granted(call, status, checked, &grant.granted, over, Redact::None)),
+        None => refusal::would_deny(call, status, checked, None, Redact::None),
     };
     let entries = refused.into_iter().chain(aside);
-    let entries = entries.chain(refusal::audited(call, status, checked));
+    let entries = entries.chain(refusal::audited(call, status, checked, Redact::None));
     let refusals = entries.filter_map(|entry| undecided(&entry.line)).collect();
     let gateway = &snapshot.gateway_name;
     Explained {

@@ -4,28 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::accesslog::{is_credential, path_credentials};
 use crate::call::CallBag;
 use crate::expr::{Program, Scratch, ValueRef, ValueType, Vocabulary, reads};
-
-/// Parts of names of headers, parameters and attributes whose values are credentials.
-const SECRET: [&str; 16] = [
-    "authorization",
-    "-auth",
-    "auth-",
-    "-key",
-    "referer",
-    "cookie",
-    "token",
-    "secret",
-    "passw",
-    "api-key",
-    "apikey",
-    "api_key",
-    "raw_claims",
-    "credential",
-    "signature",
-    "session",
-];
 
 /// What stands in place of a credential.
 pub(super) const MASKED: &str = "(masked)";
@@ -62,7 +43,10 @@ impl Hints {
             for name in found.attributes {
                 if let Ok(program) = Program::compile(&name, vocabulary) {
                     // Of a whole map nobody knows which values were compared, and among them may be credentials.
-                    let secret = program.result_type() == ValueType::StringMap || is_secret(&name);
+                    // A parameter is part of the query, whatever its name is.
+                    let secret = program.result_type() == ValueType::StringMap
+                        || name.starts_with("request.query_params")
+                        || is_credential(&name);
                     hints.reads.push(Read { name, program, secret });
                 }
             }
@@ -79,7 +63,7 @@ impl Hints {
                 Err(_) => json.push_str("null"),
                 Ok(_) if *secret => ValueRef::String(MASKED).write_json(&mut json),
                 Ok(ValueRef::String(text)) if holds_query(text, bag) => {
-                    ValueRef::String(&without_query(text, bag)).write_json(&mut json);
+                    ValueRef::String(&shortened(&without_query(text, bag))).write_json(&mut json);
                 }
                 Ok(ValueRef::String(text)) => ValueRef::String(&shortened(text)).write_json(&mut json),
                 Ok(value) => value.write_json(&mut json),
@@ -111,12 +95,6 @@ impl Hints {
     }
 }
 
-/// Whether the values of what has this name are credentials.
-pub(super) fn is_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| lower.contains(part))
-}
-
 /// As much of a text as is recorded.
 pub(super) fn shortened(text: &str) -> Cow<'_, str> {
     match text.chars().nth(MAX_VALUE) {
@@ -125,13 +103,20 @@ pub(super) fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text has the call's query, in which credentials are often sent.
+/// What of a call's path and query is masked: its query, in which credentials are often sent, and credentials in its path.
+fn hidden<'b>(bag: &'b CallBag<'_>) -> impl Iterator<Item = &'b str> {
+    let target = bag.call().path_and_query();
+    let query = target.query().filter(|query| !query.is_empty());
+    query.into_iter().chain(path_credentials(target.path()))
+}
+
+/// Whether a text has something of a call's path and query that is masked.
 fn holds_query(text: &str, bag: &CallBag<'_>) -> bool {
-    bag.call().path_and_query().query().is_some_and(|query| !query.is_empty() && text.contains(query))
+    hidden(bag).any(|part| text.contains(part))
 }
 
 fn without_query(text: &str, bag: &CallBag<'_>) -> String {
-    bag.call().path_and_query().query().map_or_else(|| text.to_owned(), |query| text.replace(query, MASKED))
+    hidden(bag).fold(text.to_owned(), |text, part| text.replace(part, MASKED))
 }
 
 /// Values by name as a JSON object.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::accesslog::{Entry, Format, Level, Outlet, Shape, line};
+use crate::accesslog::{Entry, Format, Level, Outlet, Redact, Shape, line};
 use crate::call::{Call, Failure, Granted, Outcome, ServerFault, Tunnel, TunnelFault};
 use crate::expr::{Timestamp, ValueRef};
 
@@ -22,44 +22,52 @@ static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
 });
 
 /// The entry of a call that was refused or failed; the outcome's status is what the caller got, which is the origin's
-/// where it failed in its body, and `message` what [`Checked::message`] says.
-pub fn entry(call: &Call, failure: Failure, outcome: &Outcome, checked: &Checked, message: &str) -> Entry {
+/// where it failed in its body, `message` what [`Checked::message`] says, and `checked` as [`Checked::shown`] has it, here
+/// and below.
+pub fn entry(
+    call: &Call,
+    failure: Failure,
+    outcome: &Outcome,
+    checked: &Checked,
+    message: &str,
+    redact: Redact,
+) -> Entry {
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
     let reason = if message.is_empty() { failure.reason() } else { message };
-    let way = remedy(call, failure);
-    of_call(call, Level::Error, (&*outcome.flags(call), reason, outcome.status), counted, &way)
+    let way = remedy(call, failure, redact);
+    of_call((call, redact), Level::Error, (&*outcome.flags(call), reason, outcome.status), counted, &way)
 }
 
 /// The entry of a call that only went because its refusals were not to count, or in an audit; `over` is why it would have
 /// been refused without that.
-pub fn would_deny(call: &Call, status: u16, checked: &Checked, over: Option<Failure>) -> Option<Entry> {
-    let (reason, way) = lifted(call, checked, over)?;
+pub fn would_deny(call: &Call, status: u16, checked: &Checked, over: Option<Failure>, redact: Redact) -> Option<Entry> {
+    let (reason, way) = lifted(call, checked, over, redact)?;
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     let reason = format!("would deny: {reason}");
-    Some(of_call(call, Level::Warning, ("-", &reason, status), uncounted, &way))
+    Some(of_call((call, redact), Level::Warning, ("-", &reason, status), uncounted, &way))
 }
 
 /// Why a call would have been refused that went, and what would have let it go.
-pub fn lifted(call: &Call, checked: &Checked, over: Option<Failure>) -> Option<(String, String)> {
+pub fn lifted(call: &Call, checked: &Checked, over: Option<Failure>, redact: Redact) -> Option<(String, String)> {
     let lifted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     match lifted.clone().next() {
         Some(first) => Some((first.told(), remedies(lifted))),
-        None => over.map(|over| (over.reason().to_owned(), remedy(call, over))),
+        None => over.map(|over| (over.reason().to_owned(), remedy(call, over, redact))),
     }
 }
 
 /// The entry of a call that only went by a grant; `over` is why it would have been refused.
-pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, over: Failure) -> Entry {
+pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, over: Failure, redact: Redact) -> Entry {
     let lifted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     let first = lifted.clone().next().map(Refusal::told);
     let over = first.unwrap_or_else(|| over.reason().to_owned());
     let reason = format!("allowed by grant {}: {over}", granted.name);
     let said = ("-", &*reason, status);
-    of_entry(call, Level::Warning, said, lifted, "", Some(granted))
+    of_entry((call, redact), Level::Warning, said, lifted, "", Some(granted))
 }
 
 fn of_call<'c>(
-    call: &Call,
+    call: (&Call, Redact),
     level: Level,
     said: (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
@@ -69,7 +77,7 @@ fn of_call<'c>(
 }
 
 fn of_entry<'c>(
-    call: &Call,
+    (call, redact): (&Call, Redact),
     level: Level,
     (flag, reason, status): (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
@@ -85,8 +93,9 @@ fn of_entry<'c>(
     let mut details = refusals.clone().map(|refusal| refusal.details.as_str());
     let details = details.find(|details| !details.is_empty()).unwrap_or_default();
     let remedies = remedies(refusals.clone());
+    let shown = redact.path(call.path());
     let (method, path) = match call.tunnel() {
-        None => (call.method().as_str(), call.path()),
+        None => (call.method().as_str(), shown.as_deref().unwrap_or(call.path())),
         Some(_) => ("", ""),
     };
     let texts = [
@@ -124,9 +133,9 @@ fn of_entry<'c>(
 }
 
 /// The entry of a call that an AuthorizationPolicy with the action AUDIT marks.
-pub fn audited(call: &Call, status: u16, checked: &Checked) -> Option<Entry> {
+pub fn audited(call: &Call, status: u16, checked: &Checked, redact: Redact) -> Option<Entry> {
     let reason = format!("audited: {}", checked.audited.as_deref()?);
-    Some(of_call(call, Level::Info, ("-", &reason, status), std::iter::empty(), ""))
+    Some(of_call((call, redact), Level::Info, ("-", &reason, status), std::iter::empty(), ""))
 }
 
 /// What would let a call go that was refused for all of these.
@@ -136,7 +145,7 @@ fn remedies<'c>(refusals: impl Iterator<Item = &'c Refusal>) -> String {
 }
 
 /// What would have to be declared for a call to have a way; may be empty.
-pub fn remedy(call: &Call, failure: Failure) -> String {
+pub fn remedy(call: &Call, failure: Failure, redact: Redact) -> String {
     let (host, port) = (call.authority().host(), call.authority().port());
     match failure {
         Failure::UnknownHost => format!("a ServiceEntry with the host {host} and the port {port}"),
@@ -149,7 +158,10 @@ pub fn remedy(call: &Call, failure: Failure) -> String {
             format!("a server for {host} on the port, in a Gateway that selects the egress gateway")
         }
         Failure::Unproven(_) => "a token of `egressctl create token SERVICEACCOUNT` as proxy credential".to_owned(),
-        Failure::NoRoute => format!("a route for {} in a VirtualService of {host}", call.path()),
+        Failure::NoRoute => {
+            let path = redact.path(call.path());
+            format!("a route for {} in a VirtualService of {host}", path.as_deref().unwrap_or(call.path()))
+        }
         Failure::PrivateAddress => format!(
             "the address among the addresses of the ServiceEntry of what {host} is routed to, or its location MESH_INTERNAL"
         ),

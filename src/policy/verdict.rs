@@ -1,13 +1,17 @@
 //! What checks say of a call, together.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use crate::accesslog::{REDACTED, Redact, line};
 use crate::call::Code;
 use crate::resource::kinds::rule::Operation;
+
+use super::hints::object;
 
 /// What one check says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,23 @@ impl Refusal {
         self.by == Refuser::Quota && self.code == Code::RESOURCE_EXHAUSTED
     }
 
+    /// What is told of it where nothing of what the caller sent may be: names that the configuration gives, and what is
+    /// known of the two ends.
+    fn without_request(&self) -> Self {
+        let hidden = |text: &str| if text.is_empty() { String::new() } else { REDACTED.to_owned() };
+        let message = match self.by {
+            Refuser::Authorization => self.message.clone(),
+            _ if self.is_exhausted() => self.message.clone(),
+            Refuser::Check | Refuser::Quota => hidden(&self.message),
+        };
+        let values = line::fields(&self.values).unwrap_or_default().into_iter();
+        let values = values.map(|(name, value)| {
+            let is_kept = ["source.", "destination."].iter().any(|end| name.starts_with(end)) || value.is_null();
+            (name, if is_kept { value.to_string() } else { format!("\"{REDACTED}\"") })
+        });
+        Self { message, values: object(&values.collect()), remedy: hidden(&self.remedy), ..self.clone() }
+    }
+
     /// What is told of it alone: `PERMISSION_DENIED:HANDLER:MESSAGE`, or what a policy says.
     pub fn told(&self) -> String {
         match self.by {
@@ -103,7 +124,7 @@ impl HeaderEdit {
 }
 
 /// What all checks of a call said. Empty for most calls, and then without any memory of its own.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Checked {
     /// What did not let it go, in the order of rules and their actions.
     pub refusals: Vec<Refusal>,
@@ -118,6 +139,15 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// What is recorded of it.
+    pub fn shown(&self, redact: Redact) -> Cow<'_, Self> {
+        if redact != Redact::All || self.refusals.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let refusals = self.refusals.iter().map(Refusal::without_request).collect();
+        Cow::Owned(Checked { refusals, audited: self.audited.clone(), faults: self.faults, ..Checked::default() })
+    }
+
     /// The code of the first refusal that counts; none where the call may go.
     pub fn refused(&self) -> Option<Code> {
         self.refusals.iter().find(|refusal| refusal.enforced).map(|refusal| refusal.code)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::accesslog::Redact;
 use crate::call::{Call, Failure, Outcome, Side, TunnelFault};
 use crate::policy::refusal;
 use crate::policy::verdict::Checked;
@@ -80,13 +81,15 @@ struct Growing {
 impl Audit {
     /// A call has ended; `over` is why it would have been refused, if it only went because of the audit.
     pub(super) fn add(&self, call: &Call, outcome: &Outcome, checked: &Checked, over: Option<Failure>) {
-        let lifted = refusal::lifted(call, checked, over);
+        let lifted = refusal::lifted(call, checked, over, Redact::Query);
         let (verdict, reason, remedy) = match (over, outcome.failure, lifted) {
             (Some(_), _, Some((reason, remedy))) => (Verdict::WouldDeny, reason, remedy),
             (_, Some(failure), _) if failure.side() == Side::Upstream => {
                 (Verdict::Allow, format!("failed: {}", failure.reason()), String::new())
             }
-            (_, Some(failure), _) => (Verdict::Deny, failure.reason().to_owned(), refusal::remedy(call, failure)),
+            (_, Some(failure), _) => {
+                (Verdict::Deny, failure.reason().to_owned(), refusal::remedy(call, failure, Redact::Query))
+            }
             (None, None, Some((reason, _))) => (Verdict::Allow, format!("only reported: {reason}"), String::new()),
             (_, None, _) => (Verdict::Allow, String::new(), String::new()),
         };

@@ -420,21 +420,27 @@ impl Drop for Closing {
         if exhausted > 0 {
             self.0.worker.shard.add(Counter::QuotaExhausted, exhausted as u64);
         }
+        let redact = worker.recording.redact;
+        let shown = checked.shown(redact);
+        let told = match &shown {
+            Cow::Borrowed(_) => Cow::Borrowed(message.as_str()),
+            Cow::Owned(shown) => Cow::Owned(shown.message()),
+        };
         if let Some(failure) = self.0.outcome.failure {
             // Beside the lines of rules, which need not show why.
-            report.lines.push(&refusal::entry(&self.0.call, failure, &self.0.outcome, checked, message));
+            report.lines.push(&refusal::entry(&self.0.call, failure, &self.0.outcome, &shown, &told, redact));
         }
         let status = self.0.outcome.status;
         if let Some((Some(grant), over)) = passed {
-            report.lines.push(&refusal::granted(&self.0.call, status, checked, &grant.granted, *over));
-        } else if let Some(entry) = refusal::would_deny(&self.0.call, status, checked, self.lifted()) {
+            report.lines.push(&refusal::granted(&self.0.call, status, &shown, &grant.granted, *over, redact));
+        } else if let Some(entry) = refusal::would_deny(&self.0.call, status, &shown, self.lifted(), redact) {
             self.0.worker.shard.count(Counter::WouldDeny);
             report.lines.push(&entry);
         }
         if let Some(audit) = &self.0.audit {
             audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
         }
-        if let Some(entry) = refusal::audited(&self.0.call, status, checked) {
+        if let Some(entry) = refusal::audited(&self.0.call, status, &shown, redact) {
             report.lines.push(&entry);
         }
         self.count(report.lines.len());
@@ -442,8 +448,8 @@ impl Drop for Closing {
             call: self.made(),
             outcome: &self.0.outcome,
             hop: self.0.arrived,
-            checked,
-            message,
+            checked: &shown,
+            message: &told,
             grant: granted,
             lifted: passed.as_ref().map(|(_, over)| *over),
             revision: self.0.revision,

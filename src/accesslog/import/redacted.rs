@@ -7,15 +7,31 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::Found;
+use crate::accesslog::redact::CREDENTIALS;
 use crate::accesslog::{REDACTED, Redact, is_credential, line};
 
-/// Fields that hold a path or an address with one, as our entries, Envoy's and others' call them.
-const PATHS: [&str; 8] = ["path", "url", "uri", "requestPath", "request", "target", "originalPath", "route"];
+/// Fields that hold a path, an address with one or a text that may, as our entries, Envoy's and others' call them; without
+/// regard to case and to what is between words.
+const PATHS: [&str; 13] = [
+    "path",
+    "url",
+    "uri",
+    "requestpath",
+    "requesturlpath",
+    "urlpath",
+    "request",
+    "target",
+    "originalpath",
+    "xenvoyoriginalpath",
+    "route",
+    "reason",
+    "remedy",
+];
 
-/// A line without any of these has no query, no credential and no header with one.
+/// A line without any of these has no query, no credential and no header with one. What is escaped may be any of them.
 static TELLTALE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\?|token|secret|api.?key|password|auth|session|credential|cookie|referer")
-        .expect("a valid pattern")
+    let parts = CREDENTIALS.map(|part| part.replace('-', "[-_]")).join("|");
+    Regex::new(&format!(r"(?i)\?|;|\\u|{parts}")).expect("a valid pattern")
 });
 
 /// An entry without the values that are to be left out of it.
@@ -47,26 +63,42 @@ pub(super) fn redacted(found: Found<'_>, redact: Redact) -> Result<Found<'_>, St
 /// Fields that every line begins with.
 const HEAD: usize = 3;
 
-/// Replaces what is to be left out of a field; whether there was something.
+/// Replaces what is to be left out of a field and of what is in it; whether there was something. It goes as deep as a
+/// line's values may, which serde_json bounds.
 fn leave_out(name: &str, value: &mut Json, redact: Redact) -> bool {
-    let shown = match value {
-        Json::String(_) if is_credential(name) => Some(REDACTED.to_owned()),
-        Json::String(text) if PATHS.contains(&name) => redact.path(text),
-        Json::String(_) if redact == Redact::All && name == "userAgent" => Some(REDACTED.to_owned()),
-        Json::Object(fields) if name.to_ascii_lowercase().ends_with("headers") => {
-            let all = |_: &str| redact == Redact::All;
-            let mut changed = false;
-            for (_, value) in fields.iter_mut().filter(|(name, _)| all(name) || is_credential(name)) {
-                changed |= *value != REDACTED;
-                *value = REDACTED.into();
+    let lower = name.to_ascii_lowercase();
+    let word: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
+    let of_request = ["headers", "values"].iter().any(|end| word.ends_with(end)) || word == "useragent";
+    // A list or an object of a credential's name has credentials.
+    if is_credential(name) || redact == Redact::All && of_request {
+        return leave_out_texts(value);
+    }
+    match value {
+        Json::String(text) if PATHS.contains(&word.as_str()) => match redact.path(text).filter(|shown| shown != text) {
+            Some(shown) => {
+                *text = shown;
+                true
             }
-            return changed;
+            None => false,
+        },
+        // `|` and not `||`, so that nothing is skipped, here and below.
+        Json::Object(fields) => {
+            fields.iter_mut().fold(false, |changed, (name, value)| changed | leave_out(name, value, redact))
         }
-        _ => None,
-    };
-    let changed = shown.filter(|shown| value != shown.as_str());
-    changed.is_some_and(|shown| {
-        *value = shown.into();
-        true
-    })
+        Json::Array(values) => values.iter_mut().fold(false, |changed, value| changed | leave_out(name, value, redact)),
+        _ => false,
+    }
+}
+
+/// Replaces all texts in a value. Numbers stay: they are counts, as of tokens.
+fn leave_out_texts(value: &mut Json) -> bool {
+    match value {
+        Json::String(text) if text != REDACTED => {
+            REDACTED.clone_into(text);
+            true
+        }
+        Json::Object(fields) => fields.values_mut().fold(false, |changed, value| changed | leave_out_texts(value)),
+        Json::Array(values) => values.iter_mut().fold(false, |changed, value| changed | leave_out_texts(value)),
+        _ => false,
+    }
 }

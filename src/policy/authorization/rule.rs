@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::accesslog::{Redact, is_credential};
 use crate::resource::Provenance;
 use crate::resource::kinds::authorization_policy::{Action, Attribute};
 
-use super::super::hints::{MASKED, is_secret, shortened};
+use super::super::hints::{MASKED, shortened};
 use super::Authorizer;
 use super::test::{Arrived, Test};
 
@@ -139,9 +140,13 @@ fn mismatch(test: &Test, arrived: Arrived<'_>) -> Mismatch {
 /// What a call has where a test looks, as it may be recorded and shown.
 fn shown(test: &Test, arrived: Arrived<'_>) -> Option<String> {
     let found = test.found(arrived)?;
+    if test.attribute == Attribute::Path {
+        let path = Redact::Query.path(&found);
+        return Some(shortened(path.as_deref().unwrap_or(&found)).into_owned());
+    }
     let secret = match &test.attribute {
         // The query, in which credentials are often sent, is part of it.
-        Attribute::Header(name) => name == ":path" || is_secret(name),
+        Attribute::Header(name) => name == ":path" || is_credential(name),
         _ => false,
     };
     Some(if secret { MASKED.to_owned() } else { shortened(&found).into_owned() })

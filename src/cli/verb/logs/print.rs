@@ -1,5 +1,6 @@
 //! Entries as lines, JSON, or a table.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
@@ -240,8 +241,11 @@ impl Printed<'_> {
 impl Page {
     /// Whether an entry has a variable for which there is no column.
     fn lacks_column(&self, fields: &[(String, Json)]) -> bool {
-        self.variables.is_empty()
-            || self.chosen.is_empty() && fields.iter().any(|(name, _)| !self.variables.contains(name))
+        if self.variables.is_empty() || !self.chosen.is_empty() {
+            return self.variables.is_empty();
+        }
+        let known: HashSet<&str> = self.variables.iter().map(String::as_str).collect();
+        fields.iter().any(|(name, _)| !known.contains(name.as_str()))
     }
 
     /// Starts a table with the variables of an entry; below another table after an empty line.
