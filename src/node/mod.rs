@@ -13,6 +13,7 @@ mod handover;
 mod memory;
 mod messages;
 mod observed;
+mod presence;
 mod sandboxes;
 mod socket;
 mod start;

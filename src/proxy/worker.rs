@@ -61,6 +61,8 @@ pub struct Shared {
     pub recording: Recording,
     /// The proxy's name.
     pub node: Arc<str>,
+    /// Name of this process, as intents say it.
+    pub process: Arc<str>,
     /// The bounds.
     pub limits: Limits,
     /// What gateway servers end TLS with.
@@ -90,6 +92,7 @@ pub struct Worker {
     pub(super) recorder: Recorder,
     pub(super) recording: Recording,
     pub(super) node: Arc<str>,
+    pub(super) process: Arc<str>,
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
@@ -213,6 +216,7 @@ impl Worker {
             recorder: shared.recorder.with_own_desk(),
             recording: shared.recording,
             node: Arc::clone(&shared.node),
+            process: Arc::clone(&shared.process),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             proxy_protocol: shared.proxy_protocol,
