@@ -274,8 +274,9 @@ fn in_words(call: &Call) -> String {
     text
 }
 
-/// What a call is going to do, stored before it leaves. Its record follows by the same name of the decision.
-pub fn intent(call: &Call, node: &str, redact: Redact) -> Entry {
+/// What a call is going to do, stored before it leaves. Its record follows by the same name of the decision, unless the
+/// process ends before.
+pub fn intent(call: &Call, node: &str, process: &str, redact: Redact) -> Entry {
     let (time, level) = (call.time().micros(), Level::Info);
     let mut text = String::new();
     line::begin(&mut text, level, time, INTENT);
@@ -288,6 +289,7 @@ pub fn intent(call: &Call, node: &str, redact: Redact) -> Entry {
     if call.tunnel().is_none() {
         path(&mut text, call, redact);
     }
+    string(&mut text, ",\"process\":", process);
     if let Some(caller) = call.caller() {
         string(&mut text, ",\"source\":", &caller.name);
         string(&mut text, ",\"sourceNamespace\":", &caller.namespace);
@@ -305,7 +307,7 @@ pub fn unfinished(time: i64, intent: &str) -> Option<Entry> {
         line::name(&mut text, name);
         line::string(&mut text, value);
     };
-    let known = fields.iter().filter(|(name, _)| !["level", "time", "instance"].contains(&name.as_str()));
+    let known = fields.iter().filter(|(name, _)| !["level", "time", "instance", "process"].contains(&name.as_str()));
     let known: Vec<(&str, &str)> = known.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
     let own = [("reason", UNFINISHED), ("verdict", Verdict::Allow.name())];
     let (before, after): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| *name < own[0].0);

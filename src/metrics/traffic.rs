@@ -12,8 +12,9 @@ use hashbrown::HashTable;
 
 use super::{Count, Shard};
 
-/// Most series of a worker. Callers choose some of the labels, and must not fill the memory: each series takes some 700 bytes.
-const MAX_SERIES: usize = 4_096;
+/// Most series of a worker. Callers choose some of the labels, and must not fill the memory: each series takes some 700 bytes,
+/// and 20 KB of the exposition.
+const MAX_SERIES: usize = 1_024;
 
 /// What is counted where there are too many series: all labels are this.
 const OTHER: &str = "other";
@@ -193,9 +194,10 @@ impl Traffic {
         Self { shard: Arc::clone(shard), known: RefCell::default(), hasher: RandomState::default() }
     }
 
-    /// A call has ended.
+    /// A call has ended. A code that HTTP does not have, which an origin may make up, counts as none (RFC 9110, section 15).
     pub fn ended(&self, labels: &Labels<'_>, ended: Ended) {
-        self.with(labels, |series| {
+        let response_code = if (100..600).contains(&labels.response_code) { labels.response_code } else { 0 };
+        self.with(&Labels { response_code, ..*labels }, |series| {
             series.closed.add(1);
             series.duration.take(ended.duration, MILLISECOND);
             series.received.take(ended.request_bytes, 1.0);
@@ -372,6 +374,21 @@ mod tests {
             assert!(shown.contains(&line), "{line}{shown}");
         }
         assert!(!metrics.traffic(|name| name == "istio_requests_total").contains("istio_requests_total"));
+    }
+
+    #[test]
+    fn codes_that_http_does_not_have_are_counted_as_none() {
+        let metrics = Metrics::new(1);
+        let traffic = Traffic::new(&metrics.shard(0));
+        for response_code in [99, 100, 599, 600, 999] {
+            traffic.ended(&Labels { response_code, ..labels("a") }, ENDED);
+        }
+        let shown = metrics.traffic(|_| false);
+        let counted: Vec<_> = shown.lines().filter(|line| line.starts_with("istio_requests_total{")).collect();
+        for (line, end) in counted.iter().zip(["\"0\"} 3", "\"100\"} 1", "\"599\"} 1"]) {
+            assert!(line.ends_with(end), "{line}");
+        }
+        assert_eq!(counted.len(), 3);
     }
 
     #[test]

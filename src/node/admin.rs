@@ -1,15 +1,17 @@
 //! The admin endpoint: HTTP on a Unix socket, guarded by the permissions of the state directory; and metrics and health
 //! alone on a port, if asked for.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -19,13 +21,13 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::socket::Socket;
 use super::{api, handover};
 
 /// How long a client of the endpoint may take for its request.
-const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest question, in bytes: far more than the head of any request.
 const MAX_QUESTION: usize = 1 << 20;
@@ -34,13 +36,16 @@ const MAX_QUESTION: usize = 1 << 20;
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How long to wait after `accept` failed: at once it would fail again.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Clients that are served metrics at once; there are one or two scrapers.
-const SCRAPES: usize = 16;
+/// Connections to the port for metrics and health at once.
+const CONNECTIONS: usize = 16;
 
-/// How long a connection of such a client may last. Scrapers connect anew when they must.
-const SCRAPE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+/// Clients that read metrics at once; there are one or two scrapers.
+const READERS: usize = 4;
+
+/// How long such a connection may last, which is for one request.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the endpoint answers from.
 pub(super) trait Answers {
@@ -93,23 +98,65 @@ impl Scrapes {
         self.listener.as_fd().try_clone_to_owned().map(Into::into)
     }
 
-    /// Serves until dropped. Who comes when too many are served waits in the backlog.
+    /// Serves until dropped. Who comes when there are too many connections waits in the backlog.
     pub(super) async fn serve(&self, answers: Rc<dyn Answers>) {
-        let room = Arc::new(Semaphore::new(SCRAPES));
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let shown = Rc::new(Shown::default());
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let answers = Rc::clone(&answers);
+            let (answers, shown) = (Rc::clone(&answers), Rc::clone(&shown));
             tokio::task::spawn_local(async move {
-                let served = connection(stream, async move |request| scrape(answers.as_ref(), &request));
+                let served = connection(stream, async move |request| scrape(answers.as_ref(), &shown, &request));
                 // What is not read in this time is cut off.
                 let _ = tokio::time::timeout(SCRAPE_TIMEOUT, served).await;
                 drop(permit);
             });
         }
+    }
+}
+
+/// The text of metrics, which is long: there is one for all who read at a time, and none when nobody does.
+#[derive(Debug)]
+struct Shown {
+    last: RefCell<Option<(Instant, Weak<String>)>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self { last: RefCell::default(), readers: Arc::new(Semaphore::new(READERS)) }
+    }
+}
+
+/// The text as it is held by one who reads it.
+struct Reading {
+    text: Arc<String>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Reading {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl Shown {
+    /// The text for one more reader: that which others read, unless it is as old as a connection may be; nothing where there are
+    /// too many of them.
+    fn read(&self, now: Instant, render: impl FnOnce() -> String) -> Option<Bytes> {
+        let permit = Arc::clone(&self.readers).try_acquire_owned().ok()?;
+        let mut last = self.last.borrow_mut();
+        let fresh = last.as_ref().filter(|(at, _)| now.duration_since(*at) < SCRAPE_TIMEOUT);
+        let text = fresh.and_then(|(_, text)| text.upgrade()).unwrap_or_else(|| {
+            let text = Arc::new(render());
+            *last = Some((now, Arc::downgrade(&text)));
+            text
+        });
+        Some(Bytes::from_owner(Reading { text, _permit: permit }))
     }
 }
 
@@ -206,15 +253,39 @@ fn health(answers: &dyn Answers, path: &str) -> Option<(StatusCode, Vec<u8>)> {
 }
 
 /// Metrics and health, and nothing else.
-fn scrape(answers: &dyn Answers, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn scrape(answers: &dyn Answers, shown: &Shown, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, api::METRICS) => (StatusCode::OK, answers.metrics().into_bytes()),
-        (&Method::GET, path) if let Some(health) = health(answers, path) => health,
-        (_, api::METRICS | api::HEALTHZ | api::READYZ) => (StatusCode::METHOD_NOT_ALLOWED, Vec::new()),
-        _ => (StatusCode::NOT_FOUND, b"metrics are at /metrics\n".to_vec()),
+        (&Method::GET, api::METRICS) => match shown.read(Instant::now(), || answers.metrics()) {
+            Some(text) => (StatusCode::OK, text),
+            None => (StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(b"too many read metrics\n")),
+        },
+        (&Method::GET, path) if let Some((status, text)) = health(answers, path) => (status, text.into()),
+        (_, api::METRICS | api::HEALTHZ | api::READYZ) => (StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
+        _ => (StatusCode::NOT_FOUND, Bytes::from_static(b"metrics are at /metrics\n")),
     };
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(EXPOSITION));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EXPOSITION));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_read_metrics_at_a_time_share_one_text_and_are_few() {
+        let (shown, begin) = (Shown::default(), Instant::now());
+        let first = shown.read(begin, || "1".to_owned()).unwrap();
+        let second = shown.read(begin, || unreachable!("it is rendered")).unwrap();
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        let later = shown.read(begin + SCRAPE_TIMEOUT, || "2".to_owned()).unwrap();
+        assert_eq!(later, "2", "it does not grow old");
+        let last = shown.read(begin + SCRAPE_TIMEOUT, || unreachable!("it is rendered")).unwrap();
+        assert!(shown.read(begin, || unreachable!("there are too many")).is_none());
+        drop((first, second, later, last));
+        assert_eq!(shown.read(begin + SCRAPE_TIMEOUT, || "3".to_owned()).unwrap(), "3", "nobody reads the last one");
+    }
 }

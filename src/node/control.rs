@@ -97,6 +97,7 @@ pub(super) async fn serve(running: Running) {
         workers,
         housing,
         sockets,
+        presence,
         predecessor,
         admin,
         door,
@@ -167,9 +168,7 @@ pub(super) async fn serve(running: Running) {
             let watched = Rc::clone(&control);
             spawn_local(async move { watched.memory.watch(watched.messages.clone()).await });
             tasks.extend(scrapes.map(|scrapes| spawn_local(async move { scrapes.serve(answers).await })));
-            if let Some((predecessor, since)) = predecessor {
-                spawn_local(outlive(Rc::clone(&control), state, predecessor, since));
-            }
+            spawn_local(outlive(Rc::clone(&control), state, predecessor));
             systemd::notify("READY=1");
             let ending = signals.end(&mut told, &messages).await;
             let replaced = matches!(ending, Ending::Replaced(..));
@@ -187,6 +186,8 @@ pub(super) async fn serve(running: Running) {
     if let Err(unstored) = writer.close(CLOSE_LIMIT) {
         messages.say(&unstored.to_string());
     }
+    // Now that whatever it had to record is there.
+    drop(presence);
     control.collector.iter().for_each(Collector::flush);
     let recorded = control.recorder.health().entries();
     messages.say(&format!("stopped; {recorded} {} recorded", if recorded == 1 { "entry" } else { "entries" }));

@@ -1,10 +1,12 @@
 //! How a node ends: because somebody stops it, or because another process goes on instead.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,8 +17,9 @@ use super::control::Control;
 use super::counted::Keeper;
 use super::handover::{Predecessor, Successor};
 use super::messages::Messages;
+use super::presence::running;
 use super::{systemd, unfinished};
-use crate::accesslog::LogStore;
+use crate::accesslog::{self, LogStore};
 use crate::decision::access::Durability;
 use crate::expr::Timestamp;
 use crate::proxy::Phase;
@@ -24,6 +27,9 @@ use crate::state::StateDir;
 
 /// The flag by which a process goes on instead of the one that runs.
 const REPLACE: &str = "--replace";
+
+/// How often is looked which processes of the node still run.
+const ENDED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a node is to end.
 #[derive(Debug)]
@@ -184,20 +190,55 @@ pub(super) async fn hand_over(control: &Control, to: UnixStream) {
     std::future::pending().await
 }
 
-/// Waits for the end of the process before this one. Then nobody but this one can say what became of calls that it had begun,
-/// and which it did not report.
-pub(super) async fn outlive(control: Rc<Control>, state: StateDir, predecessor: Predecessor, since: Timestamp) {
-    let pid = predecessor.pid();
-    control.messages.say(&format!("goes on instead of process {pid}"));
-    if predecessor.ended().await.is_err() || control.config.recording.durability == Durability::Group {
+/// Waits for the ends of the processes before this one. Then nobody but this one can say what became of calls that they had
+/// begun, and which they did not report.
+pub(super) async fn outlive(control: Rc<Control>, state: StateDir, predecessor: Option<(Predecessor, Timestamp)>) {
+    let since = predecessor.as_ref().map_or_else(crate::proxy::now, |(_, since)| *since);
+    let mut is_first = predecessor.is_none();
+    if let Some((predecessor, _)) = predecessor {
+        control.messages.say(&format!("goes on instead of process {}", predecessor.pid()));
+        if predecessor.ended().await.is_err() {
+            return;
+        }
+    }
+    if control.config.recording.durability == Durability::Group {
         return;
     }
-    let (node, now) = (control.config.name.clone(), crate::proxy::now().micros());
+    let mut seen = HashSet::new();
+    let told = loop {
+        let running = match running(&state, &control.config.name) {
+            Ok(running) => running,
+            Err(error) => break error.to_string(),
+        };
+        // One that went on instead of another may end before it does. This one is among those that run.
+        let is_last = running.len() <= 1;
+        // Without a process before this one the start has closed what there was.
+        if std::mem::take(&mut is_first) {
+            seen.clone_from(&running);
+        } else if running != seen {
+            if let Err(error) = close(&control, &state, running.clone(), since).await {
+                break error.to_string();
+            }
+            seen = running;
+        }
+        if is_last {
+            return;
+        }
+        tokio::time::sleep(ENDED_PAUSE).await;
+    };
+    control.messages.say(&format!("what became of calls of processes that have ended cannot be recorded: {told}"));
+}
+
+/// Records what nobody else can, without blocking the loop.
+async fn close(
+    control: &Control,
+    state: &StateDir,
+    running: HashSet<String>,
+    since: Timestamp,
+) -> Result<(), accesslog::Error> {
+    let (node, database, now) = (control.config.name.clone(), state.access_db(), crate::proxy::now().micros());
     let closed = tokio::task::spawn_blocking(move || {
-        let mut store = LogStore::open(state.access_db())?;
-        unfinished::close(&mut store, &node, since.micros(), now)
+        unfinished::close(&mut LogStore::open(database)?, &node, &running, since.micros(), now)
     });
-    if let Ok(Err(error)) = closed.await {
-        control.messages.say(&format!("what became of calls of process {pid} cannot be recorded: {error}"));
-    }
+    closed.await.unwrap_or(Ok(()))
 }

@@ -14,6 +14,7 @@ mod memory;
 mod messages;
 mod observed;
 mod otlp;
+mod presence;
 mod sandboxes;
 mod socket;
 mod start;

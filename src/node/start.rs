@@ -33,6 +33,7 @@ use super::handover::Predecessor;
 use super::memory::Memory;
 use super::messages::Messages;
 use super::otlp::{self, Collector};
+use super::presence::{Presence, running};
 use super::socket::Socket;
 use super::{control, counted, unfinished};
 
@@ -218,6 +219,7 @@ pub struct Running {
     pub(super) housing: Vec<Housing>,
     /// For whoever replaces it.
     pub(super) sockets: Vec<TcpListener>,
+    pub(super) presence: Presence,
     /// The process before this one, which may still finish what runs there, and when it handed over.
     pub(super) predecessor: Option<(Predecessor, Timestamp)>,
     pub(super) admin: Socket,
@@ -294,11 +296,14 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     }
     let [lines, accesses] = Stream::ALL.map(|stream| LogStore::open(stream.hot_db(&state)));
     let (lines, mut accesses) = (lines?, accesses?);
+    let not_locked = |error| StartError::System("locks of the node's processes cannot be used", error);
+    let presence = Presence::begin(&state, &config.name).map_err(not_locked)?;
+    let running = running(&state, &config.name).map_err(not_locked)?;
     if config.recording.durability == Durability::Strict {
         accesses.sync_each_commit()?;
         if ends.predecessor.is_none() {
             let now = proxy::now().micros();
-            unfinished::close(&mut accesses, &config.name, now, now)?;
+            unfinished::close(&mut accesses, &config.name, &running, now, now)?;
         }
     }
     let (told, mut of_recorder) = (messages.clone(), config.log.clone());
@@ -327,6 +332,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         recording: config.recording,
         exporter,
         node: config.name.as_str().into(),
+        process: Arc::clone(&presence.process),
         connector: Arc::clone(&connector),
         limits: Limits { tunnels: config.limits.tunnels.min(room_for_tunnels / workers), ..config.limits.clone() },
         certificates: Arc::clone(&certificates),
@@ -367,6 +373,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         workers,
         housing,
         sockets,
+        presence,
         predecessor,
         admin,
         door,

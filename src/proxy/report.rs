@@ -216,7 +216,7 @@ impl Closing {
         if recording.durability == Durability::Group || judged.handed_on {
             return Ok(());
         }
-        let intent = access::intent(self.made(), &worker.node, recording.redact);
+        let intent = access::intent(self.made(), &worker.node, &worker.process, recording.redact);
         let permit = permit.as_ref().ok_or(Failure::Overload)?;
         permit.intend(intent).await.map_err(|_| Failure::Overload)
     }

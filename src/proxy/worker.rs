@@ -64,6 +64,8 @@ pub struct Shared {
     pub exporter: Option<Exporter>,
     /// The proxy's name.
     pub node: Arc<str>,
+    /// Name of this process, as intents say it.
+    pub process: Arc<str>,
     /// The bounds.
     pub limits: Limits,
     /// What gateway servers end TLS with.
@@ -94,6 +96,7 @@ pub struct Worker {
     pub(super) recording: Recording,
     pub(super) exporter: Option<Exporter>,
     pub(super) node: Arc<str>,
+    pub(super) process: Arc<str>,
     pub(super) upstream: Upstream,
     pub(super) limits: Limits,
     pub(super) shard: Arc<Shard>,
@@ -218,6 +221,7 @@ impl Worker {
             recording: shared.recording,
             exporter: shared.exporter.clone(),
             node: Arc::clone(&shared.node),
+            process: Arc::clone(&shared.process),
             upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
             limits: shared.limits.clone(),
             proxy_protocol: shared.proxy_protocol,

@@ -2,6 +2,7 @@
 
 use std::fs::DirBuilder;
 use std::fs::Permissions;
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -124,6 +125,29 @@ impl StateDir {
     /// The socket of a running proxy by which sandboxes hand over theirs.
     pub fn node_door(&self, node: &str) -> PathBuf {
         self.run().join(format!("{node}.sandboxes"))
+    }
+
+    /// The file that one process of a node holds a lock on while it lives.
+    pub fn node_process(&self, node: &str, process: &str) -> PathBuf {
+        self.run().join(format!("{node}.{process}.process"))
+    }
+
+    /// Those files of all processes of a node, with the processes' names.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn node_processes(&self, node: &str) -> io::Result<Vec<(String, PathBuf)>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.run())? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let of_node = name.and_then(|name| name.strip_prefix(node)?.strip_prefix('.')?.strip_suffix(".process"));
+            // With a dot it is of a node with a longer name.
+            if let Some(process) = of_node.filter(|process| !process.contains('.')) {
+                found.push((process.to_owned(), path));
+            }
+        }
+        Ok(found)
     }
 
     /// The file in which the egress gateway says where sidecars of other processes reach it.

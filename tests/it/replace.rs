@@ -109,6 +109,43 @@ fn what_runs_is_finished_by_the_old_process_and_an_idle_connection_gets_its_next
 }
 
 #[test]
+fn of_processes_in_a_row_only_those_that_have_ended_are_spoken_for() {
+    let (scene, _origin) = with_origin("");
+    let strict = ["--durability", "strict"];
+    let lines = |instance: &str| {
+        let found = scene.ok(&["logs", "--all", "--instance", instance]);
+        found.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let begin = |proxy: &Proxied, path: &str, calls: usize| {
+        let mut slow = proxy.connect();
+        let head = format!("POST http://a.example/{path} HTTP/1.1\r\nhost: a.example\r\ncontent-length: 2\r\n\r\n1");
+        slow.send(head.as_bytes());
+        until("what it is going to do is stored", || lines("intent").len() == calls);
+        slow
+    };
+    let mut first = Proxied::start(&scene, &strict);
+    let mut slow = begin(&first, "first", 1);
+    let mut second = Proxied::start(&scene, &["--replace", "--durability", "strict"]);
+    let _lost = begin(&second, "second", 2);
+    let mut third = Proxied::start(&scene, &["--replace", "--durability", "strict"]);
+    second.signal("-KILL");
+    second.wait();
+    until("the killed one is spoken for", || !lines("access").is_empty());
+    third.signal("-TERM");
+    assert!(third.wait().success());
+    let _fourth = Proxied::start(&scene, &strict);
+    slow.send(b"2");
+    assert_eq!(slow.read().status, 200);
+    assert!(first.wait().success());
+    let found = lines("access");
+    assert_eq!(found.len(), 2, "{found:?}");
+    for (path, is_lost) in [("/second", true), ("/first", false)] {
+        let of_path = found.iter().find(|line| line.contains(path)).expect("one for each call");
+        assert_eq!(of_path.contains("the proxy ended before the call did"), is_lost, "{of_path}");
+    }
+}
+
+#[test]
 fn a_process_that_cannot_start_replaces_nothing() {
     let (scene, _origin) = with_origin("");
     let proxy = Proxied::start(&scene, &[]);
