@@ -221,7 +221,7 @@ mod tests {
         buffer[at - 2..at].copy_from_slice(b" b");
         buffer.extend_from_slice(b"\r\n\r\nrest");
         let whole = head(&mut buffer, &mut seen, false).expect("a head").expect("whole");
-        assert_eq!((&whole.parts.headers["a"].as_bytes()[..], &buffer[..]), (&b"bc"[..], &b"rest"[..]));
+        assert_eq!((whole.parts.headers["a"].as_bytes(), &buffer[..]), (&b"bc"[..], &b"rest"[..]));
         // Refused before its end is there.
         let begun = |lines: usize| read(&format!("HTTP/1.1 200 OK\r\n{}", "x\n".repeat(lines)));
         assert!(matches!(begun(MAX_FIELDS), Ok(None)));
