@@ -28,7 +28,8 @@ impl Redact {
     /// What is shown of a path with its query; nothing if that is all of it. Of path parameters, as `;jsessionid=`, the
     /// values of those that are credentials by name are the query's equals.
     pub fn path(self, target: &str) -> Option<String> {
-        if self == Redact::None {
+        // Most paths have nothing to leave out.
+        if self == Redact::None || (self == Redact::Query && !target.contains(['?', ';'])) {
             return None;
         }
         if self == Redact::All {

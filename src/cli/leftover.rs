@@ -61,9 +61,17 @@ fn leftovers() -> MutexGuard<'static, Vec<PathBuf>> {
     LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How often a folder is removed in which something is made meanwhile.
+const TRIES: usize = 100;
+
 /// What is not there, because it has got its name meanwhile, is no fault; and nobody is left who could be told another.
 fn remove(path: &Path) {
-    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    for _ in 0..TRIES {
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        if !path.exists() {
+            return;
+        }
+    }
 }
 
 /// On an interrupt removes what is left and ends the process as the signal would have.

@@ -84,6 +84,8 @@ fn the_metrics_of_istio_count_calls() {
         text.contains("le=\"1000\"} 3\n")
             && text.contains("egressctl_series_dropped_total{metric=\"istio_requests_total\"} 0\n")
     );
+    // One connection is for one request.
+    let mut client = Client::to(address);
     client.send(b"POST /drain HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
     assert_eq!(client.read().status, 404, "a port has metrics and nothing else");
 }
