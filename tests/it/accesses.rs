@@ -202,3 +202,59 @@ fn lines_of_rules_leave_out_queries_and_credentials_unless_their_logentry_says_o
         scene.fails(&["create", "-f", &scene.write("bad.yaml", &LINES.replace("redact: none", "redact: most"))]);
     assert!(refused.contains("Unsupported value: \"most\""), "{refused}");
 }
+
+/// Everything that is recorded so far, as soon as there are so many records of calls.
+fn all_of(scene: &Stage, calls: usize) -> String {
+    accesses(scene, calls);
+    scene.ok(&["logs", "--all"])
+}
+
+#[test]
+fn where_all_of_a_request_is_left_out_refusals_do_not_tell_it_either() {
+    let (scene, _origin) = with_origin(POLICY);
+    let proxy = Proxied::start(&scene, &["--redact", "all"]);
+    assert_eq!(proxy.get("http://nobody.example/secret-path").status, 502);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/secret-path HTTP/1.1\r\nHost: a.example\r\nX-Team: red\r\n\r\n");
+    assert_eq!(client.read().status, 403);
+    let recorded = all_of(&scene, 2);
+    assert!(recorded.contains("nobody.example") && recorded.contains("[redacted]"), "{recorded}");
+    assert!(!recorded.contains("secret-path") && !recorded.contains("\"red\""), "{recorded}");
+}
+
+/// Codes that are refused.
+const CODES: &str = "\
+apiVersion: config.istio.io/v1alpha2
+kind: listchecker
+metadata: {name: codes, namespace: istio-system}
+spec: {overrides: [SECRET-CODE], blacklist: true, entryType: STRINGS}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {name: code, namespace: istio-system}
+spec: {value: 'request.query_params[\"code\"] | \"\"'}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: codes, namespace: istio-system}
+spec: {actions: [{handler: codes.listchecker, instances: [code.listentry]}]}
+";
+
+#[test]
+fn a_querys_parameters_are_left_out_of_what_is_told_of_a_refusal_as_well() {
+    let (scene, _origin) = with_origin(CODES);
+    let proxy = Proxied::start(&scene, &[]);
+    assert_eq!(proxy.get("http://a.example/cd;jsessionid=SESSION?code=SECRET-CODE&state=x").status, 403);
+    let recorded = all_of(&scene, 1);
+    assert!(recorded.contains("/cd;jsessionid=[redacted]?[redacted]"), "{recorded}");
+    assert!(!recorded.contains("SECRET-CODE") && !recorded.contains("SESSION"), "{recorded}");
+}
+
+#[test]
+fn imports_leave_credentials_out_however_deep_they_stand_and_however_they_are_written() {
+    let scene = Stage::new();
+    let line = r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.logentry.b","headers":{"\u0061uthorization":"SECRET-ONE"},"request_path":"/x\u003fcode=SECRET-TWO","rest":[{"session_id":"SECRET-THREE"}]}"#;
+    scene.ok_with(&["logs", "import", "-"], line);
+    let recorded = scene.ok(&["logs"]);
+    assert!(recorded.contains("/x?[redacted]") && !recorded.contains("SECRET-"), "{recorded}");
+}
