@@ -76,7 +76,52 @@ pub(super) const CREDENTIALS: [&str; 14] = [
 /// Whether the value of a header, a parameter, an attribute or a field of this name lets whoever reads it act as its
 /// sender.
 pub fn is_credential(name: &str) -> bool {
-    // The authority is the host; what is known of a proven caller but its raw claims is no proof.
-    let name = name.to_ascii_lowercase().replace('_', "-").replace("authority", "").replace("request.auth.", "");
-    CREDENTIALS.iter().any(|part| name.contains(part))
+    let name = name.as_bytes();
+    (0..name.len()).any(|at| CREDENTIALS.iter().any(|part| begins(&name[at..], part) && !is_no_proof(name, at)))
+}
+
+/// Whether a name goes on with a part, in whatever case, `_` being `-`.
+fn begins(name: &[u8], part: &str) -> bool {
+    let folded = name.iter().map(|byte| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() });
+    name.len() >= part.len() && folded.zip(part.bytes()).all(|(found, wanted)| found == wanted)
+}
+
+/// Whether what stands at a place of a name is the authority, which is the host, or the beginning of what is known of a
+/// proven caller, of which but the raw claims nothing is proof.
+fn is_no_proof(name: &[u8], at: usize) -> bool {
+    const KNOWN: &str = "request.auth.";
+    begins(&name[at..], "authority")
+        || at.checked_sub("request.".len()).is_some_and(|from| begins(&name[from..], KNOWN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_known_by_their_names_however_those_are_spelled() {
+        for name in [
+            "Authorization",
+            "X_API_KEY",
+            "x-functions-key",
+            "sessionId",
+            "request.auth.raw_claims",
+            "Passwd",
+            "authority-token",
+        ] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in ["", ":authority", "request.auth.principal", "x-team", "keyboard", "path"] {
+            assert!(!is_credential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_paths_the_query_and_the_credentials_among_their_parameters_are_left_out() {
+        let query = |target| Redact::Query.path(target);
+        assert_eq!(query("/a;jsessionid=S3/b?c=d").as_deref(), Some("/a;jsessionid=[redacted]/b?[redacted]"));
+        assert_eq!(query("/a;v=1"), None);
+        assert_eq!(Redact::None.path("/a?b"), None);
+        assert_eq!(Redact::All.path("/a").as_deref(), Some(REDACTED));
+    }
 }

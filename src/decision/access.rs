@@ -10,15 +10,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
-use http::HeaderName;
 
-use crate::accesslog::{Batch, Entry, Format, Level, Outlet, REDACTED, Redact, Shape, is_credential, line};
+use crate::accesslog::{Batch, Entry, Format, Level, Outlet, REDACTED, Redact, Shape, line};
 use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
 use crate::expr::Timestamp;
 use crate::identity::{Proof, Workload};
 use crate::policy::verdict::{Checked, Refusal};
 use crate::registry::Revision;
-use crate::snapshot::Hop;
+use crate::snapshot::{Hop, ReadHeader};
 
 /// Full name of the instance of such entries.
 pub const INSTANCE: &str = "access.egressctl.istio-system";
@@ -124,7 +123,7 @@ pub struct Ended<'a> {
     /// Of the configuration that it was judged by.
     pub revision: Revision,
     /// Headers that decisions depend on.
-    pub headers: &'a [HeaderName],
+    pub headers: &'a [ReadHeader],
 }
 
 impl Ended<'_> {
@@ -386,9 +385,9 @@ fn object<'a>(text: &mut String, fields: impl Iterator<Item = (&'a str, &'a str)
 }
 
 /// The headers of a call that decisions depend on; one that is repeated is one, as decisions see it.
-fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact) {
+fn headers(text: &mut String, call: &Call, read: &[ReadHeader], redact: Redact) {
     let mut separator = ",\"headers\":{";
-    for name in names {
+    for ReadHeader { name, is_credential } in read {
         let mut values = call.header(name.as_str()).iter().peekable();
         if values.peek().is_none() {
             continue;
@@ -397,7 +396,7 @@ fn headers(text: &mut String, call: &Call, names: &[HeaderName], redact: Redact)
         separator = ",";
         line::string(text, name.as_str());
         text.push(':');
-        if redact == Redact::All || is_credential(name.as_str()) {
+        if redact == Redact::All || *is_credential {
             line::string(text, REDACTED);
             continue;
         }

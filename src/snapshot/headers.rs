@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use crate::accesslog::is_credential;
 use crate::policy::template::TEMPLATES;
 use crate::registry::{ListQuery, LoadError, News, Renewed, View};
 use crate::resource::kinds::virtual_service::VirtualService;
@@ -18,6 +19,21 @@ const INDEXED: &str = "request.headers[";
 /// Attributes of their own that are headers.
 const NAMED: [(&str, &str); 3] =
     [("request.useragent", "user-agent"), ("request.referer", "referer"), ("request.id", "x-request-id")];
+
+/// A header that decisions depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadHeader {
+    /// Its name.
+    pub name: HeaderName,
+    /// Whether its value lets whoever reads it act as its sender, so that it is never recorded.
+    pub is_credential: bool,
+}
+
+impl From<HeaderName> for ReadHeader {
+    fn from(name: HeaderName) -> Self {
+        Self { is_credential: is_credential(name.as_str()), name }
+    }
+}
 
 /// The names, as they are found.
 #[derive(Debug, Default)]
@@ -58,8 +74,9 @@ impl HeadersRead {
     }
 
     /// All of them. Names that no header can have, as `:path`, are those of other parts of a call.
-    pub(super) fn all(&self) -> Arc<[HeaderName]> {
-        self.routes.union(&self.policies).filter_map(|name| name.parse().ok()).collect()
+    pub(super) fn all(&self) -> Arc<[ReadHeader]> {
+        let names = self.routes.union(&self.policies).filter_map(|name| name.parse::<HeaderName>().ok());
+        names.map(ReadHeader::from).collect()
     }
 }
 

@@ -12,8 +12,6 @@ mod sources;
 
 use std::sync::Arc;
 
-use http::HeaderName;
-
 use crate::call::{Call, PathNormalization, Reporter};
 use crate::expr::Timestamp;
 use crate::identity::{Caller, Claims, Holders, SpiffeId, Unproven};
@@ -24,6 +22,7 @@ use crate::routing::{Carries, RouteTable};
 
 pub use compile::{Compiler, ListenerSpec, Listeners};
 pub use grants::{Grant, GrantState, Grants};
+pub use headers::ReadHeader;
 pub use published::Published;
 use sidecars::{Sidecar, Tokens, Users};
 
@@ -41,7 +40,7 @@ pub struct Snapshot {
     /// Which calls the gateway takes.
     pub authorization: Arc<Authorization>,
     /// Headers that decisions depend on.
-    pub headers_read: Arc<[HeaderName]>,
+    pub headers_read: Arc<[ReadHeader]>,
     /// What calls go by that would be refused.
     pub grants: Grants,
     /// What in the configuration has no effect as it stands, a sentence each.

@@ -1,5 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::*;
@@ -44,7 +45,7 @@ fn outcome(failure: Option<Failure>) -> Outcome {
 
 fn record(call: &Call, failure: Option<Failure>, recording: Recording) -> Option<String> {
     let (outcome, checked) = (outcome(failure), Checked::default());
-    let headers = [HeaderName::from_static("x-team"), AUTHORIZATION];
+    let headers = [HeaderName::from_static("x-team"), AUTHORIZATION].map(ReadHeader::from);
     let ended = Ended {
         call,
         outcome: &outcome,
