@@ -90,10 +90,9 @@ fn questions_to_long_entries_take_bounded_memory() {
     import(&scene, (0..1200).map(|number| line(number, &long)));
     for (question, refusal) in [
         ("logs --all --tail 1000 -g 00|ff", None),
-        ("logs --head 300 -o table", None),
+        ("logs --head 60 -o table", None),
         ("logs -o parquet", Some("there are more entries than one Parquet file has room for")),
         ("logs stats --by path", Some("there are too many groups to count by path, or too long ones\nhint: narrow")),
-        ("logs facets", None),
         ("logs export --to exported/", None),
     ] {
         ask(&scene, question, refusal);

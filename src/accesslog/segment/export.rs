@@ -2,15 +2,10 @@
 
 use std::io::Write;
 
-use super::columns::{Columns, Source, Values};
+use super::columns::{Columns, Source};
+use super::weight::Weight;
 use super::{Limits, Names, write};
 use crate::accesslog::{Error, Row};
-
-/// Bytes of different texts that one file may have: writing them takes several times as much memory.
-const MOST_TEXTS: usize = 32 << 20;
-
-/// Lines of so many bytes are added between two looks at what they take.
-const LOOK: usize = 1 << 20;
 
 /// Entries that are to be written as one Parquet file.
 #[derive(Default)]
@@ -18,8 +13,7 @@ pub struct Export {
     columns: Columns,
     shapes: Vec<Names>,
     bytes: usize,
-    /// Bytes of the different texts, and of the lines, when they were looked at.
-    texts: (usize, usize),
+    weight: Weight,
 }
 
 impl std::fmt::Debug for Export {
@@ -42,18 +36,7 @@ impl Export {
         });
         self.bytes += line.len();
         self.columns.add(&Source { seq, time, level, shape: shape as u32, instance, line });
-        if self.bytes - self.texts.1 >= LOOK {
-            self.texts = (self.texts(), self.bytes);
-        }
-    }
-
-    fn texts(&self) -> usize {
-        let verbatim = self.columns.verbatim.iter().map(|(_, line)| line.len());
-        let of_variables = self.columns.variables.iter().map(|variable| match &variable.values {
-            Values::Texts(texts, _) => texts.all().len(),
-            _ => 0,
-        });
-        verbatim.chain(of_variables).sum()
+        self.weight.add(&self.columns, line.len());
     }
 
     /// Whether there is nothing in it.
@@ -64,7 +47,7 @@ impl Export {
     /// Whether it has as much as a segment, or texts that take as much memory as there may be.
     pub fn is_full(&self) -> bool {
         let limits = Limits::default();
-        self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.texts.0 >= MOST_TEXTS
+        self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.weight.is_full()
     }
 
     /// Writes the file.
