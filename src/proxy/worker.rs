@@ -226,7 +226,7 @@ impl Worker {
             exporter: shared.exporter.clone(),
             node: Arc::clone(&shared.node),
             process: Arc::clone(&shared.process),
-            upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
+            upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard), shared.limits.destination),
             limits: shared.limits.clone(),
             proxy_protocol: shared.proxy_protocol,
             tokens: Tokens::new(shared.verifier.clone()),

@@ -13,10 +13,10 @@ use tokio_util::io::poll_read_buf;
 
 use crate::call::{Failure, Piece, Rest};
 
-use super::connect::Stream;
 use super::decode::{self, Head, Seen};
 use super::encode::{Sending, Unsendable};
 use super::request_body::RequestBody;
+use super::stream::Stream;
 
 /// Bytes that are read at first: most heads, and small bodies with them.
 const FIRST_READ: usize = 8 * 1024;
