@@ -9,6 +9,8 @@ use crate::accesslog::{Entry, Error, Limits, LogStore, Outlet, Sealer, Shape, St
 use crate::state::StateDir;
 
 mod patterns;
+mod random;
+mod rg;
 
 /// A number that the environment may say otherwise, for runs longer than people wait.
 fn number(variable: &str, usual: u32) -> u32 {

@@ -44,6 +44,8 @@ pub(crate) struct Table {
     widths: Vec<usize>,
     /// Terminal cells that a line may take.
     most: Option<usize>,
+    /// Columns that are never cut.
+    whole: &'static [&'static str],
 }
 
 impl Table {
@@ -55,9 +57,21 @@ impl Table {
         }
     }
 
-    /// Cuts the cells of the widest columns so that no line takes more terminal cells.
-    pub(crate) fn fit(&mut self, most: Option<usize>) {
-        self.most = most;
+    /// Cuts the cells of the widest columns so that no line takes more terminal cells, as far as columns that are narrow
+    /// already, or must stay `whole`, let it. Those are named by their headings.
+    pub(crate) fn fit(&mut self, most: Option<usize>, whole: &'static [&'static str]) {
+        (self.most, self.whole) = (most, whole);
+    }
+
+    /// Adds columns before the one at a place. They are empty in the rows so far.
+    pub(crate) fn add_columns<T: AsRef<str>>(&mut self, place: usize, headings: impl IntoIterator<Item = T>) {
+        let new = Self::new(headings).headings;
+        let (count, end) = (new.len(), place.min(self.widths.len()));
+        self.headings.splice(place..place, new);
+        self.widths.splice(end..end, std::iter::repeat_n(LEAST, count));
+        for row in &mut self.rows {
+            row.splice(place..place, std::iter::repeat_n(String::new(), count));
+        }
     }
 
     /// Adds a row; it has as many cells as there are headings.
@@ -128,18 +142,44 @@ impl Table {
             }
         }
         let Some(most) = self.most else { return };
+        let whole = |heading: &String| self.whole.iter().any(|whole| heading.eq_ignore_ascii_case(whole));
+        let (kept, mut cut): (Vec<_>, Vec<_>) =
+            self.headings.iter().zip(&mut self.widths).partition(|(heading, _)| whole(heading));
+        let kept: usize = kept.into_iter().map(|(_, width)| *width).sum();
         // The last column has no gap behind it.
-        while self.widths.iter().sum::<usize>() > most + GAP {
-            let widest = self.widths.iter_mut().max().filter(|width| **width > NARROWEST);
-            let Some(widest) = widest else { break };
-            *widest -= 1;
-        }
+        narrow(cut.iter_mut().map(|(_, width)| &mut **width).collect(), (most + GAP).saturating_sub(kept));
         for row in &mut self.rows {
             for (text, column) in row.iter_mut().zip(&self.widths) {
                 *text = fitted(text, column.saturating_sub(GAP)).into_owned();
             }
         }
     }
+}
+
+/// Narrows the widest of some columns until they take no more together, but none below a least width.
+fn narrow(mut widths: Vec<&mut usize>, most: usize) {
+    let taken = |widths: &[&mut usize], limit: usize| widths.iter().map(|width| limit.min(**width)).sum::<usize>();
+    let (mut limit, mut above) =
+        (NARROWEST, widths.iter().map(|width| **width).max().unwrap_or_default().max(NARROWEST));
+    if taken(&widths, above) <= most {
+        return;
+    }
+    while limit + 1 < above {
+        let middle = limit.midpoint(above);
+        if taken(&widths, middle) <= most { limit = middle } else { above = middle }
+    }
+    let mut left = most.saturating_sub(taken(&widths, limit));
+    for width in widths.iter_mut().filter(|width| ***width > limit) {
+        let more = left.min(1);
+        **width = limit + more;
+        left -= more;
+    }
+}
+
+/// How wide the terminal is that standard output is; nothing if it is none.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 #[cfg(test)]
@@ -185,12 +225,36 @@ mod tests {
     #[test]
     fn the_widest_columns_are_cut_to_fit() {
         let mut table = Table::new(["time", "path", "user"]);
-        table.fit(Some(40));
+        table.fit(Some(40), &[]);
         table.push(["2018-06-18T13:22".into(), "/politics/2018/06/18/a-long-story".into(), "unknown".into()]);
         insta::assert_snapshot!(printed(table, Headings::Plain), @"
         TIME             PATH            USER
         2018-06-18T13…   /politics/20…   unknown
         ");
+    }
+
+    #[test]
+    fn columns_that_must_stay_whole_are_not_cut() {
+        let mut table = Table::new(["time", "path", "user"]);
+        table.fit(Some(38), &["time"]);
+        table.push(["2018-06-18T13:22".into(), "/politics/2018/06/18/a-long-story".into(), "unknown".into()]);
+        insta::assert_snapshot!(printed(table, Headings::Plain), @"
+        TIME               PATH        USER
+        2018-06-18T13:22   /politic…   unknown
+        ");
+    }
+
+    #[test]
+    fn columns_are_added_to_the_rows_that_wait() {
+        let mut table = sample();
+        table.add_columns(1, ["code"]);
+        table.push(["d".into(), "403".into(), "[]".into(), "1s".into()]);
+        insta::assert_snapshot!(printed(table, Headings::Plain), @r#"
+        NAME                 CODE   HOSTS                 AGE
+        cnn                         ["edition.cnn.com"]   5m10s
+        a-much-longer-name          []                    2d
+        d                    403    []                    1s
+        "#);
     }
 
     #[test]

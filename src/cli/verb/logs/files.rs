@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keep::import;
+use super::keep::{FORMS, import};
 use crate::accesslog::Redact;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
@@ -16,7 +16,7 @@ pub(super) fn are_files(words: &[String]) -> bool {
 }
 
 /// Takes files into a log of their own, which stands for the state directory's until what is returned is dropped; nothing if
-/// none is named. Lines that are no entries are told by their numbers.
+/// none is named. Lines that are no entries are told by their numbers, and it is an error only if all are.
 pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Leftover>, Failures> {
     if files.is_empty() {
         return Ok(None);
@@ -26,6 +26,15 @@ pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Lef
     context.use_state_dir(folder.path().join("state"));
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     // They are shown as they are, and kept nowhere.
-    import(&files, Redact::None, context)?;
+    let (imported, faults) = import(&files, Redact::None, context)?;
+    let lines = imported.lines;
+    match faults {
+        0 => {}
+        _ if faults == lines => {
+            let message = format!("none of {lines} lines is an entry\nhint: {FORMS}");
+            return Err(Failure::client(message).into());
+        }
+        _ => context.say(&format!("note: {faults} of {lines} lines are no entries and were passed over"))?,
+    }
     Ok(Some(folder))
 }

@@ -241,6 +241,10 @@ pub(super) struct Import {
     redact: Redact,
 }
 
+/// What lines of files may be.
+pub(super) const FORMS: &str =
+    "a line is our JSON, Mixer's stdio JSON or text, or Envoy's or Istio's default text or JSON access log";
+
 const IMPORT_EXAMPLES: &str = "Examples:
   # The lines that another egressctl printed, with its records of calls
   egressctl logs --all -o json | ssh elsewhere egressctl logs import -

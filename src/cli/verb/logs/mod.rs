@@ -59,7 +59,10 @@ const EXAMPLES: &str = "Examples:
 
   # The same by the pod's name
   POD=$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}')
-  egressctl -n istio-system logs $POD mixer";
+  egressctl -n istio-system logs $POD mixer
+
+Exit status: 0, also if nothing was found, and 1 on an error; with --exit-status it is as rg's. Lines of files that are no
+entries are told by their numbers and passed over; it is an error if all of them are none.";
 
 /// Entries that a selector shows when nobody says how many; kubectl's number.
 const TAIL_OF_SELECTOR: usize = 10;

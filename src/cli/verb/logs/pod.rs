@@ -98,9 +98,13 @@ fn find(name: &str, cluster: &dyn View, namespace: &str) -> Result<Resource, Fai
     let found = cluster.get(&Key::new(kind, namespace, name))?;
     let found = found.ok_or_else(|| {
         let plural = kind.qualified_plural();
-        Failure::client(format!(
-            "error from server (NotFound): {plural} \"{name}\" not found in namespace \"{namespace}\""
-        ))
+        let mut told =
+            format!("error from server (NotFound): {plural} \"{name}\" not found in namespace \"{namespace}\"");
+        // Pods of Deployments have none in their names.
+        if *kind == POD && name.contains('.') {
+            told.push_str("\nhint: there is no file of this name either");
+        }
+        Failure::client(told)
     })?;
     if *kind == POD {
         return Ok(found);

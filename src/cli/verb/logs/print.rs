@@ -1,12 +1,13 @@
 //! Entries as lines, JSON, or a table.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal, Write};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use regex::Regex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value as Json;
 
 use super::pod::Origin;
@@ -15,12 +16,14 @@ use crate::accesslog::{Export, Level, Row, Sink, line};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::output::age::in_words;
-use crate::cli::output::table::{Headings, Table};
+use crate::cli::output::table::{Headings, Table, terminal_width};
 
 /// Entries of a table that are laid out together.
 const PAGE: usize = 500;
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
+/// Columns that are of no use when they are cut.
+const WHOLE: &[&str] = &["time", "level", "decision", "id", "requestId"];
 
 /// How entries look.
 #[derive(Debug, Clone, Args)]
@@ -86,9 +89,12 @@ pub(super) struct Printed<'a> {
 struct Page {
     table: Table,
     levels: Vec<Level>,
-    variables: Vec<String>,
+    /// The places of variables among the columns of variables.
+    variables: HashMap<String, usize>,
     /// The columns that were asked for.
     chosen: Vec<String>,
+    /// Whether there are columns.
+    begun: bool,
     headed: bool,
     /// Terminal cells of a line, where there is a terminal.
     width: Option<usize>,
@@ -141,7 +147,7 @@ impl Sink for Printed<'_> {
 
     fn idle(&mut self) -> bool {
         let flushed = self.flush();
-        self.keep(flushed)
+        self.keep(flushed) && !is_closed()
     }
 }
 
@@ -223,9 +229,13 @@ impl Printed<'_> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         let mut fields = line::fields(row.line).unwrap_or_default();
         fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()));
-        if self.page.lacks_column(&fields) {
-            self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
-            self.page.start(&fields, self.look.output == Form::Wide, &mut self.context.out)?;
+        let new = self.page.new_columns(&fields);
+        if !new.is_empty() || !self.page.begun {
+            if self.page.headed {
+                self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
+                writeln!(self.context.out)?;
+            }
+            self.page.add(new, self.look.output == Form::Wide);
         }
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
         let time = self.look.time(row.time, self.context.now, &self.zone, 6);
@@ -239,35 +249,45 @@ impl Printed<'_> {
 }
 
 impl Page {
-    /// Whether an entry has a variable for which there is no column.
-    fn lacks_column(&self, fields: &[(String, Json)]) -> bool {
-        if self.variables.is_empty() || !self.chosen.is_empty() {
-            return self.variables.is_empty();
+    /// The variables of an entry for which there are no columns.
+    fn new_columns(&self, fields: &[(String, Json)]) -> Vec<String> {
+        match (self.variables.is_empty(), self.chosen.is_empty()) {
+            (true, false) => self.chosen.clone(),
+            (false, false) => Vec::new(),
+            _ => {
+                let mut seen = HashSet::new();
+                let names = fields.iter().map(|(name, _)| name);
+                names.filter(|name| !self.variables.contains_key(*name) && seen.insert(*name)).cloned().collect()
+            }
         }
-        let known: HashSet<&str> = self.variables.iter().map(String::as_str).collect();
-        fields.iter().any(|(name, _)| !known.contains(name.as_str()))
     }
 
-    /// Starts a table with the variables of an entry; below another table after an empty line.
-    fn start(&mut self, fields: &[(String, Json)], wide: bool, out: &mut dyn Write) -> io::Result<()> {
-        if self.headed {
-            writeln!(out)?;
+    /// Adds columns, and first those that every entry has; if headings stand above the table already, they come once more.
+    fn add(&mut self, new: Vec<String>, wide: bool) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let own: &[&str] = if wide { &["instance", "handler", "rule"] } else { &[] };
+            self.table = Table::new(["time", "level"].iter().chain(own));
+            self.table.fit(self.width, WHOLE);
         }
-        self.variables = fields.iter().map(|(name, _)| name.clone()).collect();
-        if !self.chosen.is_empty() {
-            self.variables.clone_from(&self.chosen);
-        }
-        let own: &[&str] = if wide { &["instance", "handler", "rule"] } else { &[] };
-        let names = ["time", "level"].into_iter().chain(self.variables.iter().map(String::as_str));
-        self.table = Table::new(names.chain(own.iter().copied()));
-        self.table.fit(self.width);
         self.headed = false;
-        Ok(())
+        self.table.add_columns(2 + self.variables.len(), &new);
+        for name in new {
+            let place = self.variables.len();
+            self.variables.entry(name).or_insert(place);
+        }
     }
 
     fn push(&mut self, row: &Row<'_>, time: String, fields: &[(String, Json)], own: &[&str]) {
         let mut cells = vec![time, row.level.name().to_owned()];
-        cells.extend(self.variables.iter().map(|name| field(row, fields, name).unwrap_or_default()));
+        if self.chosen.is_empty() {
+            let mut values = vec![None; self.variables.len()];
+            for (name, value) in fields.iter().rev() {
+                values[self.variables[name]] = Some(value);
+            }
+            cells.extend(values.into_iter().map(|value| value.map(text).unwrap_or_default()));
+        } else {
+            cells.extend(self.chosen.iter().map(|name| field(row, fields, name).unwrap_or_default()));
+        }
         cells.extend(own.iter().map(|&name| name.to_owned()));
         self.table.push(cells);
         self.levels.push(row.level);
@@ -293,10 +313,12 @@ impl Page {
     }
 }
 
-/// How wide the terminal is that standard output is; nothing if it is none.
-fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+/// Whether nobody can read any more what is printed: the pipe's reader is gone, or the terminal.
+fn is_closed() -> bool {
+    let stdout = io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let gone = PollFlags::ERR | PollFlags::HUP;
+    poll(&mut watched, Some(&Timespec::default())).is_ok_and(|_| watched[0].revents().intersects(gone))
 }
 
 fn timestamp(micros: i64) -> Timestamp {

@@ -12,7 +12,7 @@ use crate::accesslog::{Group, Grouping, Measure};
 use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::table::{Headings, Table};
+use crate::cli::output::table::{Headings, Table, terminal_width};
 use crate::cli::time;
 use crate::diagnostic::visible;
 
@@ -141,6 +141,7 @@ impl Stats {
             return Ok(markdown(&headings, rows, out)?);
         }
         let mut table = Table::new(&headings);
+        table.fit(terminal_width(), &["time", "count"]);
         rows.for_each(|row| table.push(row));
         Ok(table.write(out, Headings::new(true, context.color))?)
     }
@@ -282,6 +283,7 @@ impl Facets {
             writeln!(context.out, "{:#}", Json::from(facets))?;
         } else {
             let mut table = Table::new(["field", "value", "count", "share"]);
+            table.fit(terminal_width(), &["field", "count", "share"]);
             facets.iter().for_each(|facet| facet.add_to(&mut table));
             table.write(&mut context.out, Headings::new(true, context.color))?;
         }
