@@ -1,5 +1,6 @@
-//! Everything at once for some minutes: calls of all kinds, floods, a change of the configuration every second, questions to
-//! the log; and at the end nothing has leaked, and every answer is in the log once.
+//! Everything at once for some minutes: calls of all kinds, of HTTP/1.1 and HTTP/2 and out of sandboxes, floods, a change of the
+//! configuration every second, questions to the log, and in the middle another process that goes on instead; and at the end
+//! nothing has leaked, and every answer is in the log once.
 //!
 //! `MINUTES=10 cargo bench --bench soak` (1 if nothing is said). It ends with 1 and says why if it finds something.
 
@@ -12,6 +13,8 @@ mod proxied;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/it/stage.rs"]
 mod stage;
+#[path = "soak/multiplexed.rs"]
+mod multiplexed;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -35,8 +38,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What memory may grow by between the end of the first fifth and the end, in KiB: caches fill, and the allocator keeps some.
 const GROWTH: u64 = 12 * 1024;
 
-/// Descriptors that a proxy at rest may have more than when it had just started: kept connections to origins.
-const MORE_DESCRIPTORS: usize = 64;
+/// Descriptors that a proxy at rest may have: its own, and kept connections to origins.
+const MOST_DESCRIPTORS: usize = 128;
 
 /// What a caller did.
 #[derive(Debug, Default)]
@@ -49,6 +52,9 @@ struct Did {
     /// Calls that failed, though nobody broke anything.
     failed: Vec<String>,
 }
+
+/// What a thread does with a proxy at an address until it is told to stop.
+type Calling = Box<dyn FnOnce(SocketAddr, &AtomicBool) -> Did + Send>;
 
 fn main() -> ExitCode {
     let minutes: f64 = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(1.0);
@@ -64,29 +70,44 @@ fn main() -> ExitCode {
     scene.declare(&["scenario/sleep.yaml", "scenario/02-egress-monitoring.yaml"]);
     let entries = [service_entry("a.example", origin.address), tcp_entry("echo.example", echo())].join("---\n");
     scene.ok_with(&["create", "-f", "-"], &entries);
-    let mut proxy = Proxied::start(&scene, &["--seal-rows", "20000"]);
-    let process = Process(proxy.pid());
-    assert_eq!(proxy.get("http://a.example/").status, 200);
-    let descriptors = process.descriptors();
+    let arguments = ["--seal-rows", "20000", "--drain-timeout", "10s"];
+    let mut first = Proxied::start(&scene, &arguments);
+    assert_eq!(first.get("http://a.example/").status, 200);
+    let has_sandboxes = from_sandbox(&scene, "/sandboxes").is_some();
+    if !has_sandboxes {
+        println!("There are no sandboxes on this machine: none is tried.");
+    }
 
-    let stop = Arc::<AtomicBool>::default();
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|caller| {
-            let (address, stop) = (proxy.address, Arc::clone(&stop));
-            std::thread::spawn(move || call(address, caller, &stop))
-        })
-        .collect();
+    let (stop, scene) = (Arc::<AtomicBool>::default(), Arc::new(scene));
+    let start = |run: Calling| {
+        let (address, stop) = (first.address, Arc::clone(&stop));
+        std::thread::spawn(move || run(address, &stop))
+    };
+    let mut callers: Vec<_> =
+        (0..CALLERS).map(|caller| start(Box::new(move |proxy, stop| call(proxy, caller, stop)))).collect();
+    callers.extend((0..2).map(|caller| start(Box::new(move |proxy, stop| multiplexed::call(proxy, caller, stop)))));
+    if has_sandboxes {
+        let scene = Arc::clone(&scene);
+        callers.push(start(Box::new(move |_, stop| call_from_sandboxes(&scene, stop))));
+    }
     let pestering = {
-        let (address, stop) = (proxy.address, Arc::clone(&stop));
+        let (address, stop) = (first.address, Arc::clone(&stop));
         std::thread::spawn(move || pester(address, &stop))
     };
-    let (changes, early) = change(&scene, &process, origin.address, time);
+    let (before, _) = change(&scene, &Process(first.pid()), origin.address, time / 2);
+    let mut proxy = Proxied::start(&scene, &[&arguments[..], &["--replace"]].concat());
+    let process = Process(proxy.pid());
+    let (after, early) = change(&scene, &process, origin.address, time / 2);
+    let changes = before + after;
     stop.store(true, Ordering::Relaxed);
     let did: Vec<Did> = callers.into_iter().map(|caller| caller.join().expect("no panic")).collect();
     pestering.join().expect("no panic");
 
     let mut findings: Vec<String> = did.iter().flat_map(|did| did.failed.clone()).take(10).collect();
-    until("all connections have ended", || process.descriptors() <= descriptors + MORE_DESCRIPTORS);
+    if !first.wait().success() {
+        findings.push("the process that was replaced ended badly".into());
+    }
+    until("all connections have ended", || process.descriptors() <= MOST_DESCRIPTORS);
     let late = process.resident();
     if late > early + GROWTH {
         findings.push(format!("resident memory grew from {early} to {late} KiB"));
@@ -263,6 +284,26 @@ fn tunnel(proxy: SocketAddr, did: &mut Did) {
     if through().is_none() {
         did.failed.push("a tunnel broke".into());
     }
+}
+
+/// Calls out of sandboxes, each in one of its own, until it is told to stop.
+fn call_from_sandboxes(scene: &Stage, stop: &AtomicBool) -> Did {
+    let (mut did, mut turn) = (Did::default(), 0);
+    while !stop.load(Ordering::Relaxed) {
+        let path = format!("/sandbox/{turn}");
+        did.note(from_sandbox(scene, &path), 200, path);
+        turn += 1;
+        std::thread::sleep(100 * PAUSE);
+    }
+    did
+}
+
+/// The status that curl gets in a sandbox; `None` where there is none, or no sandbox.
+fn from_sandbox(scene: &Stage, path: &str) -> Option<u16> {
+    let url = format!("http://a.example{path}");
+    let command = ["exec", "deployment/sleep", "--", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", &url];
+    let output = scene.command(&command).stdin(Stdio::null()).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok().filter(|_| output.status.success())
 }
 
 /// Slow heads, connections that say nothing, and such that are dropped at once.

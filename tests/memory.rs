@@ -99,6 +99,7 @@ fn proxy(origin: SocketAddr) -> (TempDir, tokio::runtime::Runtime, Running) {
         }],
         metrics_listen: None,
         otlp_endpoint: None,
+        profile: None,
         workers: 1,
         overrides: Vec::new(),
         name_servers: vec!["127.0.0.1:9".parse().expect("an address")],

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0004_quarantine.sql"),
     include_str!("../../state/log/0005_used.sql"),
     include_str!("../../state/log/0006_packs.sql"),
+    include_str!("../../state/log/0007_frames.sql"),
 ];
 
 /// How many shapes are remembered. Each change of the configuration makes new ones; a configuration has a few hundred.

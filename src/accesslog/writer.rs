@@ -142,7 +142,11 @@ impl WriterThread {
         for tray in trays.iter() {
             std::mem::swap(&mut *tray.waiting(), &mut self.spare);
             used += usize::from(!self.spare.report.is_empty());
-            self.group.report.append(&mut self.spare.report);
+            if self.group.report.is_empty() {
+                std::mem::swap(&mut self.group.report, &mut self.spare.report);
+            } else {
+                self.group.report.append(&mut self.spare.report);
+            }
             self.group.permits += std::mem::take(&mut self.spare.permits);
             self.group.intents.append(&mut self.spare.intents);
             self.spare.report.shrink_to(KEPT_BYTES);

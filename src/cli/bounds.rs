@@ -7,6 +7,7 @@ use clap::Args;
 use super::retention::size;
 use super::time::duration;
 use crate::proxy::Limits;
+use crate::upstream::Most;
 
 /// Least bytes of heads that can be asked for.
 const LEAST_HEAD: usize = 8 * 1024;
@@ -45,6 +46,18 @@ pub(crate) struct Bounds {
     /// [default: no limit]
     #[arg(long, value_name = "N")]
     max_requests_per_caller: Option<usize>,
+    /// Most connections of one worker to one destination, an address with what is spoken there; a call that would need one more
+    /// gets 503 [default: three quarters of --max-connections]
+    #[arg(long, value_name = "N")]
+    max_connections_per_destination: Option<usize>,
+    /// Most of them that are being made at a time; a call that would need one more gets 503 [default: a quarter of
+    /// --max-connections]
+    #[arg(long, value_name = "N")]
+    max_pending_per_destination: Option<usize>,
+    /// Most calls that a client of HTTP/2 may break off on one connection, as long as they are most of its calls: then the
+    /// connection ends
+    #[arg(long, value_name = "N", default_value_t = Limits::default().resets)]
+    max_resets_per_connection: usize,
     /// Refuse calls with 503 while the process has nearly so much memory: 512MiB [default: the limit of its control group]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_memory: Option<u64>,
@@ -68,7 +81,12 @@ impl From<Bounds> for Limits {
             head_fields: flags.max_header_fields,
             connections: flags.max_connections,
             connections_of_caller: flags.max_connections_per_caller.unwrap_or(flags.max_connections / 4 * 3).max(1),
+            destination: Most {
+                connections: flags.max_connections_per_destination.unwrap_or(flags.max_connections / 4 * 3).max(1),
+                pending: flags.max_pending_per_destination.unwrap_or(flags.max_connections / 4).max(1),
+            },
             tunnels: flags.max_tunnels,
+            resets: flags.max_resets_per_connection,
             requests_of_caller: flags.max_requests_per_caller,
             ..Limits::default()
         }

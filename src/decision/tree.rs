@@ -51,6 +51,11 @@ pub(super) fn text(
     for line in &explained.lines {
         let _ = writeln!(out, "  logged: {}", visible(line));
     }
+    if !explained.lines.is_empty() {
+        out.push_str(
+            "  (sizes and times, which only a real call has, stand there as 0, and an origin's status as 200)\n",
+        );
+    }
     for entry in &explained.refusals {
         let _ = writeln!(out, "  logged by egressctl itself: {}", visible(&entry.to_string()));
     }

@@ -76,14 +76,35 @@ impl Program {
 }
 
 impl Program {
+    /// What one attribute must be like for the program to be true, as far as one condition says so for itself; like a
+    /// [`Requirement`]: where it is not, evaluating would not have failed.
+    pub fn test_of(&self, slot: Slot, present: &dyn Fn(Slot) -> bool) -> Option<Test> {
+        for operand in self.conditions() {
+            if let Some([only]) = alternatives(operand, present).as_deref()
+                && (only.slot, &only.key) == (slot, &None)
+            {
+                return Some(only.test.clone());
+            }
+            // What stands behind something that may fail is reached only when that did not.
+            if !never_fails(operand, present) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Conditions that must all be true for the program to be.
+    fn conditions(&self) -> &[Node] {
+        match self.root() {
+            Node::And(operands) => operands,
+            other => std::slice::from_ref(other),
+        }
+    }
+
     /// Everything that must be true for the program to be, where all its attributes have values: of each list one
     /// requirement must be met. For people who ask what an expression means, not for deciding calls.
     pub fn demands(&self) -> Vec<Vec<Requirement>> {
-        let operands = match self.root() {
-            Node::And(operands) => operands.as_ref(),
-            other => std::slice::from_ref(other),
-        };
-        operands.iter().filter_map(|operand| alternatives(operand, &|_| true)).collect()
+        self.conditions().iter().filter_map(|operand| alternatives(operand, &|_| true)).collect()
     }
 
     /// The value that the program has for every call, if it is such a one.

@@ -23,11 +23,17 @@ pub enum Bound {
     RequestsOfCaller,
     /// Bytes and fields of a head.
     Head,
+    /// Connections to one destination.
+    ConnectionsOfDestination,
+    /// Connections to one destination that are being made.
+    PendingOfDestination,
+    /// Calls of one connection that its client broke off.
+    Resets,
 }
 
 impl Bound {
     /// All of them, in the order of the exposition.
-    pub const ALL: [Bound; 7] = [
+    pub const ALL: [Bound; 10] = [
         Bound::Connections,
         Bound::Handshakes,
         Bound::Tunnels,
@@ -35,6 +41,9 @@ impl Bound {
         Bound::ConnectionsOfCaller,
         Bound::RequestsOfCaller,
         Bound::Head,
+        Bound::ConnectionsOfDestination,
+        Bound::PendingOfDestination,
+        Bound::Resets,
     ];
 
     /// Its name in metrics and for people.
@@ -47,6 +56,9 @@ impl Bound {
             Bound::ConnectionsOfCaller => "connections_of_caller",
             Bound::RequestsOfCaller => "requests_of_caller",
             Bound::Head => "head",
+            Bound::ConnectionsOfDestination => "connections_of_destination",
+            Bound::PendingOfDestination => "pending_of_destination",
+            Bound::Resets => "resets",
         }
     }
 }
@@ -123,7 +135,7 @@ pub struct Use {
 
 pub(super) fn sum(bound: Bound, limit: Option<u64>, shards: &[Arc<Shard>]) -> Use {
     let filled = || shards.iter().map(|shard| &shard.bounds[bound as usize]);
-    let is_one = !matches!(bound, Bound::ConnectionsOfCaller | Bound::RequestsOfCaller | Bound::Head);
+    let is_one = matches!(bound, Bound::Connections | Bound::Handshakes | Bound::Tunnels | Bound::Mirrors);
     let used = is_one.then(|| filled().map(|filled| filled.used.read()).sum());
     Use { name: bound.name(), limit, used, reached: filled().map(|filled| filled.reached.read()).sum() }
 }

@@ -7,12 +7,10 @@ mod traffic;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 pub use bounds::{Bound, Bounded, One, Use, exposition as uses_exposition};
-pub use traffic::{Ended, Labels, Traffic};
-
-use traffic::Series;
+pub use traffic::{Ended, Labels, Series, Traffic};
 
 /// Something that is counted. The order is that of the exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,9 +151,10 @@ impl Count {
 /// Parts of a [`Tally`]; more threads than that share some.
 const PARTS: usize = 8;
 
-/// A counter of which there are many, made while calls run: each thread adds to a part of its own, as to a [`Shard`].
+/// A counter of which there are many, made while calls run: each thread adds to a part of its own, as to a [`Shard`]. Most never
+/// count anything, so the parts are made by the first who does.
 #[derive(Debug, Default)]
-pub struct Tally([Part; PARTS]);
+pub struct Tally(OnceLock<Box<[Part; PARTS]>>);
 
 /// On a cache line of its own.
 #[derive(Debug, Default)]
@@ -173,12 +172,13 @@ thread_local! {
 impl Tally {
     /// Adds one.
     pub fn count(&self) {
-        PART.with(|part| self.0[*part].0.fetch_add(1, Ordering::Relaxed));
+        let parts = self.0.get_or_init(Box::default);
+        PART.with(|part| parts[*part].0.fetch_add(1, Ordering::Relaxed));
     }
 
     /// What was counted by all threads.
     pub fn total(&self) -> u64 {
-        self.0.iter().map(|part| part.0.load(Ordering::Relaxed)).sum()
+        self.0.get().map_or(0, |parts| parts.iter().map(|part| part.0.load(Ordering::Relaxed)).sum())
     }
 }
 

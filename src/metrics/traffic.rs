@@ -113,9 +113,9 @@ pub struct Ended {
     pub response_bytes: u64,
 }
 
-/// What one worker has counted by one set of labels.
+/// What one worker has counted by one set of labels. Only the thread of the worker writes to it.
 #[derive(Debug)]
-pub(super) struct Series {
+pub struct Series {
     workload: Box<str>,
     namespace: Box<str>,
     principal: Box<str>,
@@ -148,6 +148,19 @@ impl Distribution {
 }
 
 impl Series {
+    /// A call has ended.
+    pub fn ended(&self, ended: Ended) {
+        self.closed.add(1);
+        self.duration.take(ended.duration, MILLISECOND);
+        self.received.take(ended.request_bytes, 1.0);
+        self.sent.take(ended.response_bytes, 1.0);
+    }
+
+    /// A tunnel was opened.
+    pub fn opened(&self) {
+        self.opened.add(1);
+    }
+
     fn new(labels: &Labels<'_>) -> Self {
         Self {
             workload: labels.source_workload.into(),
@@ -194,37 +207,28 @@ impl Traffic {
         Self { shard: Arc::clone(shard), known: RefCell::default(), hasher: RandomState::default() }
     }
 
-    /// A call has ended. A code that HTTP does not have, which an origin may make up, counts as none (RFC 9110, section 15).
-    pub fn ended(&self, labels: &Labels<'_>, ended: Ended) {
+    /// What calls with these labels are counted in. A code that HTTP does not have, which an origin may make up, counts as none
+    /// (RFC 9110, section 15).
+    pub fn series(&self, labels: &Labels<'_>) -> Arc<Series> {
         let response_code = if (100..600).contains(&labels.response_code) { labels.response_code } else { 0 };
-        self.with(&Labels { response_code, ..*labels }, |series| {
-            series.closed.add(1);
-            series.duration.take(ended.duration, MILLISECOND);
-            series.received.take(ended.request_bytes, 1.0);
-            series.sent.take(ended.response_bytes, 1.0);
-        });
+        self.find(&Labels { response_code, ..*labels })
     }
 
-    /// A tunnel was opened.
-    pub fn opened(&self, labels: &Labels<'_>) {
-        self.with(labels, |series| series.opened.add(1));
-    }
-
-    fn with(&self, labels: &Labels<'_>, count: impl FnOnce(&Series)) {
+    fn find(&self, labels: &Labels<'_>) -> Arc<Series> {
         let hash = self.hasher.hash_one(labels);
         let mut known = self.known.borrow_mut();
         if let Some(series) = known.find(hash, |series| series.labels() == *labels) {
-            return count(series);
+            return Arc::clone(series);
         }
         let other = other(labels);
         if known.len() >= MAX_SERIES && *labels != other {
             drop(known);
-            return self.with(&other, count);
+            return self.find(&other);
         }
         let series = Arc::new(Series::new(labels));
-        count(&series);
         self.shard.series.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&series));
-        known.insert_unique(hash, series, |series| self.hasher.hash_one(series.labels()));
+        known.insert_unique(hash, Arc::clone(&series), |series| self.hasher.hash_one(series.labels()));
+        series
     }
 }
 
@@ -356,7 +360,7 @@ mod tests {
     fn workers_are_summed_and_buckets_add_up() {
         let metrics = Metrics::new(2);
         for worker in [0, 1, 1] {
-            Traffic::new(&metrics.shard(worker)).ended(&labels("a\"b"), ENDED);
+            Traffic::new(&metrics.shard(worker)).series(&labels("a\"b")).ended(ENDED);
         }
         let shown = metrics.traffic(|_| false);
         let with = "reporter=\"source\",source_workload=\"sleep\",source_workload_namespace=\"default\",source_principal=\"unknown\",\
@@ -381,7 +385,7 @@ mod tests {
         let metrics = Metrics::new(1);
         let traffic = Traffic::new(&metrics.shard(0));
         for response_code in [99, 100, 599, 600, 999] {
-            traffic.ended(&Labels { response_code, ..labels("a") }, ENDED);
+            traffic.series(&Labels { response_code, ..labels("a") }).ended(ENDED);
         }
         let shown = metrics.traffic(|_| false);
         let counted: Vec<_> = shown.lines().filter(|line| line.starts_with("istio_requests_total{")).collect();
@@ -396,7 +400,7 @@ mod tests {
         let metrics = Metrics::new(1);
         let traffic = Traffic::new(&metrics.shard(0));
         for host in 0..2 * MAX_SERIES {
-            traffic.ended(&labels(&host.to_string()), ENDED);
+            traffic.series(&labels(&host.to_string())).ended(ENDED);
         }
         let shown = metrics.traffic(|_| false);
         let series = shown.lines().filter(|line| line.starts_with("istio_requests_total{")).count();

@@ -109,6 +109,7 @@ pub(super) async fn serve(running: Running) {
         endings,
         news,
         mut signals,
+        profile,
         ..
     } = running;
     let (ending, mut told) = mpsc::unbounded_channel();
@@ -136,6 +137,7 @@ pub(super) async fn serve(running: Running) {
         endings: endings.clone(),
         news: Arc::clone(&news),
     });
+    let graph = profile.as_ref().map(|(profile, _)| profile.clone());
     let watcher = grants::Watcher {
         state: state.clone(),
         published: Arc::clone(&published),
@@ -147,6 +149,9 @@ pub(super) async fn serve(running: Running) {
     let local = LocalSet::new();
     let replaced = local
         .run_until(async {
+            if let Some((profile, asked)) = profile {
+                spawn_local(profile.serve(asked, messages.clone()));
+            }
             let watching = Arc::new(AtomicBool::new(true));
             let answers: Rc<dyn Answers> = Rc::<Control>::clone(&control);
             let mut tasks =
@@ -189,8 +194,11 @@ pub(super) async fn serve(running: Running) {
     // Now that whatever it had to record is there.
     drop(presence);
     control.collector.iter().for_each(Collector::flush);
-    let recorded = control.recorder.health().entries();
-    messages.say(&format!("stopped; {recorded} {} recorded", if recorded == 1 { "entry" } else { "entries" }));
+    graph.iter().for_each(|graph| graph.tell(&messages));
+    let health = control.recorder.health();
+    let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (lines, records) = (counted(health.entries(), "line"), counted(health.accesses(), "record"));
+    messages.say(&format!("stopped; {lines} and {records} of calls stored"));
 }
 
 /// Compiles after each change of the registry, on a thread of its own: a big configuration must hold up neither calls

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
@@ -48,6 +49,16 @@ pub(super) struct Signals {
     usr2: Signal,
     /// Asked for now: when the file has been replaced, the kernel calls it deleted.
     program: Option<PathBuf>,
+    anew: Arc<Anew>,
+}
+
+/// How it stands with the program that is started anew.
+#[derive(Debug, Default)]
+struct Anew {
+    /// Whether one runs that has not taken over yet.
+    starts: AtomicBool,
+    /// Whether this process has been replaced.
+    is_done: AtomicBool,
 }
 
 impl Signals {
@@ -57,6 +68,7 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             usr2: signal(SignalKind::user_defined2())?,
             program: std::env::current_exe().ok(),
+            anew: Arc::default(),
         })
     }
 
@@ -73,16 +85,28 @@ impl Signals {
             tokio::select! {
                 _ = self.term.recv() => return Ending::Stop,
                 _ = self.int.recv() => return Ending::Stop,
-                Some(ending) = told.recv() => return ending,
+                Some(ending) = told.recv() => {
+                    self.anew.is_done.store(matches!(ending, Ending::Replaced(..)), Ordering::Relaxed);
+                    return ending;
+                }
                 _ = self.usr2.recv() => self.start_anew(messages),
             }
         }
     }
 
-    /// Starts the program anew with the same arguments, to go on instead of this process.
+    /// Starts the program anew with the same arguments, to go on instead of this process; one at a time.
     fn start_anew(&self, messages: &Messages) {
+        if self.anew.starts.swap(true, Ordering::Relaxed) {
+            return messages.say("a process that is to replace this one is being started already");
+        }
         systemd::notify("RELOADING=1");
-        let failed = |messages: &Messages, why: &dyn std::fmt::Display| {
+        let anew = Arc::clone(&self.anew);
+        let failed = move |messages: &Messages, why: &dyn std::fmt::Display| {
+            anew.starts.store(false, Ordering::Relaxed);
+            // What becomes of the other one is its own affair then.
+            if anew.is_done.load(Ordering::Relaxed) {
+                return;
+            }
             messages.say(&format!("this process goes on: the one to replace it {why}"));
             systemd::notify("READY=1");
         };
@@ -173,7 +197,11 @@ pub(super) async fn hand_over(control: &Control, to: UnixStream) {
     let sockets =
         control.sockets.borrow().iter().map(std::net::TcpListener::try_clone).collect::<std::io::Result<Vec<_>>>();
     let Ok(sockets) = sockets else { return };
-    let Ok((successor, pid)) = Successor::equip(to, &sockets).await else { return };
+    let equipped = Successor::equip(to, &sockets).await;
+    if equipped.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::TimedOut) {
+        control.messages.say("this process goes on: the one to replace it was not ready in time");
+    }
+    let Ok((successor, pid)) = equipped else { return };
     drop(sockets);
     if !successor.waits() {
         return;

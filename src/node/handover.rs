@@ -21,6 +21,13 @@ pub(super) const PROTOCOL: &str = "egressctl-handover";
 /// How long the old process may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the new process may take until it is ready to take over, fetching all its lists. The old one holds descriptors for it
+/// as long as it is waited for.
+const READY_LIMIT: Duration = Duration::from_secs(300);
+
+/// What one that is not waited for any more is told.
+const TOO_LATE: &str = "it was not ready in time, and the other process goes on";
+
 /// Longest head of an answer, in bytes.
 const LONGEST_HEAD: usize = 4096;
 
@@ -87,8 +94,9 @@ impl Predecessor {
     /// # Errors
     /// It goes on itself, because another one has taken over.
     pub(super) fn take_over(&self) -> io::Result<()> {
-        let asked = send(&self.stream, &Asked::TakeOver { pid: std::process::id() }, &[]);
-        match asked.and_then(|()| receive::<Released>(&self.stream)) {
+        // Who listens no more may have said why before.
+        let _ = send(&self.stream, &Asked::TakeOver { pid: std::process::id() }, &[]);
+        match receive::<Released>(&self.stream) {
             Ok((None, _)) => Ok(()),
             Ok((Some(why), _)) => Err(io::Error::other(why)),
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => Err(error),
@@ -128,14 +136,18 @@ impl Successor {
     /// Hands sockets to the process at the other end of a connection, and waits until it takes over.
     ///
     /// # Errors
-    /// It has left; then nothing has changed.
+    /// It has left, or was not ready in time; then nothing has changed.
     pub(super) async fn equip(stream: tokio::net::UnixStream, sockets: &[TcpListener]) -> io::Result<(Self, u32)> {
         let mut rest = sockets;
         loop {
             let (now, later) = rest.split_at(rest.len().min(MOST));
             let handed: Vec<_> = now.iter().map(AsFd::as_fd).collect();
             send(&stream, &Handed { pid: std::process::id(), more: !later.is_empty() }, &handed)?;
-            match received::<Asked>(&stream).await? {
+            let Ok(asked) = tokio::time::timeout(READY_LIMIT, received::<Asked>(&stream)).await else {
+                send(&stream, &Some(TOO_LATE), &[])?;
+                return Err(io::ErrorKind::TimedOut.into());
+            };
+            match asked? {
                 (Asked::More, _) if !later.is_empty() => rest = later,
                 (Asked::TakeOver { pid }, _) if later.is_empty() => return Ok((Self(stream), pid)),
                 _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -183,5 +195,25 @@ impl Inherited {
     /// The addresses that nobody wanted.
     pub(super) fn unwanted(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|(address, _)| *address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_ready_in_time_is_told_so_when_it_is() {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_nonblocking(true).expect("a socket");
+        let old = tokio::net::UnixStream::from_std(ours).expect("a socket");
+        let equipped = tokio::task::spawn_blocking(move || {
+            let (Handed { pid, .. }, _) = receive::<Handed>(&theirs).expect("it is equipped");
+            Predecessor { stream: theirs, pid }
+        });
+        let (given_up, new) = tokio::join!(Successor::equip(old, &[]), equipped);
+        assert_eq!(given_up.expect_err("it says nothing").kind(), io::ErrorKind::TimedOut);
+        let new = new.expect("no panic");
+        assert_eq!(new.take_over().expect_err("too late").to_string(), TOO_LATE);
     }
 }

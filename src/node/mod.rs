@@ -15,6 +15,7 @@ mod messages;
 mod observed;
 mod otlp;
 mod presence;
+mod profile;
 mod sandboxes;
 mod socket;
 mod start;

@@ -64,6 +64,9 @@ fn uses(control: &Control) -> Vec<Use> {
         Bound::ConnectionsOfCaller => all(limits.connections_of_caller),
         Bound::RequestsOfCaller => limits.requests_of_caller.and_then(all),
         Bound::Head => Some(limits.head_bytes as u64),
+        Bound::ConnectionsOfDestination => all(limits.destination.connections),
+        Bound::PendingOfDestination => all(limits.destination.pending),
+        Bound::Resets => Some(limits.resets as u64),
     });
     let recorder = &control.recorder;
     uses.push(Use {

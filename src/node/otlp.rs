@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use reqwest::{Client, header};
+use bytes::Bytes;
+use reqwest::{Client, Response, StatusCode, header};
 
 use crate::otlp::{Bodies, Count, Exporter, Queue, Told, bodies, queue};
 
@@ -15,6 +16,18 @@ use super::start::StartError;
 
 /// How long the collector has for one answer.
 const POST_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a collector that is busy is left alone before it is asked once more, if it does not say, and at most.
+const BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3);
+
+/// Statuses by which a collector says that it may take later what it does not take now (OTLP, section "Failures" of OTLP/HTTP).
+const BUSY: [StatusCode; 4] = [
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 
 /// How long it has at the end for all that is left.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
@@ -100,14 +113,23 @@ impl Post {
         self.post(&self.logs, logs).await
     }
 
-    /// Once: what a collector does not take now is not kept for later.
+    /// Posts, once more if the collector is busy. What it does not take then is not kept for later.
     async fn post(&self, url: &str, body: String) -> Result<(), String> {
-        let request = self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
-        let answer = request.timeout(POST_LIMIT).send().await.map_err(|error| told(&error.without_url()))?;
+        let body = Bytes::from(body);
+        let mut answer = self.ask(url, body.clone()).await?;
+        if BUSY.contains(&answer.status()) {
+            tokio::time::sleep(back_off(&answer)).await;
+            answer = self.ask(url, body).await?;
+        }
         match answer.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("it answered {status}")),
         }
+    }
+
+    async fn ask(&self, url: &str, body: Bytes) -> Result<Response, String> {
+        let request = self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
+        request.timeout(POST_LIMIT).send().await.map_err(|error| told(&error.without_url()))
     }
 
     fn tell(&mut self, result: Result<(), String>) {
@@ -132,4 +154,10 @@ impl Post {
         }
         self.overrun = calls;
     }
+}
+
+/// How long an answer asks to be left alone.
+fn back_off(answer: &Response) -> Duration {
+    let said = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    said.map_or(BACK_OFF, Duration::from_secs).min(LONGEST_BACK_OFF)
 }

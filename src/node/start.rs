@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::accesslog::{self, LogStore, Notice, Outlets, Recorder, Sealer, Sealing, Stream, WhenFull};
@@ -34,6 +35,7 @@ use super::memory::Memory;
 use super::messages::Messages;
 use super::otlp::{self, Collector};
 use super::presence::{Presence, running};
+use super::profile::Profile;
 use super::socket::Socket;
 use super::{control, counted, unfinished};
 
@@ -68,6 +70,8 @@ pub struct NodeConfig {
     pub metrics_listen: Option<SocketAddr>,
     /// Base URL of an OpenTelemetry collector that is told of calls.
     pub otlp_endpoint: Option<String>,
+    /// Where a flame graph of the process is written, if it is wanted.
+    pub profile: Option<PathBuf>,
     /// Worker threads.
     pub workers: usize,
     /// Addresses that stand in for names.
@@ -186,6 +190,9 @@ pub enum StartError {
         "a proxy named {0:?} runs already in this state directory; stop it with `egressctl proxy stop`, start this one with another --node, or with --replace to go on instead"
     )]
     Running(String),
+    /// A flame graph cannot be made.
+    #[error("cannot profile into {0}: {1}")]
+    Profile(PathBuf, std::io::Error),
     /// The system refused a socket or a thread.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
@@ -233,6 +240,8 @@ pub struct Running {
     pub(super) endings: watch::Sender<()>,
     pub(super) news: Arc<Notify>,
     pub(super) signals: Signals,
+    /// With what asks for it.
+    pub(super) profile: Option<(Profile, Signal)>,
 }
 
 /// Starts a proxy on a state directory: when this returns, calls are served.
@@ -245,6 +254,11 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     raise_descriptor_limit();
     // Before anybody is told that it runs, and so may tell it to stop.
     let signals = Signals::catch().map_err(|error| StartError::System("signals cannot be caught", error))?;
+    let profile = config.profile.as_ref().map(|file| {
+        let started = Profile::start(file, &config.name).and_then(|profile| Ok((profile, Profile::asked()?)));
+        started.map_err(|error| StartError::Profile(file.clone(), error))
+    });
+    let profile = profile.transpose()?;
     let source = match &config.identity {
         Some(directory) => Source::Issued(Bundle::of(directory)),
         None => Source::Authority(Store::of(&state)),
@@ -385,6 +399,7 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
         endings,
         news,
         signals,
+        profile,
     })
 }
 

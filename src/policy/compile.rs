@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
 use serde_json::Value as Json;
+use smallvec::SmallVec;
 
 use crate::accesslog::{Redact, Shape};
 use crate::call::{always_present, known_only_afterwards};
@@ -133,7 +134,7 @@ impl Parts {
             condition,
             report_only: resource.meta.only_reports(),
             counts: Arc::default(),
-            checks: Vec::new(),
+            checks: SmallVec::new(),
             quotas: Vec::new(),
             hints: OnceLock::new(),
             reports: Vec::new(),

@@ -71,7 +71,7 @@ const REPORT: &str = "report";
 
 impl CompiledRule {
     fn describe(&self, only_reports: bool) -> Rule {
-        let actions = [("check", &self.checks), ("quota", &self.quotas), (REPORT, &self.reports)];
+        let actions = [("check", &self.checks[..]), ("quota", &self.quotas), (REPORT, &self.reports)];
         let actions = actions
             .into_iter()
             .flat_map(|(variety, actions)| actions.iter().map(move |action| Action::of(variety, action)));

@@ -2,7 +2,7 @@
 //! cost nothing.
 
 use crate::call::always_present;
-use crate::expr::{Bag, Program, Requirement, Slot, ValueRef};
+use crate::expr::{Bag, Program, Requirement, Slot, Test, ValueRef, slot};
 
 use super::affixes::Candidates;
 use super::literals::Literals;
@@ -13,6 +13,37 @@ pub(super) struct Index {
     /// Rules whose condition requires nothing that can be looked up.
     always: Vec<u32>,
     tables: Vec<Table>,
+    /// By number: what else a call must have for a rule to match.
+    leads: Vec<Lead>,
+}
+
+/// How a path must begin, as far as a comparison of numbers tells. Of many rules that are found by their hosts most are for other
+/// paths: this leaves them out without a look at them, who lie somewhere else in memory each.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lead {
+    bytes: u64,
+    mask: u64,
+}
+
+impl Lead {
+    fn of(condition: Option<&Program>) -> Self {
+        match condition.and_then(|condition| condition.test_of(slot::REQUEST_PATH, &always_present)) {
+            Some(Test::Equals(text) | Test::Prefix(text)) => {
+                let used = text.len().min(8);
+                let mask = if used == 8 { u64::MAX } else { (1 << (8 * used)) - 1 };
+                Self { bytes: first_bytes(&text), mask }
+            }
+            Some(Test::Suffix(_)) | None => Self::default(),
+        }
+    }
+}
+
+/// The first bytes of a text as a number; what is not there is zero.
+fn first_bytes(text: &str) -> u64 {
+    let mut bytes = [0; 8];
+    let used = text.len().min(8);
+    bytes[..used].copy_from_slice(&text.as_bytes()[..used]);
+    u64::from_le_bytes(bytes)
 }
 
 /// The rules that require something of one attribute, or of one key of it.
@@ -28,6 +59,9 @@ struct Table {
 impl Index {
     /// Takes in the rule of a number, which must be greater than all before.
     pub(super) fn push(&mut self, number: u32, condition: Option<&Program>) {
+        let place = number as usize;
+        self.leads.resize(place, Lead::default());
+        self.leads.push(Lead::of(condition));
         let requirements = condition.map(|condition| condition.requirements(&always_present)).unwrap_or_default();
         if requirements.is_empty() {
             self.always.push(number);
@@ -73,6 +107,13 @@ impl Index {
         if found.len() > self.always.len() {
             found.sort_unstable();
             found.dedup();
+        }
+        if let Some(ValueRef::String(path)) = bag.get(slot::REQUEST_PATH) {
+            let begins = first_bytes(path);
+            found.retain(|number| {
+                let Lead { bytes, mask } = self.leads[*number as usize];
+                begins & mask == bytes
+            });
         }
         found
     }

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
 use crate::expr::Test;
 
 use super::affixes::{Affixes, Candidates};
@@ -9,14 +12,14 @@ use super::affixes::{Affixes, Candidates};
 /// Texts that others must equal, begin with or end with, each with the numbers of those who ask for it.
 #[derive(Debug)]
 pub(super) struct Literals {
-    exact: HashMap<Box<str>, Vec<u32>>,
+    exact: HashMap<Box<str>, SmallVec<[u32; 4]>, RandomState>,
     prefixes: Affixes,
     suffixes: Affixes,
 }
 
 impl Default for Literals {
     fn default() -> Self {
-        Self { exact: HashMap::new(), prefixes: Affixes::default(), suffixes: Affixes::backwards() }
+        Self { exact: HashMap::default(), prefixes: Affixes::default(), suffixes: Affixes::backwards() }
     }
 }
 

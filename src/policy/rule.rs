@@ -33,14 +33,14 @@ pub struct Rule {
     /// What it has done.
     pub(super) counts: Arc<Counts>,
     /// What it asks before a call leaves.
-    pub(super) checks: Vec<Action>,
+    pub(super) checks: SmallVec<[Action; 1]>,
     /// The quotas that it gives.
     pub(super) quotas: Vec<Action>,
     /// What it tells afterwards.
     pub(super) reports: Vec<Action>,
     pub(super) request_headers: Vec<HeaderOperation>,
     pub(super) response_headers: Vec<HeaderOperation>,
-    pub(super) hints: OnceLock<Hints>,
+    pub(super) hints: OnceLock<Box<Hints>>,
 }
 
 /// What a rule has done since the proxy started.
@@ -233,7 +233,7 @@ impl Rule {
     /// What the match reads; none for a rule that matches every call.
     fn hints(&self) -> Option<&Hints> {
         let condition = self.condition.as_ref()?;
-        Some(self.hints.get_or_init(|| Hints::new(std::iter::once(condition), Vocabulary::standard())))
+        Some(self.hints.get_or_init(|| Box::new(Hints::new(std::iter::once(condition), Vocabulary::standard()))))
     }
 
     /// A check that could not be carried out.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::Closer;
+use crate::upstream::{TURN, end_turn};
 
 /// How passing bytes has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +160,10 @@ impl Direction {
                     match read.filled() {
                         [] => self.phase = Phase::Closing,
                         bytes => self.write(cx, sink, bytes).map_err(|_| Broken::Sink)?,
+                    }
+                    if self.moved >= TURN {
+                        end_turn(cx);
+                        return Poll::Pending;
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::call::MAX_HEAD;
+use crate::upstream::Most;
 
 /// Bounds of a proxy.
 #[derive(Debug, Clone)]
@@ -15,6 +16,9 @@ pub struct Limits {
     pub connections_of_caller: usize,
     /// Most calls under way of one caller, of a worker, if that is limited: a workload, or the address of who is none.
     pub requests_of_caller: Option<usize>,
+    /// Most connections of a worker to one destination: one that is slow must not have all that calls to others need. Fewer may
+    /// be on their way there: each holds up a call, whose caller is told at once where it would not help to wait.
+    pub destination: Most,
     /// How long a client may take to send the head of a request, also the first byte of the next one on a kept
     /// connection. Longer than browsers and libraries keep connections idle (commonly 60 to 90 s).
     pub head_timeout: Duration,
@@ -40,6 +44,9 @@ pub struct Limits {
     /// How long a client may take to say what a connection is for: its TLS ClientHello, its SOCKS request. Envoy gives
     /// 15 s.
     pub hello_timeout: Duration,
+    /// Most calls that a client of HTTP/2 may break off on one connection before they are answered, as long as they are most of
+    /// its calls: each is work for nothing, and so an attack (CVE-2023-44487). Envoy's number.
+    pub resets: usize,
     /// Most TLS handshakes of a worker at a time: each has some 20 KiB, and is work that its caller need not do.
     pub handshakes: usize,
     /// How long a tunnel may lie idle, as Envoy's default is.
@@ -54,6 +61,7 @@ impl Default for Limits {
             connections: 16_384,
             connections_of_caller: 12_288,
             requests_of_caller: None,
+            destination: Most { connections: 12_288, pending: 4_096 },
             head_timeout: Duration::from_secs(120),
             ready_time: Duration::from_millis(250),
             head_bytes: MAX_HEAD,
@@ -63,6 +71,7 @@ impl Default for Limits {
             response_timeout: Duration::from_secs(300),
             stream_duration: None,
             hello_timeout: Duration::from_secs(15),
+            resets: 500,
             handshakes: 512,
             tunnel_idle_timeout: Duration::from_secs(3600),
             tunnels: 4_096,

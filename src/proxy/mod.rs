@@ -16,6 +16,7 @@ mod connection;
 mod copy;
 mod crowd;
 mod debug;
+mod destination;
 mod direct;
 mod drain;
 mod early;

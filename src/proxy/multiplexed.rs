@@ -1,8 +1,11 @@
 //! HTTP/2 from clients, by prior knowledge: the only file with hyper's server of it.
 
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::Request;
@@ -11,8 +14,9 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::Notify;
 
-use crate::metrics::Counter;
+use crate::metrics::{Bound, Counter};
 use crate::upstream::CallerBody;
 
 use super::client::Client;
@@ -35,6 +39,49 @@ const CALLS: u32 = 128;
 
 /// How often a silent client is asked whether it still lives.
 const PING: Duration = Duration::from_secs(60);
+
+/// The calls of a connection: begun, and broken off by their client before they were answered.
+#[derive(Debug, Default)]
+struct Calls {
+    begun: Cell<usize>,
+    broken_off: Cell<usize>,
+    /// Told when that has happened too often.
+    too_often: Notify,
+}
+
+/// A call that counts as broken off if it is dropped before it is answered.
+struct Begun {
+    calls: Rc<Calls>,
+    most: usize,
+    is_answered: bool,
+}
+
+impl Calls {
+    /// One more, of which so many may be broken off.
+    fn begin(self: &Rc<Self>, most: usize) -> Begun {
+        self.begun.set(self.begun.get() + 1);
+        Begun { calls: Rc::clone(self), most, is_answered: false }
+    }
+}
+
+impl Begun {
+    fn answered(&mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        let broken_off = self.calls.broken_off.get() + 1;
+        self.calls.broken_off.set(broken_off);
+        if broken_off > self.most && broken_off > self.calls.begun.get() / 2 {
+            self.calls.too_often.notify_one();
+        }
+    }
+}
 
 /// Runs what a connection needs on the worker's own thread.
 #[derive(Debug, Clone, Copy)]
@@ -77,11 +124,14 @@ pub(super) async fn serve(
         .enable_connect_protocol()
         .max_concurrent_streams(CALLS)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    let calls = Rc::<Calls>::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let (worker, client) = (Rc::clone(worker), Rc::clone(&client));
+        let (worker, client, mut begun) = (Rc::clone(worker), Rc::clone(&client), calls.begin(limits.resets));
         let debugs = debug::is_asked(&worker, &client, request.headers());
         async move {
-            Ok::<_, Infallible>(debug::told(debugs, exchange(worker, client, request.map(CallerBody::Beside)).await))
+            let response = exchange(worker, client, request.map(CallerBody::Beside)).await;
+            begun.answered();
+            Ok::<_, Infallible>(debug::told(debugs, response))
         }
     });
     let io = TokioIo::new(Patient::new(Early::new(early, stream), limits.response_timeout));
@@ -94,14 +144,28 @@ pub(super) async fn serve(
             () = replaced.reached(Phase::Replaced) => {}
         }
     };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = over => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let served = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = over => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
         }
     };
-    if ended.is_err() {
-        worker.shard.count(Counter::BadConnections);
+    let ended = tokio::select! {
+        ended = served => Some(ended),
+        () = calls.too_often.notified() => None,
+    };
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(_)) => worker.shard.count(Counter::BadConnections),
+        None => {
+            worker.shard.count(Counter::BadConnections);
+            worker.shard.reached(Bound::Resets);
+            // As far as it can be told at once.
+            connection.as_mut().graceful_shutdown();
+            let _ = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx))).await;
+        }
     }
 }

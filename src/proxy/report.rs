@@ -22,6 +22,7 @@ use crate::upstream::{Room, Upload};
 
 use super::audit::Audit;
 use super::crowd;
+use super::destination::Destination;
 use super::drain::Phase;
 use super::exchange::now;
 use super::grpc;
@@ -91,7 +92,7 @@ struct Owed {
     /// Where it is told besides.
     audit: Option<Rc<Audit>>,
     /// What metrics call where it goes.
-    destination: Option<Rc<str>>,
+    destination: Option<Rc<Destination>>,
     /// Its place among the calls of its caller.
     place: Option<crowd::Held>,
     outcome: Outcome,
@@ -156,7 +157,7 @@ impl Closing {
     }
 
     /// What metrics call where it goes.
-    pub(super) fn goes_to(&mut self, destination: Rc<str>) -> &Self {
+    pub(super) fn goes_to(&mut self, destination: Rc<Destination>) -> &Self {
         self.0.destination = Some(destination);
         self
     }
@@ -168,7 +169,7 @@ impl Closing {
 
     /// A tunnel has both its ends.
     pub(super) fn opened(&self) {
-        self.0.worker.traffic.opened(&self.labels("-"));
+        self.0.worker.traffic.series(&self.labels("-")).opened();
     }
 
     /// By what the call is counted.
@@ -180,7 +181,7 @@ impl Closing {
             source_workload: caller.map_or("", |caller| caller.name.as_str()),
             source_workload_namespace: caller.map_or("", |caller| caller.namespace.as_str()),
             source_principal: caller.map_or("", |caller| caller.principal.as_str()),
-            destination_service: destination.as_deref().unwrap_or_else(|| self.refused_host()),
+            destination_service: destination.as_ref().map_or_else(|| self.refused_host(), |one| one.name()),
             request_protocol: match is_tunnel {
                 true => "tcp",
                 false if grpc::is_spoken(call) => "grpc",
@@ -260,8 +261,8 @@ impl Closing {
     /// Lets go of the configuration, which a call that lasts must not keep.
     pub(super) fn release(&mut self) {
         if self.0.destination.is_none() {
-            let host = Rc::from(self.refused_host());
-            self.0.destination = Some(host);
+            let host = Destination::new(self.refused_host());
+            self.0.destination = Some(Rc::new(host));
         }
         if let Ok(held) = &self.0.held {
             self.0.held = Err(held.snapshot.reporter(self.0.judged.hop).clone());
@@ -385,7 +386,12 @@ impl Closing {
             request_bytes: outcome.request_bytes,
             response_bytes: outcome.response_bytes,
         };
-        self.0.worker.traffic.ended(&self.labels(&outcome.flags(&self.0.call)), ended);
+        let (flags, traffic) = (outcome.flags(&self.0.call), &self.0.worker.traffic);
+        let labels = self.labels(&flags);
+        match &self.0.destination {
+            Some(one) => one.ended(traffic, &labels, self.0.call.caller().map(|caller| &caller.workload), ended),
+            None => traffic.series(&labels).ended(ended),
+        }
         shard.add(Counter::RequestBytes, outcome.request_bytes);
         shard.add(Counter::ResponseBytes, outcome.response_bytes);
     }

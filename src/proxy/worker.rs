@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use foldhash::fast::RandomState;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -34,6 +35,7 @@ use super::certificates::Certificates;
 use super::client::Client;
 use super::connection::serve;
 use super::crowd::Crowd;
+use super::destination::Destination;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
 use super::http1::Date;
@@ -169,8 +171,8 @@ pub(super) struct Held {
     pub(super) gateways: Gateways,
     /// Endpoints that callers show certificates to.
     pub(super) called: Called,
-    /// What metrics call the clusters that calls have gone to, by their addresses: they live as long as the snapshot.
-    destinations: RefCell<HashMap<usize, Rc<str>>>,
+    /// The clusters that calls have gone to, by their addresses: they live as long as the snapshot.
+    destinations: RefCell<HashMap<usize, Rc<Destination>, RandomState>>,
 }
 
 impl Held {
@@ -194,11 +196,13 @@ impl Held {
     }
 
     /// What metrics call a cluster of the snapshot: its declared host, of which there are not more than are declared.
-    pub(super) fn destination(&self, cluster: &Arc<Cluster>) -> Rc<str> {
+    pub(super) fn destination(&self, cluster: &Arc<Cluster>) -> Rc<Destination> {
         let mut known = self.destinations.borrow_mut();
-        let of = known.entry(Arc::as_ptr(cluster).addr()).or_insert_with(|| match cluster.port {
-            0 => PASSTHROUGH.into(),
-            _ => cluster.host.as_str().into(),
+        let of = known.entry(Arc::as_ptr(cluster).addr()).or_insert_with(|| {
+            Rc::new(Destination::new(match cluster.port {
+                0 => PASSTHROUGH,
+                _ => &cluster.host,
+            }))
         });
         Rc::clone(of)
     }
@@ -222,7 +226,7 @@ impl Worker {
             exporter: shared.exporter.clone(),
             node: Arc::clone(&shared.node),
             process: Arc::clone(&shared.process),
-            upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard)),
+            upstream: Upstream::new(Arc::clone(&shared.connector), Arc::clone(&shard), shared.limits.destination),
             limits: shared.limits.clone(),
             proxy_protocol: shared.proxy_protocol,
             tokens: Tokens::new(shared.verifier.clone()),

@@ -10,6 +10,7 @@ use crate::resource::kinds::CONFIG_MAP;
 use crate::resource::kinds::mesh_config::{self, MeshConfig};
 use crate::resource::{Key, Kind, Resource, Typed};
 
+use super::merge::LAST_APPLIED;
 use super::{Changes, Error, ListQuery, Revision, View};
 
 /// Why what is declared cannot be compiled.
@@ -98,7 +99,7 @@ impl News {
     }
 }
 
-/// A resource, without its body, and what that decodes into.
+/// A resource, without its body and the copy of it that `apply` leaves in an annotation, and what the body decodes into.
 #[derive(Debug)]
 pub struct Declared<T> {
     /// The resource.
@@ -170,6 +171,7 @@ impl<T: Typed> Loaded<T> {
 
     fn put(&mut self, mut resource: Resource, spec: T) -> Arc<Declared<T>> {
         resource.body = Map::new();
+        resource.meta.annotations.remove(LAST_APPLIED);
         let place = (resource.namespace().to_owned(), resource.meta.name.clone());
         let declared = Arc::new(Declared { resource, spec });
         self.known.insert(place, Arc::clone(&declared));

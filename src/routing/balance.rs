@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::COOKIE;
+use smallvec::SmallVec;
 
 use crate::call::{Call, Failure, Side};
 
@@ -66,7 +67,7 @@ pub(super) struct Ring(Box<[(u64, u16)]>);
 pub struct Balance {
     choice: Choice,
     /// Places of endpoints, each as often as its weight says, well mixed.
-    schedule: Box<[u16]>,
+    schedule: SmallVec<[u16; 4]>,
     /// How far each endpoint is, where they are not alike: the farther ones are for when the nearer ones are out.
     levels: Option<Box<[Level]>>,
     outlier: Option<Outlier>,
@@ -338,7 +339,7 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
 }
 
 /// Places as often as their weights say, spread evenly: each turn takes whose credit is greatest.
-fn schedule(weights: &[u32]) -> Box<[u16]> {
+fn schedule(weights: &[u32]) -> SmallVec<[u16; 4]> {
     let weights: Vec<u64> = weights.iter().map(|weight| u64::from((*weight).max(1))).collect();
     let divisor = weights.iter().copied().fold(0, gcd).max(1);
     let total: u64 = weights.iter().sum::<u64>() / divisor;
@@ -348,7 +349,7 @@ fn schedule(weights: &[u32]) -> Box<[u16]> {
         .map(|weight| (0, i64::try_from((weight / divisor / scale).max(1)).unwrap_or(i64::MAX)))
         .collect();
     let turns: i64 = credits.iter().map(|(_, weight)| weight).sum();
-    let mut schedule = Vec::new();
+    let mut schedule = SmallVec::new();
     for _ in 0..turns {
         credits.iter_mut().for_each(|(credit, weight)| *credit += *weight);
         let richest = credits.iter().enumerate().max_by_key(|(place, (credit, _))| (*credit, usize::MAX - place));
@@ -356,7 +357,7 @@ fn schedule(weights: &[u32]) -> Box<[u16]> {
         credits[place].0 -= turns;
         schedule.extend(u16::try_from(place));
     }
-    schedule.into()
+    schedule
 }
 
 fn gcd(one: u64, other: u64) -> u64 {
@@ -392,7 +393,7 @@ mod tests {
         let turns: Vec<_> = (0..7).filter_map(|_| balance.pick(&call, 0, 0, &[])).collect();
         assert_eq!(turns, [0, 1, 0, 2, 0, 1, 0]);
         assert!(schedule(&[1_000_000, 1]).len() <= 10_001);
-        assert_eq!(&*schedule(&[50, 50]), [0, 1]);
+        assert_eq!(schedule(&[50, 50]).as_slice(), [0, 1]);
     }
 
     #[test]

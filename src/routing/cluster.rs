@@ -38,7 +38,7 @@ pub struct Cluster {
     /// The DestinationRules that apply to it, the oldest first.
     pub(super) rules: Vec<Arc<Provenance>>,
     /// How tunnels reach it, where that is for the caller to say.
-    pub(super) original: Option<Original>,
+    pub(super) original: Option<Box<Original>>,
 }
 
 impl Cluster {

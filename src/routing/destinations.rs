@@ -103,7 +103,9 @@ impl<'a> Destinations<'a> {
         if let Some(made) = self.made.cluster(host, number, subset) {
             return Ok(made);
         }
-        let made = Arc::new(self.make(&service, host, number, subset)?);
+        let mut made = self.make(&service, host, number, subset)?;
+        self.made.share_pools(&mut made);
+        let made = Arc::new(made);
         self.made.keep_cluster(host, number, subset, &made);
         Ok(made)
     }
@@ -321,7 +323,7 @@ impl Destinations<'_> {
     }
 
     /// How a service is reached that is where the caller wants to go, or has the name in the request.
-    fn original(&self, meant: &Meant<'_>, spoken: Spoken) -> Option<Original> {
+    fn original(&self, meant: &Meant<'_>, spoken: Spoken) -> Option<Box<Original>> {
         let reach = &meant.port.reach;
         match reach.how {
             How::Original if !self.is_gateway => {}
@@ -332,7 +334,8 @@ impl Destinations<'_> {
         let named = meant.policy.as_ref().and_then(|policy| policy.tls.as_ref());
         let named_by_call = named.is_none_or(|tls| tls.sni.is_empty());
         let (addresses, private) = (meant.service.addresses.clone(), reach.private.clone());
-        Some(Original { port: Some(meant.port.target), addresses, private, tls, named_by_call, spoken })
+        let port = Some(meant.port.target);
+        Some(Box::new(Original { port, addresses, private, tls, named_by_call, spoken }))
     }
 }
 

@@ -137,7 +137,7 @@ fn passthrough() -> Cluster {
         balance: Balance::new(Choice::Random, &[], None, Arc::new(Live::new(0))),
         registered_by: None,
         rules: Vec::new(),
-        original: Some(original),
+        original: Some(Box::new(original)),
     }
 }
 

@@ -50,8 +50,8 @@ pub enum GatewayAddress {
 /// A socket: of an address, or of the machine's own.
 pub(super) type Socket = Either<TcpStream, UnixStream>;
 
-/// An open stream to an origin. A TLS session is far larger than a socket, so it is boxed.
-pub type Stream = Either<Socket, Box<TlsStream<Socket>>>;
+/// What an origin's bytes come by. A TLS session is far larger than a socket, so it is boxed.
+pub(super) type Wire = Either<Socket, Box<TlsStream<Socket>>>;
 
 impl Connector {
     /// A connector with address overrides, name servers and TLS configurations, for a process whose gateway is there.
@@ -68,7 +68,7 @@ impl Connector {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Failure> {
+    pub(super) async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Wire, Failure> {
         let dialled = Cell::default();
         let opened = tokio::time::timeout(timeout, self.open(endpoint, &dialled)).await;
         let opened = opened.unwrap_or(Err(Failure::ConnectTimeout));
@@ -82,7 +82,7 @@ impl Connector {
     }
 
     /// [`Connector::connect`]; `dialled` are the addresses from which nothing was heard yet, or to which there is a connection.
-    async fn open(&self, endpoint: &Endpoint, dialled: &Cell<Vec<IpAddr>>) -> Result<Stream, Failure> {
+    async fn open(&self, endpoint: &Endpoint, dialled: &Cell<Vec<IpAddr>>) -> Result<Wire, Failure> {
         let socket = match endpoint.address.strip_prefix("unix://") {
             Some(path) => Either::Right(local(path).await?),
             None => {
@@ -158,7 +158,7 @@ impl Connector {
         Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
-    async fn handshake(&self, socket: Socket, settings: &TlsSettings) -> Result<Stream, TlsFault> {
+    async fn handshake(&self, socket: Socket, settings: &TlsSettings) -> Result<Wire, TlsFault> {
         let config = self.tls.get(settings)?;
         let name = ServerName::try_from(settings.sni.clone()).map_err(|_| TlsFault::Unusable)?;
         let stream = TlsConnector::from(Arc::clone(&config)).connect(name, socket).await;
@@ -180,18 +180,6 @@ fn inside(endpoint: &Endpoint, found: Vec<IpAddr>) -> Vec<IpAddr> {
 
 fn nobody_left(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
     if addresses.is_empty() { Err(Failure::NoEndpoint) } else { Ok(addresses) }
-}
-
-/// The address that a stream leads to.
-pub fn peer_of(stream: &Stream) -> Option<IpAddr> {
-    let socket = match stream {
-        Either::Left(socket) => socket,
-        Either::Right(tls) => tls.get_ref().0,
-    };
-    match socket {
-        Either::Left(stream) => stream.peer_addr().ok().map(|peer| peer.ip()),
-        Either::Right(_) => None,
-    }
 }
 
 /// Now, in microseconds since 1970.

@@ -11,6 +11,7 @@ use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::request_body::RequestBody;
+use super::turn::{TURN, end_turn};
 
 /// Bytes of a body that are copied behind what is sent before them, which costs less than a piece of its own.
 const COPIED: usize = 4 * 1024;
@@ -121,12 +122,17 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<Result<(), Unsendable>> {
+        let mut sent = 0;
         loop {
             let waits = self.poll_body(cx)?.is_pending();
-            ready!(self.poll_write(cx, stream))?;
+            sent += ready!(self.poll_write(cx, stream))?;
             if waits || self.framing == Framing::Ended {
                 ready!(Pin::new(&mut *stream).poll_flush(cx))?;
                 return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
+            }
+            if sent >= TURN {
+                end_turn(cx);
+                return Poll::Pending;
             }
         }
     }
@@ -189,7 +195,9 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
         Ok(())
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<()>> {
+    /// Sends what was taken of the body; how many bytes that were.
+    fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<usize>> {
+        let mut all = 0;
         while !(self.out.is_empty() && self.piece.is_empty() && self.after.is_empty()) {
             let mut stream = Pin::new(&mut *stream);
             let sent = if self.piece.is_empty() && self.after.is_empty() {
@@ -203,9 +211,10 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.begun = true;
+            all += sent;
             self.sent(sent);
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(all))
     }
 
     fn sent(&mut self, mut bytes: usize) {
@@ -270,5 +279,32 @@ pub(crate) fn tell(out: &mut BytesMut, framing: Framing) {
         }
         Framing::Chunked => field(out, header::TRANSFER_ENCODING.as_str(), b"chunked"),
         Framing::UntilClosed | Framing::Ended => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_message_is_sent_in_turns_however_fast_it_is_taken() {
+        const PIECE: usize = 64 * 1024;
+        let pieces = (0..64).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[0; PIECE]))));
+        let body = StreamBody::new(tokio_stream::iter(pieces));
+        let mut sending = Sending::new(BytesMut::new(), body, Framing::Length(64 * PIECE as u64));
+        let mut turns = 0;
+        let sent = poll_fn(|cx| {
+            turns += 1;
+            sending.poll(cx, &mut tokio::io::sink())
+        });
+        assert!(sent.await.is_ok());
+        // The stream has turns of its own besides.
+        assert!(turns >= 64 * PIECE / TURN, "{turns}");
     }
 }

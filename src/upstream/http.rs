@@ -21,12 +21,13 @@ use crate::metrics::{Counter, Shard};
 use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
-use super::connect::{Connector, Stream, micros, peer_of};
+use super::connect::{Connector, micros};
 use super::driven::Driven;
 use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
+use super::stream::{Destinations, Most, Stream, peer_of};
 use super::websocket;
 
 /// A connection, and how many calls it has carried.
@@ -54,6 +55,7 @@ pub struct Upstream {
     connector: Arc<Connector>,
     pool: SharedPool,
     multiplexed: Multiplexed,
+    destinations: Rc<Destinations>,
     shard: Arc<Shard>,
 }
 
@@ -70,9 +72,10 @@ pub struct SendFailure {
 }
 
 impl Upstream {
-    /// A worker's way out, counting into its shard.
-    pub fn new(connector: Arc<Connector>, shard: Arc<Shard>) -> Self {
-        Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), shard }
+    /// A worker's way out, counting into its shard, with at most so many connections to one destination.
+    pub fn new(connector: Arc<Connector>, shard: Arc<Shard>, most: Most) -> Self {
+        let destinations = Destinations::new(&shard, most);
+        Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), destinations, shard }
     }
 
     /// Sends a request to an endpoint and waits for the head of the answer; `reached` is told which of its addresses the call
@@ -254,10 +257,11 @@ impl Upstream {
     /// # Errors
     /// Why there is none.
     pub async fn open(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Failure> {
+        let place = self.destinations.take(&endpoint.pool_key)?;
         let connected = self.connector.connect(endpoint, timeout).await;
         let counter = if connected.is_ok() { Counter::UpstreamConnections } else { Counter::UpstreamConnectFailures };
         self.shard.count(counter);
-        connected
+        connected.map(|wire| place.filled(wire))
     }
 
     async fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Connection, Failure> {

@@ -13,10 +13,10 @@ use tokio_util::io::poll_read_buf;
 
 use crate::call::{Failure, Piece, Rest};
 
-use super::connect::Stream;
 use super::decode::{self, Head, Seen};
 use super::encode::{Sending, Unsendable};
 use super::request_body::RequestBody;
+use super::stream::Stream;
 
 /// Bytes that are read at first: most heads, and small bodies with them.
 const FIRST_READ: usize = 8 * 1024;
@@ -58,6 +58,8 @@ pub(super) struct Exchange {
     buffer: BytesMut,
     /// Whether it had to be larger than most answers want.
     grown: bool,
+    /// Whether the read that brought the end of the head filled all the room there was: then more is likely to be there.
+    filled: bool,
     /// What is left of the request.
     sending: Option<Box<Sending<RequestBody>>>,
     rest: Rest,
@@ -77,6 +79,7 @@ pub(super) async fn ask(
     let to_head = parts.method == Method::HEAD;
     let mut sending = Some(Sending::request(&parts, body));
     let (Connection(mut stream, mut buffer), mut seen, mut whole) = (connection, Seen::default(), true);
+    let mut filled = false;
     let asked = poll_fn(|cx| {
         if let Some(request) = &mut sending {
             match request.poll(cx, &mut stream) {
@@ -104,13 +107,14 @@ pub(super) async fn ask(
             if ready!(poll_more(&mut stream, &mut buffer, FIRST_READ, cx)).unwrap_or_default() == 0 {
                 return Poll::Ready(Err(Failure::UpstreamClosed));
             }
+            filled = buffer.len() == buffer.capacity();
         }
     });
     match asked.await {
         Ok(Head { parts, rest, keeps }) => {
             let sending = sending.map(Box::new);
-            let keeps = keeps && whole;
-            Ok((parts, Exchange { stream, buffer, grown: false, sending, rest, keeps, unsettled: false, failed: None }))
+            let (grown, keeps, unsettled, failed) = (false, keeps && whole, false, None);
+            Ok((parts, Exchange { stream, buffer, grown, filled, sending, rest, keeps, unsettled, failed }))
         }
         Err(failure) => {
             let body = sending.and_then(Sending::unsent);
@@ -202,6 +206,7 @@ impl Exchange {
         if let Poll::Ready(Err(failure)) = self.poll_upload(cx) {
             return Poll::Ready(Some(Err(failure)));
         }
+        self.read_ahead(cx);
         loop {
             match self.rest.take(&mut self.buffer).map_err(|_| Failure::UpstreamProtocol)? {
                 Piece::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -223,5 +228,17 @@ impl Exchange {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Reads what is likely to be there already of a body that has begun, so that it is sent on in one piece and not in two.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        let Rest::Sized(left) = self.rest else { return };
+        let missing = usize::try_from(left).unwrap_or(LARGEST_READ).saturating_sub(self.buffer.len());
+        if !self.filled || self.buffer.is_empty() || missing == 0 {
+            return;
+        }
+        (self.grown, self.filled) = (true, false);
+        // If nothing is there, or the end of the stream, what was read before comes first all the same.
+        let _ = poll_more(&mut self.stream, &mut self.buffer, missing.min(LARGEST_READ), cx);
     }
 }

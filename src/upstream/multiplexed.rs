@@ -21,10 +21,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use crate::call::Failure;
 use crate::routing::Endpoint;
 
-use super::connect::{Stream, peer_of};
 use super::http::is_left_out;
 use super::pool::MAX_IDLE;
 use super::request_body::RequestBody;
+use super::stream::{Stream, peer_of};
 
 /// How often an origin that is silent in the midst of calls is asked whether it still lives, and how long it has to say.
 const PING: Duration = Duration::from_secs(20);

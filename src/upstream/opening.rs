@@ -7,7 +7,7 @@ use tokio_util::either::Either;
 
 use crate::call::Failure;
 
-use super::connect::{Socket, Stream};
+use super::connect::{Socket, Wire};
 
 /// How a header of the PROXY protocol begins in its binary form (version 2).
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -58,7 +58,7 @@ fn header(caller: IpAddr, reached: Option<SocketAddr>) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Failure::TunnelRefused`], or that the proxy broke off.
-pub(super) async fn tunnel(mut stream: Stream, target: &str) -> Result<Stream, Failure> {
+pub(super) async fn tunnel(mut stream: Wire, target: &str) -> Result<Wire, Failure> {
     let request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
     let broken = |_| Failure::UpstreamClosed;
     stream.write_all(request.as_bytes()).await.map_err(broken)?;

@@ -12,9 +12,9 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::call::Failure;
 
-use super::connect::Stream;
 use super::multiplexed::{self, Answered};
 use super::request_body::RequestBody;
+use super::stream::Stream;
 
 /// The only protocol that is asked for in HTTP/2.
 const WEBSOCKET: &str = "websocket";

@@ -9,6 +9,7 @@ use rusqlite::TransactionBehavior;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use socket2::SockRef;
 
+use crate::clock::Clock;
 use crate::names::{NameServer, entry};
 use crate::proxied::{Client, Proxied};
 use crate::raw::read_message;
@@ -201,6 +202,29 @@ fn without_descriptors_calls_go_on_and_new_connections_wait_until_there_are_some
     }
     assert_eq!(starved[5].get("http://a.example/after").status, 200);
     record(&scene, "/after");
+}
+
+#[test]
+fn a_clock_that_is_stepped_stops_no_call_and_loses_no_record() {
+    let origin = Fragile::start("127.0.0.1:0", "page");
+    let scene = stage(origin.address);
+    let Some(clock) = Clock::new(&scene) else { return };
+    let mut proxy = Proxied::by(&scene, &["--workers", "1"], |command| clock.of(command));
+    let mut client = proxy.connect();
+    let mut seconds = Vec::new();
+    for (call, shift) in [0, -3600, 86_400, -60, 0].into_iter().enumerate() {
+        clock.shift(shift);
+        assert_eq!(client.get(&format!("http://a.example/step/{call}")).status, 200);
+        let entry: serde_json::Value = serde_json::from_str(&record(&scene, &format!("/step/{call}"))).expect("one");
+        let time: jiff::Timestamp = entry["time"].as_str().expect("a time").parse().expect("a time");
+        seconds.push(time.as_second());
+    }
+    let since = |call: usize| seconds[call] - seconds[0];
+    assert!((-3600..-3500).contains(&since(1)) && (86_400..86_500).contains(&since(2)), "{seconds:?}");
+    scene.ok(&["proxy", "stop"]);
+    assert!(proxy.wait().success());
+    assert_eq!(scene.ok(&["logs", "--all", "-F", "--grep", "/step/", "--count"]).trim(), "5");
+    scene.ok(&["logs", "verify"]);
 }
 
 #[test]

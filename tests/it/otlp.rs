@@ -4,7 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use egressctl::cli::demo::origin::{Origin, Received, Reply};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use egressctl::cli::demo::origin::{Identity, Origin, Received, Reply};
 use serde_json::Value;
 
 use crate::proxied::{Proxied, with_origin};
@@ -131,6 +134,60 @@ fn a_collector_that_is_not_there_hurts_no_call_and_is_told_of_once() {
     let said = proxy.wait_for("stopped").to_owned();
     assert_eq!(said.matches("the OpenTelemetry collector is not told of calls").count(), 1, "{said}");
     assert!(proxy.wait().success());
+}
+
+/// A collector that is busy at first: what it took comes out here.
+fn busy(identity: Option<&Identity>, refusals: usize) -> (Origin, Receiver<String>) {
+    let ((sender, taken), asked) = (channel(), AtomicUsize::new(0));
+    let sender = Mutex::new(sender);
+    let collector = Origin::start(identity, move |received| {
+        if asked.fetch_add(1, Ordering::Relaxed) < refusals {
+            return Reply::Bytes(b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n".to_vec());
+        }
+        let text = String::from_utf8_lossy(&received.body).into_owned();
+        sender.lock().expect("no panic").send(format!("{} {text}", received.path())).expect("the test runs");
+        Reply::page("200 OK", b"{}")
+    });
+    (collector.expect("a collector"), taken)
+}
+
+/// Whether a path was told of once by either signal.
+fn told_once(taken: &[String], path: &str) -> bool {
+    let of = |signal: &str| taken.iter().filter(|one| one.starts_with(signal) && one.contains(path)).count();
+    (of("/v1/traces "), of("/v1/logs ")) == (1, 1)
+}
+
+#[test]
+fn a_collector_of_https_that_is_busy_is_asked_once_more() {
+    let identity = Identity::new(&["127.0.0.1"], 2020..2120).expect("a certificate");
+    let (collector, taken) = busy(Some(&identity), 1);
+    let (scene, _origin) = with_origin("");
+    let ca = scene.write("ca.pem", &identity.ca_pem);
+    let url = format!("https://{}", collector.address);
+    let mut proxy = Proxied::start(&scene, &["--ca-file", &ca, "--otlp-endpoint", &url]);
+    assert_eq!(proxy.get("http://a.example/told").status, 200);
+    scene.ok(&["proxy", "stop"]);
+    assert!(proxy.wait().success());
+    let taken: Vec<_> = taken.try_iter().collect();
+    assert!(told_once(&taken, "/told"), "{taken:?}");
+    let said = proxy.wait_for("stopped");
+    assert!(!said.contains("is not told of calls"), "{said}");
+}
+
+#[test]
+fn what_a_process_has_not_told_yet_it_tells_when_another_one_has_replaced_it() {
+    let (collector, taken) = busy(None, 0);
+    let (scene, _origin) = with_origin("");
+    let url = format!("http://{}", collector.address);
+    let mut old = Proxied::start(&scene, &["--otlp-endpoint", &url]);
+    assert_eq!(old.get("http://a.example/old").status, 200);
+    let mut new = Proxied::start(&scene, &["--otlp-endpoint", &url, "--replace"]);
+    assert!(old.wait().success());
+    assert_eq!(new.get("http://a.example/new").status, 200);
+    scene.ok(&["proxy", "stop"]);
+    assert!(new.wait().success());
+    let taken: Vec<_> = taken.try_iter().collect();
+    assert!(told_once(&taken, "/old") && told_once(&taken, "/new"), "{taken:?}");
 }
 
 #[test]

@@ -301,7 +301,8 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads its answer; the status, or `None` where the connection breaks.
+    /// Sends a request and reads its answer; the status, or `None` where the connection breaks. An answer that is the last on its
+    /// connection is followed by a new one.
     pub(crate) fn try_exchange(&mut self, request: &[u8]) -> Option<u16> {
         self.stream.get_mut().write_all(request).ok()?;
         let mut head = String::new();
@@ -313,6 +314,9 @@ impl Client {
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
         let mut body = vec![0; length?];
         self.stream.read_exact(&mut body).ok()?;
+        if head.contains("connection: close\r\n") {
+            *self = Self::to(self.stream.get_ref().peer_addr().ok()?);
+        }
         head.split(' ').nth(1)?.parse().ok()
     }
 

@@ -146,6 +146,20 @@ fn of_processes_in_a_row_only_those_that_have_ended_are_spoken_for() {
 }
 
 #[test]
+fn several_signals_at_once_start_the_program_once() {
+    let (scene, _origin) = with_origin("");
+    let mut old = Proxied::start(&scene, &[]);
+    (0..3).for_each(|_| old.signal("-USR2"));
+    assert!(old.wait().success());
+    other_than(&scene, old.pid());
+    assert_eq!(old.get("http://a.example/").status, 200);
+    // Its own, and that of the process it has started.
+    scene.ok(&["proxy", "stop"]);
+    let said = old.wait_for("stopped");
+    assert!(!said.contains("this process goes on"), "{said}");
+}
+
+#[test]
 fn a_process_that_cannot_start_replaces_nothing() {
     let (scene, _origin) = with_origin("");
     let proxy = Proxied::start(&scene, &[]);

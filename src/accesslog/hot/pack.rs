@@ -1,11 +1,15 @@
 //! A pack: entries that were committed together, as one row of the hot store.
 //!
 //! Its bytes are the lines, one after the other, and then, for each entry, the time (8 bytes), the end of its line (4), the
-//! shape (4) and the level (1). Numbers are little-endian. Part of the schema: never changes.
+//! shape (4) and the level (1). Numbers are little-endian. All of it is a zstd frame where it is long: every byte is written
+//! twice, into the log of the database and from there into its file, which costs more than to write an eighth of them. Part
+//! of the schema: never changes.
 
+use std::io;
 use std::ops::ControlFlow;
 
 use rusqlite::{Connection, Row, params};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::accesslog::Level;
 use crate::accesslog::chain::Hash;
@@ -19,6 +23,18 @@ pub(super) const MOST: usize = 4096;
 
 /// Most bytes of lines, unless one alone is longer.
 pub(super) const MOST_BYTES: usize = 1 << 20;
+
+/// The first bytes of a zstd frame (RFC 8878, section 3.1.1). No line begins with them, as they are not UTF-8.
+const FRAME: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
+/// Packs of fewer bytes are stored as they are: they take a page or two in any case.
+const FEWEST_BYTES: usize = 4096;
+
+/// How hard zstd tries. At the lowest, lines become a tenth already; more costs more than it saves.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Most bytes that a frame may claim to have, so that one that was tampered with does not fill the memory.
+const MOST_UNPACKED: usize = 256 << 20;
 
 const INSERT: &str = "INSERT INTO pack (first, last, min_time, max_time, info, warning, error, hash, entries)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -49,9 +65,9 @@ struct Pack<'r> {
 }
 
 impl<'r> Pack<'r> {
-    fn of(row: &'r Row<'_>) -> rusqlite::Result<Self> {
+    fn of(row: &'r Row<'_>, unpacking: &'r mut Unpacking) -> rusqlite::Result<Self> {
         let (first, last): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let bytes = row.get_ref(3)?.as_bytes().unwrap_or_default();
+        let bytes = unpacking.plain(row.get_ref(3)?.as_bytes().unwrap_or_default());
         // One that was cut has no entries; whoever checks the chain tells.
         let heads = usize::try_from(last - first + 1).unwrap_or_default().saturating_mul(HEAD);
         let lines = bytes.len().checked_sub(heads);
@@ -76,6 +92,29 @@ impl<'r> Pack<'r> {
     }
 }
 
+/// Where packs that were compressed are put.
+#[derive(Default)]
+struct Unpacking {
+    decompressor: Decompressor<'static>,
+    bytes: Vec<u8>,
+}
+
+impl Unpacking {
+    /// The bytes of a pack as they were; none if they cannot be had.
+    fn plain<'r>(&'r mut self, stored: &'r [u8]) -> &'r [u8] {
+        if !stored.starts_with(&FRAME) {
+            return stored;
+        }
+        let length = Decompressor::upper_bound(stored).filter(|length| *length <= MOST_UNPACKED).unwrap_or_default();
+        self.bytes.clear();
+        self.bytes.reserve(length);
+        match self.decompressor.decompress_to_buffer(stored, &mut self.bytes) {
+            Ok(_) => &self.bytes,
+            Err(_) => &[],
+        }
+    }
+}
+
 /// Where the line of a head ends.
 fn end(head: &[u8]) -> usize {
     u32::from_le_bytes(part(&head[8..])) as usize
@@ -87,12 +126,21 @@ fn part<const N: usize>(bytes: &[u8]) -> [u8; N] {
 }
 
 /// A pack in the making.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::accesslog) struct Packing {
     lines: Vec<u8>,
     heads: Vec<u8>,
+    /// Made when the first pack is long enough.
+    compressor: Option<Compressor<'static>>,
+    frame: Vec<u8>,
     times: Option<(i64, i64)>,
     levels: [i64; 3],
+}
+
+impl std::fmt::Debug for Packing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packing").field("entries", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Packing {
@@ -134,10 +182,22 @@ impl Packing {
         let next = first + self.len() as i64;
         let [info, warning, error] = std::mem::take(&mut self.levels);
         self.lines.append(&mut self.heads);
-        let row = params![first, next - 1, least, most, info, warning, error, hash, self.lines];
+        let is_frame = self.lines.len() >= FEWEST_BYTES && self.compress().is_ok();
+        let entries = if is_frame { &self.frame } else { &self.lines };
+        let row = params![first, next - 1, least, most, info, warning, error, hash, entries];
         let done = connection.prepare_cached(INSERT)?.execute(row);
         self.lines.clear();
         done.map(|_| next)
+    }
+
+    fn compress(&mut self) -> io::Result<()> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(ZSTD_LEVEL)?),
+        };
+        self.frame.clear();
+        self.frame.reserve(zstd::zstd_safe::compress_bound(self.lines.len()));
+        compressor.compress_to_buffer(&self.lines, &mut self.frame).map(drop)
     }
 }
 
@@ -148,9 +208,9 @@ fn each_pack(
     mut see: impl FnMut(&Pack<'_>) -> rusqlite::Result<ControlFlow<()>>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(FIND)?;
-    let mut rows = statement.query([first, last])?;
+    let (mut rows, mut unpacking) = (statement.query([first, last])?, Unpacking::default());
     while let Some(row) = rows.next()? {
-        if see(&Pack::of(row)?)?.is_break() {
+        if see(&Pack::of(row, &mut unpacking)?)?.is_break() {
             break;
         }
     }
@@ -176,9 +236,9 @@ pub(in crate::accesslog) fn each_back(
     mut see: impl FnMut(&Stored<'_>) -> ControlFlow<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!("{FIND} DESC"))?;
-    let mut rows = statement.query([first, last])?;
+    let (mut rows, mut unpacking) = (statement.query([first, last])?, Unpacking::default());
     while let Some(row) = rows.next()? {
-        let pack = Pack::of(row)?;
+        let pack = Pack::of(row, &mut unpacking)?;
         let entries = pack.entries().rev().skip_while(|entry| entry.seq > last);
         if entries.take_while(|entry| entry.seq >= first).try_for_each(|entry| see(&entry)).is_break() {
             break;

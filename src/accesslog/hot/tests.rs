@@ -68,13 +68,13 @@ fn a_full_disk_is_called_so() {
     let mut store = LogStore::open(&path).unwrap();
     let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.connection.pragma_update(None, "max_page_count", pages).unwrap();
-    let error = store.append(&numbered(0..1000)).unwrap_err();
+    let error = store.append(&numbered(0..20_000)).unwrap_err();
     assert!(matches!(error, Error::Store(state::Error::Full { .. })), "{error}");
     assert_eq!(error.to_string(), format!("{} cannot grow: no space left on the disk", path.display()));
     assert_eq!(store.newest().unwrap(), 0);
     store.connection.pragma_update(None, "max_page_count", 100_000).unwrap();
-    store.append(&numbered(0..1000)).unwrap();
-    assert_eq!(store.newest().unwrap(), 1000);
+    store.append(&numbered(0..20_000)).unwrap();
+    assert_eq!(store.newest().unwrap(), 20_000);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_locked_file_is_called_so() {
 fn a_newer_schema_is_refused() {
     let (_directory, path) = place();
     LogStore::open(&path).unwrap().connection.pragma_update(None, "user_version", 9).unwrap();
-    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 6, .. }))));
+    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 7, .. }))));
 }
 
 #[test]
@@ -204,4 +204,39 @@ fn what_was_recorded_while_the_clock_stood_elsewhere_is_found_by_its_time_and_ke
     assert_eq!(ask(&store, &since(6_000, 7_000)), lines(&entries[2..4]));
     assert_eq!(ask(&store, &since(10_000, 10_002)), lines(&entries[..2]));
     assert_eq!(store.count(&since(6_401, 10_001)).unwrap(), 2);
+}
+
+#[test]
+fn what_is_long_is_stored_as_a_frame_that_takes_a_fraction_of_it_and_short_packs_as_they_are() {
+    let (_directory, path) = place();
+    let mut store = LogStore::open(&path).unwrap();
+    let entries = numbered(0..1002);
+    store.append(&entries[..2]).unwrap();
+    store.append(&entries[2..]).unwrap();
+    let packs = "SELECT hex(substr(entries, 1, 4)), length(entries) FROM pack ORDER BY first";
+    let mut statement = store.connection.prepare(packs).unwrap();
+    let packs = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize))).unwrap();
+    let packs: Vec<(String, usize)> = packs.map(Result::unwrap).collect();
+    let lengths = |some: &[Entry]| some.iter().map(|one| one.line.len()).sum::<usize>() + some.len() * 17;
+    assert_eq!(packs[0], ("7B226C65".to_owned(), lengths(&entries[..2])), "it begins with {{\"le");
+    assert_eq!(packs[1].0, "28B52FFD");
+    assert!(packs[1].1 * 5 < lengths(&entries[2..]), "{}", packs[1].1);
+    assert_eq!(ask(&store, &Query::default()), lines(&entries));
+}
+
+#[test]
+fn a_frame_that_was_tampered_with_is_told_and_fills_no_memory() {
+    // A frame that claims to have a terabyte, one that is cut, and one of other bytes.
+    let claims = "UPDATE pack SET entries = x'28B52FFDE000000000000100000100005061'";
+    let cut = "UPDATE pack SET entries = substr(entries, 1, length(entries) - 20)";
+    for harm in [claims, cut, "UPDATE pack SET entries = x'28B52FFD'"] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = crate::state::StateDir::open(directory.path().join("state")).unwrap();
+        let mut store = LogStore::open(state.hot_db()).unwrap();
+        store.append(&numbered(0..100)).unwrap();
+        store.connection.execute_batch(harm).unwrap();
+        assert_eq!(ask(&store, &Query::default()), [""; 0], "{harm}");
+        let findings = Verifier::open(&state, Stream::Lines).unwrap().verify(None).unwrap().findings;
+        assert!(findings[0].problem.contains("missing"), "{harm}: {findings:?}");
+    }
 }

@@ -58,8 +58,8 @@ pub(super) enum Values {
 /// A variable of lines.
 #[derive(Debug)]
 pub(super) struct Variable {
-    /// Its name as the line spells it, in quotes.
-    token: String,
+    /// What stands before its values in a line: a comma, its name in quotes, a colon.
+    lead: String,
     /// Its name.
     pub(super) name: String,
     pub(super) kind: Type,
@@ -95,12 +95,51 @@ pub(super) struct Columns {
     pub(super) variables: Vec<Variable>,
     numbers: HashMap<(String, Type), usize>,
     /// Reused from line to line.
-    before: String,
     fields: Vec<usize>,
-    spelled: String,
-    /// For each shape the layout of its last line, with its number, which its next one mostly has too.
-    usual: Vec<(Vec<usize>, u32)>,
+    scratch: String,
+    /// For each shape what its last line began with, and its layout, which its next one mostly has too.
+    usual: Vec<Usual>,
 }
+
+/// What lines of a shape mostly have in common.
+#[derive(Debug, Default)]
+struct Usual {
+    begin: Begin,
+    fields: Vec<usize>,
+    /// The number of the layout; nothing before the first line.
+    layout: Option<u32>,
+}
+
+/// What [`line::begin`] writes. For lines of one second it differs in a few digits.
+#[derive(Debug, Default)]
+struct Begin {
+    of: Option<(Level, i64)>,
+    text: Vec<u8>,
+    /// Where the digits of the microseconds are.
+    micros: std::ops::Range<usize>,
+}
+
+impl Begin {
+    fn set(&mut self, level: Level, time: i64, instance: &str) -> &[u8] {
+        let (second, micros) = (time.div_euclid(MICROS), time.rem_euclid(MICROS));
+        if self.of != Some((level, second)) {
+            let mut text = String::new();
+            line::begin(&mut text, level, time, instance);
+            // Neither levels nor what stands before a second's decimals have a point.
+            let start = text.find('.').map_or(0, |point| point + 1);
+            (self.of, self.micros, self.text) = (Some((level, second)), start..start + 6, text.into_bytes());
+        }
+        let mut rest = micros as u32;
+        for digit in self.text[self.micros.clone()].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        &self.text
+    }
+}
+
+/// Microseconds of a second.
+const MICROS: i64 = 1_000_000;
 
 impl Columns {
     /// How many rows there are.
@@ -115,63 +154,78 @@ impl Columns {
         self.time.push(entry.time);
         self.level.push(entry.level);
         self.shape.push(entry.shape);
-        self.before.clear();
-        line::begin(&mut self.before, entry.level, entry.time, entry.instance);
         self.fields.clear();
         let shape = entry.shape as usize;
         if self.usual.len() <= shape {
-            self.usual.resize(shape + 1, (Vec::new(), u32::MAX));
+            self.usual.resize_with(shape + 1, Usual::default);
         }
-        let rest = entry.line.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix('}'));
-        if rest.and_then(|rest| self.take_apart(rest, row, shape)).is_none() {
+        let begin = self.usual[shape].begin.set(entry.level, entry.time, entry.instance);
+        // What follows a whole JSON string begins with a character.
+        let rest = entry.line.as_bytes().starts_with(begin).then(|| &entry.line[begin.len()..]);
+        if rest.and_then(|rest| self.take_apart(rest.strip_suffix('}')?, row, shape)).is_none() {
             // Values that were taken before the fault stay in their columns: they are the entry's own.
             self.verbatim.push((row, entry.line.to_owned()));
         }
-        if self.fields != self.usual[shape].0 || self.usual[shape].1 == u32::MAX {
-            self.spelled.clear();
-            for (position, field) in self.fields.iter().enumerate() {
-                let separator = if position > 0 { " " } else { "" };
-                // Writing to a String does not fail.
-                let _ = write!(self.spelled, "{separator}{field}");
-            }
-            let number = self.layouts.number(&self.spelled);
-            self.usual[shape] = (self.fields.clone(), number);
+        let layout = self.usual[shape].layout.filter(|_| self.fields == self.usual[shape].fields);
+        let layout = layout.unwrap_or_else(|| self.new_layout(shape));
+        self.layout.push(layout);
+    }
+
+    /// The number of the layout that the last line has, which is its shape's usual one from now on.
+    fn new_layout(&mut self, shape: usize) -> u32 {
+        self.scratch.clear();
+        for (position, field) in self.fields.iter().enumerate() {
+            let separator = if position > 0 { " " } else { "" };
+            // Writing to a String does not fail.
+            let _ = write!(self.scratch, "{separator}{field}");
         }
-        self.layout.push(self.usual[shape].1);
+        let number = self.layouts.number(&self.scratch);
+        let usual = &mut self.usual[shape];
+        (usual.fields, usual.layout) = (self.fields.clone(), Some(number));
+        number
     }
 
     /// Takes `,"name":value` again and again; nothing if that is not what is there.
     fn take_apart(&mut self, mut rest: &str, row: usize, shape: usize) -> Option<()> {
+        let is_plain = is_plain(rest);
         while !rest.is_empty() {
-            let from_name = rest.strip_prefix(',')?;
-            let (name, after) = split_text(from_name)?;
-            let (token, after) = split_value(after.strip_prefix(':')?)?;
-            rest = after;
-            let kind = kind_of(token);
-            let number = self.variable(name, kind, shape)?;
+            // Mostly it is the variable that stood in this place in the line before.
+            let usual = self.usual[shape].fields.get(self.fields.len()).copied();
+            let after = usual.and_then(|number| Some((number, rest.strip_prefix(&*self.variables[number].lead)?)));
+            let (number, token, after) = match after {
+                Some((number, after)) => {
+                    let (token, after) = split_value(after)?;
+                    let is_usual = self.variables[number].takes(token);
+                    (if is_usual { number } else { self.variable(rest, token)? }, token, after)
+                }
+                None => {
+                    let (_, after) = split_text(rest.strip_prefix(',')?)?;
+                    let (token, after) = split_value(after.strip_prefix(':')?)?;
+                    (self.variable(rest, token)?, token, after)
+                }
+            };
             // A name that occurs twice has one column.
             if self.variables[number].present.len() > row {
                 return None;
             }
-            self.variables[number].push(token, row, &mut self.before)?;
+            self.variables[number].push(token, row, is_plain, &mut self.scratch)?;
             self.fields.push(number);
+            rest = after;
         }
         Some(())
     }
 
-    /// The number of a variable, which is mostly the one that stood in this place in the line before.
-    fn variable(&mut self, token: &str, kind: Type, shape: usize) -> Option<usize> {
-        let usual = self.usual[shape].0.get(self.fields.len()).copied();
-        if let Some(number) = usual.filter(|&number| self.variables[number].is(token, kind)) {
-            return Some(number);
-        }
+    /// The number of the variable that a text begins with, whose value is given.
+    fn variable(&mut self, text: &str, value: &str) -> Option<usize> {
+        let kind = kind_of(value);
+        let (token, _) = split_text(text.strip_prefix(',')?)?;
         if let Some(number) = self.numbers.get(&(token.to_owned(), kind)) {
             return Some(*number);
         }
         let name: String = serde_json::from_str(token).ok()?;
-        self.before.clear();
-        write_json_string(&name, &mut self.before);
-        if self.before != token {
+        self.scratch.clear();
+        write_json_string(&name, &mut self.scratch);
+        if self.scratch != token {
             return None;
         }
         let values = match kind {
@@ -181,19 +235,25 @@ impl Columns {
             Type::Bool => Values::Bools(Vec::new()),
         };
         let number = self.variables.len();
-        self.variables.push(Variable { token: token.to_owned(), name, kind, values, present: Vec::new() });
+        self.variables.push(Variable { lead: format!(",{token}:"), name, kind, values, present: Vec::new() });
         self.numbers.insert((token.to_owned(), kind), number);
         Some(number)
     }
 }
 
 impl Variable {
-    fn is(&self, token: &str, kind: Type) -> bool {
-        self.kind == kind && self.token == token
+    /// Whether a value belongs to it, of all with its name.
+    fn takes(&self, token: &str) -> bool {
+        match self.kind {
+            Type::Text => token.starts_with('"'),
+            Type::Int => is_int(token),
+            kind => kind_of(token) == kind,
+        }
     }
 
-    /// Adds a value as the line spells it; nothing if it would be spelled otherwise.
-    fn push(&mut self, token: &str, row: usize, scratch: &mut String) -> Option<()> {
+    /// Adds a value as the line spells it; nothing if it would be spelled otherwise. `is_plain` if there is nothing in it but
+    /// printable ASCII without backslashes.
+    fn push(&mut self, token: &str, row: usize, is_plain: bool, scratch: &mut String) -> Option<()> {
         match &mut self.values {
             Values::Texts(texts, numbers) if self.kind == Type::Json => {
                 let known = texts.find(token);
@@ -202,6 +262,7 @@ impl Variable {
                 }
                 numbers.push(known.unwrap_or_else(|| texts.number(token)));
             }
+            Values::Texts(texts, numbers) if is_plain => numbers.push(texts.number(inner(token))),
             Values::Texts(texts, numbers) => numbers.push(text_number(texts, token, scratch)?),
             Values::Ints(ints) => ints.push(token.parse().ok()?),
             Values::Doubles(doubles) => doubles.push(token.parse().ok()?),
@@ -215,15 +276,24 @@ impl Variable {
 
 /// The number of the text that a JSON string stands for; nothing if we would have written it otherwise.
 fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Option<u32> {
-    let inner = &token[1..token.len() - 1];
-    // All of them: many are compared at once where none ends the search.
-    if inner.bytes().fold(true, |plain, byte| plain & (matches!(byte, 0x20..=0x7e) && byte != b'\\')) {
-        return Some(texts.number(inner));
+    if is_plain(inner(token)) {
+        return Some(texts.number(inner(token)));
     }
     let text: String = serde_json::from_str(token).ok()?;
     scratch.clear();
     write_json_string(&text, scratch);
     (scratch == token).then(|| texts.number(&text))
+}
+
+/// Whether a text has nothing but printable ASCII without backslashes. All bytes are looked at: many are compared at once
+/// where none ends the search.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (matches!(byte, 0x20..=0x7e) && byte != b'\\'))
+}
+
+/// What stands between a JSON string's quotes.
+fn inner(token: &str) -> &str {
+    &token[1..token.len() - 1]
 }
 
 /// The type of a column that gives a value back as it is spelled.
@@ -286,7 +356,7 @@ pub(crate) fn split_value(text: &str) -> Option<(&str, &str)> {
             None
         }
         b',' => None,
-        _ => Some(text.split_at(text.find(',').unwrap_or(text.len()))),
+        _ => Some(text.split_at(text.bytes().position(|byte| byte == b',').unwrap_or(text.len()))),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Texts that occur again and again, each kept once.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// Texts with numbers, from 0 in the order in which they came.
 #[derive(Debug, Default)]
@@ -11,40 +12,33 @@ pub(super) struct Interned {
     bytes: String,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// Numbers by the hash of the text; texts whose hashes are the same are found by looking on.
-    numbers: HashMap<u64, u32, RandomState>,
+    /// Numbers, found by the texts that they stand for.
+    numbers: HashTable<u32>,
     state: RandomState,
 }
 
 impl Interned {
     /// The number of a text, which gets one if it is new.
     pub(super) fn number(&mut self, text: &str) -> u32 {
-        let hash = match self.look_up(text) {
-            Ok(number) => return number,
-            Err(free) => free,
-        };
-        let number = u32::try_from(self.ends.len()).expect("a segment has fewer than 2^32 texts");
-        self.bytes.push_str(text);
-        self.ends.push(self.bytes.len());
-        self.numbers.insert(hash, number);
-        number
+        let Self { bytes, ends, numbers, state } = self;
+        let known = |number: &u32| &bytes.as_bytes()[range(ends, *number)];
+        let same = |number: &u32| known(number) == text.as_bytes();
+        match numbers.entry(hash(state, text.as_bytes()), same, |number| hash(state, known(number))) {
+            Entry::Occupied(number) => *number.get(),
+            Entry::Vacant(place) => {
+                let number = u32::try_from(ends.len()).expect("a segment has fewer than 2^32 texts");
+                place.insert(number);
+                bytes.push_str(text);
+                ends.push(bytes.len());
+                number
+            }
+        }
     }
 
     /// The number of a text, if it has one.
     pub(super) fn find(&self, text: &str) -> Option<u32> {
-        self.look_up(text).ok()
-    }
-
-    /// The number of a text, or where one would be kept.
-    fn look_up(&self, text: &str) -> Result<u32, u64> {
-        let mut hash = self.state.hash_one(text);
-        loop {
-            match self.numbers.get(&hash) {
-                Some(number) if self.text(*number) == text => return Ok(*number),
-                Some(_) => hash = hash.wrapping_add(1),
-                None => return Err(hash),
-            }
-        }
+        let same = |number: &u32| &self.bytes.as_bytes()[self.range(*number)] == text.as_bytes();
+        self.numbers.find(hash(&self.state, text.as_bytes()), same).copied()
     }
 
     /// The text that has a number.
@@ -59,9 +53,7 @@ impl Interned {
 
     /// Where among all texts that with a certain number stands.
     pub(super) fn range(&self, number: u32) -> std::ops::Range<usize> {
-        let number = number as usize;
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        start..self.ends[number]
+        range(&self.ends, number)
     }
 
     /// How many texts there are.
@@ -73,4 +65,14 @@ impl Interned {
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len()
     }
+}
+
+fn hash(state: &RandomState, text: &[u8]) -> u64 {
+    state.hash_one(text)
+}
+
+fn range(ends: &[usize], number: u32) -> std::ops::Range<usize> {
+    let number = number as usize;
+    let start = if number == 0 { 0 } else { ends[number - 1] };
+    start..ends[number]
 }

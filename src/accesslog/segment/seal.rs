@@ -4,6 +4,7 @@
 //! one place after a crash at any point; a file that was written and not listed holds what the rows still hold, and goes
 //! when somebody seals again.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
@@ -261,7 +262,9 @@ fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<G
         walk.pass(&Item { seq, time, level: level.code(), shape: digest, line });
         levels[level as usize] += 1;
         let (shape, instance) = (*number as u32, names[*number].instance.as_str());
-        columns.add(&Source { seq, time, level, shape, instance, line: &String::from_utf8_lossy(line) });
+        // Checking is quicker than replacing what is no UTF-8, of which there is none.
+        let line = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+        columns.add(&Source { seq, time, level, shape, instance, line: &line });
         ControlFlow::Continue(())
     })?;
     if columns.rows() == 0 {

@@ -1,9 +1,9 @@
 //! What an earlier compiling has made for the proxies of one scope, as far as no change affects it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use super::super::cluster::Cluster;
+use super::super::cluster::{Cluster, Target};
 use super::super::matching::Expressions;
 use super::super::route::Routes;
 use super::super::touched::Affected;
@@ -20,6 +20,30 @@ pub(in super::super) struct Made {
     /// Those of which it is not known yet whether they are still asked for.
     earlier: HashMap<Arc<str>, Vec<(Applied, Arc<Routes>)>>,
     pub(super) expressions: Expressions,
+    pools: Pools,
+}
+
+/// Names of pools, each once: endpoints of different hosts that share connections share this too, so that it is in the cache for
+/// all of them.
+#[derive(Debug, Default)]
+struct Pools {
+    known: HashSet<Arc<str>>,
+    /// So many at which those that nobody uses are looked for: twice those that were used the last time.
+    full: usize,
+}
+
+impl Pools {
+    fn one(&mut self, name: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.full {
+            self.known.retain(|known| Arc::strong_count(known) > 1);
+            self.full = (2 * self.known.len()).max(1);
+        }
+        self.known.insert(Arc::clone(name));
+        Arc::clone(name)
+    }
 }
 
 /// A cluster by port and subset.
@@ -93,14 +117,23 @@ impl Made {
         known.cluster.upgrade()
     }
 
+    /// Lets the endpoints of a cluster share the names of their pools with others.
+    pub(in super::super) fn share_pools(&mut self, cluster: &mut Cluster) {
+        if let Target::Endpoints(endpoints) = &mut cluster.target {
+            endpoints.iter_mut().for_each(|endpoint| endpoint.pool_key = self.pools.one(&endpoint.pool_key));
+        }
+    }
+
     /// Keeps a cluster.
     pub(in super::super) fn keep_cluster(&mut self, host: &str, port: u16, subset: &str, cluster: &Arc<Cluster>) {
-        if !self.clusters.contains_key(host) {
-            self.clusters.insert(host.to_owned(), Vec::new());
-        }
-        if let Some(known) = self.clusters.get_mut(host) {
-            known.retain(|known| known.cluster.strong_count() > 0);
-            known.push(Known { port, subset: subset.to_owned(), cluster: Arc::downgrade(cluster) });
+        let one = Known { port, subset: subset.to_owned(), cluster: Arc::downgrade(cluster) };
+        match self.clusters.get_mut(host) {
+            Some(known) => {
+                known.retain(|known| known.cluster.strong_count() > 0);
+                known.push(one);
+            }
+            // Most hosts have one, and there may be many hosts.
+            None => drop(self.clusters.insert(host.to_owned(), vec![one])),
         }
     }
 

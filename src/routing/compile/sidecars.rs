@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::resource::kinds::sidecar::OutboundMode;
 
 use super::super::destinations::Destinations;
@@ -27,7 +29,7 @@ pub(super) struct SidecarMade {
     /// By host; `None` for what the scope does not see.
     units: HashMap<Arc<str>, Option<Arc<Unit>>>,
     /// The ports of names at which tunnels are known.
-    tunnelled: HashMap<String, Vec<u16>>,
+    tunnelled: HashMap<String, SmallVec<[u16; 2]>>,
     table: SidecarTable,
 }
 
@@ -37,7 +39,7 @@ struct Unit {
     service: Arc<Service>,
     /// At each listener of the Sidecar.
     at: Vec<AtListener>,
-    tunnels: Vec<(u16, Arc<Port>)>,
+    tunnels: Box<[(u16, Arc<Port>)]>,
 }
 
 /// What sidecars do with a registered host at one listener.
@@ -47,7 +49,7 @@ struct AtListener {
     known: bool,
     /// The VirtualService that it follows.
     routed: Option<Arc<Virtual>>,
-    http: Vec<(u16, Arc<PortRoutes>)>,
+    http: Box<[(u16, Arc<PortRoutes>)]>,
 }
 
 /// What is done with calls and with tunnels to a name, by port.
@@ -111,7 +113,7 @@ impl Networking {
 
 /// Puts what is done with tunnels to a name in the place of what was.
 fn put_tunnels(
-    known: &mut HashMap<String, Vec<u16>>,
+    known: &mut HashMap<String, SmallVec<[u16; 2]>>,
     table: &mut SidecarTable,
     name: String,
     now: Vec<(u16, Arc<Port>)>,
@@ -159,7 +161,7 @@ impl<'a> Maker<'a> {
         let units: Vec<Arc<Unit>> = hosts.iter().filter_map(|host| self.unit(host)).collect();
         let named = |unit: &&Arc<Unit>| unit.service.host == name || unit.service.has_name(name, namespace);
         let units: Vec<&Arc<Unit>> = units.iter().filter(named).collect();
-        let (mut http, mut only_routed) = (Vec::new(), Vec::new());
+        let (mut http, mut only_routed) = (SmallVec::new(), Vec::new());
         for listener in 0..self.listeners.len() {
             http.extend(units.iter().flat_map(|unit| unit.at[listener].http.iter().cloned()));
             let only = self.only_routed(name, listener);
@@ -197,7 +199,7 @@ impl<'a> Maker<'a> {
                 tunnels.extend(made.map(|made| (port.number, made)));
             }
         }
-        Unit { service, at, tunnels }
+        Unit { service, at, tunnels: tunnels.into() }
     }
 
     fn at(&mut self, service: &Service, listener: usize) -> AtListener {
@@ -207,10 +209,9 @@ impl<'a> Maker<'a> {
         let seen = service.ports.iter().filter(|port| visible && self.sight.takes(egress, port.number));
         let seen: Vec<_> = seen.collect();
         let routed = self.routed(&service.host, listener);
-        let mut http = Vec::new();
-        for port in seen.iter().filter(|port| port.is_http()) {
-            http.push((port.number, Arc::new(self.port(service, port.number, routed.as_deref()))));
-        }
+        let spoken = seen.iter().filter(|port| port.is_http());
+        let made = |number: u16| (number, Arc::new(self.port(service, number, routed.as_deref())));
+        let http = spoken.map(|port| port.number).map(made).collect();
         AtListener { known: !seen.is_empty(), routed, http }
     }
 
