@@ -191,7 +191,11 @@ impl Replayed {
             let _ = writeln!(text, "could not judge {}: {}", calls(*count, ""), visible(why));
         }
         if self.redacted > 0 {
-            let _ = writeln!(text, "judged without what was left out of their records: {}", calls(self.redacted, ""));
+            let of = calls(self.redacted, "");
+            let _ = writeln!(
+                text,
+                "note: the records of {of} lack what --redact left out, so that their decision may differ"
+            );
         }
         text
     }

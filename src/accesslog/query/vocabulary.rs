@@ -1,6 +1,7 @@
 //! Which fields entries have, and of which types: what expressions of queries may name.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::Query;
@@ -26,7 +27,28 @@ const OWN: [(&str, ValueType); 5] = [
     ("rule", ValueType::String),
 ];
 
-type Names = Vec<(Cow<'static, str>, ValueType)>;
+/// Names that were found, in that order.
+struct Names {
+    all: Vec<(Cow<'static, str>, ValueType)>,
+    known: HashSet<String>,
+}
+
+impl Names {
+    fn own() -> Self {
+        Self {
+            all: OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect(),
+            known: OWN.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        }
+    }
+
+    /// Adds a name, unless it is known: of several types the newest entry's counts.
+    fn add(&mut self, name: &str, of: ValueType) {
+        if !self.known.contains(name) {
+            self.known.insert(name.to_owned());
+            self.all.push((Cow::Owned(name.to_owned()), of));
+        }
+    }
+}
 
 impl LogStore {
     /// Compiles the patterns and conditions of a query.
@@ -36,24 +58,24 @@ impl LogStore {
             let conditions = Condition::all(&query.fields, None, Vocabulary::standard()).unwrap_or_default();
             return Ok(Asked { query, matchers, conditions });
         };
-        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        let mut names = Names::own();
         self.add_rows(&mut names)?;
         let mut segments = self.sql(|| Segment::all(&self.connection))?;
         segments.retain(|segment| segment.rows() > 0);
         let older = segments.split_off(segments.len().min(segments.len().saturating_sub(SEGMENTS)));
         let (newest, older) = (older, segments);
         self.add_segments(&newest, &mut names);
-        let compiled = Condition::all(&query.fields, Some(text), &names.iter().cloned().collect());
+        let compiled = Condition::all(&query.fields, Some(text), &names.all.iter().cloned().collect());
         let compiled = compiled.or_else(|problem| {
             if older.is_empty() {
                 return Err(problem);
             }
             // An older entry may have had the name.
             self.add_segments(&older, &mut names);
-            Condition::all(&query.fields, Some(text), &names.iter().cloned().collect())
+            Condition::all(&query.fields, Some(text), &names.all.iter().cloned().collect())
         });
         let conditions = compiled.map_err(|mut problem| {
-            let known: Vec<&str> = names.iter().map(|(name, _)| name.as_ref()).collect();
+            let known: Vec<&str> = names.all.iter().map(|(name, _)| name.as_ref()).collect();
             let known = format!("entries have {}", known.join(", "));
             problem.help = Some(problem.help.take().map_or_else(|| known.clone(), |help| format!("{help}; {known}")));
             Error::Filter { text: text.to_owned(), problem: Box::new(problem) }
@@ -66,29 +88,32 @@ impl LogStore {
     /// # Errors
     /// The store's variants of [`Error`].
     pub fn names(&self) -> Result<Vec<(String, ValueType)>, Error> {
-        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        let mut names = Names::own();
         self.add_rows(&mut names)?;
         let segments = self.sql(|| Segment::all(&self.connection))?;
         self.add_segments(&segments[segments.len().saturating_sub(SEGMENTS)..], &mut names);
-        Ok(names.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
+        Ok(names.all.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
     }
 
     /// Takes those of some names away that entries have as fields, all if there are no entries. Old entries are looked at only
     /// while new ones leave a name open.
     pub(in crate::accesslog) fn find_names(&self, missed: &mut Vec<&str>) -> Result<(), Error> {
-        let mut names: Names = OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect();
+        if missed.is_empty() {
+            return Ok(());
+        }
+        let mut names = Names::own();
         self.add_rows(&mut names)?;
         let segments = self.sql(|| Segment::all(&self.connection))?;
-        if names.len() == OWN.len() && segments.is_empty() {
+        if names.all.len() == OWN.len() && segments.is_empty() {
             missed.clear();
         }
-        missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+        missed.retain(|name| !names.known.contains(*name));
         for segment in segments.iter().rev() {
             if missed.is_empty() {
                 break;
             }
             self.add_segments(std::slice::from_ref(segment), &mut names);
-            missed.retain(|name| !names.iter().any(|(known, _)| known == name));
+            missed.retain(|name| !names.known.contains(*name));
         }
         Ok(())
     }
@@ -124,7 +149,7 @@ impl LogStore {
                         Some(Token::Text(_)) => ValueType::String,
                         None => return,
                     };
-                    add(names, name, of);
+                    names.add(name, of);
                 });
                 left -= 1;
                 if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -143,15 +168,8 @@ impl LogStore {
                     Type::Double => ValueType::Double,
                     Type::Bool => ValueType::Bool,
                 };
-                add(names, &variable.name, of);
+                names.add(&variable.name, of);
             }
         }
-    }
-}
-
-/// Adds a name, unless it is known: of several types the newest entry's counts.
-fn add(names: &mut Names, name: &str, of: ValueType) {
-    if !names.iter().any(|(known, _)| known == name) {
-        names.push((Cow::Owned(name.to_owned()), of));
     }
 }

@@ -70,9 +70,11 @@ impl Arguments {
         let mut policy = Generated::of(&calls, &judge, wanted.from);
         policy.since = since;
         if policy.is_empty() {
-            let message =
-                "no call that went is recorded\nhint: proxy start --access all records them; logs --all shows them";
-            return Err(Failure::client(message).into());
+            let within =
+                if since.is_some() { " in that time\nhint: a longer --since, or none, takes older calls" } else { "" };
+            let message = "no call that went is recorded".to_owned() + within;
+            let hint = "\nhint: proxy start --access all records them; logs --all shows them";
+            return Err(Failure::client(message + hint).into());
         }
         if policy.unknown > 0 {
             let told = format!("note: {} calls have no path in their records, and are not allowed", policy.unknown);

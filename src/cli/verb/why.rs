@@ -47,11 +47,13 @@ pub(super) fn id(text: &str) -> Result<String, String> {
 
 /// Fields of the entry in the order in which people read them, with their headings.
 const ROWS: &[(&str, &str)] = &[
+    ("decision", "Decision:"),
     ("time", "Time:"),
     ("source", "Caller:"),
     ("sourceNamespace", "Namespace:"),
     ("method", "Method:"),
     ("destination", "Host:"),
+    ("destinationPort", "Port:"),
     ("path", "Path:"),
     ("verdict", "Verdict:"),
     ("responseCode", "Status:"),
@@ -151,7 +153,10 @@ mod tests {
     fn a_decision_is_told_in_the_order_of_questions() {
         let line = r#"{"level":"error","time":"2018-06-18T13:22:58.317448Z","instance":"refused.egressctl.istio-system","decision":"5f0c1e2d3a4b5968","destination":"edition.cnn.com","method":"GET","path":"/politics","reason":"PERMISSION_DENIED:p.listchecker.istio-system:/politics is not whitelisted","remedy":"\"/politics\" on the list of p.listchecker.istio-system","responseCode":403,"rule":"check.rule.istio-system","source":"sleep","values":{"request.host":"edition.cnn.com"}}"#;
         let told = described(&line::fields(line).expect("an object"));
-        assert!(told.starts_with("Time:       2018-06-18T13:22:58.317448Z\nCaller:     sleep\n"), "{told}");
+        assert!(
+            told.starts_with("Decision:   5f0c1e2d3a4b5968\nTime:       2018-06-18T13:22:58.317448Z\nCaller:"),
+            "{told}"
+        );
         assert!(told.contains("Compared:   request.host = \"edition.cnn.com\"\n"), "{told}");
         assert!(told.ends_with("Would go:   with \"/politics\" on the list of p.listchecker.istio-system\n"), "{told}");
     }

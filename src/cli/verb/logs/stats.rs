@@ -110,6 +110,10 @@ impl Stats {
         let counted = store.tally(&query, &grouping).map_err(Failure::from)?;
         drop(bar);
         let mut groups = counted.ok_or_else(|| too_many(&self.by))?;
+        if self.filter.all && store.single().is_none() && !self.by.iter().any(|name| name == "instance") {
+            context
+                .say("note: lines and records of calls are counted together; --instance access counts calls alone")?;
+        }
         groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
         let all = groups.len();
         if self.top > 0 && !self.by.is_empty() {
