@@ -53,6 +53,9 @@ struct Did {
     failed: Vec<String>,
 }
 
+/// What a thread does with a proxy at an address until it is told to stop.
+type Calling = Box<dyn FnOnce(SocketAddr, &AtomicBool) -> Did + Send>;
+
 fn main() -> ExitCode {
     let minutes: f64 = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
     let time = Duration::from_secs_f64(minutes * 60.0);
@@ -76,7 +79,7 @@ fn main() -> ExitCode {
     }
 
     let (stop, scene) = (Arc::<AtomicBool>::default(), Arc::new(scene));
-    let start = |run: Box<dyn FnOnce(SocketAddr, &AtomicBool) -> Did + Send>| {
+    let start = |run: Calling| {
         let (address, stop) = (first.address, Arc::clone(&stop));
         std::thread::spawn(move || run(address, &stop))
     };

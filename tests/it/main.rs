@@ -32,6 +32,7 @@ mod layering;
 mod learning;
 mod logs;
 mod logs_asking;
+mod logs_memory;
 mod logs_questions;
 mod logs_sealed;
 mod mesh;
