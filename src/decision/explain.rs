@@ -40,7 +40,7 @@ pub struct Explained<'s> {
     /// Envoy's response flags; `-` where there are none.
     pub flags: String,
     /// What would be sent to the origin of a call that goes.
-    pub sent: Option<Outgoing>,
+    pub sent: Option<Outgoing<'static>>,
     /// Headers of an answer of our own, or those that routes and rules make of an origin's without any.
     pub response_headers: HeaderMap,
     /// The lines that rules would make.
@@ -207,7 +207,7 @@ fn undecided(line: &str) -> Option<Json> {
 }
 
 /// Why a call would not get its origin's answer, or what its origin would be sent.
-fn outcome_of(judgement: &Judgement<'_>, call: &Call) -> (Option<Failure>, Option<Outgoing>) {
+fn outcome_of(judgement: &Judgement<'_>, call: &Call) -> (Option<Failure>, Option<Outgoing<'static>>) {
     match &judgement.decision {
         Decision::Refuse(failure) => (Some(*failure), None),
         Decision::Answer(_) | Decision::Ask(_) => (None, None),
@@ -217,7 +217,7 @@ fn outcome_of(judgement: &Judgement<'_>, call: &Call) -> (Option<Failure>, Optio
             }
             Target::Endpoints(_) | Target::Gateway(_) => {
                 match judgement.way.outgoing(call, &judgement.checked.request_edits) {
-                    Ok(sent) => (None, Some(sent)),
+                    Ok(sent) => (None, Some(sent.into_owned())),
                     Err(failure) => (Some(failure), None),
                 }
             }

@@ -1,5 +1,6 @@
 //! What the routes of our hops, together, do to a call and its answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -20,17 +21,27 @@ pub struct Way<'s> {
     pub delay: Duration,
 }
 
-/// The head of a request as it is sent to an origin.
+/// The head of a request as it is sent to an origin: the call's own as far as nothing changes it.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub struct Outgoing<'c> {
     /// Path with query.
     pub target: PathAndQuery,
     /// The Host.
-    pub authority: Box<str>,
+    pub authority: Cow<'c, str>,
     /// All other headers.
-    pub headers: HeaderMap,
+    pub headers: Cow<'c, HeaderMap>,
     /// The protocol that the caller asks to go on with.
     pub upgrade: Option<HeaderValue>,
+}
+
+impl Outgoing<'_> {
+    /// The same for whoever keeps it longer than the call.
+    #[must_use]
+    pub fn into_owned(self) -> Outgoing<'static> {
+        let (authority, headers) = (self.authority.into_owned(), self.headers.into_owned());
+        let (target, upgrade) = (self.target, self.upgrade);
+        Outgoing { target, authority: Cow::Owned(authority), headers: Cow::Owned(headers), upgrade }
+    }
 }
 
 impl<'s> Way<'s> {
@@ -38,12 +49,17 @@ impl<'s> Way<'s> {
     ///
     /// # Errors
     /// [`Failure::Rewrite`] where the route makes no path that can be sent.
-    pub fn outgoing(&self, call: &Call, edits: &[HeaderEdit]) -> Result<Outgoing, Failure> {
-        let mut headers = call.headers().clone();
-        HeaderEdit::apply(edits, &mut headers);
+    pub fn outgoing<'c>(&self, call: &'c Call, edits: &[HeaderEdit]) -> Result<Outgoing<'c>, Failure>
+    where
+        's: 'c,
+    {
+        let mut headers = Cow::Borrowed(call.headers());
+        if !edits.is_empty() {
+            HeaderEdit::apply(edits, headers.to_mut());
+        }
         let (mut target, mut authority) = (call.path_and_query().clone(), call.authority());
         if let Some(route) = self.last.filter(Taken::edits_request) {
-            route.edit_request(call, &mut headers);
+            route.edit_request(call, headers.to_mut());
             authority = route.authority().unwrap_or(authority);
             if let Some(path) = route.path(call) {
                 target = call.target_with(&path)?;

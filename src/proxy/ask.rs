@@ -1,5 +1,6 @@
 //! Asking authorizers whether a call may go, before anything of it is sent.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,9 +15,9 @@ use crate::policy::Spend;
 use crate::policy::authorization::{Answered, Authorizer, Said};
 use crate::routing::Answer;
 use crate::snapshot::Snapshot;
-use crate::upstream::{RequestBody, ResponseBody};
+use crate::upstream::{Outward, RequestBody, ResponseBody};
 
-use super::forward::{endpoint, request};
+use super::forward::endpoint;
 use super::report::{Closing, Judged};
 use super::worker::Worker;
 
@@ -90,8 +91,9 @@ async fn exchange(
     };
     let (endpoint, place) = endpoint(cluster, closing, call.chance(), &[], false)?;
     let (target, headers) = authorizer.question(call).ok_or(Failure::Rewrite)?;
-    let head = Outgoing { target, authority: call.authority().as_str().into(), headers, upgrade: None };
-    let question = request(call.method(), head, RequestBody::empty());
+    let authority = call.authority().as_str().into();
+    let head = Outgoing { target, authority, headers: Cow::Owned(headers), upgrade: None };
+    let question = Outward { method: call.method(), head: &head, body: RequestBody::empty() };
     let reached = Cell::default();
     let sent = worker.upstream.send(&endpoint, cluster.connect_timeout, question, &reached).await;
     let sent = sent.map_err(|failed| failed.failure);

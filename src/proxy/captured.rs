@@ -93,7 +93,7 @@ struct Sandbox {
 
 impl Sandbox {
     /// One of its connections or questions.
-    fn client(&self, peer: IpAddr) -> Client {
+    fn client(&self, peer: IpAddr) -> Box<Client> {
         let mut client = Client::new(self.hop, peer.to_canonical());
         client.audit.clone_from(&self.audit);
         client
@@ -188,7 +188,7 @@ async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, m
 
 /// Carries a connection to its target. Where nobody declared that, what is said first may name another: a server's name in
 /// TLS, or a host in HTTP, where there is somebody to be answered.
-async fn carry(worker: &Rc<Worker>, client: Client, target: &str, mut stream: ClientStream, drain: &mut Drain) {
+async fn carry(worker: &Rc<Worker>, client: Box<Client>, target: &str, mut stream: ClientStream, drain: &mut Drain) {
     let served = if tunnel::is_known(worker, &client, target) {
         match tunnel::open(worker, &client, target, Shown::Nothing).await {
             Ok(opened) => tunnel::run(worker, &client, opened, Vec::new(), stream).await,

@@ -49,8 +49,9 @@ pub(super) enum Next {
 }
 
 impl Client {
-    pub(super) fn new(hop: Hop, peer: IpAddr) -> Self {
-        Self {
+    /// Boxed, because it goes from hand to hand, and each that waits with it in hand would keep room for it.
+    pub(super) fn new(hop: Hop, peer: IpAddr) -> Box<Self> {
+        Box::new(Self {
             hop,
             peer,
             tls: None,
@@ -61,7 +62,7 @@ impl Client {
             audit: None,
             within: None,
             next: RefCell::default(),
-        }
+        })
     }
 
     /// Says that TLS ended here.
@@ -78,9 +79,11 @@ impl Client {
     }
 
     /// The inside of a tunnel.
-    pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Self {
-        let audit = self.audit.clone();
-        Self { within: Some(authority), bearer, audit, owner: self.owner, ..Self::new(self.hop, self.peer) }
+    pub(super) fn within(&self, authority: Authority, bearer: Option<Rc<Claims>>) -> Box<Self> {
+        let mut inside = Self::new(self.hop, self.peer);
+        (inside.within, inside.bearer) = (Some(authority), bearer);
+        (inside.audit, inside.owner) = (self.audit.clone(), self.owner);
+        inside
     }
 
     /// Whether tunnels can be opened: not inside one.

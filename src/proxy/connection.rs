@@ -46,7 +46,12 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
 }
 
 /// Serves whatever the client of a sidecar begins to speak.
-pub(super) async fn serve_sidecar(worker: &Rc<Worker>, client: Client, mut stream: ClientStream, mut drain: Drain) {
+pub(super) async fn serve_sidecar(
+    worker: &Rc<Worker>,
+    client: Box<Client>,
+    mut stream: ClientStream,
+    mut drain: Drain,
+) {
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
     let served = match begins(worker, &mut Vec::new(), &mut stream, client.over(worker, &mut drain)).await {
         None => return,
@@ -64,7 +69,7 @@ pub(super) async fn serve_sidecar(worker: &Rc<Worker>, client: Client, mut strea
 /// Serves HTTP of the version that the client begins to speak.
 pub(super) async fn serve_either(
     worker: &Rc<Worker>,
-    client: Client,
+    client: Box<Client>,
     mut early: Vec<u8>,
     mut stream: ClientStream,
     drain: &mut Drain,
@@ -107,7 +112,7 @@ async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Optio
 }
 
 /// The inside of a tunnel in which HTTP is spoken.
-pub(super) type Inside = (Client, Vec<u8>, ClientStream);
+pub(super) type Inside = (Box<Client>, Vec<u8>, ClientStream);
 
 /// Serves HTTP inside a tunnel, and nothing else.
 pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut stream): Inside, mut drain: Drain) {
@@ -121,12 +126,12 @@ pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut st
 /// Serves HTTP, and what follows it on the connection; gives back the inside of a tunnel.
 pub(super) async fn serve_http(
     worker: &Rc<Worker>,
-    client: Client,
+    client: Box<Client>,
     early: Vec<u8>,
     stream: ClientStream,
     drain: &mut Drain,
 ) -> Option<Inside> {
-    let client = Rc::new(client);
+    let client = Rc::from(client);
     let (early, stream) = converse(worker, &client, early, stream, drain).await?;
     match client.take_next()? {
         Next::Tunnel(opened) => Box::pin(tunnel::run(worker, &client, opened, early.to_vec(), stream)).await,

@@ -9,8 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::uri::{Parts, Uri};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Response, Version, header};
 use http_body::Body as _;
 use smallvec::SmallVec;
 
@@ -18,7 +17,7 @@ use crate::call::{Failure, Handed};
 use crate::decision::{Forward, Outgoing, Way};
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint, Target};
-use crate::upstream::{CallerBody, Kept, RequestBody, ResponseBody, Upload};
+use crate::upstream::{CallerBody, Kept, Outward, RequestBody, ResponseBody, Upload};
 
 use super::called::called;
 use super::exchange::now;
@@ -258,13 +257,13 @@ impl Sending<'_> {
     }
 
     /// The head as it is sent.
-    fn outgoing(&self) -> Result<Outgoing, Failure> {
+    fn outgoing(&self) -> Result<Outgoing<'_>, Failure> {
         let call = self.closing.call();
         let mut head = self.way.outgoing(call, &self.closing.checked().request_edits)?;
         if self.closing.is_handed_on() {
-            Handed::of(call).write(&mut head.headers);
+            Handed::of(call).write(head.headers.to_mut());
         } else if let Some(exporter) = &self.worker.exporter {
-            exporter.context(self.closing.made()).write(&mut head.headers);
+            exporter.context(self.closing.made()).write(head.headers.to_mut());
         }
         Ok(head)
     }
@@ -299,30 +298,21 @@ impl Sending<'_> {
         };
         let Some(body) = body else { return Tried { answer: Err(Failure::UpstreamClosed), unsent: None } };
         let without_body = body.is_end_stream();
-        let request = request(call.method(), head, body);
-        let timeout = self.cluster.connect_timeout;
+        let (method, timeout) = (call.method(), self.cluster.connect_timeout);
+        let request = Outward { method, head: &head, body };
         let failed = match self.worker.upstream.send(endpoint, timeout, request, &self.reached).await {
             Ok(answer) => return Tried { answer: Ok(answer), unsent: None },
             Err(failed) => failed,
         };
         let closed = failed.reused && failed.unsent.is_none() && failed.failure == Failure::UpstreamClosed;
-        if !(closed && without_body && repeatable && is_idempotent(call.method())) {
-            let unsent = failed.unsent.map(|request| request.into_body());
-            return Tried { answer: Err(failed.failure), unsent };
+        if !(closed && without_body && repeatable && is_idempotent(method)) {
+            return Tried { answer: Err(failed.failure), unsent: failed.unsent.map(|body| *body) };
         }
         // The origin closed a kept connection just then: a request without effects is asked once more.
-        let again = self.outgoing();
-        let request = again.map(|head| self::request(call.method(), head, RequestBody::empty()));
-        let answer = match request {
-            Ok(request) => Box::pin(self.worker.upstream.send_anew(endpoint, timeout, request, &self.reached)).await,
-            Err(failure) => return Tried { answer: Err(failure), unsent: None },
-        };
-        match answer {
+        let again = Outward { method, head: &head, body: RequestBody::empty() };
+        match Box::pin(self.worker.upstream.send_anew(endpoint, timeout, again, &self.reached)).await {
             Ok(answer) => Tried { answer: Ok(answer), unsent: None },
-            Err(failed) => {
-                let unsent = failed.unsent.map(|request| request.into_body());
-                Tried { answer: Err(failed.failure), unsent }
-            }
+            Err(failed) => Tried { answer: Err(failed.failure), unsent: failed.unsent.map(|body| *body) },
         }
     }
 }
@@ -385,33 +375,5 @@ impl Deref for Chosen<'_> {
             Chosen::Listed(endpoint) => endpoint,
             Chosen::Shared(endpoint) => endpoint,
         }
-    }
-}
-
-/// The request as it is sent.
-pub(super) fn request(method: &Method, head: Outgoing, body: RequestBody) -> Request<RequestBody> {
-    let Outgoing { target, authority, headers, upgrade } = head;
-    let mut request = Request::new(body);
-    *request.method_mut() = method.clone();
-    let mut uri = Parts::default();
-    uri.path_and_query = Some(target);
-    *request.uri_mut() = Uri::from_parts(uri).expect("a path alone is a valid URI");
-    *request.headers_mut() = headers;
-    let host = HeaderValue::from_str(&authority).expect("a normalized authority is plain ASCII");
-    request.headers_mut().insert(header::HOST, host);
-    if let Some(protocol) = upgrade {
-        request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        request.headers_mut().insert(header::UPGRADE, protocol);
-    }
-    frame(&mut request);
-    request
-}
-
-fn frame(request: &mut Request<RequestBody>) {
-    let unsized_body = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
-    let headers: &mut HeaderMap = request.headers_mut();
-    if unsized_body {
-        // hyper would send a GET without its body otherwise.
-        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }

@@ -26,7 +26,13 @@ use super::tunnel::{carry, refuse, report_head};
 use super::worker::Worker;
 
 /// Serves a connection to the gateway's server port.
-pub(super) async fn serve(worker: &Rc<Worker>, mut client: Client, port: u16, stream: TcpStream, drain: &mut Drain) {
+pub(super) async fn serve(
+    worker: &Rc<Worker>,
+    mut client: Box<Client>,
+    port: u16,
+    stream: TcpStream,
+    drain: &mut Drain,
+) {
     let gate = Gate { worker, port, local: stream.local_addr().map_or(IpAddr::from([0, 0, 0, 0]), |at| at.ip()) };
     let held = worker.held();
     let chains = held.snapshot.routes.chains(port);
@@ -78,7 +84,7 @@ impl Gate<'_> {
     }
 
     /// Serves TLS, by the name that it asks for.
-    async fn named(&self, mut client: Client, mut socket: TcpStream, drain: &mut Drain) {
+    async fn named(&self, mut client: Box<Client>, mut socket: TcpStream, drain: &mut Drain) {
         let (worker, mut early) = (self.worker, Vec::new());
         let name = match server_name(&mut early, &mut socket, worker.limits.hello_timeout).await {
             Ok(name) => name,

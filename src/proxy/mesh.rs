@@ -22,7 +22,7 @@ use super::tunnel::refuse;
 use super::worker::Worker;
 
 /// Serves a sidecar's connection.
-pub(super) async fn serve(worker: &Rc<Worker>, mut client: Client, stream: TcpStream, drain: &mut Drain) {
+pub(super) async fn serve(worker: &Rc<Worker>, mut client: Box<Client>, stream: TcpStream, drain: &mut Drain) {
     let address = stream.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let mut stream = ClientStream::from(stream);
     let mut early = Vec::new();

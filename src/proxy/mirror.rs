@@ -12,9 +12,9 @@ use crate::call::Authority;
 use crate::decision::Outgoing;
 use crate::metrics::Counter;
 use crate::routing::{Cluster, Endpoint};
-use crate::upstream::{Kept, RequestBody, ResponseBody};
+use crate::upstream::{Kept, Outward, RequestBody, ResponseBody};
 
-use super::forward::{endpoint, request};
+use super::forward::endpoint;
 use super::report::Closing;
 use super::worker::Worker;
 
@@ -30,7 +30,7 @@ pub(super) fn mirror(
     worker: &Rc<Worker>,
     cluster: &Arc<Cluster>,
     closing: &Closing,
-    head: &Outgoing,
+    head: &Outgoing<'_>,
     body: Option<Result<Rc<Kept>, ()>>,
 ) {
     let call = closing.call();
@@ -43,11 +43,12 @@ pub(super) fn mirror(
         return worker.shard.count(Counter::NotMirrored);
     };
     let (worker, cluster, method) = (Rc::clone(worker), Arc::clone(cluster), call.method().clone());
-    let head = Outgoing { authority: shadow(&head.authority), upgrade: None, ..head.clone() };
+    let head = Outgoing { authority: shadow(&head.authority).into(), upgrade: None, ..head.clone() }.into_owned();
     tokio::task::spawn_local(async move {
         let limit = worker.limits.response_timeout;
         let sent =
-            tokio::time::timeout(limit, copy(&worker, (&endpoint, cluster.connect_timeout), &method, head, body)).await;
+            tokio::time::timeout(limit, copy(&worker, (&endpoint, cluster.connect_timeout), (&method, &head), body))
+                .await;
         let counter = if sent == Ok(Some(())) { Counter::Mirrored } else { Counter::NotMirrored };
         worker.shard.count(counter);
         drop(on_its_way);
@@ -58,8 +59,7 @@ pub(super) fn mirror(
 async fn copy(
     worker: &Worker,
     (endpoint, connect_timeout): (&Endpoint, Duration),
-    method: &Method,
-    head: Outgoing,
+    (method, head): (&Method, &Outgoing<'_>),
     body: Option<Rc<Kept>>,
 ) -> Option<()> {
     let body = match &body {
@@ -67,8 +67,8 @@ async fn copy(
         Some(kept) if kept.whole().await => RequestBody::again(kept),
         Some(_) => return None,
     };
-    let answer =
-        worker.upstream.send(endpoint, connect_timeout, request(method, head, body), &Cell::default()).await.ok()?;
+    let request = Outward { method, head, body };
+    let answer = worker.upstream.send(endpoint, connect_timeout, request, &Cell::default()).await.ok()?;
     discard(answer.into_body()).await;
     Some(())
 }
@@ -85,10 +85,10 @@ async fn discard(mut body: ResponseBody) {
 }
 
 /// `a.com-shadow:8080` of `a.com:8080`.
-fn shadow(authority: &str) -> Box<str> {
+fn shadow(authority: &str) -> String {
     let host = Authority::parse(authority).map_or(authority.len(), |authority| authority.host().len());
     let (host, port) = authority.split_at(host);
-    format!("{host}{SHADOW}{port}").into()
+    format!("{host}{SHADOW}{port}")
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_for_another_host() {
-        assert_eq!(&*shadow("a.com"), "a.com-shadow");
-        assert_eq!(&*shadow("a.com:8080"), "a.com-shadow:8080");
+        assert_eq!(shadow("a.com"), "a.com-shadow");
+        assert_eq!(shadow("a.com:8080"), "a.com-shadow:8080");
     }
 }

@@ -111,12 +111,12 @@ pub(super) async fn begins(early: &mut Vec<u8>, stream: &mut ClientStream, patie
 /// Serves the calls of a connection.
 pub(super) async fn serve(
     worker: &Rc<Worker>,
-    client: Client,
+    client: Box<Client>,
     early: Vec<u8>,
     stream: ClientStream,
     drain: &mut Drain,
 ) {
-    let (limits, client) = (&worker.limits, Rc::new(client));
+    let (limits, client) = (&worker.limits, Rc::from(client));
     let mut builder = Builder::new(Local);
     builder
         .timer(TokioTimer::new())

@@ -40,21 +40,25 @@ impl LoadError {
     }
 }
 
-/// All resources of a kind with their decoded content, oldest first: among equals Istio takes the oldest; of one second,
-/// by name, then namespace.
+/// All resources of a kind, without their bodies and the copy of them that `apply` leaves in an annotation, with their decoded
+/// content. Oldest first: among equals Istio takes the oldest; of one second, by name, then namespace.
 ///
 /// # Errors
 /// When the registry cannot be read, or the first resource that does not decode.
 pub fn load<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<(Resource, T)>, LoadError> {
-    let mut resources = view.list(&ListQuery::all(kind))?;
-    resources.sort_by(|a, b| age(a).cmp(&age(b)));
-    resources
-        .into_iter()
-        .map(|resource| match resource.typed() {
-            Ok(spec) => Ok((resource, spec)),
-            Err(problems) => Err(LoadError::broken(&resource, problems)),
-        })
-        .collect()
+    let (mut all, mut broken) = (Vec::new(), None);
+    view.visit(&ListQuery::all(kind), &mut |resource| match resource.typed() {
+        Ok(spec) => all.push((without_body(resource), spec)),
+        Err(problems) => _ = broken.get_or_insert_with(|| LoadError::broken(&resource, problems)),
+    })?;
+    all.sort_by(|(a, _), (b, _)| age(a).cmp(&age(b)));
+    broken.map_or(Ok(all), Err)
+}
+
+fn without_body(mut resource: Resource) -> Resource {
+    resource.body = Map::new();
+    resource.meta.annotations.remove(LAST_APPLIED);
+    resource
 }
 
 /// What the configuration of the mesh says; nothing where there is none.
@@ -99,7 +103,7 @@ impl News {
     }
 }
 
-/// A resource, without its body and the copy of it that `apply` leaves in an annotation, and what the body decodes into.
+/// A resource, without its body, and what that decodes into.
 #[derive(Debug)]
 pub struct Declared<T> {
     /// The resource.
@@ -166,12 +170,10 @@ impl<T: Typed> Loaded<T> {
         let before = self.known.remove(&(key.namespace.clone().unwrap_or_default(), key.name.clone()));
         let Some(resource) = view.get(key)? else { return Ok(Renewed { before, now: None }) };
         let spec = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
-        Ok(Renewed { before, now: Some(self.put(resource, spec)) })
+        Ok(Renewed { before, now: Some(self.put(without_body(resource), spec)) })
     }
 
-    fn put(&mut self, mut resource: Resource, spec: T) -> Arc<Declared<T>> {
-        resource.body = Map::new();
-        resource.meta.annotations.remove(LAST_APPLIED);
+    fn put(&mut self, resource: Resource, spec: T) -> Arc<Declared<T>> {
         let place = (resource.namespace().to_owned(), resource.meta.name.clone());
         let declared = Arc::new(Declared { resource, spec });
         self.known.insert(place, Arc::clone(&declared));

@@ -154,6 +154,11 @@ pub trait View {
     fn get(&self, key: &Key) -> Result<Option<Resource>>;
     /// The resources that a query asks for, by namespace, then name.
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>>;
+    /// Shows them one by one, in the same order. Where they are read for it, no two are in memory at a time: of many, the pieces
+    /// that their bodies leave behind would lie between what is kept. The view must not be asked meanwhile.
+    fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
+        self.list(query).map(|all| all.into_iter().for_each(visit))
+    }
     /// The revision of what is seen.
     fn revision(&self) -> Result<Revision>;
     /// What changed after a revision; a view without history has everything listed again.
@@ -173,6 +178,10 @@ impl<V: View + ?Sized> View for &V {
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
         (**self).list(query)
+    }
+
+    fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
+        (**self).visit(query, visit)
     }
 
     fn revision(&self) -> Result<Revision> {
@@ -195,6 +204,10 @@ impl<V: View + ?Sized> View for Box<V> {
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
         (**self).list(query)
+    }
+
+    fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
+        (**self).visit(query, visit)
     }
 
     fn revision(&self) -> Result<Revision> {

@@ -90,6 +90,10 @@ impl View for SqliteRegistry {
         self.store.list(query)
     }
 
+    fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
+        self.store.visit(query, visit)
+    }
+
     fn revision(&self) -> Result<Revision> {
         self.store.revision()
     }
@@ -172,7 +176,13 @@ impl View for Store {
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
-        self.table(&self.lock()).list(query)
+        let mut found = Vec::new();
+        self.visit(query, &mut |resource| found.push(resource))?;
+        Ok(found)
+    }
+
+    fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
+        self.table(&self.lock()).visit(query, visit)
     }
 
     fn revision(&self) -> Result<Revision> {

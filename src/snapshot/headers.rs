@@ -64,11 +64,11 @@ impl HeadersRead {
         self.policies.clear();
         let kinds = TEMPLATES.iter().map(|template| template.kind).chain([&INSTANCE, &RULE]).chain(OF_AUTHORIZATION);
         for kind in kinds {
-            for resource in view.list(&ListQuery::all(kind))? {
+            view.visit(&ListQuery::all(kind), &mut |resource| {
                 if let Ok(text) = serde_json::to_string(&resource.body) {
                     add_named_in(&text, &mut self.policies);
                 }
-            }
+            })?;
         }
         Ok(())
     }

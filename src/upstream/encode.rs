@@ -6,10 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, header, request};
+use http::{HeaderMap, HeaderName, header};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
+use crate::decision::Outgoing;
+
+use super::outward::Outward;
 use super::request_body::RequestBody;
 use super::turn::{TURN, end_turn};
 
@@ -67,13 +70,13 @@ impl From<io::Error> for Unsendable {
 
 impl Sending<RequestBody> {
     /// A request with its body; its head says how that is framed.
-    pub(super) fn request(parts: &request::Parts, body: RequestBody) -> Self {
+    pub(super) fn request(request: Outward<'_>) -> Self {
+        let Outward { method, head, body } = request;
         let mut out = BytesMut::with_capacity(512);
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        for text in [parts.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+        for text in [method.as_str(), " ", head.target.as_str(), " HTTP/1.1\r\n"] {
             out.extend_from_slice(text.as_bytes());
         }
-        let framing = fields(&mut out, &parts.headers, &body);
+        let framing = fields(&mut out, head, &body);
         out.extend_from_slice(b"\r\n");
         Self::new(out, body, framing)
     }
@@ -244,7 +247,8 @@ pub(crate) fn field(out: &mut BytesMut, name: &str, value: &[u8]) {
 }
 
 /// Writes the fields of a head; those that frame are made of the body that follows.
-fn fields(out: &mut BytesMut, headers: &HeaderMap, body: &RequestBody) -> Framing {
+fn fields(out: &mut BytesMut, head: &Outgoing<'_>, body: &RequestBody) -> Framing {
+    let Outgoing { authority, headers, upgrade, .. } = head;
     let chunked = headers.contains_key(header::TRANSFER_ENCODING);
     let framing = match body.size_hint().exact().filter(|_| !chunked) {
         _ if body.is_end_stream() => Framing::Ended,
@@ -252,7 +256,13 @@ fn fields(out: &mut BytesMut, headers: &HeaderMap, body: &RequestBody) -> Framin
         None => Framing::Chunked,
     };
     let mut told = false;
-    for (name, value) in headers {
+    for (name, value) in &**headers {
+        match *name {
+            // Which it is, the head says apart.
+            header::HOST => continue,
+            header::CONNECTION | header::UPGRADE if upgrade.is_some() => continue,
+            _ => {}
+        }
         let framed = *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
         match framing {
             _ if !framed => field(out, name.as_str(), value.as_bytes()),
@@ -264,6 +274,11 @@ fn fields(out: &mut BytesMut, headers: &HeaderMap, body: &RequestBody) -> Framin
             }
             _ => {}
         }
+    }
+    field(out, "host", authority.as_bytes());
+    if let Some(protocol) = upgrade {
+        field(out, "connection", b"upgrade");
+        field(out, "upgrade", protocol.as_bytes());
     }
     if !told {
         tell(out, framing);

@@ -25,6 +25,7 @@ use super::connect::{Connector, micros};
 use super::driven::Driven;
 use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
+use super::outward::Outward;
 use super::pool::{Lendable, MAX_IDLE, Pool};
 use super::request_body::RequestBody;
 use super::stream::{Destinations, Most, Stream, peer_of};
@@ -67,8 +68,14 @@ pub struct SendFailure {
     /// Whether the connection had been used before: then the origin may just have closed it, and a request that may be
     /// repeated can be tried on a new one.
     pub reused: bool,
-    /// The request, if not a byte of it was sent: it can be sent elsewhere, whatever it asks for.
-    pub unsent: Option<Box<Request<RequestBody>>>,
+    /// The body, if not a byte of the request was sent: it can be sent elsewhere, whatever it asks for.
+    pub unsent: Option<Box<RequestBody>>,
+}
+
+impl SendFailure {
+    fn on_new(failure: Failure, unsent: Option<RequestBody>) -> Self {
+        Self { failure, reused: false, unsent: unsent.map(Box::new) }
+    }
 }
 
 impl Upstream {
@@ -87,26 +94,28 @@ impl Upstream {
         &self,
         endpoint: &Endpoint,
         connect_timeout: Duration,
-        mut request: Request<RequestBody>,
+        request: Outward<'_>,
         reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
-        if endpoint.multiplexed && websocket::upgrades(&request) {
+        if endpoint.multiplexed && request.upgrades() {
             return Box::pin(self.send_upgrade(endpoint, connect_timeout, request, reached)).await;
         }
         if endpoint.multiplexed {
-            return Box::pin(self.send_beside(endpoint, connect_timeout, request, reached)).await;
+            return Box::pin(self.send_beside(endpoint, connect_timeout, request.into_request(), reached)).await;
         }
+        let Outward { method, head, mut body } = request;
         while let Some(connection) = self.take(endpoint) {
             reached.set(connection.peer);
-            match self.ask(connection, endpoint, request).await {
+            match self.ask(connection, endpoint, Outward { method, head, body }).await {
                 Ok(response) => return Ok(response),
                 // Not a byte was sent: the connection was closed while it lay idle.
-                Err(Broken { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Broken { unsent: Some(unsent), .. }) => body = unsent,
                 Err(Broken { failure, unsent: None }) => {
                     return Err(SendFailure { failure, reused: true, unsent: None });
                 }
             }
         }
+        let request = Outward { method, head, body };
         // Boxed, so that calls that find a connection, which are most, do not carry its room around.
         Box::pin(self.send_anew(endpoint, connect_timeout, request, reached)).await
     }
@@ -130,11 +139,6 @@ impl Upstream {
                 Err((failure, None)) => return Err(SendFailure { failure, reused: true, unsent: None }),
             }
         }
-        let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
-            failure,
-            reused: false,
-            unsent: unsent.map(Box::new),
-        };
         reached.set(None);
         let begun = match self.open(endpoint, connect_timeout).await {
             Ok(stream) => {
@@ -145,11 +149,11 @@ impl Upstream {
         };
         let (mut sender, place) = match begun {
             Ok(line) => self.multiplexed.keep(endpoint, line),
-            Err(failure) => return Err(failed(failure, Some(request))),
+            Err(failure) => return Err(SendFailure::on_new(failure, Some(request.into_body()))),
         };
         match multiplexed::send(&mut sender, request).await {
             Ok(response) => Ok(response.map(|body| ResponseBody::beside(body, place))),
-            Err((failure, unsent)) => Err(failed(failure, unsent)),
+            Err((failure, unsent)) => Err(SendFailure::on_new(failure, unsent.map(Request::into_body))),
         }
     }
 
@@ -159,12 +163,13 @@ impl Upstream {
         &self,
         endpoint: &Endpoint,
         connect_timeout: Duration,
-        request: Request<RequestBody>,
+        request: Outward<'_>,
         reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         if endpoint.tls.is_some() {
             return self.send_anew(&endpoint.clone().for_one_upgrade(), connect_timeout, request, reached).await;
         }
+        let request = request.into_request();
         if !websocket::asks(&request) {
             return self.send_beside(endpoint, connect_timeout, request, reached).await;
         }
@@ -176,11 +181,8 @@ impl Upstream {
             }
             Err(failure) => Err((failure, Some(request))),
         };
-        answered.map(|response| response.map(ResponseBody::alone)).map_err(|(failure, unsent)| SendFailure {
-            failure,
-            reused: false,
-            unsent: unsent.map(Box::new),
-        })
+        let answered = answered.map(|response| response.map(ResponseBody::alone));
+        answered.map_err(|(failure, unsent)| SendFailure::on_new(failure, unsent.map(Request::into_body)))
     }
 
     /// [`Upstream::send`] on a connection made for it.
@@ -191,28 +193,24 @@ impl Upstream {
         &self,
         endpoint: &Endpoint,
         connect_timeout: Duration,
-        request: Request<RequestBody>,
+        request: Outward<'_>,
         reached: &Cell<Option<IpAddr>>,
     ) -> Result<Response<ResponseBody>, SendFailure> {
         reached.set(None);
-        let failed = |failure, unsent: Option<Request<RequestBody>>| SendFailure {
-            failure,
-            reused: false,
-            unsent: unsent.map(Box::new),
-        };
         let connection = match self.connect(endpoint, connect_timeout).await {
             Ok(connection) => connection,
-            Err(failure) => return Err(failed(failure, Some(request))),
+            Err(failure) => return Err(SendFailure::on_new(failure, Some(request.body))),
         };
         reached.set(connection.peer);
-        self.ask(connection, endpoint, request).await.map_err(|Broken { failure, unsent }| failed(failure, unsent))
+        let answered = self.ask(connection, endpoint, request).await;
+        answered.map_err(|Broken { failure, unsent }| SendFailure::on_new(failure, unsent))
     }
 
     async fn ask(
         &self,
         connection: Connection,
         endpoint: &Endpoint,
-        request: Request<RequestBody>,
+        request: Outward<'_>,
     ) -> Result<Response<ResponseBody>, Broken> {
         let Connection { line, carried, end, peer } = connection;
         let (parts, exchange) = http1::ask(line, request).await?;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, response};
+use http::{Method, StatusCode, response};
 use http_body::Frame;
 use tokio::io::AsyncRead as _;
 use tokio_util::io::poll_read_buf;
@@ -15,6 +15,7 @@ use crate::call::{Failure, Piece, Rest};
 
 use super::decode::{self, Head, Seen};
 use super::encode::{Sending, Unsendable};
+use super::outward::Outward;
 use super::request_body::RequestBody;
 use super::stream::Stream;
 
@@ -47,8 +48,8 @@ impl Connection {
 /// A call that got no answer.
 pub(super) struct Broken {
     pub(super) failure: Failure,
-    /// The request, if not a byte of it was sent.
-    pub(super) unsent: Option<Request<RequestBody>>,
+    /// The body, if not a byte of the request was sent.
+    pub(super) unsent: Option<RequestBody>,
 }
 
 /// A call whose answer has begun.
@@ -71,13 +72,9 @@ pub(super) struct Exchange {
 }
 
 /// Sends a request and waits for the head of its answer.
-pub(super) async fn ask(
-    connection: Connection,
-    request: Request<RequestBody>,
-) -> Result<(response::Parts, Exchange), Broken> {
-    let (parts, body) = request.into_parts();
-    let to_head = parts.method == Method::HEAD;
-    let mut sending = Some(Sending::request(&parts, body));
+pub(super) async fn ask(connection: Connection, request: Outward<'_>) -> Result<(response::Parts, Exchange), Broken> {
+    let to_head = *request.method == Method::HEAD;
+    let mut sending = Some(Sending::request(request));
     let (Connection(mut stream, mut buffer), mut seen, mut whole) = (connection, Seen::default(), true);
     let mut filled = false;
     let asked = poll_fn(|cx| {
@@ -116,10 +113,7 @@ pub(super) async fn ask(
             let (grown, keeps, unsettled, failed) = (false, keeps && whole, false, None);
             Ok((parts, Exchange { stream, buffer, grown, filled, sending, rest, keeps, unsettled, failed }))
         }
-        Err(failure) => {
-            let body = sending.and_then(Sending::unsent);
-            Err(Broken { failure, unsent: body.map(|body| Request::from_parts(parts, body)) })
-        }
+        Err(failure) => Err(Broken { failure, unsent: sending.and_then(Sending::unsent) }),
     }
 }
 

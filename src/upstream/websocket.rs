@@ -33,12 +33,7 @@ pub fn accept(key: &[u8]) -> String {
     STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, GUID.as_bytes()].concat()))
 }
 
-/// Whether a request asks to go on in another protocol.
-pub(super) fn upgrades(request: &Request<RequestBody>) -> bool {
-    request.headers().contains_key(header::UPGRADE)
-}
-
-/// Whether that is WebSocket.
+/// Whether a request asks for WebSocket.
 pub(super) fn asks(request: &Request<RequestBody>) -> bool {
     let wanted = request.headers().get(header::UPGRADE);
     wanted.is_some_and(|wanted| wanted.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))

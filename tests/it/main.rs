@@ -25,6 +25,7 @@ mod escapes;
 mod eval;
 mod faults;
 mod grants;
+mod groups;
 mod grpc;
 mod identity;
 mod layering;

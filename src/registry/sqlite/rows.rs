@@ -124,16 +124,15 @@ impl<'c> Table<'c> {
             .map(Option::flatten)
     }
 
-    pub(super) fn list(&self, query: &ListQuery) -> Result<Vec<Resource>> {
+    pub(super) fn visit(&self, query: &ListQuery, visit: &mut dyn FnMut(Resource)) -> Result<()> {
         let probe = LabelProbe::of(&query.selector);
         let mut statement = self.prepare(&list_sql(query.namespace.is_some(), probe.as_ref()))?;
         self.sql(bind(&mut statement, query, probe.as_ref()))?;
         let mut rows = statement.raw_query();
-        let mut found = Vec::new();
         while let Some(row) = self.sql(rows.next())? {
-            found.extend(self.decode(query.kind, &query.selector, row)?);
+            self.decode(query.kind, &query.selector, row)?.into_iter().for_each(&mut *visit);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The resource of a row, unless its labels do not fit; they are read first because a body can be long.
