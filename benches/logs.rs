@@ -1,7 +1,13 @@
 //! How fast the log is asked, beside `rg` on the same entries as JSON lines: `cargo bench --bench logs`, with `ROWS=10000000`
-//! and a folder for the data in `DIR` if the default of a million in a temporary folder is not meant. Whole processes are
-//! timed, in turn, with the page cache warm; the median counts. Ratios compare within one run only. DuckDB is asked the same
-//! on the same files where `PYTHON` (or python3) has it: of it only the query is timed, in a process that runs already.
+//! and a folder for the data in `DIR` if the default of a million in a temporary folder is not meant. What lies in the folder
+//! already (`lines-ROWS.jsonl`, and `state-ROWS` with them imported) is not made again. Whole processes are timed, in turn, with
+//! the page cache warm, nine times or for half a minute; the median counts. Ratios compare within one run only. DuckDB is asked
+//! the same on the same files where `PYTHON` (or python3) has it: of it only the query is timed, in a process that runs already.
+//!
+//! Behind it stand a slice of time in logs a hundredth, a tenth and all as long, and what recording costs (`recording.rs`).
+
+#[path = "recording.rs"]
+mod recording;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Read, Write as _};
@@ -13,6 +19,8 @@ use egressctl::accesslog::{Importer, Level, Redact, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
+/// How long a question is asked, all in all, unless it takes longer once.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Microseconds between two entries, on average.
 const GAP: u64 = 86_400;
 /// 2018-06-18T13:23:17Z
@@ -28,7 +36,7 @@ fn main() {
     let directory = std::env::var_os("DIR").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     let (state, lines) = (directory.join(format!("state-{rows}")), directory.join(format!("lines-{rows}.jsonl")));
     if !lines.exists() {
-        make(rows, &state, &lines);
+        make(rows, &state, Some(&lines));
     }
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
     let sealed: u64 = files(&state.join("log/segments")).iter().map(|path| size(path)).sum();
@@ -41,10 +49,58 @@ fn main() {
     }
     let head = ("question", "egressctl", "rg", "times", "DuckDB", "times", "memory");
     let (question, us, rg, times, duck, times_duck, memory) = head;
-    println!("{question:<28} {us:>10} {rg:>10} {times:>7} {duck:>10} {times_duck:>7} {memory:>8}  answer");
+    println!(
+        "{question:<28} {us:>10} {rg:>10} {times:>7} {:>6} {duck:>10} {times_duck:>7} {memory:>8}  answer",
+        "goal"
+    );
     for (name, ours, theirs) in questions(rows) {
         let (hour, end) = hour(rows);
-        compare(name, &ours, theirs.as_deref(), (&state, &lines), sql(name, (&hour, &end)));
+        compare((name, goal(name, rows)), &ours, theirs.as_deref(), (&state, &lines), sql(name, (&hour, &end)));
+    }
+    slices(rows, &directory);
+    println!();
+    recording::main();
+}
+
+/// How many times as fast as `rg` a question shall be answered, where that was said.
+fn goal(name: &str, rows: usize) -> Option<f64> {
+    match name {
+        "count: one host"
+        | "count: level error"
+        | "count: --where"
+        | "count: one hour"
+        | "lines: rare literal"
+        | "lines: regex over fields"
+            if rows >= 100_000_000 =>
+        {
+            Some(50.0)
+        }
+        "count: one host" | "count: level error" | "count: --where" | "count: one hour" => Some(10.0),
+        "lines: rare literal" => Some(3.0),
+        "lines: regex over fields" => Some(2.0),
+        _ => None,
+    }
+}
+
+/// A slice of time in logs that are the longer the less of them it is.
+fn slices(rows: usize, directory: &Path) {
+    let span = (rows as u64 / 100 * GAP) as i64;
+    let (mut since, mut until) = (String::new(), String::new());
+    line::timestamp(&mut since, START + span / 4);
+    line::timestamp(&mut until, START + span * 3 / 4);
+    let words = ["logs", "--count", "--where", "responseCode >= 400", "--since-time", &since, "--until", &until];
+    let words = words.map(str::to_owned);
+    println!("\n{:<28} {:>10} {:>7}  answer", "a slice of time, of entries", "egressctl", "times");
+    let mut first = None;
+    for rows in [rows / 100, rows / 10, rows] {
+        let state = directory.join(format!("state-{rows}"));
+        if !state.exists() {
+            make(rows, &state, None);
+        }
+        let answer = run(&mut egressctl(&state, &words)).1;
+        let took = median((0..REPETITIONS).map(|_| run(&mut egressctl(&state, &words)).0).collect());
+        let times = took.as_secs_f64() / first.get_or_insert(took).as_secs_f64();
+        println!("{rows:<28} {} {times:>7.2}  {}", milliseconds(Some(took)), answer.trim());
     }
 }
 
@@ -184,7 +240,7 @@ fn questions(rows: usize) -> Vec<Question> {
 }
 
 fn compare(
-    name: &str,
+    (name, goal): (&str, Option<f64>),
     ours: &[String],
     theirs: Option<&[String]>,
     (state, lines): (&Path, &Path),
@@ -200,7 +256,8 @@ fn compare(
     let has_rg = theirs.is_some() && Command::new("rg").arg("--version").stdout(Stdio::null()).status().is_ok();
     let (mut us, mut them) = (Vec::new(), Vec::new());
     let answer = ask().1;
-    for _ in 0..REPETITIONS {
+    let start = Instant::now();
+    while us.is_empty() || us.len() < REPETITIONS && start.elapsed() < PATIENCE {
         us.push(ask().0);
         if has_rg {
             let (took, found) = search();
@@ -222,7 +279,9 @@ fn compare(
         format!("{} {times:>7}", milliseconds(other))
     };
     let memory = if ours[0] == "stats" { "-".to_owned() } else { memory(state, &words) };
-    println!("{name:<28} {} {} {} {memory:>8}  {shown}", milliseconds(Some(us)), beside(them), beside(duckdb));
+    let goal = goal.map_or_else(|| "-".to_owned(), |goal| goal.to_string());
+    let (ours, rg, duckdb) = (milliseconds(Some(us)), beside(them), beside(duckdb));
+    println!("{name:<28} {ours} {rg} {goal:>6} {duckdb} {memory:>8}  {shown}");
 }
 
 fn milliseconds(took: Option<Duration>) -> String {
@@ -253,11 +312,15 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     inside(folder).flat_map(|day| inside(&day)).collect()
 }
 
-/// Imports the entries, which seals them, and writes them as JSON lines.
-fn make(rows: usize, state: &Path, lines: &Path) {
+/// Imports the entries, which seals them, and writes them as JSON lines where these are wanted.
+fn make(rows: usize, state: &Path, lines: Option<&Path>) {
     let state = StateDir::open(state).expect("a state directory");
     let mut importer = Importer::open(&state, "access.egressctl.istio-system", Redact::None).expect("a new log");
-    let out = BufWriter::with_capacity(1 << 20, std::fs::File::create(lines).expect("a file"));
+    let file: Box<dyn std::io::Write> = match lines {
+        Some(lines) => Box::new(std::fs::File::create(lines).expect("a file")),
+        None => Box::new(std::io::sink()),
+    };
+    let out = BufWriter::with_capacity(1 << 20, file);
     let mut made = Made { source: Source::new(), left: rows, rest: Vec::new(), out };
     let mut fault = |number: u64, why: &str| panic!("{number}: {why}");
     importer.import(("made", &mut made), START, &mut fault).expect("room for the entries");
@@ -276,7 +339,7 @@ struct Made {
     source: Source,
     left: usize,
     rest: Vec<u8>,
-    out: BufWriter<std::fs::File>,
+    out: BufWriter<Box<dyn std::io::Write>>,
 }
 
 impl Read for Made {

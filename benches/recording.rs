@@ -33,7 +33,8 @@ const AT_ONCE: usize = 512;
 /// Calls that are made beforehand and recorded again and again, with other times.
 const MADE: usize = 20_000;
 
-fn main() {
+/// Prints it.
+pub(crate) fn main() {
     let calls: usize = std::env::var("CALLS").ok().and_then(|calls| calls.parse().ok()).unwrap_or(1 << 20);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let state = StateDir::open(directory.path().join("state")).expect("a new directory");

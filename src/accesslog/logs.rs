@@ -77,16 +77,17 @@ impl Logs {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let (coming, new) = sync_channel(WAITING);
+            let (counted, counts) = sync_channel(self.stores.len());
             let mut readers = Vec::new();
             let mut merged = Merged::default();
             for store in &mut self.stores {
                 let (sender, receiver) = sync_channel(WAITING);
-                let (coming, stop) = (follow.then(|| coming.clone()), &stop);
-                readers.push(scope.spawn(move || read(store, query, (sender, coming), stop)));
+                let (counted, coming, stop) = (counted.clone(), follow.then(|| coming.clone()), &stop);
+                readers.push(scope.spawn(move || read(store, query, counted, (sender, coming), stop)));
                 merged.sources.push((receiver, VecDeque::new()));
             }
-            drop(coming);
-            let wanted = merged.send(query, sink);
+            drop((coming, counted));
+            let wanted = merged.send(query, &counts, sink);
             // Whoever still sends finds nobody.
             drop(merged);
             if wanted && follow {
@@ -165,19 +166,34 @@ impl Logs {
     }
 }
 
-/// Reads one log: what there is for the first, and then for the second what comes.
+/// Reads one log: what there is for the first, and then for the second what comes. Where a tail is asked for, how long this
+/// one's is, is told before.
 fn read(
     store: &LogStore,
     query: &Query,
+    counted: SyncSender<usize>,
     (stored, coming): (SyncSender<Vec<Owned>>, Option<SyncSender<Vec<Owned>>>),
     stop: &AtomicBool,
 ) -> Result<(), Error> {
     let mut sending = Sending { sender: stored, batch: Vec::new(), whole: BATCH, stop };
-    let answer = store.query(query, &mut sending)?;
+    let upto = match query.tail {
+        None => {
+            drop(counted);
+            store.query(query, &mut sending)?.upto
+        }
+        Some(tail) => {
+            let (span, count) = store.span_of_tail(query, tail)?;
+            let _ = counted.send(count);
+            // Who adds them up waits until nobody can tell any more.
+            drop(counted);
+            store.query_between(query, span, &mut sending)?;
+            span.1
+        }
+    };
     sending.flush();
     drop(sending);
     match coming {
-        Some(sender) => store.follow(query, answer.upto, &mut Sending { sender, batch: Vec::new(), whole: 1, stop }),
+        Some(sender) => store.follow(query, upto, &mut Sending { sender, batch: Vec::new(), whole: 1, stop }),
         None => Ok(()),
     }
 }
@@ -234,20 +250,13 @@ impl Merged {
         heads.min_by_key(|(_, rows)| rows.front().map(|row| row.time))?.1.pop_front()
     }
 
-    /// Hands all to a sink, or the first or last so many; whether it wants more.
-    fn send(&mut self, query: &Query, sink: &mut dyn Sink) -> bool {
-        let Some(tail) = query.tail else {
-            let mut rows = std::iter::from_fn(|| self.next()).take(query.head.unwrap_or(usize::MAX));
-            return rows.all(|row| row.send(sink));
-        };
-        let mut last = VecDeque::new();
-        while let Some(row) = self.next() {
-            last.push_back(row);
-            if last.len() > tail {
-                last.pop_front();
-            }
-        }
-        last.iter().all(|row| row.send(sink))
+    /// Hands all to a sink, or the first or last so many; whether it wants more. For the last, `counts` tells how many rows come
+    /// of each log.
+    fn send(&mut self, query: &Query, counts: &Receiver<usize>, sink: &mut dyn Sink) -> bool {
+        let before = query.tail.map_or(0, |tail| counts.iter().sum::<usize>().saturating_sub(tail));
+        let head = query.head.filter(|_| query.tail.is_none()).unwrap_or(usize::MAX);
+        let mut rows = std::iter::from_fn(|| self.next()).skip(before).take(head);
+        rows.all(|row| row.send(sink))
     }
 }
 

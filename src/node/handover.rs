@@ -207,10 +207,13 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().expect("a pair");
         ours.set_nonblocking(true).expect("a socket");
         let old = tokio::net::UnixStream::from_std(ours).expect("a socket");
-        let given_up = Successor::equip(old, &[]).await.expect_err("it says nothing");
-        assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
-        let (Handed { pid, .. }, _) = receive::<Handed>(&theirs).expect("it was equipped");
-        let new = Predecessor { stream: theirs, pid };
+        let equipped = tokio::task::spawn_blocking(move || {
+            let (Handed { pid, .. }, _) = receive::<Handed>(&theirs).expect("it is equipped");
+            Predecessor { stream: theirs, pid }
+        });
+        let (given_up, new) = tokio::join!(Successor::equip(old, &[]), equipped);
+        assert_eq!(given_up.expect_err("it says nothing").kind(), io::ErrorKind::TimedOut);
+        let new = new.expect("no panic");
         assert_eq!(new.take_over().expect_err("too late").to_string(), TOO_LATE);
     }
 }

@@ -165,7 +165,7 @@ pub(super) async fn serve(
             worker.shard.reached(Bound::Resets);
             // As far as it can be told at once.
             connection.as_mut().graceful_shutdown();
-            poll_fn(|cx| Poll::Ready(drop(connection.as_mut().poll(cx)))).await;
+            let _ = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx))).await;
         }
     }
 }

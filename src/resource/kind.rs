@@ -1,6 +1,7 @@
 //! What a kind is: its names, versions, columns and checks. One line in [`KINDS`](super::KINDS) a kind.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value as Json};
 
@@ -120,3 +121,9 @@ impl PartialEq for Kind {
 }
 
 impl Eq for Kind {}
+
+impl Hash for Kind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.group, self.name).hash(state);
+    }
+}

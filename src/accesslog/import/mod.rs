@@ -170,8 +170,10 @@ impl Chunks<'_> {
             return Ok(None);
         }
         let mut chunk = std::mem::take(&mut self.rest);
-        let room = CHUNK.saturating_sub(chunk.len()) as u64;
-        self.ended = (&mut *self.input).take(room).read_to_end(&mut chunk)? == 0 && room > 0;
+        let room = CHUNK.saturating_sub(chunk.len());
+        // All at once: what grows by doubling would take up to twice as much in the end.
+        chunk.reserve_exact(room);
+        self.ended = (&mut *self.input).take(room as u64).read_to_end(&mut chunk)? == 0 && room > 0;
         if !self.ended
             && let Some(end) = memchr::memrchr(b'\n', &chunk)
         {

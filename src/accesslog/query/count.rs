@@ -36,7 +36,7 @@ impl LogStore {
             }
         }
         self.note_cost(0, listed - unlisted.len());
-        self.of_segments(&unlisted, &plan, &|selection| selection.count(), &mut |_, found| count += found as i64)?;
+        self.of_segments(&unlisted, (&plan, 0), &|selection| selection.count(), &mut |_, found| count += found as i64)?;
         let limit = query.tail.into_iter().chain(query.head).map(|limit| limit as u64).min().unwrap_or(u64::MAX);
         Ok(u64::try_from(count).unwrap_or_default().min(limit))
     }

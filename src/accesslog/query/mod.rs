@@ -5,6 +5,7 @@ mod chunk;
 mod condition;
 mod count;
 mod follow;
+mod group;
 mod mask;
 mod pattern;
 mod plan;
@@ -18,10 +19,11 @@ mod vocabulary;
 use std::borrow::Cow;
 
 pub use condition::{Field, Test};
+pub use group::{Group, Measure};
 pub use pattern::{Pattern, Syntax};
 pub(crate) use plan::is_called;
 pub use sealed::Cost;
-pub use tally::{Group, Grouping, Measure};
+pub use tally::Grouping;
 
 use super::{Format, Level, line};
 

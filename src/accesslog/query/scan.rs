@@ -35,7 +35,7 @@ impl LogStore {
         let upto = self.newest()?;
         let mut plan = self.sql(|| Plan::new(&self.connection, &asked, (1, upto)))?;
         if let Some(tail) = query.tail {
-            plan.first = self.start_of_tail(&plan, tail)?.unwrap_or(upto + 1);
+            plan.first = self.find_tail(&plan, tail)?.start.unwrap_or(upto + 1);
         }
         let Some(mut left) = query.head else {
             let stopped = self.forwards(&plan, sink)?;
@@ -61,6 +61,19 @@ impl LogStore {
         let asked = self.asked(query)?;
         let plan = self.sql(|| Plan::new(&self.connection, &asked, span))?;
         self.forwards(&plan, sink)
+    }
+
+    /// The span of sequence numbers, both ends included, in which the last `tail` entries that a query asks for lie, and how
+    /// many these are.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`].
+    pub(in crate::accesslog) fn span_of_tail(&self, query: &Query, tail: usize) -> Result<((i64, i64), usize), Error> {
+        let asked = self.asked(query)?;
+        let upto = self.newest()?;
+        let plan = self.sql(|| Plan::new(&self.connection, &asked, (1, upto)))?;
+        let found = self.find_tail(&plan, tail)?;
+        Ok(((found.start.unwrap_or(upto + 1), upto), found.count))
     }
 
     /// Runs SQL, naming the file in its errors.
@@ -104,9 +117,9 @@ impl LogStore {
         }
     }
 
-    /// The number of the first of the last `tail` entries of a plan; nothing if there is none. Finding it first and then
-    /// reading forwards takes no memory, however long the tail.
-    fn start_of_tail(&self, plan: &Plan<'_>, tail: usize) -> Result<Option<i64>, Error> {
+    /// Finds where the last `tail` entries of a plan begin. Finding it first and then reading forwards takes no memory, however
+    /// long the tail.
+    fn find_tail(&self, plan: &Plan<'_>, tail: usize) -> Result<Found, Error> {
         let mut found = Found { start: None, count: 0, wanted: tail };
         let mut upto = plan.last;
         while upto >= plan.first && found.count < tail {
@@ -122,7 +135,7 @@ impl LogStore {
                 Step::Rows(before) => upto = before,
             }
         }
-        Ok(found.start)
+        Ok(found)
     }
 
     /// Adds the last wanted entries of some segments, unless there are enough.
@@ -147,7 +160,7 @@ impl LogStore {
             Ok(last)
         };
         let mut last: Vec<Vec<i64>> = vec![Vec::new(); segments.len()];
-        self.of_segments(segments, plan, &question, &mut |at, seqs| last[at] = seqs)?;
+        self.of_segments(segments, (plan, 0), &question, &mut |at, seqs| last[at] = seqs)?;
         last.into_iter().rev().flatten().for_each(|seq| found.add(seq));
         Ok(())
     }

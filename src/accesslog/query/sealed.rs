@@ -76,11 +76,11 @@ impl LogStore {
     }
 
     /// Asks segments, on all cores, and hands over each answer with the number of its segment as it comes; nothing of what
-    /// has no wanted rows or cannot be read.
+    /// has no wanted rows or cannot be read. `room` bytes are what an answer may take.
     pub(super) fn of_segments<T: Send>(
         &self,
         segments: &[Segment],
-        plan: &Plan<'_>,
+        (plan, room): (&Plan<'_>, usize),
         question: Question<'_, T>,
         take_answer: &mut dyn FnMut(usize, T),
     ) -> Result<(), Error> {
@@ -96,7 +96,7 @@ impl LogStore {
                         return Ok(());
                     }
                     Err(fault) => match self.instead(&segments[at], fault)? {
-                        Some(listed) => answer = ask(folder, &listed, plan, question, &budget),
+                        Some(listed) => answer = ask(folder, &listed, (plan, room), question, &budget),
                         None => return Ok(()),
                     },
                 }
@@ -107,7 +107,7 @@ impl LogStore {
         if threads < 2 {
             return wanted
                 .into_iter()
-                .try_for_each(|at| settle(at, ask(folder, &segments[at], plan, question, &budget)));
+                .try_for_each(|at| settle(at, ask(folder, &segments[at], (plan, room), question, &budget)));
         }
         // Answers do not wait, so that there are never many.
         let (sender, answers) = sync_channel(0);
@@ -117,7 +117,8 @@ impl LogStore {
                 let (next, wanted, budget) = (&next, &wanted, &budget);
                 scope.spawn(move || {
                     while let Some(at) = take(next, wanted).map(|at| wanted[at]) {
-                        if sender.send((at, ask(folder, &segments[at], plan, question, budget))).is_err() {
+                        let answer = ask(folder, &segments[at], (plan, room), question, budget);
+                        if sender.send((at, answer)).is_err() {
                             return;
                         }
                     }
@@ -281,12 +282,12 @@ fn open(folder: &Path, segment: &Segment) -> Result<Reader, Fault> {
 fn ask<T>(
     folder: &Path,
     segment: &Segment,
-    plan: &Plan<'_>,
+    (plan, room): (&Plan<'_>, usize),
     question: Question<'_, T>,
     budget: &Budget,
 ) -> Result<T, Fault> {
     let reader = open(folder, segment)?;
-    let _share = budget.take(reader.bytes());
+    let _share = budget.take(reader.bytes().saturating_add(room));
     let answer = Selection::new(&reader, segment, plan).and_then(|mut selection| question(&mut selection));
     answer.map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 use smallvec::SmallVec;
 
 use super::condition::{Token, find};
+use super::group::{GROUP_BYTES, Group, Groups, Measure, OF_SEGMENT, ROOM, Tally, are_many};
 use super::mask::Mask;
 use super::plan::Plan;
 use super::select::{Selection, columns_of, value};
@@ -26,114 +27,9 @@ pub struct Grouping {
     pub interval: Option<i64>,
 }
 
-/// The entries with the same values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// When its interval begins.
-    pub start: Option<i64>,
-    /// Values of the fields, nothing where an entry has none.
-    pub key: Vec<Option<String>>,
-    /// How many entries there are.
-    pub count: u64,
-    /// What their numbers come to.
-    pub measures: Vec<Measure>,
-}
-
-impl Group {
-    /// The groups of two counts as one's.
-    pub(in crate::accesslog) fn merged(one: Vec<Self>, other: Vec<Self>) -> Vec<Self> {
-        let mut groups = Groups::default();
-        for group in one.into_iter().chain(other) {
-            add(&mut groups, (group.start, group.key), Tally { count: group.count, measures: group.measures });
-        }
-        Self::all(groups)
-    }
-
-    fn all(groups: Groups) -> Vec<Self> {
-        let group =
-            |((start, key), tally): (Key, Tally)| Self { start, key, count: tally.count, measures: tally.measures };
-        groups.into_iter().map(group).collect()
-    }
-}
-
-/// More groups than this are not counted: they would take more memory than an answer should.
-const MOST_GROUPS: usize = 1 << 18;
-
-/// The same of one segment, of which several are counted at the same time.
-const MOST_OF_SEGMENT: usize = MOST_GROUPS / 2;
-
-/// How many different numbers are kept as they are; of more, the first three digits.
-const EXACT: usize = 1 << 14;
-
-/// Numbers of a field.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Measure {
-    /// How many there are.
-    pub count: u64,
-    /// What they come to.
-    pub sum: i128,
-    /// How often each occurs.
-    values: HashMap<i64, u64, foldhash::fast::FixedState>,
-    rounded: bool,
-}
-
-impl Measure {
-    fn add(&mut self, number: i64, times: u64) {
-        self.count += times;
-        self.sum += i128::from(number) * i128::from(times);
-        let number = if self.rounded { rounded(number) } else { number };
-        *self.values.entry(number).or_default() += times;
-        if self.values.len() > EXACT && !self.rounded {
-            self.rounded = true;
-            for (number, times) in std::mem::take(&mut self.values) {
-                *self.values.entry(rounded(number)).or_default() += times;
-            }
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        let sum = self.sum + other.sum;
-        other.values.into_iter().for_each(|(number, times)| self.add(number, times));
-        self.sum = sum;
-    }
-
-    /// The number below which so many of a hundred lie; exact below 16,384 different numbers, then to three digits.
-    pub fn percentile(&self, percent: f64) -> Option<i64> {
-        let mut values: Vec<(i64, u64)> = self.values.iter().map(|(number, times)| (*number, *times)).collect();
-        values.sort_unstable();
-        let rank = (self.count as f64 * percent / 100.0).ceil().max(1.0) as u64;
-        let mut seen = 0;
-        values.into_iter().find_map(|(number, times)| {
-            seen += times;
-            (seen >= rank).then_some(number)
-        })
-    }
-
-    /// The least and the greatest number.
-    pub fn ends(&self) -> Option<(i64, i64)> {
-        self.values.keys().min().copied().zip(self.values.keys().max().copied())
-    }
-}
-
-/// The first three digits of a number.
-fn rounded(number: i64) -> i64 {
-    let digits = number.unsigned_abs().checked_ilog10().unwrap_or_default();
-    let unit = 10_i64.pow(digits.saturating_sub(2));
-    number / unit * unit
-}
-
-#[derive(Default)]
-struct Tally {
-    count: u64,
-    measures: Vec<Measure>,
-}
-
-type Key = (Option<i64>, Vec<Option<String>>);
-type Groups = HashMap<Key, Tally, foldhash::fast::RandomState>;
-
 impl LogStore {
-    /// Counts the entries that a query asks for by a grouping; groups in no order, and nothing if there are more than 262,144,
-    /// or half as many in one segment. Limits have no meaning here.
+    /// Counts the entries that a query asks for by a grouping; groups in no order, and nothing if there are more than 262,144
+    /// or they take more than 64 MiB, or half of that in one segment. Limits have no meaning here.
     ///
     /// # Errors
     /// Every variant of [`Error`].
@@ -150,7 +46,7 @@ impl LogStore {
             true => Ok(None),
             false => of_segment(selection, grouping),
         };
-        self.of_segments(&segments, &plan, &question, &mut |_, counted| {
+        self.of_segments(&segments, (&plan, ROOM), &question, &mut |_, counted| {
             merge(&mut all, counted);
             are_many.store(all.is_none(), Ordering::Relaxed);
         })?;
@@ -158,12 +54,12 @@ impl LogStore {
         self.forwards(&plan, &mut |row: &Row<'_>| {
             let Some(groups) = &mut all else { return false };
             add_row(groups, grouping, row);
-            if groups.len() > MOST_GROUPS {
+            if groups.are_many(1) {
                 all = None;
             }
             true
         })?;
-        Ok(all.map(Group::all))
+        Ok(all.map(Groups::all))
     }
 }
 
@@ -173,20 +69,13 @@ fn merge(all: &mut Option<Groups>, counted: Option<Groups>) {
         *all = None;
         return;
     };
-    for (key, tally) in counted {
-        add(groups, key, tally);
-        if groups.len() > MOST_GROUPS {
+    for (key, tally) in counted.of {
+        groups.add(key, tally);
+        if groups.are_many(1) {
             *all = None;
             return;
         }
     }
-}
-
-fn add(groups: &mut Groups, key: Key, tally: Tally) {
-    let into = groups.entry(key).or_default();
-    into.count += tally.count;
-    into.measures.resize_with(tally.measures.len().max(into.measures.len()), Measure::default);
-    into.measures.iter_mut().zip(tally.measures).for_each(|(into, measure)| into.merge(measure));
 }
 
 /// Adds a row of the hot store.
@@ -213,7 +102,7 @@ fn add_row(groups: &mut Groups, grouping: &Grouping, row: &Row<'_>) {
         measure
     };
     let tally = Tally { count: 1, measures: measures.iter().map(measure).collect() };
-    add(groups, (grouping.interval.map(|interval| start(row.time, interval)), key), tally);
+    groups.add((grouping.interval.map(|interval| start(row.time, interval)), key), tally);
 }
 
 fn start(time: i64, interval: i64) -> i64 {
@@ -261,7 +150,7 @@ fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Opti
             if let (true, [(column, _)]) = (selection.is_everything(), &columns[..])
                 && let Some(counts) = reader.counts(*column)
             {
-                return Ok(Some(counted(reader, *column, counts)));
+                return Ok(counted(reader, *column, counts));
             }
             by_number(selection, &numbered[0])
         }
@@ -293,19 +182,14 @@ fn text_of(reader: &Reader, numbered: &Numbered, number: u32) -> Option<String> 
 }
 
 /// All entries by the values of one column, from the segment's counts.
-fn counted(reader: &Reader, column: usize, counts: &[u32]) -> Groups {
+fn counted(reader: &Reader, column: usize, counts: &[u32]) -> Option<Groups> {
     let numbered = Numbered { columns: vec![(column, 0)] };
-    let mut groups = Groups::default();
-    let mut left = reader.rows() as u64;
-    for (number, count) in counts.iter().enumerate() {
-        left = left.saturating_sub(u64::from(*count));
-        let tally = Tally { count: u64::from(*count), measures: Vec::new() };
-        groups.insert((None, vec![text_of(reader, &numbered, number as u32)]), tally);
-    }
-    if left > 0 {
-        groups.insert((None, vec![None]), Tally { count: left, measures: Vec::new() });
-    }
-    groups
+    let all = counts.iter().map(|count| u64::from(*count)).sum();
+    let left = (reader.rows() as u64).saturating_sub(all);
+    let group = |text, count| ((None, vec![text]), Tally { count, measures: Vec::new() });
+    let of_value = |(number, count): (usize, &u32)| group(text_of(reader, &numbered, number as u32), u64::from(*count));
+    let without = (left > 0).then(|| group(None, left));
+    Groups::of_segment(counts.iter().enumerate().map(of_value).chain(without))
 }
 
 /// Of one field numbers are places.
@@ -328,12 +212,12 @@ fn by_number(selection: &mut Selection<'_>, field: &Numbered) -> Result<Option<G
             counts[place] += 1;
         }
     }
-    let found = || counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let found = counts.iter().enumerate().filter(|(_, count)| **count > 0);
     let group = |(place, count): (usize, &u64)| {
         let key = vec![text_of(reader, field, (place as u32).wrapping_sub(1))];
         ((None, key), Tally { count: *count, measures: Vec::new() })
     };
-    Ok((found().count() <= MOST_OF_SEGMENT).then(|| found().map(group).collect()))
+    Ok(Groups::of_segment(found.map(group)))
 }
 
 fn by_numbers(
@@ -344,6 +228,7 @@ fn by_numbers(
     let reader = selection.reader();
     let (mut mask, mut block, mut times) = (Mask::default(), Block::default(), Block::default());
     let mut groups: HashMap<(Option<i64>, Numbers), Tally, foldhash::fast::RandomState> = HashMap::default();
+    let mut bytes = 0;
     let mut keys: Vec<Vec<u32>> = vec![Vec::new(); numbered.len()];
     let mut measured: Vec<Vec<Option<i64>>> = vec![Vec::new(); grouping.measures.len()];
     for rows in selection.blocks() {
@@ -367,16 +252,18 @@ fn by_numbers(
             tally.measures.resize_with(measured.len(), Measure::default);
             for (measure, numbers) in tally.measures.iter_mut().zip(&measured) {
                 if let Some(number) = numbers[row] {
+                    let before = measure.bytes();
                     measure.add(number, 1);
+                    bytes = bytes + measure.bytes() - before;
                 }
             }
         }
-        if groups.len() > MOST_OF_SEGMENT {
+        if are_many(groups.len(), bytes + groups.len() * GROUP_BYTES, OF_SEGMENT) {
             return Ok(None);
         }
     }
     let key = |numbers: Numbers| numbered.iter().zip(numbers).map(|(of, number)| text_of(reader, of, number)).collect();
-    Ok(Some(groups.into_iter().map(|((start, numbers), tally)| ((start, key(numbers)), tally)).collect()))
+    Ok(Groups::of_segment(groups.into_iter().map(|((start, numbers), tally)| ((start, key(numbers)), tally))))
 }
 
 /// Reads the numbers of a field of some rows.
@@ -447,18 +334,18 @@ fn by_rows(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Option<
             columns.iter().try_for_each(|column| lines.load_column(*column))?;
             let value = |name: &String| value(reader, lines, row, name);
             let key = grouping.by.iter().map(|name| value(name).map(text)).collect();
-            let tally =
-                groups.entry((grouping.interval.map(|interval| start(lines.time(row), interval)), key)).or_default();
-            tally.count += 1;
-            tally.measures.resize_with(grouping.measures.len(), Measure::default);
-            for (measure, name) in tally.measures.iter_mut().zip(&grouping.measures) {
+            let measure = |name: &String| {
+                let mut measure = Measure::default();
                 if let Some(number) = value(name).and_then(number) {
                     measure.add(number, 1);
                 }
+                measure
+            };
+            let tally = Tally { count: 1, measures: grouping.measures.iter().map(measure).collect() };
+            groups.add((grouping.interval.map(|interval| start(lines.time(row), interval)), key), tally);
+            if groups.are_many(OF_SEGMENT) {
+                return Ok(None);
             }
-        }
-        if groups.len() > MOST_OF_SEGMENT {
-            return Ok(None);
         }
     }
     Ok(Some(groups))

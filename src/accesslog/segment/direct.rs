@@ -7,6 +7,7 @@ use rusqlite::Transaction;
 
 use super::columns::{Columns, Source};
 use super::seal::{DAY, Gathered, Sealer};
+use super::weight::Weight;
 use super::{Limits, Names};
 use crate::accesslog::chain::{self, Hash, Item};
 use crate::accesslog::import::Found;
@@ -25,6 +26,7 @@ pub(in crate::accesslog) struct Direct<'s> {
     numbers: HashMap<(String, Format), usize>,
     levels: [i64; 3],
     bytes: usize,
+    weight: Weight,
     day: i64,
     next: i64,
     before: Hash,
@@ -55,6 +57,7 @@ impl Sealer {
             numbers: HashMap::new(),
             levels: [0; 3],
             bytes: 0,
+            weight: Weight::default(),
             day: i64::MAX,
             next,
             before: link,
@@ -67,7 +70,8 @@ impl Direct<'_> {
     /// Takes an entry; `false` if it belongs into another segment.
     pub(in crate::accesslog) fn push(&mut self, found: &Found<'_>) -> bool {
         let (day, limits) = (found.time.div_euclid(DAY), Limits::default());
-        if self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || day > self.day {
+        let is_full = self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.weight.is_full();
+        if is_full || day > self.day {
             return false;
         }
         if self.columns.rows() == 0 {
@@ -82,6 +86,7 @@ impl Direct<'_> {
         self.columns.add(&Source { seq, time, level, shape: shape as u32, instance, line: &found.line });
         self.levels[level as usize] += 1;
         self.bytes += line.len();
+        self.weight.add(&self.columns, line.len());
         self.next += 1;
         true
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::columns::{Columns, Source};
+use super::weight::Weight;
 use super::{Limits, Names, write};
 use crate::accesslog::{Error, Row};
 
@@ -12,6 +13,7 @@ pub struct Export {
     columns: Columns,
     shapes: Vec<Names>,
     bytes: usize,
+    weight: Weight,
 }
 
 impl std::fmt::Debug for Export {
@@ -34,6 +36,7 @@ impl Export {
         });
         self.bytes += line.len();
         self.columns.add(&Source { seq, time, level, shape: shape as u32, instance, line });
+        self.weight.add(&self.columns, line.len());
     }
 
     /// Whether there is nothing in it.
@@ -41,10 +44,10 @@ impl Export {
         self.columns.rows() == 0
     }
 
-    /// Whether it has as much as a segment: more would take more memory.
+    /// Whether it has as much as a segment, or texts that take as much memory as there may be.
     pub fn is_full(&self) -> bool {
         let limits = Limits::default();
-        self.columns.rows() >= limits.rows || self.bytes >= limits.bytes
+        self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.weight.is_full()
     }
 
     /// Writes the file.

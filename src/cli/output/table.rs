@@ -9,6 +9,9 @@ use crate::cli::style;
 
 /// Blanks between two columns.
 const GAP: usize = 3;
+/// Rows that are best laid out together, or fewer that have so many bytes.
+const PAGE: usize = 500;
+const PAGE_BYTES: usize = 4 << 20;
 /// Least width of a column that is cut, its gap included.
 const NARROWEST: usize = 12;
 /// Least width of a column, its gap included.
@@ -42,6 +45,8 @@ pub(crate) struct Table {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
     widths: Vec<usize>,
+    /// What the rows take.
+    bytes: usize,
     /// Terminal cells that a line may take.
     most: Option<usize>,
     /// Columns that are never cut.
@@ -76,12 +81,14 @@ impl Table {
 
     /// Adds a row; it has as many cells as there are headings.
     pub(crate) fn push(&mut self, row: impl IntoIterator<Item = String>) {
-        self.rows.push(row.into_iter().map(|text| cell(&text).into_owned()).collect());
+        let row: Vec<String> = row.into_iter().map(|text| cell(&text).into_owned()).collect();
+        self.bytes += row.iter().map(String::len).sum::<usize>();
+        self.rows.push(row);
     }
 
-    /// Rows that have not been written yet.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+    /// Whether there are so many rows, or such long ones, that they should be written before others are added.
+    pub(crate) fn is_page(&self) -> bool {
+        self.rows.len() >= PAGE || self.bytes >= PAGE_BYTES
     }
 
     /// Whether there are none.
@@ -112,6 +119,7 @@ impl Table {
     /// The last cell is not padded, the others are, also before an empty last one: as kubectl has it.
     fn write_rows(&mut self, out: &mut dyn Write, mut colours_first: bool) -> io::Result<()> {
         self.widen();
+        self.bytes = 0;
         let mut layout = comfy_table::Table::new();
         layout.load_style(comfy_table::presets::NOTHING);
         let mut last_cells = Vec::with_capacity(self.rows.len());

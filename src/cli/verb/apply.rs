@@ -1,5 +1,7 @@
 //! `apply`: resources as manifests have them, new or changed.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use jiff::SignedDuration;
 
@@ -12,7 +14,7 @@ use crate::cli::replay::{Judge, Replayed, recorded};
 use crate::cli::time;
 use crate::registry::merge::{self, ApplyPlan};
 use crate::registry::{self, Operation, View};
-use crate::resource::Resource;
+use crate::resource::{Key, Resource};
 use crate::routing::OutboundPolicy;
 
 use super::replay::wanted;
@@ -73,8 +75,11 @@ pub(super) fn steps(
 ) -> Result<Vec<Step>, Failures> {
     let declared = declared(files, doing, context)?;
     let mut steps: Vec<Step> = Vec::with_capacity(declared.len());
+    // The last step for each resource: files may declare one twice, and have many.
+    let mut last = HashMap::<Key, usize>::with_capacity(declared.len());
     for Declared { resource, text } in declared {
-        let (step, warning) = plan(&resource, text, view, &steps).map_err(Failure::from)?;
+        let earlier = last.insert(resource.key(), steps.len()).map(|place| &steps[place]);
+        let (step, warning) = plan(&resource, text, view, earlier).map_err(Failure::from)?;
         if let Some(warning) = warning {
             context.say(&warning).map_err(Failure::from)?;
         }
@@ -83,13 +88,16 @@ pub(super) fn steps(
     Ok(steps)
 }
 
-/// What to do for a resource, on top of the registry and the steps before.
-fn plan(wanted: &Resource, text: Text, view: &dyn View, before: &[Step]) -> registry::Result<(Step, Option<String>)> {
-    let key = wanted.key();
-    let earlier = before.iter().rev().find(|step| step.resource.key() == key);
+/// What to do for a resource, on top of the registry and an earlier step for it.
+fn plan(
+    wanted: &Resource,
+    text: Text,
+    view: &dyn View,
+    earlier: Option<&Step>,
+) -> registry::Result<(Step, Option<String>)> {
     let live = match earlier {
         Some(step) => Some(step.resource.clone()),
-        None => view.get(&key)?,
+        None => view.get(&wanted.key())?,
     };
     let ApplyPlan { operation, warning } = merge::apply(live.as_ref(), wanted);
     let (resource, done, doing) = match &operation {

@@ -31,10 +31,10 @@ pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Lef
     match faults {
         0 => {}
         _ if faults == lines => {
-            let message = format!("none of {lines} lines is an entry\nhint: {FORMS}");
+            let message = format!("no line understood of {lines}\nhint: {FORMS}");
             return Err(Failure::client(message).into());
         }
-        _ => context.say(&format!("note: {faults} of {lines} lines are no entries and were passed over"))?,
+        _ => context.say(&format!("note: {faults} of {lines} lines not understood, and passed over"))?,
     }
     Ok(Some(folder))
 }

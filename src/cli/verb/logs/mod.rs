@@ -165,7 +165,7 @@ impl Arguments {
             context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
         }
         if !records {
-            let printed = self.look.open(context, origin, Vec::new(), self.follow)?;
+            let printed = self.look.open(context, origin, Vec::new())?;
             return printed.finish(if self.count { Some(0) } else { None });
         }
         let start = Instant::now();
@@ -174,7 +174,7 @@ impl Arguments {
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
         }
-        let printed = self.look.open(context, origin, self.marks()?, self.follow)?;
+        let printed = self.look.open(context, origin, self.marks()?)?;
         let entries = self.print(&query, &mut log, printed)?;
         if self.stats {
             context.out.flush()?;

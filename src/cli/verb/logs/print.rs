@@ -18,8 +18,6 @@ use crate::cli::failure::{Failure, Failures};
 use crate::cli::output::age::in_words;
 use crate::cli::output::table::{Headings, Table, terminal_width};
 
-/// Entries of a table that are laid out together.
-const PAGE: usize = 500;
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
 /// Columns that are of no use when they are cut.
@@ -73,7 +71,6 @@ pub(super) struct Printed<'a> {
     pub(super) context: &'a mut Context,
     look: Look,
     prefix: String,
-    follows: bool,
     page: Page,
     marks: Vec<Regex>,
     /// The entries of a Parquet file.
@@ -107,7 +104,6 @@ impl Look {
         context: &'a mut Context,
         origin: Origin,
         marks: Vec<Regex>,
-        follows: bool,
     ) -> Result<Printed<'a>, Failure> {
         if self.output == Form::Parquet && io::stdout().is_terminal() {
             let message = "a terminal shows no Parquet\nhint: send it to a file, or use logs export --to FILE.parquet";
@@ -117,7 +113,7 @@ impl Look {
         let page = Page { chosen: self.columns.clone(), width: terminal_width(), ..Page::default() };
         let prefix = origin.prefix;
         let file = Export::default();
-        Ok(Printed { context, look: self.clone(), prefix, follows, page, marks, file, zone, entries: 0, fault: None })
+        Ok(Printed { context, look: self.clone(), prefix, page, marks, file, zone, entries: 0, fault: None })
     }
 
     /// A time as it is to be shown.
@@ -240,7 +236,7 @@ impl Printed<'_> {
         let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
         let time = self.look.time(row.time, self.context.now, &self.zone, 6);
         self.page.push(row, time, &fields, own);
-        if self.page.table.len() >= PAGE && !self.follows {
+        if self.page.table.is_page() {
             self.page.write(&mut self.context.out, self.context.color, &self.marks)
         } else {
             Ok(())

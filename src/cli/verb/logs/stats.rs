@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serializer as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::files;
@@ -79,7 +80,7 @@ pub(super) struct Stats {
 fn too_many(by: &[String]) -> Failure {
     let by = visible(&by.join(", ")).into_owned();
     Failure::client(format!(
-        "there are too many groups to count by {by}\nhint: narrow the question, as with --host or --since"
+        "there are too many groups to count by {by}, or too long ones\nhint: narrow the question, as with --host or --since"
     ))
 }
 
@@ -131,8 +132,9 @@ impl Stats {
     fn print(&self, groups: &[Group], context: &mut Context) -> Outcome {
         let out = &mut context.out;
         if self.output == "json" {
-            let groups: Vec<Json> = groups.iter().map(|group| self.json(group)).collect();
-            return Ok(writeln!(out, "{:#}", Json::from(groups))?);
+            let groups = groups.iter().map(|group| self.json(group));
+            serde_json::Serializer::pretty(&mut *out).collect_seq(groups).map_err(io::Error::from)?;
+            return Ok(writeln!(out)?);
         }
         let headings = self.headings(groups);
         let most = groups.iter().map(|group| group.count).max().unwrap_or_default().max(1);
@@ -142,8 +144,14 @@ impl Stats {
         }
         let mut table = Table::new(&headings);
         table.fit(terminal_width(), &["time", "count"]);
-        rows.for_each(|row| table.push(row));
-        Ok(table.write(out, Headings::new(true, context.color))?)
+        let mut head = Headings::new(true, context.color);
+        for row in rows {
+            table.push(row);
+            if table.is_page() {
+                table.write_page(out, std::mem::replace(&mut head, Headings::None))?;
+            }
+        }
+        Ok(table.write(out, head)?)
     }
 
     fn headings(&self, groups: &[Group]) -> Vec<String> {
@@ -267,30 +275,65 @@ impl Facets {
             names =
                 known.into_iter().map(|(name, _)| name).filter(|name| !NO_FACETS.contains(&name.as_str())).collect();
         }
-        let (mut facets, mut without) = (Vec::new(), Vec::new());
+        let (mut facets, mut without) = (Shown::new(self.output.is_some(), context.color), Vec::new());
         let bar = Bar::start("counting", Unit::Segments, store.progress(), false);
         // One by one: the values of all together could be too many.
         for name in names {
             let grouping = Grouping { by: vec![name.clone()], ..Grouping::default() };
             match store.tally(&query, &grouping).map_err(Failure::from)? {
-                Some(groups) => facets.extend(Facet::of(name, groups, top)),
+                Some(groups) => {
+                    Facet::of(name, groups, top).map_or(Ok(()), |facet| facets.add(&facet, &mut context.out))?;
+                }
                 None => without.push(name),
             }
         }
         drop(bar);
-        if self.output.is_some() {
-            let facets: Vec<Json> = facets.iter().map(Facet::json).collect();
-            writeln!(context.out, "{:#}", Json::from(facets))?;
-        } else {
-            let mut table = Table::new(["field", "value", "count", "share"]);
-            table.fit(terminal_width(), &["field", "count", "share"]);
-            facets.iter().for_each(|facet| facet.add_to(&mut table));
-            table.write(&mut context.out, Headings::new(true, context.color))?;
-        }
+        facets.finish(&mut context.out)?;
         if !without.is_empty() {
             context.say(&format!("note: too many different values to count: {}", visible(&without.join(", "))))?;
         }
         super::keep::damage(store.take_damage())
+    }
+}
+
+/// Facets on their way out: those of `--top 0` are too many to be kept.
+enum Shown {
+    Json { first: bool },
+    Table(Table, Headings),
+}
+
+impl Shown {
+    fn new(json: bool, color: bool) -> Self {
+        if json {
+            return Self::Json { first: true };
+        }
+        let mut table = Table::new(["field", "value", "count", "share"]);
+        table.fit(terminal_width(), &["field", "count", "share"]);
+        Self::Table(table, Headings::new(true, color))
+    }
+
+    fn add(&mut self, facet: &Facet, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Json { first } => {
+                let before = if std::mem::take(first) { "[" } else { "," };
+                write!(out, "{before}\n  {}", format!("{:#}", facet.json()).replace('\n', "\n  "))
+            }
+            Self::Table(table, head) => facet.rows().try_for_each(|row| {
+                table.push(row);
+                match table.is_page() {
+                    true => table.write_page(out, std::mem::replace(head, Headings::None)),
+                    false => Ok(()),
+                }
+            }),
+        }
+    }
+
+    fn finish(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Json { first: true } => writeln!(out, "[]"),
+            Self::Json { first: false } => writeln!(out, "\n]"),
+            Self::Table(table, head) => table.write(out, head),
+        }
     }
 }
 
@@ -325,17 +368,17 @@ impl Facet {
         json!({"field": self.name, "distinct": self.distinct, "values": values})
     }
 
-    fn add_to(&self, table: &mut Table) {
+    fn rows(&self) -> impl Iterator<Item = [String; 4]> {
         let share = |count: u64| format!("{:.1}%", count as f64 * 100.0 / self.entries as f64);
-        let mut rest = self.entries;
-        for (place, group) in self.top.iter().enumerate() {
+        let shown = self.top.iter().map(|group| group.count).sum::<u64>();
+        let rest = (self.distinct > self.top.len()).then(|| {
+            let (more, rest) = (format!("({} more)", self.distinct - self.top.len()), self.entries - shown);
+            [String::new(), more, rest.to_string(), share(rest)]
+        });
+        let values = self.top.iter().enumerate().map(move |(place, group)| {
             let name = if place == 0 { visible(&self.name).into_owned() } else { String::new() };
-            table.push([name, visible(value(group)).into_owned(), group.count.to_string(), share(group.count)]);
-            rest -= group.count;
-        }
-        if self.distinct > self.top.len() {
-            let more = format!("({} more)", self.distinct - self.top.len());
-            table.push([String::new(), more, rest.to_string(), share(rest)]);
-        }
+            [name, visible(value(group)).into_owned(), group.count.to_string(), share(group.count)]
+        });
+        values.chain(rest)
     }
 }
