@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Map;
-
 use crate::diagnostic::Problems;
 use crate::resource::kinds::CONFIG_MAP;
 use crate::resource::kinds::mesh_config::{self, MeshConfig};
@@ -40,23 +38,23 @@ impl LoadError {
     }
 }
 
-/// All resources of a kind, without their bodies and the copy of them that `apply` leaves in an annotation, with their decoded
-/// content. Oldest first: among equals Istio takes the oldest; of one second, by name, then namespace.
+/// All resources of a kind with their decoded content, of their bodies only the status, and without the copy of them that `apply`
+/// leaves in an annotation. Oldest first: among equals Istio takes the oldest; of one second, by name, then namespace.
 ///
 /// # Errors
 /// When the registry cannot be read, or the first resource that does not decode.
 pub fn load<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<(Resource, T)>, LoadError> {
     let (mut all, mut broken) = (Vec::new(), None);
     view.visit(&ListQuery::all(kind), &mut |resource| match resource.typed() {
-        Ok(spec) => all.push((without_body(resource), spec)),
+        Ok(spec) => all.push((without_spec(resource), spec)),
         Err(problems) => _ = broken.get_or_insert_with(|| LoadError::broken(&resource, problems)),
     })?;
     all.sort_by(|(a, _), (b, _)| age(a).cmp(&age(b)));
     broken.map_or(Ok(all), Err)
 }
 
-fn without_body(mut resource: Resource) -> Resource {
-    resource.body = Map::new();
+fn without_spec(mut resource: Resource) -> Resource {
+    resource.body = resource.body.remove_entry("status").into_iter().collect();
     resource.meta.annotations.remove(LAST_APPLIED);
     resource
 }
@@ -103,7 +101,7 @@ impl News {
     }
 }
 
-/// A resource, without its body, and what that decodes into.
+/// A resource, of its body only the status, and what that decodes into.
 #[derive(Debug)]
 pub struct Declared<T> {
     /// The resource.
@@ -170,7 +168,7 @@ impl<T: Typed> Loaded<T> {
         let before = self.known.remove(&(key.namespace.clone().unwrap_or_default(), key.name.clone()));
         let Some(resource) = view.get(key)? else { return Ok(Renewed { before, now: None }) };
         let spec = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
-        Ok(Renewed { before, now: Some(self.put(without_body(resource), spec)) })
+        Ok(Renewed { before, now: Some(self.put(without_spec(resource), spec)) })
     }
 
     fn put(&mut self, resource: Resource, spec: T) -> Arc<Declared<T>> {
