@@ -78,6 +78,41 @@ fn sealing_changes_where_entries_are_and_nothing_that_is_shown() {
 }
 
 #[test]
+fn fields_of_lines_that_are_spelled_otherwise_are_found_after_sealing_as_before() {
+    let scene = Scene::new();
+    let with = |time: &str, fields: &str| {
+        format!("{{\"level\":\"warn\",\"time\":\"{time}\",\"instance\":\"a.logentry.b\",{fields}}}\n")
+    };
+    let usual = "2018-06-18T13:22:58.317448Z";
+    let lines = [
+        with("2018-06-18T13:22:58.317Z", r#""destination":"a.example","path":"/1","responseCode":200"#),
+        with("2018-06-18T13:22:58.3+02:00", r#""destination":"a.example","path":"/2","responseCode":404"#),
+        with(usual, r#""responseCode":200,"responseCode":500,"destination":"b.example","path":"/3""#),
+        with(usual, r#""responseCode":"none","responseCode":200,"destination":"b.example","path":"/4""#),
+        with(usual, r#" "destination" : "c.example", "path":"\u002f5","responseCode" :200"#),
+    ]
+    .concat();
+    scene.run("logs import -").with_stdin(&lines).output();
+    let ask = || {
+        [
+            ["--host", "a.example"],
+            ["--host", "b.example"],
+            ["--host", "c.example"],
+            ["--path", "/5"],
+            ["--code", "200"],
+            ["--code", "5xx"],
+            ["--field", "responseCode=none"],
+        ]
+        .map(|[flag, value]| scene.run(&format!("logs --count {flag} {value}")).output().trim().to_owned())
+    };
+    let before = ask();
+    assert_eq!(before[..4], ["2", "2", "1", "1"]);
+    scene.run("logs seal").output();
+    assert_eq!(ask(), before);
+    assert!(scene.run("logs stats --by destination").output().contains("b.example"));
+}
+
+#[test]
 fn a_changed_segment_is_named_and_a_kept_head_finds_a_cut() {
     let scene = Scene::new();
     store(&scene).append(&entries(0..10)).expect("the log takes entries");

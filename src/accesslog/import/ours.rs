@@ -6,6 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use super::{Found, envoy};
+use crate::accesslog::segment::{split_text, split_value};
 use crate::accesslog::{Format, Level, line};
 use crate::diagnostic::is_unsafe;
 use crate::expr::Timestamp;
@@ -17,7 +18,7 @@ pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
             "it has characters that can drive a terminal or end a line, which JSON can write as \\u escapes".to_owned()
         );
     }
-    if let Some((level, time, instance)) = head(text) {
+    if let Some((level, time, instance)) = head(text).filter(|own| is_as_written(text, *own)) {
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
         let (instance, line) = (Cow::Borrowed(instance), Cow::Borrowed(text));
         return Ok(Found { time, level, instance, line, format: Format::Json });
@@ -39,6 +40,23 @@ fn head(text: &str) -> Option<(Level, i64, &str)> {
         return None;
     }
     Some((level, micros(time)?, instance))
+}
+
+/// Whether a line is spelled as we spell it, so that it can stay as it is: another one would be searched otherwise.
+fn is_as_written(text: &str, (level, time, instance): (Level, i64, &str)) -> bool {
+    let mut begin = String::new();
+    line::begin(&mut begin, level, time, instance);
+    let Some(mut rest) = text.strip_prefix(&begin).and_then(|rest| rest.strip_suffix('}')) else { return false };
+    let next = |rest: &'_ str| {
+        let (_, after) = split_text(rest.strip_prefix(',')?)?;
+        let (value, after) = split_value(after.strip_prefix(':')?)?;
+        (value.trim_ascii().len() == value.len()).then_some(rest.len() - after.len())
+    };
+    while !rest.is_empty() {
+        let Some(length) = next(rest) else { return false };
+        rest = &rest[length..];
+    }
+    true
 }
 
 fn micros(time: &str) -> Option<i64> {

@@ -66,6 +66,8 @@ pub(super) struct Variable {
     pub(super) values: Values,
     /// For each row, up to the last that has a value: whether it has (1).
     pub(super) present: Vec<i16>,
+    /// Variables of the same name and other types.
+    namesakes: Vec<usize>,
 }
 
 /// An entry, of the hot store or out of another segment.
@@ -93,7 +95,8 @@ pub(super) struct Columns {
     /// Lines that the other columns do not give, with their rows.
     pub(super) verbatim: Vec<(usize, String)>,
     pub(super) variables: Vec<Variable>,
-    numbers: HashMap<(String, Type), usize>,
+    /// For each name, as lines spell it, the variables that have it: one for each type of its values.
+    named: HashMap<String, Vec<usize>>,
     /// Reused from line to line.
     fields: Vec<usize>,
     scratch: String,
@@ -163,8 +166,8 @@ impl Columns {
         // What follows a whole JSON string begins with a character.
         let rest = entry.line.as_bytes().starts_with(begin).then(|| &entry.line[begin.len()..]);
         if rest.and_then(|rest| self.take_apart(rest.strip_suffix('}')?, row, shape)).is_none() {
-            // Values that were taken before the fault stay in their columns: they are the entry's own.
             self.verbatim.push((row, entry.line.to_owned()));
+            self.take_fields(entry.line, row);
         }
         let layout = self.usual[shape].layout.filter(|_| self.fields == self.usual[shape].fields);
         let layout = layout.unwrap_or_else(|| self.new_layout(shape));
@@ -204,8 +207,7 @@ impl Columns {
                     (self.variable(rest, token)?, token, after)
                 }
             };
-            // A name that occurs twice has one column.
-            if self.variables[number].present.len() > row {
+            if self.is_taken(number, row) {
                 return None;
             }
             self.variables[number].push(token, row, is_plain, &mut self.scratch)?;
@@ -215,13 +217,39 @@ impl Columns {
         Some(())
     }
 
+    /// Whether a row has a value of a variable's name already, of whatever type: of a name that occurs twice the first counts.
+    fn is_taken(&self, number: usize, row: usize) -> bool {
+        let has = |number: usize| self.variables[number].present.len() > row;
+        has(number) || self.variables[number].namesakes.iter().any(|number| has(*number))
+    }
+
+    /// Gives the fields of a line that is kept as a whole, however they are spelled, columns too, but for those that were taken
+    /// before the fault: they are found as the fields of other lines are.
+    fn take_fields(&mut self, line: &str, row: usize) {
+        // What is no object has no fields.
+        for (name, value) in line::fields(line).unwrap_or_default() {
+            if ["level", "time", "instance"].contains(&&*name) {
+                continue;
+            }
+            let (mut text, token) = (",".to_owned(), json_of(&value));
+            write_json_string(&name, &mut text);
+            if let Some(number) = self.variable(&text, &token).filter(|number| !self.is_taken(*number, row))
+                && self.variables[number].push(&token, row, false, &mut self.scratch).is_some()
+            {
+                self.fields.push(number);
+            }
+        }
+    }
+
     /// The number of the variable that a text begins with, whose value is given.
     fn variable(&mut self, text: &str, value: &str) -> Option<usize> {
         let kind = kind_of(value);
         let (token, _) = split_text(text.strip_prefix(',')?)?;
-        if let Some(number) = self.numbers.get(&(token.to_owned(), kind)) {
+        let namesakes = self.named.get(token).map_or(&[][..], |known| known);
+        if let Some(number) = namesakes.iter().find(|number| self.variables[**number].kind == kind) {
             return Some(*number);
         }
+        let namesakes = namesakes.to_vec();
         let name: String = serde_json::from_str(token).ok()?;
         self.scratch.clear();
         write_json_string(&name, &mut self.scratch);
@@ -235,8 +263,10 @@ impl Columns {
             Type::Bool => Values::Bools(Vec::new()),
         };
         let number = self.variables.len();
-        self.variables.push(Variable { lead: format!(",{token}:"), name, kind, values, present: Vec::new() });
-        self.numbers.insert((token.to_owned(), kind), number);
+        namesakes.iter().for_each(|other| self.variables[*other].namesakes.push(number));
+        let lead = format!(",{token}:");
+        self.variables.push(Variable { lead, name, kind, values, present: Vec::new(), namesakes });
+        self.named.entry(token.to_owned()).or_default().push(number);
         Some(number)
     }
 }
@@ -283,6 +313,14 @@ fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Optio
     scratch.clear();
     write_json_string(&text, scratch);
     (scratch == token).then(|| texts.number(&text))
+}
+
+/// A value as lines spell it.
+fn json_of(value: &serde_json::Value) -> String {
+    let serde_json::Value::String(text) = value else { return value.to_string() };
+    let mut token = String::new();
+    write_json_string(text, &mut token);
+    token
 }
 
 /// Whether a text has nothing but printable ASCII without backslashes. All bytes are looked at: many are compared at once
