@@ -31,14 +31,16 @@ impl Flag {
         }
     }
 
-    /// Where it will be told, if anywhere. The file is made before anything runs.
+    /// Where it will be told, if anywhere. The file is made before anything runs, and keeps what it has until there is more to
+    /// tell.
     ///
     /// # Errors
     /// It cannot be made.
     pub(crate) fn open(self, tenant: &Tenant) -> Result<Option<Audit>, Failure> {
         let Some(file) = self.audit else { return Ok(None) };
         let create = |path: PathBuf| {
-            File::create(&path).map_err(|error| Failure::client(format!("cannot write {}: {error}", path.display())))
+            let opened = File::options().write(true).create(true).truncate(false).open(&path);
+            opened.map_err(|error| Failure::client(format!("cannot write {}: {error}", path.display())))
         };
         Ok(Some(Audit { tenant: tenant.clone(), file: file.map(create).transpose()? }))
     }
@@ -61,11 +63,16 @@ impl Audit {
         let left = |error: io::Error| Failure::client(format!("the proxy does not tell what was called: {error}"));
         let summary = lease.audited().map_err(left)?;
         match self.file {
-            Some(file) => write_json(&file, &self.tenant, &summary),
+            Some(file) => emptied(&file).and_then(|()| write_json(&file, &self.tenant, &summary)),
             None => write_text(&mut io::stderr().lock(), &self.tenant, &summary),
         }
         .map_err(Failure::from)
     }
+}
+
+/// Empties a file; a pipe or a terminal has nothing to be emptied of.
+fn emptied(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
 fn write_json(mut file: &File, tenant: &Tenant, summary: &Summary) -> io::Result<()> {

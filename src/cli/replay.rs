@@ -30,17 +30,15 @@ pub(crate) struct Wanted {
     pub(crate) from: Option<(String, String)>,
 }
 
-/// A call as often as it was made, with all that its decision depends on the same.
+/// A call as often as it was made, with all that its decision depends on the same, and what was decided.
 pub(crate) struct Made {
     /// The last of them.
     pub(crate) access: Access,
-    /// How many went.
-    pub(crate) went: u64,
-    /// How many were refused.
-    pub(crate) refused: u64,
+    /// How many there are.
+    pub(crate) times: u64,
 }
 
-/// The recorded calls, those that are the same together.
+/// The recorded calls, those that are the same and ended the same together.
 ///
 /// # Errors
 /// Those of the log, and that there is no call of the workload that is named.
@@ -60,12 +58,13 @@ pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, 
             }
             return true;
         }
-        let place = *places.entry(format!("{:?}", access.question())).or_insert_with(|| {
-            made.push(Made { access: Access::default(), went: 0, refused: 0 });
+        let refused_by = (!access.went()).then(|| refused_by(&access));
+        let place = *places.entry(format!("{:?} {refused_by:?}", access.question())).or_insert_with(|| {
+            made.push(Made { access: Access::default(), times: 0 });
             made.len() - 1
         });
         let one = &mut made[place];
-        *(if access.went() { &mut one.went } else { &mut one.refused }) += 1;
+        one.times += 1;
         one.access = access;
         true
     })?;
@@ -82,6 +81,11 @@ pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, 
         }
         _ => Ok(made),
     }
+}
+
+/// The rules that refused a call, or why there was no way for it.
+fn refused_by(access: &Access) -> &str {
+    if access.rule.is_empty() { &access.reason } else { &access.rule }
 }
 
 /// A configuration with a sidecar for each caller of some calls.
@@ -150,21 +154,22 @@ impl Replayed {
     /// Judges all calls anew.
     pub(crate) fn of(calls: &[Made], judge: &Judge) -> Self {
         let mut replayed = Self::default();
-        for Made { access, went, refused } in calls {
-            replayed.calls += went + refused;
-            replayed.went += went;
+        for Made { access, times } in calls {
+            replayed.calls += times;
+            if access.went() {
+                replayed.went += times;
+            }
             if access.is_redacted() {
-                replayed.redacted += went + refused;
+                replayed.redacted += times;
             }
             match judge.judge(access) {
-                Err(why) => *replayed.unjudged.entry(why).or_default() += went + refused,
-                Ok((now, _)) if !now.goes() && *went > 0 => {
+                Err(why) => *replayed.unjudged.entry(why).or_default() += times,
+                Ok((now, _)) if access.went() && !now.goes() => {
                     let by = if now.rule.is_empty() { &now.reason } else { &now.rule };
-                    add(&mut replayed.refuses, (access, by), *went, &now.reason);
+                    add(&mut replayed.refuses, (access, by), *times, &now.reason);
                 }
-                Ok((now, _)) if now.goes() && *refused > 0 => {
-                    let by = if access.rule.is_empty() { &access.reason } else { &access.rule };
-                    add(&mut replayed.lets_through, (access, by), *refused, &access.reason);
+                Ok((now, _)) if !access.went() && now.goes() => {
+                    add(&mut replayed.lets_through, (access, refused_by(access)), *times, &access.reason);
                 }
                 Ok(_) => {}
             }

@@ -138,8 +138,15 @@ impl Access {
     }
 
     /// The call as it is asked about.
-    pub fn asked(&self) -> Asked {
+    ///
+    /// # Errors
+    /// In words, that it ended before it was known where it goes: then nobody could judge it.
+    pub fn asked(&self) -> Result<Asked, String> {
         let at_gateway = self.hop != "sidecar";
+        let port = if at_gateway { self.gateway_port } else { None }.unwrap_or(self.destination_port);
+        if port == 0 {
+            return Err("refused before the destination was known".to_owned());
+        }
         let protocol = match self.protocol.as_str() {
             "tls" => Protocol::Tls,
             "tcp" => Protocol::Tcp,
@@ -150,25 +157,21 @@ impl Access {
         let by_certificate = self.source_proof == "certificate" || (self.source.is_empty() && at_gateway);
         let principal = Some(self.source_principal.clone()).filter(|principal| by_certificate && !principal.is_empty());
         let has_name = !self.server_name.is_empty() && (protocol == Protocol::Tls || (is_http && at_gateway));
-        Asked {
+        Ok(Asked {
             from: self.caller(),
             hop: if at_gateway { Place::Gateway } else { Place::Sidecar },
             protocol: Some(protocol),
             method: if is_http { self.method.clone() } else { String::new() },
             scheme: is_http.then_some(if self.scheme == "https" { Scheme::Https } else { Scheme::Http }),
             authority: Some(self.destination.clone()),
-            port: Some(if at_gateway {
-                self.gateway_port.unwrap_or(self.destination_port)
-            } else {
-                self.destination_port
-            }),
+            port: Some(port),
             path: is_http.then(|| self.known_path().to_owned()),
             headers: headers.map(|(name, value)| (name.clone(), value.clone())).collect(),
             sni: has_name.then(|| self.server_name.clone()),
             source: Source { principal, ip: self.source_ip.parse().ok() },
             at: Timestamp::parse_rfc3339(&self.time).map(Timestamp::micros).unwrap_or_default(),
             ..Asked::default()
-        }
+        })
     }
 
     /// Judges it by a configuration that has the caller's sidecar at a place.
@@ -176,7 +179,7 @@ impl Access {
     /// # Errors
     /// What is no call at all there, in words.
     pub fn judge(&self, snapshot: &Snapshot, listener: Option<usize>) -> Result<(Rejudged, Seen), String> {
-        Ok(match arriving(snapshot, listener, &self.asked())? {
+        Ok(match arriving(snapshot, listener, &self.asked()?)? {
             Arriving::Refused { failure, .. } => (Rejudged::refused(failure, String::new(), ""), Seen::of_access(self)),
             Arriving::Call { hop, call, broken, .. } => {
                 let explained = explain_broken(snapshot, hop, &call, broken.as_ref());
@@ -227,5 +230,24 @@ impl Rejudged {
     /// Whether the call goes.
     pub fn goes(&self) -> bool {
         self.verdict != Verdict::Deny
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_ended_before_its_destination_was_known_cannot_be_asked_about() {
+        for (record, is_known) in [
+            (r#"{"hop":"mesh","destinationPort":443,"gatewayPort":0}"#, false),
+            (r#"{"hop":"mesh","destinationPort":443,"gatewayPort":15443}"#, true),
+            (r#"{"hop":"sidecar","destinationPort":443}"#, true),
+            (r#"{"hop":"sidecar","destinationPort":0}"#, false),
+        ] {
+            let asked = Access::read(record).expect("a record").asked();
+            let why = asked.as_ref().err().map(String::as_str);
+            assert_eq!(why, (!is_known).then_some("refused before the destination was known"), "{record}");
+        }
     }
 }

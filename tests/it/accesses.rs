@@ -76,6 +76,18 @@ fn every_call_leaves_a_record_of_who_asked_what_and_how_it_was_judged() {
     for (verdict, count) in [("allow", "1\n"), ("deny", "3\n"), ("would-deny", "1\n")] {
         assert_eq!(scene.ok(&["logs", "--all", "--verdict", verdict, "--count"]), count, "{verdict}");
     }
+    // The rule is the one that refused, however it is asked for.
+    let rule = "teams.rule.istio-system";
+    let by_name = ["--rule", "teams"];
+    for asked in [["--where", &format!("rule == \"{rule}\"")], ["--field", &format!("rule={rule}")], by_name] {
+        assert_eq!(scene.ok(&[&["logs", "--all", "--instance", "access", "--count"][..], &asked].concat()), "1\n");
+    }
+    for asked in [&["stats", "--by", "rule"][..], &["facets"]] {
+        let told = scene.ok(&[&["logs"][..], asked, &["--all", "--instance", "access", "--verdict", "deny"]].concat());
+        assert!(told.contains(rule), "{asked:?}: {told}");
+    }
+    let wide = scene.ok(&["logs", "--all", "--instance", "access", "--rule", "teams", "-o", "wide"]);
+    assert_eq!((wide.matches("RULE").count(), wide.matches(rule).count()), (1, 1), "{wide}");
     let denied = ["logs", "--all", "--instance", "access", "--where", "verdict == \"deny\"", "--count"];
     assert_eq!(scene.ok(&denied), "3\n");
     let csv = scene.ok(&["logs", "--all", "--instance", "access", "-o", "csv"]);

@@ -145,3 +145,24 @@ fn run_tells_of_an_audit_on_standard_error_and_there_is_none_where_another_proce
     let told = scene.command(&["run", "--best-effort", "--audit", "--from", "sleep", "--", "true"]).output();
     assert!(!told.expect("it was built").status.success(), "there is nothing to be told");
 }
+
+#[test]
+fn what_a_file_has_stays_where_nothing_ran_to_be_told_of() {
+    let (scene, _origin) = with_origin("");
+    let file = scene.write("audit.json", "of the run before");
+    let flag = format!("--audit={file}");
+    let has = || std::fs::read_to_string(&file).expect("a file");
+    let told = scene.fails(&["exec", &flag, "deployment/sleep", "-c", "sleep", "--", "true"]);
+    assert!(told.contains("no proxy runs") && has() == "of the run before", "{told}: {}", has());
+    if !possible() {
+        return;
+    }
+    let status = |program: &str| {
+        let mut command = scene.command(&["run", &flag, "--from", "sleep", "--", program]);
+        command.stdin(Stdio::null()).output().expect("it was built").status.code()
+    };
+    assert_eq!((status("/no/such/program"), has().as_str()), (Some(127), "of the run before"));
+    assert_eq!(status("true"), Some(0));
+    let told: Json = serde_json::from_str(&has()).expect("nothing is left of what it had");
+    assert_eq!(told["workload"], "sleep");
+}

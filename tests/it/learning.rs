@@ -74,6 +74,27 @@ fn a_changed_policy_tells_which_recorded_calls_it_would_refuse_and_let_through()
 }
 
 #[test]
+fn what_would_be_let_through_is_shown_by_calls_that_were_refused() {
+    let (scene, _origin) = with_origin(DENY_Y);
+    let proxy = Proxied::start(&scene, &[]);
+    let get = || proxy.get("http://a.example/y").status;
+    assert_eq!(get(), 403);
+    // The same call goes later: it is no example of one that was refused.
+    scene.ok(&["allow", "a.example/y", "--from", "sleep", "--for", "1h", "--reason", "a test"]);
+    until("the grant is in force", || get() == 200);
+    until("its record", || !scene.ok(&["logs", "--all", "--verdict", "would-deny"]).is_empty());
+    let new = scene.write("new.yaml", &DENY_Y.replace("\"/y\"", "\"/z\""));
+    let json = replayed(&scene, &["-f", &new]);
+    assert_eq!(json["wouldRefuse"]["count"], 0, "{json}");
+    let [group] = &json["wouldLetThrough"]["groups"].as_array().expect("groups")[..] else { panic!("{json}") };
+    assert_eq!(group["by"], "deny-y.rule.istio-system", "{json}");
+    for example in group["examples"].as_array().expect("examples") {
+        let of = format!("decision={}", example["decision"].as_str().expect("an id"));
+        assert_eq!(scene.ok(&["logs", "--all", "--verdict", "deny", "--field", &of, "--count"]), "1\n", "{json}");
+    }
+}
+
+#[test]
 fn a_generated_policy_allows_what_was_seen_and_nothing_else() {
     let (scene, _origin) = with_origin("");
     let proxy = Proxied::start(&scene, &[]);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Query;
+use super::plan::is_called;
 use crate::accesslog::segment::{split_text, split_value};
 use crate::diagnostic::Problem;
 use crate::expr::{Bag, Program, Scratch, Slot, ValueRef, ValueType, Vocabulary, conjuncts, reads};
@@ -83,6 +85,8 @@ fn is_like_of<T: Copy + PartialEq>(text: &[T], glob: &[T], many: T, one: T) -> b
 #[derive(Debug)]
 pub(super) enum Condition<'q> {
     Field(&'q Field),
+    /// The handler or rule, and what it is called.
+    Called(&'static str, &'q str),
     /// An operand of `&&`, with the names that it reads.
     Operand {
         program: Program,
@@ -92,13 +96,11 @@ pub(super) enum Condition<'q> {
 
 impl<'q> Condition<'q> {
     /// The conditions of a query.
-    pub(super) fn all(
-        fields: &'q [Field],
-        filter: Option<&str>,
-        vocabulary: &Vocabulary,
-    ) -> Result<Vec<Self>, Problem> {
-        let mut all: Vec<Self> = fields.iter().map(Self::Field).collect();
-        let Some(filter) = filter else { return Ok(all) };
+    pub(super) fn all(query: &'q Query, vocabulary: &Vocabulary) -> Result<Vec<Self>, Problem> {
+        let mut all: Vec<Self> = query.fields.iter().map(Self::Field).collect();
+        let called = [("handler", &query.handler), ("rule", &query.rule)];
+        all.extend(called.into_iter().filter_map(|(field, name)| Some(Self::Called(field, name.as_deref()?))));
+        let Some(filter) = query.filter.as_deref() else { return Ok(all) };
         Program::compile_as(filter, vocabulary, ValueType::Bool)?;
         for operand in conjuncts(filter) {
             let program = Program::compile(&operand, vocabulary)?;
@@ -111,11 +113,12 @@ impl<'q> Condition<'q> {
 
     /// The names of the fields that it looks at.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let (fields, operand) = match self {
-            Self::Field(field) => (field.names.as_slice(), &[][..]),
-            Self::Operand { names, .. } => (&[][..], names.as_slice()),
+        let (fields, called, operand) = match self {
+            Self::Field(field) => (field.names.as_slice(), None, &[][..]),
+            Self::Called(field, _) => (&[][..], Some(*field), &[][..]),
+            Self::Operand { names, .. } => (&[][..], None, names.as_slice()),
         };
-        fields.iter().map(String::as_str).chain(operand.iter().map(|(name, ..)| name.as_str()))
+        fields.iter().map(String::as_str).chain(called).chain(operand.iter().map(|(name, ..)| name.as_str()))
     }
 
     /// Whether all that it looks at is one field, under whatever names.
@@ -132,6 +135,10 @@ impl<'q> Condition<'q> {
     pub(super) fn holds_of(&self, value: Option<ValueRef<'_>>, scratch: &mut Scratch) -> bool {
         match self {
             Self::Field(field) => value.is_some_and(|value| field.tests.iter().any(|test| test.accepts(value))),
+            // Several rules may have refused a call.
+            Self::Called(_, name) => {
+                matches!(value, Some(ValueRef::String(text)) if text.split(',').any(|full| is_called(full, name)))
+            }
             Self::Operand { program, names } => {
                 let of = names.first().map(|(.., of)| *of);
                 let bag = One(value.and_then(|value| fitting(value, of?)));
@@ -149,6 +156,7 @@ impl<'q> Condition<'q> {
                 let found = field.names.iter().any(|name| self.holds_of(get(name), scratch));
                 found != field.inverted
             }
+            Self::Called(field, _) => self.holds_of(get(field), scratch),
             Self::Operand { program, names } => {
                 let values =
                     names.iter().map(|(name, slot, of)| (*slot, get(name).and_then(|value| fitting(value, *of))));

@@ -45,8 +45,7 @@ impl LogStore {
 /// How many entries of the hot store a plan wants.
 fn count_rows(connection: &Connection, plan: &Plan<'_>) -> rusqlite::Result<i64> {
     let query = plan.asked.query;
-    let is_told_by_packs =
-        !plan.reads_lines() && query.instance.is_none() && query.handler.is_none() && query.rule.is_none();
+    let is_told_by_packs = !plan.reads_lines() && query.instance.is_none();
     if is_told_by_packs { count_packs(connection, plan) } else { count_entries(connection, plan, &plan.ranges) }
 }
 

@@ -52,12 +52,7 @@ impl<'q> Plan<'q> {
     }
 
     fn select_shapes(&mut self, query: &Query) {
-        let wanted = |name: &Option<String>, full: &str| name.as_ref().is_none_or(|name| is_called(full, name));
-        let is_wanted = |names: &Names| {
-            wanted(&query.instance, &names.instance)
-                && wanted(&query.handler, &names.handler)
-                && wanted(&query.rule, &names.rule)
-        };
+        let is_wanted = |names: &Names| query.instance.as_ref().is_none_or(|name| is_called(&names.instance, name));
         let ids: Vec<i64> = self.shapes.iter().filter(|(_, names)| is_wanted(names)).map(|(id, _)| *id).collect();
         if ids.is_empty() {
             self.ranges.clear();
@@ -100,16 +95,17 @@ impl<'q> Plan<'q> {
         let wanted: Vec<&str> = condition.names().collect();
         let found: Vec<Option<Token<'_>>> = find(&line, &wanted);
         let (instance, handler, rule, _) = self.names(row.shape);
+        let of_line = |name: &str| {
+            let place = wanted.iter().position(|wanted| *wanted == name)?;
+            Some(found[place].as_ref()?.value())
+        };
         let mut get = |name: &str| match name {
             "time" => Some(ValueRef::Timestamp(Timestamp::from_micros(row.time))),
             "level" => Some(ValueRef::String(row.level.name())),
             "instance" => Some(ValueRef::String(instance)),
-            "handler" => Some(ValueRef::String(handler)),
-            "rule" => Some(ValueRef::String(rule)),
-            _ => {
-                let place = wanted.iter().position(|wanted| *wanted == name)?;
-                Some(found[place].as_ref()?.value())
-            }
+            "handler" => of_line(name).or(Some(ValueRef::String(handler))),
+            "rule" => of_line(name).or(Some(ValueRef::String(rule))),
+            _ => of_line(name),
         };
         condition.holds(&mut get, &mut Scratch::new())
     }

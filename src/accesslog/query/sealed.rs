@@ -330,9 +330,7 @@ pub(super) fn listed_count(segment: &Segment, plan: &Plan<'_>) -> Option<i64> {
     let whole = query.since.is_none_or(|since| segment.min_time >= since)
         && query.until.is_none_or(|until| segment.max_time < until)
         && !plan.reads_lines()
-        && query.instance.is_none()
-        && query.handler.is_none()
-        && query.rule.is_none();
+        && query.instance.is_none();
     whole.then(|| of_levels(query.level, segment.levels))
 }
 

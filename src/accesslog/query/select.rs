@@ -31,7 +31,8 @@ enum Filter<'p> {
 
 /// A condition by the numbers of values.
 struct Values {
-    /// Columns with what each value of their dictionaries comes to; a row meets it by any one of them.
+    /// Columns with what each value of their dictionaries comes to; a row meets it by any one of them, by what a shape says
+    /// only where it has no value in those before.
     columns: Vec<(usize, Vec<bool>)>,
     /// What a row without a value in any of them comes to.
     absent: bool,
@@ -103,11 +104,8 @@ impl<'p> Selection<'p> {
         if !matches!(query.level, None | Some(LevelFilter::AtLeast(Level::Info))) {
             self.add_texts(Own::Level, |name| passes(query.level, level_of(name)))?;
         }
-        let names = [(Own::Instance, &query.instance), (Own::Handler, &query.handler), (Own::Rule, &query.rule)];
-        for (column, name) in names {
-            if let Some(name) = name {
-                self.add_texts(column, |full| is_called(full, name))?;
-            }
+        if let Some(name) = &query.instance {
+            self.add_texts(Own::Instance, |full| is_called(full, name))?;
         }
         Ok(())
     }
@@ -137,7 +135,9 @@ impl<'p> Selection<'p> {
     }
 
     fn add_condition(&mut self, condition: &'p Condition<'p>) -> Result<(), ParquetError> {
-        if condition.is_of_one_field() && !condition.names().any(|name| name == "time") {
+        // Of one name the shape's value stands behind the line's; beside other names only rows tell which it is.
+        let mixed = condition.names().count() > 1 && condition.names().any(|name| of_shape(name).is_some());
+        if condition.is_of_one_field() && !mixed && !condition.names().any(|name| name == "time") {
             let mut columns = Vec::new();
             for column in condition.names().flat_map(|name| columns_of(self.reader, name)) {
                 match self.answers(condition, column)? {
@@ -313,7 +313,11 @@ impl Values {
         let (mut present, mut met) = (vec![false; mask.rows().len()], vec![false; mask.rows().len()]);
         for (column, answers) in &self.columns {
             reader.read(*column, mask.rows(), mask.few(), block)?;
+            let is_behind = *column == Own::Handler as usize || *column == Own::Rule as usize;
             for (row, number) in block.numbers.iter().enumerate().filter(|(_, number)| **number != NONE) {
+                if is_behind && present[row] {
+                    continue;
+                }
                 present[row] = true;
                 met[row] |= answers.get(*number as usize).copied().unwrap_or_default();
             }
@@ -373,17 +377,26 @@ impl Patterns<'_> {
     }
 }
 
-/// The columns of a name: variables of one name may have values of several types.
+/// The column of what an entry's shape says under a name, where its line says nothing: records of calls that were refused
+/// name the rules and handlers that refused them.
+fn of_shape(name: &str) -> Option<Own> {
+    match name {
+        "handler" => Some(Own::Handler),
+        "rule" => Some(Own::Rule),
+        _ => None,
+    }
+}
+
+/// The columns of a name: variables of one name may have values of several types. The first with a value has the row's.
 pub(super) fn columns_of(reader: &Reader, name: &str) -> Vec<usize> {
     let own = match name {
         "time" => Own::Time,
         "level" => Own::Level,
         "instance" => Own::Instance,
-        "handler" => Own::Handler,
-        "rule" => Own::Rule,
         _ => {
             let is_so = |(place, variable): (usize, &Variable)| (variable.name == name).then_some(OWN_COLUMNS + place);
-            return reader.variables().iter().enumerate().filter_map(is_so).collect();
+            let variables = reader.variables().iter().enumerate().filter_map(is_so);
+            return variables.chain(of_shape(name).map(|own| own as usize)).collect();
         }
     };
     vec![own as usize]

@@ -82,17 +82,16 @@ fn merge(all: &mut Option<Groups>, counted: Option<Groups>) {
 fn add_row(groups: &mut Groups, grouping: &Grouping, row: &Row<'_>) {
     let names: Vec<&str> = grouping.by.iter().chain(&grouping.measures).map(String::as_str).collect();
     let found = find(row.line, &names);
-    let own = |name: &str| match name {
-        "level" => Some(row.level.name()),
-        "instance" => Some(row.instance),
-        "handler" => Some(row.handler),
-        "rule" => Some(row.rule),
-        _ => None,
+    let own = |name: &str, of_line: Option<String>| match name {
+        "level" => Some(row.level.name().to_owned()),
+        "instance" => Some(row.instance.to_owned()),
+        "handler" => of_line.or_else(|| Some(row.handler.to_owned())),
+        "rule" => of_line.or_else(|| Some(row.rule.to_owned())),
+        _ => of_line,
     };
     let (by, measures) = found.split_at(grouping.by.len());
-    let text = |(name, token): (&String, &Option<Token<'_>>)| {
-        own(name).map(str::to_owned).or_else(|| token.as_ref().map(|token| text(token.value())))
-    };
+    let text =
+        |(name, token): (&String, &Option<Token<'_>>)| own(name, token.as_ref().map(|token| text(token.value())));
     let key = grouping.by.iter().zip(by).map(text).collect();
     let measure = |token: &Option<Token<'_>>| {
         let mut measure = Measure::default();
@@ -125,7 +124,7 @@ fn number(value: ValueRef<'_>) -> Option<i64> {
 
 /// A field of a segment whose values have numbers.
 struct Numbered {
-    /// Its columns, of which a row has a value in one; with the number of their first value.
+    /// Its columns, of which the first with a value has the row's; with the number of their first value.
     columns: Vec<(usize, u32)>,
 }
 
@@ -312,7 +311,8 @@ impl Numbered {
         numbers.resize(mask.rows().len(), NONE);
         for (column, first) in &self.columns {
             reader.read(*column, mask.rows(), mask.few(), block)?;
-            let found = numbers.iter_mut().zip(&block.numbers).filter(|(_, number)| **number != NONE);
+            let found =
+                numbers.iter_mut().zip(&block.numbers).filter(|(into, number)| **into == NONE && **number != NONE);
             found.for_each(|(into, number)| *into = first + number);
         }
         Ok(())

@@ -317,6 +317,73 @@ fn naive(entries: &[Entry], query: &Query) -> Vec<String> {
     lines(&found[found.len() - query.tail.unwrap_or(usize::MAX).min(found.len())..])
 }
 
+/// The numbers of entries that are asked for, from 1 on.
+fn found(store: &LogStore, query: &Query) -> Vec<i64> {
+    let mut found = Vec::new();
+    let mut sink = |row: &Row<'_>| {
+        found.push(row.seq);
+        true
+    };
+    store.query(query, &mut sink).unwrap();
+    found
+}
+
+#[test]
+fn a_rule_or_handler_that_a_line_names_counts_in_place_of_the_shapes() {
+    let shape = shape("a", Format::Json, Outlet::Stdout);
+    let named = |time, more: &str| {
+        let plain = entry(&shape, time, Level::Info, "/");
+        Entry { line: plain.line.replace('}', &format!("{more}}}")), ..plain }
+    };
+    let (both, own) = ("check.rule.ns,deny.rule.ns", "report-a.rule.istio-system");
+    let entries = [
+        named(START, r#","handler":"list.listchecker.ns","rule":"check.rule.ns""#),
+        named(START + 1, ""),
+        named(START + 2, &format!(r#","rule":"{both}""#)),
+        named(START + 3, r#","rule":7"#),
+    ];
+    let filter = |text: &str| Query { filter: Some(text.to_owned()), ..Query::default() };
+    let field = |names: &[&str], glob: &str, inverted| {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        Query { fields: vec![Field { names, tests: vec![Test::Glob(glob.to_owned())], inverted }], ..Query::default() }
+    };
+    let rule = |name: &str| Query { rule: Some(name.to_owned()), ..Query::default() };
+    let handler = |name: &str| Query { handler: Some(name.to_owned()), ..Query::default() };
+    let questions = [
+        (filter("rule == \"check.rule.ns\""), vec![1]),
+        (filter(&format!("rule == \"{own}\"")), vec![2]),
+        // An expression takes `rule` for a text, which a number is not.
+        (filter("rule == \"check.rule.ns\" || handler == \"a-handler.stdio.istio-system\""), vec![1, 2, 3]),
+        (field(&["rule"], "check*", false), vec![1, 3]),
+        (field(&["rule"], "report*", true), vec![1, 3, 4]),
+        (field(&["rule"], "7", false), vec![4]),
+        (field(&["missing", "rule"], "report*", false), vec![2]),
+        (rule("check"), vec![1, 3]),
+        (rule("deny.rule"), vec![3]),
+        (rule("report-a"), vec![2]),
+        (handler("list"), vec![1]),
+        (handler("a-handler"), vec![2, 3, 4]),
+    ];
+    let (directory, store) = filled(&entries);
+    let state = StateDir::open(directory.path().join("state")).unwrap();
+    let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).unwrap();
+    for place in ["hot", "sealed"] {
+        for (query, expected) in &questions {
+            assert_eq!(found(&store, query), *expected, "{place}: {query:?}");
+            assert_eq!(store.count(query).unwrap(), expected.len() as u64, "{place}: {query:?}");
+        }
+        for (by, interval) in [(&["rule"][..], None), (&["rule"], Some(1 << 40)), (&["rule", "path"], None)] {
+            let by = by.iter().map(|&name| name.to_owned()).collect();
+            let groups = store.tally(&Query::default(), &Grouping { by, interval, ..Grouping::default() });
+            let mut rules: Vec<_> = groups.unwrap().unwrap().into_iter().map(|group| group.key[0].clone()).collect();
+            rules.sort();
+            let expected = ["7", "check.rule.ns", both, own].map(|rule| Some(rule.to_owned()));
+            assert_eq!(rules, expected, "{place}");
+        }
+        sealer.seal_all(START).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(number("EGRESSCTL_LOG_CASES", 64)))]
 

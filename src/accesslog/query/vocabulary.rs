@@ -55,7 +55,7 @@ impl LogStore {
     pub(super) fn asked<'q>(&self, query: &'q Query) -> Result<Asked<'q>, Error> {
         let matchers = query.patterns.iter().map(|pattern| pattern.compile()).collect::<Result<_, _>>()?;
         let Some(text) = query.filter.as_deref() else {
-            let conditions = Condition::all(&query.fields, None, Vocabulary::standard()).unwrap_or_default();
+            let conditions = Condition::all(query, Vocabulary::standard()).unwrap_or_default();
             return Ok(Asked { query, matchers, conditions });
         };
         let mut names = Names::own();
@@ -65,14 +65,14 @@ impl LogStore {
         let older = segments.split_off(segments.len().min(segments.len().saturating_sub(SEGMENTS)));
         let (newest, older) = (older, segments);
         self.add_segments(&newest, &mut names);
-        let compiled = Condition::all(&query.fields, Some(text), &names.all.iter().cloned().collect());
+        let compiled = Condition::all(query, &names.all.iter().cloned().collect());
         let compiled = compiled.or_else(|problem| {
             if older.is_empty() {
                 return Err(problem);
             }
             // An older entry may have had the name.
             self.add_segments(&older, &mut names);
-            Condition::all(&query.fields, Some(text), &names.all.iter().cloned().collect())
+            Condition::all(query, &names.all.iter().cloned().collect())
         });
         let conditions = compiled.map_err(|mut problem| {
             let known: Vec<&str> = names.all.iter().map(|(name, _)| name.as_ref()).collect();

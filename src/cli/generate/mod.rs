@@ -64,15 +64,15 @@ impl Policy {
     pub(crate) fn of(calls: &[Made], judge: &Judge, from: Option<(String, String)>) -> Self {
         let mut policy = Self { from, ..Self::default() };
         let mut paths = BTreeMap::<Sort, BTreeMap<String, u64>>::new();
-        for Made { access, went, .. } in calls.iter().filter(|made| made.went > 0) {
-            policy.calls += went;
+        for Made { access, times } in calls.iter().filter(|made| made.access.went()) {
+            policy.calls += times;
             // Of an imported record anything may be said, and of one without outcome some things are not known.
             if access.destination_port == 0 || access.protocol.is_empty() || !is_plain(access) {
-                policy.unknown += went;
+                policy.unknown += times;
                 continue;
             }
             if access.protocol == "http" && access.known_path().is_empty() {
-                policy.unknown += went;
+                policy.unknown += times;
                 continue;
             }
             let judged = judge.judge(access).ok();
@@ -92,7 +92,7 @@ impl Policy {
                 method: seen.method,
                 protocol: access.protocol.clone(),
             };
-            *paths.entry(sort).or_default().entry(seen.path).or_default() += went;
+            *paths.entry(sort).or_default().entry(seen.path).or_default() += times;
         }
         policy.allowed = paths.into_iter().map(|(sort, paths)| (sort, merge(&paths))).collect();
         policy

@@ -70,8 +70,8 @@ impl Arguments {
             context.say("Unable to use a TTY - input is not a terminal or the right kind of file")?;
         }
         let asked = self.audit.asked(&tenant);
-        let audit = self.audit.open(&tenant)?;
         let lease = sandboxed::lease(&state, self.node.as_deref(), &asked).ok_or_else(|| nobody(&tenant))?;
+        let audit = self.audit.open(&tenant)?;
         let (input, terminal, private_tmp) = (self.stdin, self.stdin && self.tty, self.private_tmp);
         let wanted = Wanted { command: self.command, directory, private_tmp, input, terminal, audit };
         sandboxed::run(wanted, &state, &lease, |status| format!("command terminated with exit code {status}"))

@@ -75,7 +75,6 @@ impl Arguments {
             return Err(self.unconfined(&state, &tenant, context)?.into());
         }
         let asked = self.audit.asked(&tenant);
-        let audit = self.audit.open(&tenant)?;
         let (lease, own) = match sandboxed::lease(&state, self.node.as_deref(), &asked) {
             Some(lease) => (lease, None),
             None => {
@@ -83,6 +82,7 @@ impl Arguments {
                 (own.lease(&state, &asked)?, Some(own))
             }
         };
+        let audit = self.audit.open(&tenant)?;
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let (command, private_tmp) = (self.command, self.private_tmp);
         let wanted = Wanted { command, directory: None, private_tmp, input: true, terminal, audit };

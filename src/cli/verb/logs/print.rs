@@ -20,6 +20,10 @@ use crate::cli::output::table::{Headings, Table, terminal_width};
 
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
+
+/// What of that and of the shape `wide` shows besides.
+const WIDE_COLUMNS: &[&str] = &["instance", "handler", "rule"];
+
 /// Columns that are of no use when they are cut.
 const WHOLE: &[&str] = &["time", "level", "decision", "id", "requestId"];
 
@@ -224,7 +228,10 @@ impl Printed<'_> {
 
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         let mut fields = line::fields(row.line).unwrap_or_default();
-        fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()));
+        let wide = if self.look.output == Form::Wide { WIDE_COLUMNS } else { &[] };
+        let own = wide.iter().map(|name| field(row, &fields, name).unwrap_or_default()).collect();
+        let is_shown = |name: &str| self.page.chosen.is_empty() && wide.contains(&name);
+        fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()) && !is_shown(name));
         let new = self.page.new_columns(&fields);
         if !new.is_empty() || !self.page.begun {
             if self.page.headed {
@@ -233,7 +240,6 @@ impl Printed<'_> {
             }
             self.page.add(new, self.look.output == Form::Wide);
         }
-        let own = if self.look.output == Form::Wide { &[row.instance, row.handler, row.rule][..] } else { &[][..] };
         let time = self.look.time(row.time, self.context.now, &self.zone, 6);
         self.page.push(row, time, &fields, own);
         if self.page.table.is_page() {
@@ -261,7 +267,7 @@ impl Page {
     /// Adds columns, and first those that every entry has; if headings stand above the table already, they come once more.
     fn add(&mut self, new: Vec<String>, wide: bool) {
         if !std::mem::replace(&mut self.begun, true) {
-            let own: &[&str] = if wide { &["instance", "handler", "rule"] } else { &[] };
+            let own = if wide { WIDE_COLUMNS } else { &[] };
             self.table = Table::new(["time", "level"].iter().chain(own));
             self.table.fit(self.width, WHOLE);
         }
@@ -273,7 +279,7 @@ impl Page {
         }
     }
 
-    fn push(&mut self, row: &Row<'_>, time: String, fields: &[(String, Json)], own: &[&str]) {
+    fn push(&mut self, row: &Row<'_>, time: String, fields: &[(String, Json)], own: Vec<String>) {
         let mut cells = vec![time, row.level.name().to_owned()];
         if self.chosen.is_empty() {
             let mut values = vec![None; self.variables.len()];
@@ -284,7 +290,7 @@ impl Page {
         } else {
             cells.extend(self.chosen.iter().map(|name| field(row, fields, name).unwrap_or_default()));
         }
-        cells.extend(own.iter().map(|&name| name.to_owned()));
+        cells.extend(own);
         self.table.push(cells);
         self.levels.push(row.level);
     }
@@ -335,9 +341,12 @@ pub(super) fn field(row: &Row<'_>, fields: &[(String, Json)], name: &str) -> Opt
         "level" => return Some(row.level.name().to_owned()),
         "time" => return Some(format!("{:.6}", timestamp(row.time))),
         "instance" => return Some(row.instance.to_owned()),
-        "handler" => return Some(row.handler.to_owned()),
-        "rule" => return Some(row.rule.to_owned()),
         _ => {}
     }
-    fields.iter().find(|(field, _)| field == name).map(|(_, value)| text(value))
+    let of_line = fields.iter().find(|(field, _)| field == name).map(|(_, value)| text(value));
+    of_line.or_else(|| match name {
+        "handler" => Some(row.handler.to_owned()),
+        "rule" => Some(row.rule.to_owned()),
+        _ => None,
+    })
 }

@@ -192,7 +192,7 @@ fn recorded(id: &str, notes: &mut Vec<String>, context: &Context) -> Result<Aske
         notes.push("what was left out of the record (a query, a header) is not judged".to_owned());
     }
     notes.push(format!("the call of {}, which was told: {}", access.time, access.verdict));
-    Ok(access.asked())
+    access.asked().map_err(|why| Failure::client(format!("there is nothing to trace: {why}")))
 }
 
 /// The answer of a running proxy: it alone knows fetched lists, what quotas have counted, and how it was started. None
