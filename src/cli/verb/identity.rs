@@ -108,8 +108,8 @@ struct Rotate {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     after: Duration,
     /// How long the old one stays trusted after that: as long as its longest certificate is valid
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
-    overlap: Duration,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    overlap: Option<Duration>,
     #[command(flatten)]
     domain: Domain,
 }
@@ -203,7 +203,7 @@ impl Issue {
         let (namespace, account) = self.account.split_once('/').unwrap_or((context.namespace(), &self.account));
         let identity = SpiffeId::new(authority.trust_domain(), namespace, account)
             .map_err(|error| Failure::client(error.to_string()))?;
-        let issued = authority.issue(&identity, self.ttl, now).map_err(Failure::from)?;
+        let (authority, issued) = store.issue(&identity, self.ttl, now).map_err(Failure::from)?;
         let roots: String = authority.roots(now).map(to_pem).collect();
         fs::create_dir_all(&self.out).map_err(|error| unwritable(&self.out, &error))?;
         for (name, text, mode) in [
@@ -227,6 +227,11 @@ impl Rotate {
         let times = (self.after, self.overlap);
         let rotated = store.rotate(brought.as_ref(), self.domain.trust_domain.as_ref(), times, now);
         let told = rotated.map_err(Failure::from)?.describe(now);
+        if self.overlap.is_some() {
+            for early in told.iter().filter_map(ends_early) {
+                context.say(&early)?;
+            }
+        }
         let mut lines = Vec::new();
         for one in &told {
             let (subject, serial) = (&one.subject, &one.serial_number);
@@ -238,6 +243,16 @@ impl Rotate {
         }
         Ok(writeln!(context.out, "{}", lines.join("\n"))?)
     }
+}
+
+/// Says of an authority whose trust ends before its last certificate does what that means.
+fn ends_early(of: &Described) -> Option<String> {
+    let until = of.trusted_until.filter(|until| *until < of.issued_until)?;
+    let (subject, serial, until, last) = (&of.subject, &of.serial_number, date(until), date(of.issued_until));
+    Some(format!(
+        "warning: {subject} ({serial}) has issued certificates that may be valid until {last}; with this --overlap they are \
+         refused from {until}. Issue them anew before, or leave the flag out"
+    ))
 }
 
 /// A file with these permissions in place of what was there: nobody reads half of it, or a key before it is closed to
