@@ -2173,7 +2173,7 @@ _egressctl() {
                     return 0
                     ;;
                 --level)
-                    COMPREPLY=($(compgen -W "info warn warn+ error" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "info warn warn+ error error+" -- "${cur}"))
                     return 0
                     ;;
                 --grep)
@@ -2351,7 +2351,7 @@ _egressctl() {
                     return 0
                     ;;
                 --level)
-                    COMPREPLY=($(compgen -W "info warn warn+ error" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "info warn warn+ error error+" -- "${cur}"))
                     return 0
                     ;;
                 --grep)
@@ -2465,7 +2465,7 @@ _egressctl() {
             fi
             case "${prev}" in
                 --level)
-                    COMPREPLY=($(compgen -W "info warn warn+ error" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "info warn warn+ error error+" -- "${cur}"))
                     return 0
                     ;;
                 --grep)
@@ -2697,7 +2697,7 @@ _egressctl() {
             fi
             case "${prev}" in
                 --level)
-                    COMPREPLY=($(compgen -W "info warn warn+ error" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "info warn warn+ error error+" -- "${cur}"))
                     return 0
                     ;;
                 --grep)

@@ -265,7 +265,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
-error\t''"
+error\t''
+error+\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l exclude -d 'Only lines that contain none of these' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l host -d 'Only calls of these hosts; * stands for any characters' -r
@@ -365,7 +366,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
-error\t''"
+error\t''
+error+\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l exclude -d 'Only lines that contain none of these' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l host -d 'Only calls of these hosts; * stands for any characters' -r
@@ -409,7 +411,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
-error\t''"
+error\t''
+error+\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l exclude -d 'Only lines that contain none of these' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l host -d 'Only calls of these hosts; * stands for any characters' -r
@@ -450,7 +453,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l level -d 'Only entries of this level: info, warn, error; with + also worse ones (warn+)' -r -f -a "info\t''
 warn\t''
 warn+\t''
-error\t''"
+error\t''
+error+\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s g -l grep -d 'Only lines that contain this regular expression; several must all be contained' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l exclude -d 'Only lines that contain none of these' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l host -d 'Only calls of these hosts; * stands for any characters' -r

@@ -46,7 +46,9 @@ pub(crate) fn known(state: &StateDir) -> Result<Vec<(String, Option<Status>)>, F
 /// # Errors
 /// When none of that name runs.
 pub(crate) fn drain(state: &StateDir, node: &str) -> Result<(), Failure> {
-    ask(&state.node_socket(node), reqwest::Method::POST, api::DRAIN, Vec::new()).map(drop).map_err(|_| nobody(node))
+    ask(&state.node_socket(node), reqwest::Method::POST, api::DRAIN, Vec::new())
+        .map(drop)
+        .map_err(|_| nobody(state, node))
 }
 
 /// A proxy's counters in Prometheus' text form.
@@ -54,7 +56,7 @@ pub(crate) fn drain(state: &StateDir, node: &str) -> Result<(), Failure> {
 /// # Errors
 /// When none of that name runs.
 pub(crate) fn metrics(state: &StateDir, node: &str) -> Result<Vec<u8>, Failure> {
-    ask(&state.node_socket(node), reqwest::Method::GET, api::METRICS, Vec::new()).map_err(|_| nobody(node))
+    ask(&state.node_socket(node), reqwest::Method::GET, api::METRICS, Vec::new()).map_err(|_| nobody(state, node))
 }
 
 /// What running proxies say of a call, each with its name: the one that is named, or all.
@@ -77,7 +79,7 @@ pub(crate) fn trace(
             Ok(body) => answers.push((name.to_owned(), serde_json::from_slice(&body).map_err(unreadable)?)),
             // Left by a proxy that was killed.
             Err(_) if node.is_none() => {}
-            Err(_) => return Err(nobody(name)),
+            Err(_) => return Err(nobody(state, name)),
         }
     }
     Ok(answers)
@@ -101,7 +103,7 @@ pub(crate) fn rows<T: DeserializeOwned>(
     }
     match (found.is_empty(), node) {
         (false, _) => Ok(found),
-        (true, Some(node)) => Err(nobody(node)),
+        (true, Some(node)) => Err(nobody(state, node)),
         (true, None) => {
             Err(Failure::client("no proxy runs on this state directory; start one with `egressctl proxy start`"))
         }
@@ -122,8 +124,17 @@ fn is_answered(socket: &Path) -> bool {
     UnixStream::connect(socket).is_ok()
 }
 
-fn nobody(node: &str) -> Failure {
-    Failure::client(format!("no proxy named {node:?} runs on this state directory"))
+/// Names of the proxies that run.
+pub(crate) fn running(state: &StateDir) -> Vec<String> {
+    names(state).into_iter().filter(|name| is_answered(&state.node_socket(name))).collect()
+}
+
+fn nobody(state: &StateDir, node: &str) -> Failure {
+    let others = match running(state).as_slice() {
+        [] => String::new(),
+        others => format!("; there is {}", others.join(", ")),
+    };
+    Failure::client(format!("no proxy named {node:?} runs on this state directory{others}"))
 }
 
 fn ask(socket: &Path, method: reqwest::Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Failure> {

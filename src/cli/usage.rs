@@ -54,8 +54,7 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("flag needs an argument: {}", bare_flag(flag, words)),
         ErrorKind::InvalidValue => {
             let valid = get(ContextKind::ValidValue).join(", ");
-            let place = if flag.starts_with('<') { flag.to_owned() } else { format!("\"{flag}\" flag") };
-            format!("invalid argument \"{value}\" for {place}: must be one of {valid}")
+            format!("invalid argument \"{value}\" for {}: must be one of {valid}", place(&argument, flag))
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = first_paragraph(&error.render().to_string());
@@ -64,7 +63,8 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         ErrorKind::ValueValidation => {
             let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
             let why = why.strip_suffix(&format!(", got {value:?}")).unwrap_or(&why);
-            format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+            let why = if why == "invalid digit found in string" { "must be a whole number" } else { why };
+            format!("invalid argument \"{value}\" for {}: {why}", place(&argument, flag))
         }
         ErrorKind::NoEquals => format!("flag {flag} takes its value after ="),
         _ => first_paragraph(&error.render().to_string()),
@@ -77,6 +77,11 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         _ => meant(error),
     };
     format!("error: {message}{near}\nSee '{PROGRAM}{path} --help' for usage.")
+}
+
+/// What a value was for: a flag, or an argument as it stands in the usage line.
+fn place(argument: &str, flag: &str) -> String {
+    if argument.starts_with(['<', '[']) { argument.to_owned() } else { format!("\"{flag}\" flag") }
 }
 
 /// `--color` of a command line that could not be read.
@@ -259,6 +264,21 @@ mod tests {
                 "pc",
                 "error: the following required arguments were not provided: <TYPE>, one of listeners, routes, clusters, \
                  endpoints, secrets, rules, all\nSee 'egressctl proxy-config --help' for usage.",
+            ),
+            (
+                "allow edition.cnn.com:99999 --from sleep --for 1m --reason x",
+                "error: invalid argument \"edition.cnn.com:99999\" for <HOST[:PORT][/PATH]>: the port is no number from 1 to \
+                 65535\nSee 'egressctl allow --help' for usage.",
+            ),
+            (
+                "logs facets --top x",
+                "error: invalid argument \"x\" for \"--top\" flag: must be a whole number\nSee 'egressctl logs facets \
+                 --help' for usage.",
+            ),
+            (
+                "logs --level bogus",
+                "error: invalid argument \"bogus\" for \"--level\" flag: must be one of info, warn, warn+, error, \
+                 error+\nSee 'egressctl logs --help' for usage.",
             ),
             ("version x", "error: unexpected args: [x]\nSee 'egressctl version --help' for usage."),
             (

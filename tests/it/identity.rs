@@ -55,6 +55,16 @@ fn a_certificate_is_issued_into_files_of_which_the_key_is_the_owners_alone() {
         assert_eq!(mode(&out.join(name)), permissions, "{name}");
         assert!(text.contains(holds), "{name}: {text}");
     }
+    for (ttl, why) in [("0s", "a second at least"), ("99999h", "90 days (2160h) at most")] {
+        let told = scene.fails(&["identity", "issue", "sleep", "--out", &place, "--ttl", ttl]);
+        assert!(told.contains(&format!("a certificate is valid for {why}")), "{told}");
+    }
+    let told = scene.told_with(&["identity", "issue", "sleep", "--out", &place], "");
+    assert_eq!(told, "warning: no service account default/sleep is declared, and no workload runs as it\n");
+    scene.ok(&["create", "-f", &scene.fixture("scenario/sleep.yaml")]);
+    assert_eq!(scene.told_with(&["identity", "issue", "sleep", "--out", &place], ""), "");
+    let told = scene.told_with(&["identity", "rotate", "--overlap", "1h"], "");
+    assert!(told.contains("has issued certificates that may be valid until"), "{told}");
     let told = scene.fails(&["identity", "issue", "de/fau/lt", "--out", &place]);
     assert!(told.contains("is no SPIFFE identity: expected spiffe://TRUSTDOMAIN/ns/NAMESPACE/sa/ACCOUNT"), "{told}");
 }

@@ -40,8 +40,9 @@ fn mistakes_of_all_files_are_shown_and_the_exit_status_tells() {
         "one.yaml:5:10",
         "did you mean `request.host`?",
         "two.yaml:3:",
-        "already exists",
-        "one.yaml as well",
+        "\" is declared twice",
+        "the first declaration is at",
+        "one.yaml:10:",
         "2 of 2 files are invalid",
     ] {
         assert!(told.contains(part), "{part}: {told}");

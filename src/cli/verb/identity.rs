@@ -13,8 +13,11 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table};
 use crate::expr::Timestamp;
-use crate::identity::authority::{Brought, Bundle, Described, Store, to_pem};
-use crate::identity::{SpiffeId, TrustDomain};
+use crate::identity::authority::{Brought, Bundle, Described, MAX_TTL, Store, to_pem};
+use crate::identity::{SpiffeId, TrustDomain, Workload};
+use crate::registry::View as _;
+use crate::resource::Key;
+use crate::resource::kinds::SERVICE_ACCOUNT;
 
 use crate::cli::time::duration;
 
@@ -84,7 +87,7 @@ struct Issue {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// How long it is valid, at most 90 days
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = certificate_ttl)]
     ttl: Duration,
     #[command(flatten)]
     domain: Domain,
@@ -108,8 +111,8 @@ struct Rotate {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     after: Duration,
     /// How long the old one stays trusted after that: as long as its longest certificate is valid
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
-    overlap: Duration,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    overlap: Option<Duration>,
     #[command(flatten)]
     domain: Domain,
 }
@@ -203,7 +206,7 @@ impl Issue {
         let (namespace, account) = self.account.split_once('/').unwrap_or((context.namespace(), &self.account));
         let identity = SpiffeId::new(authority.trust_domain(), namespace, account)
             .map_err(|error| Failure::client(error.to_string()))?;
-        let issued = authority.issue(&identity, self.ttl, now).map_err(Failure::from)?;
+        let (authority, issued) = store.issue(&identity, self.ttl, now).map_err(Failure::from)?;
         let roots: String = authority.roots(now).map(to_pem).collect();
         fs::create_dir_all(&self.out).map_err(|error| unwritable(&self.out, &error))?;
         for (name, text, mode) in [
@@ -213,9 +216,24 @@ impl Issue {
         ] {
             replace(&self.out.join(name), &text, mode)?;
         }
+        if !is_known(&identity, context)? {
+            context.say(&format!(
+                "warning: no service account {namespace}/{} is declared, and no workload runs as it",
+                identity.account()
+            ))?;
+        }
         let (until, place) = (date(issued.not_after), self.out.display());
         Ok(writeln!(context.out, "certificate for {identity} written to {place}, valid until {until}")?)
     }
+}
+
+/// Whether the service account of an identity is declared, or a workload's.
+fn is_known(identity: &SpiffeId, context: &Context) -> Result<bool, Failure> {
+    let Some(registry) = context.existing_registry()? else { return Ok(false) };
+    let (namespace, account) = (identity.namespace(), identity.account());
+    let is_own = |workload: &Workload| workload.namespace == namespace && workload.service_account == account;
+    Ok(registry.get(&Key::new(&SERVICE_ACCOUNT, namespace, account))?.is_some()
+        || Workload::all(&registry)?.iter().any(is_own))
 }
 
 impl Rotate {
@@ -227,6 +245,11 @@ impl Rotate {
         let times = (self.after, self.overlap);
         let rotated = store.rotate(brought.as_ref(), self.domain.trust_domain.as_ref(), times, now);
         let told = rotated.map_err(Failure::from)?.describe(now);
+        if self.overlap.is_some() {
+            for early in told.iter().filter_map(ends_early) {
+                context.say(&early)?;
+            }
+        }
         let mut lines = Vec::new();
         for one in &told {
             let (subject, serial) = (&one.subject, &one.serial_number);
@@ -238,6 +261,16 @@ impl Rotate {
         }
         Ok(writeln!(context.out, "{}", lines.join("\n"))?)
     }
+}
+
+/// Says of an authority whose trust ends before its last certificate does what that means.
+fn ends_early(of: &Described) -> Option<String> {
+    let until = of.trusted_until.filter(|until| *until < of.issued_until)?;
+    let (subject, serial, until, last) = (&of.subject, &of.serial_number, date(until), date(of.issued_until));
+    Some(format!(
+        "warning: {subject} ({serial}) has issued certificates that may be valid until {last}; with this --overlap they are \
+         refused from {until}. Issue them anew before, or leave the flag out"
+    ))
 }
 
 /// A file with these permissions in place of what was there: nobody reads half of it, or a key before it is closed to
@@ -256,6 +289,15 @@ fn replace(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::client(format!("cannot write {}: {error}", path.display()))
+}
+
+/// At least a second: certificates know no less.
+pub(crate) fn certificate_ttl(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        ttl if ttl < Duration::from_secs(1) => Err("a certificate is valid for a second at least".into()),
+        ttl if ttl > MAX_TTL => Err("a certificate is valid for 90 days (2160h) at most".into()),
+        ttl => Ok(ttl),
+    }
 }
 
 /// RFC 3339, of seconds since 1970.

@@ -62,7 +62,9 @@ impl Arguments {
             files.push(File { source, declared, findings: parsed.findings });
         }
         if files.is_empty() {
-            return Err(Failure::client("no objects passed to validate: no YAML or JSON file is there").into());
+            let hint = if self.files.recursive { "" } else { " (-R also reads the directories below)" };
+            let text = format!("no objects passed to validate: no YAML or JSON file is there{hint}");
+            return Err(Failure::client(text).into());
         }
         review(&mut files).map_err(Failure::client)?;
         match self.output {
@@ -112,12 +114,14 @@ fn review(files: &mut [File]) -> Result<(), String> {
     for file in files.iter_mut() {
         for ((resource, place), operation) in file.declared.iter().zip(operations.by_ref()) {
             let Err(error) = registry.commit(Transaction { operations: vec![operation] }) else {
-                first.insert(resource.key().to_string(), visible(&file.source.name).into_owned());
+                let name = place.finding(twice(resource, ""));
+                let (line, column) = file.source.line_column(Locator::new(&file.source).span(&name).start);
+                first.insert(resource.key().to_string(), format!("{}:{line}:{column}", visible(&file.source.name)));
                 continue;
             };
             // Two of one name in one file were found when it was read.
             if !file.is_faulty(place) {
-                let problem = refused(&error, first.get(&resource.key().to_string()));
+                let problem = refused(resource, &error, first.get(&resource.key().to_string()));
                 file.findings.push(place.finding(problem));
             }
         }
@@ -141,13 +145,17 @@ fn review(files: &mut [File]) -> Result<(), String> {
     Ok(())
 }
 
+/// A resource is declared where another one of its name was.
+fn twice(resource: &Resource, first: &str) -> Problem {
+    let message = format!("{} \"{}\" is declared twice", resource.kind.qualified_singular(), resource.meta.name);
+    Problem::error(Code::Duplicate, FieldPath::of("metadata.name"), message)
+        .help(format!("the first declaration is at {first}"))
+}
+
 /// Why the registry does not take a resource: commonly there is another one of its name, in the file that is given.
-fn refused(error: &registry::Error, first: Option<&String>) -> Problem {
+fn refused(resource: &Resource, error: &registry::Error, first: Option<&String>) -> Problem {
     match (error, first) {
-        (registry::Error::AlreadyExists(_), Some(first)) => {
-            Problem::error(Code::Duplicate, FieldPath::of("metadata.name"), error.to_string())
-                .help(format!("it is declared in {first} as well"))
-        }
+        (registry::Error::AlreadyExists(_), Some(first)) => twice(resource, first),
         _ => Problem::error(Code::Invalid, FieldPath::of("metadata"), error.to_string()),
     }
 }

@@ -56,7 +56,8 @@ impl Brought {
         let chain: Vec<_> = if is_root { Vec::new() } else { std::iter::once(certificate).chain(between).collect() };
         let ends = chain.iter().chain([&root]).filter_map(|one| x509::read(one).map(|said| said.not_after));
         let not_after = ends.min().unwrap_or(now);
-        let signer = Signer { chain, root, issuer: Some(issuer), signs_from: now, trusted_until: None, not_after };
+        let (issuer, trusted_until, issued_until) = (Some(issuer), None, Some(now));
+        let signer = Signer { chain, root, issuer, signs_from: now, trusted_until, not_after, issued_until };
         self.tried(&signer, domain, now)?;
         Ok(signer)
     }

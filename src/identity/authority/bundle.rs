@@ -92,7 +92,15 @@ fn trusting(identity: &SpiffeId, roots: Vec<CertificateDer<'static>>, path: &Pat
         identity.trust_domain().parse().map_err(|_| refused(path, "the trust domain has no such name"))?;
     let signer = |root: CertificateDer<'static>| {
         let not_after = x509::read(&root).map(|said| said.not_after).unwrap_or_default();
-        Signer { chain: Vec::new(), root, issuer: None, signs_from: 0, trusted_until: None, not_after }
+        Signer {
+            chain: Vec::new(),
+            root,
+            issuer: None,
+            signs_from: 0,
+            trusted_until: None,
+            not_after,
+            issued_until: None,
+        }
     };
     if roots.is_empty() {
         return Err(refused(path, "it holds no certificate"));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{self, StateDir};
 
-use super::{Authority, Brought, Error, Signer, TrustDomain, certificates, to_pem};
+use super::{Authority, Brought, Error, Issued, Signer, SpiffeId, TrustDomain, certificates, to_pem};
 use crate::identity::x509;
 
 /// Permissions of others than the owner.
@@ -46,6 +46,8 @@ struct WrittenSigner {
     signs_from: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trusted_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issued_until: Option<i64>,
 }
 
 impl Store {
@@ -92,14 +94,7 @@ impl Store {
             Some(found) => found,
             None => {
                 let _lock = self.lock()?;
-                match self.load()? {
-                    Some(found) => found,
-                    None => {
-                        let made = Authority::create(wanted.cloned().unwrap_or_default(), now)?;
-                        self.write(&made)?;
-                        made
-                    }
-                }
+                self.load_or_make(wanted, now)?
             }
         };
         match wanted.filter(|wanted| *wanted != found.trust_domain()) {
@@ -110,8 +105,38 @@ impl Store {
         }
     }
 
+    /// That which is there, or a new one; the lock is held.
+    fn load_or_make(&self, wanted: Option<&TrustDomain>, now: i64) -> Result<Authority, Error> {
+        if let Some(found) = self.load()? {
+            return Ok(found);
+        }
+        let made = Authority::create(wanted.cloned().unwrap_or_default(), now)?;
+        self.write(&made)?;
+        Ok(made)
+    }
+
+    /// Issues a certificate to a program that will not ask for the next by itself, and notes its end: so long the authority
+    /// has to be trusted. Also gives back the authority.
+    ///
+    /// # Errors
+    /// As [`Store::load`] and [`Authority::issue`].
+    pub fn issue(&self, identity: &SpiffeId, ttl: Duration, now: i64) -> Result<(Authority, Issued), Error> {
+        let _lock = self.lock()?;
+        let mut authority = self.load_or_make(None, now)?;
+        let issued = authority.issue(identity, ttl, now)?;
+        let signer = authority.signers.iter_mut().find(|signer| *signer.own() == issued.signed_by);
+        // Where nothing was noted before, what is not known is longer.
+        let noted = signer.and_then(|signer| signer.issued_until.as_mut()).filter(|noted| **noted < issued.not_after);
+        if let Some(noted) = noted {
+            *noted = issued.not_after;
+            self.write(&authority)?;
+        }
+        Ok((authority, issued))
+    }
+
     /// Lets another authority take over: one that somebody brought, or a new root. It is trusted at once and signs after
-    /// `takeover`; what was there stays trusted for `overlap` after that.
+    /// `takeover`; what was there stays trusted for `overlap` after that, or if none is given, until the last certificate that
+    /// it issued is over, and for [`super::DEFAULT_TTL`] at least.
     ///
     /// # Errors
     /// As [`Store::load`], and what is wrong with what was brought.
@@ -119,7 +144,7 @@ impl Store {
         &self,
         brought: Option<&Brought>,
         wanted: Option<&TrustDomain>,
-        (takeover, overlap): (Duration, Duration),
+        (takeover, overlap): (Duration, Option<Duration>),
         now: i64,
     ) -> Result<Authority, Error> {
         let _lock = self.lock()?;
@@ -185,6 +210,7 @@ fn written(authority: &Authority) -> Written {
         key: signer.issuer.as_ref().map(|issuer| issuer.key().serialize_pem()),
         signs_from: signer.signs_from,
         trusted_until: signer.trusted_until,
+        issued_until: signer.issued_until,
     };
     Written {
         trust_domain: authority.trust_domain.to_string(),
@@ -214,6 +240,6 @@ fn read_signer(written: WrittenSigner) -> Result<Signer, String> {
     };
     let ends = chain.iter().chain([&root]).map(|one| x509::read(one).map(|said| said.not_after));
     let not_after = ends.min().flatten().ok_or("a certificate cannot be read")?;
-    let WrittenSigner { signs_from, trusted_until, .. } = written;
-    Ok(Signer { chain, root, issuer, signs_from, trusted_until, not_after })
+    let WrittenSigner { signs_from, trusted_until, issued_until, .. } = written;
+    Ok(Signer { chain, root, issuer, signs_from, trusted_until, not_after, issued_until })
 }

@@ -67,6 +67,9 @@ struct Signer {
     trusted_until: Option<i64>,
     /// The end of the shortest-lived of its certificates.
     not_after: i64,
+    /// The last end of the certificates that it issued to programs, which nobody renews when another takes over; none where
+    /// that was not noted.
+    issued_until: Option<i64>,
 }
 
 /// A certificate of a workload, with its key.
@@ -104,6 +107,8 @@ pub struct Described {
     pub signs_from: i64,
     /// When it is no longer trusted.
     pub trusted_until: Option<i64>,
+    /// The last end of the certificates that it issued to programs, or where that was not noted, the last that may be.
+    pub issued_until: i64,
     /// Certificates between the root and those of workloads.
     pub intermediates: usize,
 }
@@ -126,7 +131,8 @@ impl Authority {
         self.signers.iter().rev().filter(trusted).map(|signer| &signer.root)
     }
 
-    /// A certificate with a new key for an identity, valid for `ttl`, but no longer than the authority itself.
+    /// A certificate with a new key for an identity, valid for `ttl`, but no longer than the authority itself, or than it stays
+    /// trusted where another takes over.
     ///
     /// # Errors
     /// [`Error::OtherDomain`] for identities of others, [`Error::Over`] where the authority has expired.
@@ -161,20 +167,26 @@ impl Authority {
                 not_after: signer.not_after,
                 signs_from: signer.signs_from,
                 trusted_until: signer.trusted_until,
+                issued_until: signer.issued_until(now),
                 intermediates: signer.chain.len(),
             }
         });
         told.collect()
     }
 
-    /// Lets another authority take over at a time; what was there stays trusted for `overlap` after that.
-    fn succeed(&mut self, mut next: Signer, takeover: Duration, overlap: Duration, now: i64) {
+    /// Lets another authority take over at a time; what was there stays trusted for `overlap` after that, or as long as its
+    /// certificates are valid.
+    fn succeed(&mut self, mut next: Signer, takeover: Duration, overlap: Option<Duration>, now: i64) {
         // Among who never signed nobody has to be waited for.
         self.signers.retain(|signer| signer.signs_from <= now && signer.trusted_until.is_none_or(|until| now <= until));
         next.signs_from = if self.signers.is_empty() { now } else { now + seconds(takeover) };
         let last = self.signers.len();
         for (place, signer) in self.signers.iter_mut().enumerate() {
-            signer.trusted_until.get_or_insert(next.signs_from + seconds(overlap));
+            let until = match overlap {
+                Some(overlap) => next.signs_from + seconds(overlap),
+                None => signer.issued_until(now).max(next.signs_from + seconds(DEFAULT_TTL)),
+            };
+            signer.trusted_until.get_or_insert(until);
             if place + 1 < last {
                 signer.issuer = None;
             }
@@ -203,7 +215,13 @@ impl Signer {
         valid(&mut root, now - SKEW, not_after);
         let certificate = root.self_signed(&key)?.der().clone();
         let issuer = Some(Issuer::new(root, key));
-        Ok(Self { chain: Vec::new(), root: certificate, issuer, signs_from: now, trusted_until: None, not_after })
+        let (chain, trusted_until, issued_until) = (Vec::new(), None, Some(now));
+        Ok(Self { chain, root: certificate, issuer, signs_from: now, trusted_until, not_after, issued_until })
+    }
+
+    /// The last end of what it issued to programs, as far as that can be known.
+    fn issued_until(&self, now: i64) -> i64 {
+        self.issued_until.unwrap_or_else(|| self.not_after.min(now + seconds(MAX_TTL)))
     }
 
     /// The certificate that it signs by.
@@ -221,7 +239,9 @@ impl Signer {
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;
-        let (not_before, not_after) = (now - SKEW, self.not_after.min(now + seconds(ttl.min(MAX_TTL))));
+        // What outlives the trust in its authority is only seemingly valid.
+        let last = self.not_after.min(self.trusted_until.unwrap_or(i64::MAX));
+        let (not_before, not_after) = (now - SKEW, last.min(now + seconds(ttl.min(MAX_TTL))));
         valid(&mut leaf, not_before, not_after);
         let certificate = leaf.signed_by(&key, issuer)?.der().clone();
         let chain = std::iter::once(certificate).chain(self.chain.iter().cloned()).collect();

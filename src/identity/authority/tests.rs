@@ -130,7 +130,7 @@ fn of_two_authorities_the_next_is_trusted_before_it_signs_and_the_last_as_long_a
     let before = place.store().open(None, NOW).unwrap();
     let old = before.issue(&sleep(), DEFAULT_TTL, NOW).unwrap();
     let minute = Duration::from_secs(60);
-    place.store().rotate(None, None, (minute, DEFAULT_TTL), NOW).unwrap();
+    place.store().rotate(None, None, (minute, Some(DEFAULT_TTL)), NOW).unwrap();
     let after = place.store().load().unwrap().unwrap();
     let states = |now| after.describe(now).iter().map(|one| one.state).collect::<Vec<_>>();
     assert_eq!(roots(&after, NOW).len(), 2);
@@ -147,10 +147,44 @@ fn of_two_authorities_the_next_is_trusted_before_it_signs_and_the_last_as_long_a
     let over = NOW + 60 + seconds(DEFAULT_TTL) + 1;
     assert_eq!(roots(&after, over).len(), 1);
     // The next rotation forgets what is over, and its key.
-    place.store().rotate(None, None, (minute, DEFAULT_TTL), over).unwrap();
+    place.store().rotate(None, None, (minute, Some(DEFAULT_TTL)), over).unwrap();
     assert_eq!(place.store().load().unwrap().unwrap().signers.len(), 2);
     let text = std::fs::read_to_string(place.file()).unwrap();
     assert_eq!(text.matches("PRIVATE KEY").count(), 4, "two keys, each with a beginning and an end");
+}
+
+#[test]
+fn an_authority_stays_trusted_as_long_as_the_longest_certificate_that_was_asked_of_it() {
+    const DAY: i64 = 86_400;
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let place = Place::new();
+    let store = place.store();
+    let (_, long) = store.issue(&sleep(), month, NOW).unwrap();
+    store.issue(&sleep(), HOUR, NOW).unwrap();
+    let after = store.rotate(None, None, (TAKEOVER, None), NOW + DAY).unwrap();
+    assert_eq!(after.describe(NOW + DAY)[1].trusted_until, Some(NOW + 30 * DAY));
+    assert!(believed(&roots(&after, long.not_after), &long.chain, long.not_after));
+    // What it issues until the next one signs ends no later.
+    let (_, meanwhile) = store.issue(&sleep(), MAX_TTL, NOW + DAY).unwrap();
+    assert_eq!((meanwhile.signed_by, meanwhile.not_after), (long.signed_by, NOW + 30 * DAY));
+    // The next has issued nothing: a day is for what proxies hold.
+    let now = NOW + 2 * DAY;
+    let after = store.rotate(None, None, (TAKEOVER, None), now).unwrap();
+    assert_eq!(after.describe(now)[1].trusted_until, Some(now + 60 + DAY));
+    assert_eq!(after.describe(now)[2].trusted_until, Some(NOW + 30 * DAY));
+}
+
+#[test]
+fn where_nobody_noted_what_was_issued_it_may_have_been_the_longest() {
+    let place = Place::new();
+    place.store().open(None, NOW).unwrap();
+    let text = std::fs::read_to_string(place.file()).unwrap();
+    let (before, after) = (format!(",\n      \"issuedUntil\": {NOW}"), "");
+    assert!(text.contains(&before), "{text}");
+    std::fs::write(place.file(), text.replace(&before, after)).unwrap();
+    place.store().issue(&sleep(), HOUR, NOW).unwrap();
+    let rotated = place.store().rotate(None, None, (TAKEOVER, None), NOW).unwrap();
+    assert_eq!(rotated.describe(NOW)[1].trusted_until, Some(NOW + seconds(MAX_TTL)));
 }
 
 /// A root or an intermediate with its key, in PEM.
@@ -193,7 +227,7 @@ fn an_intermediate_of_somebody_elses_root_issues_chains_that_lead_to_it() {
         root: Some(place.write("root-cert.pem", &root.pem())),
         chain: Some(place.write("cert-chain.pem", &middle.pem())),
     };
-    place.store().rotate(Some(&brought), None, (TAKEOVER, DEFAULT_TTL), NOW).unwrap();
+    place.store().rotate(Some(&brought), None, (TAKEOVER, Some(DEFAULT_TTL)), NOW).unwrap();
     let authority = place.store().load().unwrap().unwrap();
     let issued = authority.issue(&sleep(), HOUR, NOW).unwrap();
     assert_eq!(issued.chain.len(), 3, "the first authority of all signs at once");
@@ -229,7 +263,7 @@ fn what_cannot_be_an_authority_is_refused_with_the_file_and_the_reason() {
             root: by.map(|text| place.write("r.pem", &text)),
             chain: None,
         };
-        let error = place.store().rotate(Some(&brought), None, (TAKEOVER, HOUR), NOW).unwrap_err().to_string();
+        let error = place.store().rotate(Some(&brought), None, (TAKEOVER, Some(HOUR)), NOW).unwrap_err().to_string();
         assert!(error.contains(&format!("{at}: {reason}")), "{error}");
     }
     assert!(place.store().load().unwrap().is_none(), "nothing was half taken up");

@@ -191,7 +191,7 @@ fn rotation_is_taken_up_while_both_sides_keep_talking() {
     let (sidecar, gateway) = (place.mesh(DEFAULT_TTL), place.mesh(DEFAULT_TTL));
     let mut connection = ends(&sidecar, &gateway, &[GATEWAY]);
     connection.shake().unwrap();
-    place.store().rotate(None, None, (Duration::ZERO, DEFAULT_TTL), now()).unwrap();
+    place.store().rotate(None, None, (Duration::ZERO, Some(DEFAULT_TTL)), now()).unwrap();
     sidecar.refresh().unwrap();
     assert_eq!(sidecar.roots().len(), 2);
     // Whoever has not heard of the new root in time does not believe it; that is why it signs later only.

@@ -273,7 +273,7 @@ fn levels() -> impl TypedValueParser<Value = LevelFilter> {
         PossibleValue::new("warning").hide(true),
         PossibleValue::new("warning+").hide(true),
         PossibleValue::new("error"),
-        PossibleValue::new("error+").hide(true),
+        PossibleValue::new("error+"),
     ])
     .try_map(|text| level(&text))
 }

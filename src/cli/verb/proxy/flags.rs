@@ -15,9 +15,9 @@ use crate::cli::failure::Failure;
 use crate::cli::recording::Recording;
 use crate::cli::retention::Retention;
 use crate::cli::time::duration;
+use crate::cli::verb::identity::certificate_ttl;
 use crate::cli::verb::listen::{GatewayListen, Listen};
 use crate::identity::TrustDomain;
-use crate::identity::authority::MAX_TTL;
 use crate::node::{ListenerConfig, NodeConfig, Role};
 use crate::policy::Enforcement;
 use crate::routing::OutboundPolicy;
@@ -153,15 +153,6 @@ fn role() -> impl TypedValueParser<Value = Role> {
         "gateway" => Role::Gateway,
         _ => Role::All,
     })
-}
-
-/// At least a second: certificates know no less.
-fn certificate_ttl(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        ttl if ttl < Duration::from_secs(1) => Err("a certificate is valid for a second at least".into()),
-        ttl if ttl > MAX_TTL => Err("a certificate is valid for 90 days at most".into()),
-        ttl => Ok(ttl),
-    }
 }
 
 fn host_and_port(text: &str) -> Result<(String, u16), String> {

@@ -128,5 +128,9 @@ fn stop(arguments: &StopArgs, context: &mut Context) -> Outcome {
     while UnixStream::connect(state.node_socket(node)).is_ok() {
         std::thread::sleep(STOP_PAUSE);
     }
-    Ok(writeln!(context.out, "proxy {node} stopped")?)
+    writeln!(context.out, "proxy {node} stopped").map_err(Failure::from)?;
+    for other in admin_client::running(&state) {
+        context.say(&format!("Proxy {other} still runs: egressctl proxy stop --node {other}"))?;
+    }
+    Ok(())
 }

@@ -57,7 +57,10 @@ pub(super) fn show(arguments: &StatusArgs, context: &mut Context) -> Outcome {
     if found.is_empty() {
         return Ok(context.say("No proxy runs on this state directory.")?);
     }
-    for status in &found {
+    for (position, status) in found.iter().enumerate() {
+        if position > 0 {
+            writeln!(context.out).map_err(Failure::from)?;
+        }
         context.out.write_all(describe(status).as_bytes())?;
     }
     Ok(())
@@ -73,16 +76,19 @@ fn describe(status: &Status) -> String {
     let addresses = addresses.chain(status.gateway_listeners.iter().map(|listener| &listener.address));
     let addresses = addresses.chain(&status.mesh_listener);
     let width = addresses.map(|address| address.to_string().len()).max().unwrap_or_default();
-    for (position, listener) in status.listeners.iter().enumerate() {
+    let mut listeners = Vec::new();
+    for listener in &status.listeners {
         let workload = listener.workload.as_deref().unwrap_or("unknown callers");
         let missing = if listener.known || listener.workload.is_none() { "" } else { " (not in the registry)" };
-        let heading = if position == 0 { "Listeners:" } else { "" };
-        rows.push((heading, format!("{:<width$}   {workload}{missing}", listener.address.to_string())));
+        listeners.push(format!("{:<width$}   {workload}{missing}", listener.address.to_string()));
     }
-    rows.extend(status.mesh_listener.iter().map(|address| ("", format!("{address:<width$}   sidecars of others"))));
+    let mesh = status.mesh_listener.iter();
+    listeners.extend(mesh.map(|address| format!("{:<width$}   sidecars of others", address.to_string())));
     for listener in &status.gateway_listeners {
-        rows.push(("", format!("{:<width$}   gateway port {}", listener.address.to_string(), listener.port)));
+        listeners.push(format!("{:<width$}   gateway port {}", listener.address.to_string(), listener.port));
     }
+    let headings = std::iter::once("Listeners:").chain(std::iter::repeat(""));
+    rows.extend(headings.zip(listeners));
     rows.push(("Workers:", status.workers.to_string()));
     rows.push(("Configuration:", format!("revision {}", status.revision)));
     rows.push(("Policy:", rules_in_words(status.enforced_rules, &status.only_reporting)));
