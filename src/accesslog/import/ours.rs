@@ -1,8 +1,9 @@
 //! Our own lines, and Mixer's: the same fields as JSON or as text.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::{Found, envoy};
@@ -19,7 +20,7 @@ pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
         );
     }
     if let Some((level, time, instance)) = head(text).filter(|own| is_as_written(text, *own)) {
-        serde_json::from_str::<IgnoredAny>(text).map_err(|error| error.to_string())?;
+        serde_json::from_str::<Readable>(text).map_err(|error| error.to_string())?;
         let (instance, line) = (Cow::Borrowed(instance), Cow::Borrowed(text));
         return Ok(Found { time, level, instance, line, format: Format::Json });
     }
@@ -28,6 +29,58 @@ pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
         return envoy::json(&fields);
     }
     of_fields(fields, Format::Json)
+}
+
+/// JSON of which nothing is kept, and all can be read: what only passes it over takes half a surrogate pair, and numbers that are
+/// too large, which nobody can make anything of afterwards.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Readable)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self, A::Error> {
+        while fields.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// Level, time and instance of a line that begins as we write it.

@@ -156,3 +156,18 @@ fn what_a_proxy_would_not_have_recorded_is_left_out() {
         assert_eq!(place.lines(), [format!("{head}{expected}"), format!("{head}{expected}")], "{redact:?}");
     }
 }
+
+#[test]
+fn what_nobody_could_read_again_is_garbage() {
+    let with = |value: &str| {
+        format!(
+            r#"{{"level":"info","time":"2018-06-18T13:22:58.317448Z","instance":"a.b.c","path":{value},"ok":[true,null]}}"#
+        )
+    };
+    for value in [r#""\udbdd""#, r#""\udbdd\u0041""#, "1e999", r#"{"a":[1e999]}"#, "01", "tru"] {
+        assert!(read(&with(value)).is_err(), "{value}");
+    }
+    for value in [r#""\ud83d\ude00""#, "1e99", "-0", r#"{"a":[1,-2,1.5,"x"]}"#] {
+        assert_eq!(read(&with(value)).unwrap().line, with(value));
+    }
+}
