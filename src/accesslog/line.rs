@@ -13,7 +13,7 @@
 //! ```
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -41,6 +41,15 @@ pub fn name(out: &mut String, name: &str) {
 /// Adds a text as a JSON string; nothing in it can break the line or drive a terminal.
 pub fn string(out: &mut String, text: &str) {
     write_json_string(text, out);
+}
+
+/// Adds a JSON value: a text as [`string`] writes it, anything else as serde_json does.
+pub fn value(out: &mut String, value: &Value) {
+    match value {
+        Value::String(text) => string(out, text),
+        // Writing to a String does not fail.
+        value => drop(write!(out, "{value}")),
+    }
 }
 
 /// Adds a time, in microseconds since 1970, as `2018-06-18T13:22:58.317448Z`: UTC, always six decimals.

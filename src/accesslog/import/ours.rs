@@ -155,10 +155,7 @@ pub(super) fn of_fields(fields: Vec<(String, Json)>, format: Format) -> Result<F
     line::begin(&mut text, level, time, &instance);
     for (name, value) in rest {
         line::name(&mut text, &name);
-        match value {
-            Json::String(value) => line::string(&mut text, &value),
-            value => text.push_str(&value.to_string()),
-        }
+        line::value(&mut text, &value);
     }
     line::end(&mut text);
     Ok(Found { time, level, instance: instance.into(), line: text.into(), format })

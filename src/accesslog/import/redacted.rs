@@ -51,10 +51,7 @@ pub(super) fn redacted(found: Found<'_>, redact: Redact) -> Result<Found<'_>, St
     line::begin(&mut text, found.level, found.time, &found.instance);
     for (name, value) in fields.iter().skip(HEAD) {
         line::name(&mut text, name);
-        match value {
-            Json::String(value) => line::string(&mut text, value),
-            value => text.push_str(&value.to_string()),
-        }
+        line::value(&mut text, value);
     }
     line::end(&mut text);
     Ok(Found { line: Cow::Owned(text), ..found })

@@ -194,17 +194,16 @@ impl Columns {
         while !rest.is_empty() {
             // Mostly it is the variable that stood in this place in the line before.
             let usual = self.usual[shape].fields.get(self.fields.len()).copied();
-            let after = usual.and_then(|number| Some((number, rest.strip_prefix(&*self.variables[number].lead)?)));
-            let (number, token, after) = match after {
-                Some((number, after)) => {
-                    let (token, after) = split_value(after)?;
-                    let is_usual = self.variables[number].takes(token);
-                    (if is_usual { number } else { self.variable(rest, token)? }, token, after)
-                }
+            let expected = usual.and_then(|number| {
+                let (token, after) = split_value(rest.strip_prefix(&*self.variables[number].lead)?)?;
+                self.variables[number].takes(token).then_some((number, token, after))
+            });
+            let (number, token, after) = match expected {
+                Some(expected) => expected,
                 None => {
-                    let (_, after) = split_text(rest.strip_prefix(',')?)?;
+                    let (name, after) = split_text(rest.strip_prefix(',')?)?;
                     let (token, after) = split_value(after.strip_prefix(':')?)?;
-                    (self.variable(rest, token)?, token, after)
+                    (self.variable(name, token)?, token, after)
                 }
             };
             if self.is_taken(number, row) {
@@ -231,9 +230,10 @@ impl Columns {
             if ["level", "time", "instance"].contains(&&*name) {
                 continue;
             }
-            let (mut text, token) = (",".to_owned(), json_of(&value));
-            write_json_string(&name, &mut text);
-            if let Some(number) = self.variable(&text, &token).filter(|number| !self.is_taken(*number, row))
+            let (mut spelled, mut token) = (String::new(), String::new());
+            line::string(&mut spelled, &name);
+            line::value(&mut token, &value);
+            if let Some(number) = self.variable(&spelled, &token).filter(|number| !self.is_taken(*number, row))
                 && self.variables[number].push(&token, row, false, &mut self.scratch).is_some()
             {
                 self.fields.push(number);
@@ -241,10 +241,9 @@ impl Columns {
         }
     }
 
-    /// The number of the variable that a text begins with, whose value is given.
-    fn variable(&mut self, text: &str, value: &str) -> Option<usize> {
+    /// The number of the variable whose name and value are spelled so.
+    fn variable(&mut self, token: &str, value: &str) -> Option<usize> {
         let kind = kind_of(value);
-        let (token, _) = split_text(text.strip_prefix(',')?)?;
         let namesakes = self.named.get(token).map_or(&[][..], |known| known);
         if let Some(number) = namesakes.iter().find(|number| self.variables[**number].kind == kind) {
             return Some(*number);
@@ -313,14 +312,6 @@ fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Optio
     scratch.clear();
     write_json_string(&text, scratch);
     (scratch == token).then(|| texts.number(&text))
-}
-
-/// A value as lines spell it.
-fn json_of(value: &serde_json::Value) -> String {
-    let serde_json::Value::String(text) = value else { return value.to_string() };
-    let mut token = String::new();
-    write_json_string(text, &mut token);
-    token
 }
 
 /// Whether a text has nothing but printable ASCII without backslashes. All bytes are looked at: many are compared at once
