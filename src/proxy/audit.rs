@@ -79,16 +79,23 @@ struct Growing {
 }
 
 impl Audit {
-    /// A call has ended; `over` is why it would have been refused, if it only went because of the audit.
-    pub(super) fn add(&self, call: &Call, outcome: &Outcome, checked: &Checked, over: Option<Failure>) {
-        let lifted = refusal::lifted(call, checked, over, Redact::Query);
+    /// A call has ended; `over` is why it would have been refused, if it only went because of the audit. `checked` is as
+    /// [`Checked::shown`] has it.
+    pub(super) fn add(
+        &self,
+        (call, redact): (&Call, Redact),
+        outcome: &Outcome,
+        checked: &Checked,
+        over: Option<Failure>,
+    ) {
+        let lifted = refusal::lifted(call, checked, over, redact);
         let (verdict, reason, remedy) = match (over, outcome.failure, lifted) {
             (Some(_), _, Some((reason, remedy))) => (Verdict::WouldDeny, reason, remedy),
             (_, Some(failure), _) if failure.side() == Side::Upstream => {
                 (Verdict::Allow, format!("failed: {}", failure.reason()), String::new())
             }
             (_, Some(failure), _) => {
-                (Verdict::Deny, failure.reason().to_owned(), refusal::remedy(call, failure, Redact::Query))
+                (Verdict::Deny, failure.reason().to_owned(), refusal::remedy(call, failure, redact))
             }
             (None, None, Some((reason, _))) => (Verdict::Allow, format!("only reported: {reason}"), String::new()),
             (_, None, _) => (Verdict::Allow, String::new(), String::new()),
@@ -105,8 +112,9 @@ impl Audit {
                 (protocol, format!("{}:{}", authority.host(), authority.port()))
             }
         };
+        let shown = redact.path(call.path());
         let (method, path) = match call.tunnel() {
-            None => (call.method().to_string(), short(call.path())),
+            None => (call.method().to_string(), short(shown.as_deref().unwrap_or(call.path()))),
             Some(_) => Default::default(),
         };
         let (reason, remedy) = (short(&reason), short(&remedy));

@@ -444,7 +444,7 @@ impl Drop for Closing {
             report.lines.push(&entry);
         }
         if let Some(audit) = &self.0.audit {
-            audit.add(&self.0.call, &self.0.outcome, checked, self.lifted());
+            audit.add((&self.0.call, redact), &self.0.outcome, &shown, self.lifted());
         }
         if let Some(entry) = refusal::audited(&self.0.call, status, &shown, redact) {
             report.lines.push(&entry);

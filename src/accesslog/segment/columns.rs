@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use memchr::memchr2;
 
+use super::Limits;
 use super::interned::Interned;
 use crate::accesslog::{Level, line};
 use crate::expr::write_json_string;
@@ -102,7 +103,17 @@ pub(super) struct Columns {
     scratch: String,
     /// For each shape what its last line began with, and its layout, which its next one mostly has too.
     usual: Vec<Usual>,
+    /// Bytes of all lines; how many there were when the different texts were added up the last time, and what they took.
+    bytes: usize,
+    looked: usize,
+    texts: usize,
 }
+
+/// Bytes of different texts that columns may have: writing them takes several times as much memory.
+const MOST_TEXTS: usize = 32 << 20;
+
+/// Lines of so many bytes are added between two looks at what the texts take, because there may be many columns.
+const LOOK: usize = 1 << 20;
 
 /// What lines of a shape mostly have in common.
 #[derive(Debug, Default)]
@@ -150,6 +161,21 @@ impl Columns {
         self.seq.len()
     }
 
+    /// Whether there is as much as a segment gets, or as may be in memory.
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        self.rows() >= limits.rows || self.bytes >= limits.bytes || self.texts >= MOST_TEXTS
+    }
+
+    /// Adds up what the different texts take.
+    fn look(&mut self) {
+        let whole = self.verbatim.iter().map(|(_, line)| line.len());
+        let of_variables = self.variables.iter().map(|variable| match &variable.values {
+            Values::Texts(texts, _) => texts.bytes(),
+            _ => 0,
+        });
+        (self.looked, self.texts) = (self.bytes, whole.chain(of_variables).sum());
+    }
+
     /// Adds an entry.
     pub(super) fn add(&mut self, entry: &Source<'_>) {
         let row = self.seq.len();
@@ -172,6 +198,10 @@ impl Columns {
         let layout = self.usual[shape].layout.filter(|_| self.fields == self.usual[shape].fields);
         let layout = layout.unwrap_or_else(|| self.new_layout(shape));
         self.layout.push(layout);
+        self.bytes += entry.line.len();
+        if self.bytes - self.looked >= LOOK {
+            self.look();
+        }
     }
 
     /// The number of the layout that the last line has, which is its shape's usual one from now on.

@@ -7,7 +7,6 @@ use rusqlite::Transaction;
 
 use super::columns::{Columns, Source};
 use super::seal::{DAY, Gathered, Sealer};
-use super::weight::Weight;
 use super::{Limits, Names};
 use crate::accesslog::chain::{self, Hash, Item};
 use crate::accesslog::import::Found;
@@ -25,8 +24,6 @@ pub(in crate::accesslog) struct Direct<'s> {
     digests: Vec<Hash>,
     numbers: HashMap<(String, Format), usize>,
     levels: [i64; 3],
-    bytes: usize,
-    weight: Weight,
     day: i64,
     next: i64,
     before: Hash,
@@ -56,8 +53,6 @@ impl Sealer {
             digests: Vec::new(),
             numbers: HashMap::new(),
             levels: [0; 3],
-            bytes: 0,
-            weight: Weight::default(),
             day: i64::MAX,
             next,
             before: link,
@@ -69,9 +64,8 @@ impl Sealer {
 impl Direct<'_> {
     /// Takes an entry; `false` if it belongs into another segment.
     pub(in crate::accesslog) fn push(&mut self, found: &Found<'_>) -> bool {
-        let (day, limits) = (found.time.div_euclid(DAY), Limits::default());
-        let is_full = self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.weight.is_full();
-        if is_full || day > self.day {
+        let day = found.time.div_euclid(DAY);
+        if self.columns.is_full(&Limits::default()) || day > self.day {
             return false;
         }
         if self.columns.rows() == 0 {
@@ -85,8 +79,6 @@ impl Direct<'_> {
         let instance = &*found.instance;
         self.columns.add(&Source { seq, time, level, shape: shape as u32, instance, line: &found.line });
         self.levels[level as usize] += 1;
-        self.bytes += line.len();
-        self.weight.add(&self.columns, line.len());
         self.next += 1;
         true
     }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use super::columns::{Columns, Source};
-use super::weight::Weight;
 use super::{Limits, Names, write};
 use crate::accesslog::{Error, Row};
 
@@ -12,8 +11,6 @@ use crate::accesslog::{Error, Row};
 pub struct Export {
     columns: Columns,
     shapes: Vec<Names>,
-    bytes: usize,
-    weight: Weight,
 }
 
 impl std::fmt::Debug for Export {
@@ -34,9 +31,7 @@ impl Export {
             self.shapes.push(Names { instance, handler, rule, format });
             self.shapes.len() - 1
         });
-        self.bytes += line.len();
         self.columns.add(&Source { seq, time, level, shape: shape as u32, instance, line });
-        self.weight.add(&self.columns, line.len());
     }
 
     /// Whether there is nothing in it.
@@ -46,8 +41,7 @@ impl Export {
 
     /// Whether it has as much as a segment, or texts that take as much memory as there may be.
     pub fn is_full(&self) -> bool {
-        let limits = Limits::default();
-        self.columns.rows() >= limits.rows || self.bytes >= limits.bytes || self.weight.is_full()
+        self.columns.is_full(&Limits::default())
     }
 
     /// Writes the file.

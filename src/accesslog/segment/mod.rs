@@ -22,7 +22,6 @@ mod read;
 pub(super) mod seal;
 mod texts;
 pub(super) mod thread;
-mod weight;
 mod write;
 
 pub(crate) use column::{Block, Dictionary, NONE};

@@ -243,16 +243,15 @@ fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<G
     let shapes = hot::shapes(connection)?;
     let (mut names, mut numbers) = (Vec::new(), HashMap::<i64, (usize, Hash), foldhash::fast::RandomState>::default());
     let mut columns = Columns::default();
-    let (mut levels, mut bytes, mut day) = ([0; 3], 0, None);
+    let (mut levels, mut day) = ([0; 3], None);
     let (mut walk, before) = begin_walk(connection, oldest.seq)?;
     each(connection, (oldest.seq, i64::MAX), |stored| {
         let Stored { seq, time, level, shape, line } = *stored;
         // Late entries stay with those that were stored beside them; a later day begins another segment.
         let of = time.div_euclid(DAY);
-        if columns.rows() >= limits.rows || bytes >= limits.bytes || *day.get_or_insert(of) < of {
+        if columns.is_full(limits) || *day.get_or_insert(of) < of {
             return ControlFlow::Break(());
         }
-        bytes += line.len();
         let (number, digest) = numbers.entry(shape).or_insert_with(|| {
             let one = shapes.get(&shape).cloned().unwrap_or_else(Names::missing);
             let digest = one.digest();
