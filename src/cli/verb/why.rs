@@ -76,9 +76,9 @@ impl Arguments {
         let [lines, accesses] = stores;
         let stores = [(lines?, refusal::INSTANCE), (accesses?, access::INSTANCE)];
         let mut found = self.recorded(&stores)?;
-        // It is stored a moment after the caller has read its answer.
+        // Both are stored a moment after the caller has read its answer, and neither waits for the other.
         let deadline = Instant::now() + PATIENCE;
-        while found.is_empty() && Instant::now() < deadline {
+        while !whole(&found) && Instant::now() < deadline {
             std::thread::sleep(PAUSE);
             found = self.recorded(&stores)?;
         }
@@ -122,6 +122,14 @@ impl Arguments {
     }
 }
 
+/// Whether nothing more is to be expected of a decision than `found`: why it was refused, or the record of a call that
+/// nothing was against.
+fn whole(found: &[String]) -> bool {
+    let nothing_against = |line: &String| line.contains("\"verdict\":\"allow\"");
+    let of_call = format!("\"instance\":\"{}\"", access::INSTANCE);
+    found.iter().any(|line| !line.contains(&of_call) || nothing_against(line))
+}
+
 fn described(fields: &[(String, Json)]) -> String {
     let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
     let mut text = String::new();
@@ -159,6 +167,14 @@ mod tests {
         );
         assert!(told.contains("Compared:   request.host = \"edition.cnn.com\"\n"), "{told}");
         assert!(told.ends_with("Would go:   with \"/politics\" on the list of p.listchecker.istio-system\n"), "{told}");
+    }
+
+    #[test]
+    fn the_record_of_a_refused_call_alone_is_not_the_whole_of_a_decision() {
+        let record = |verdict: &str| format!(r#"{{"instance":"{}","verdict":"{verdict}"}}"#, access::INSTANCE);
+        assert!(!whole(&[]) && !whole(&[record("deny")]) && !whole(&[record("would-deny")]));
+        assert!(whole(&[record("allow")]));
+        assert!(whole(&[format!(r#"{{"instance":"{}","reason":"no"}}"#, refusal::INSTANCE)]));
     }
 
     #[test]
