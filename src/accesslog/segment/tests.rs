@@ -26,9 +26,10 @@ impl Place {
         Self { _directory: directory, state, store }
     }
 
+    /// Entries that were committed one by one, so that a segment can end behind each.
     fn with(entries: &[Entry]) -> Self {
         let mut place = Self::new();
-        place.store.append(entries).unwrap();
+        entries.chunks(1).for_each(|one| place.store.append(one).unwrap());
         place
     }
 
@@ -134,12 +135,16 @@ fn a_segment_ends_with_its_day_and_late_entries_stay_where_they_came() {
     let shape = shape("a", Format::Json, Outlet::Stdout);
     let times = [0, 1, DAY, DAY + 1, 2, 3 * DAY, 5].map(|after| START + after);
     let entries: Vec<_> = times.iter().map(|time| entry(&shape, *time, Level::Info, "/")).collect();
-    let place = Place::with(&entries);
-    assert_eq!(place.seal(usize::MAX).segments, 3);
-    assert_eq!(place.all(), lines(&entries));
-    let query = Query { since: Some(START + 2), until: Some(START + 6), ..Query::default() };
-    assert_eq!(ask(&place.store, &query), lines(&[entries[4].clone(), entries[6].clone()]));
-    assert_eq!(place.store.count(&query).unwrap(), 2);
+    for at_once in [1, 2, 7] {
+        let mut place = Place::new();
+        entries.chunks(at_once).for_each(|some| place.store.append(some).unwrap());
+        assert_eq!(place.seal(usize::MAX).segments, 3);
+        assert_eq!(place.all(), lines(&entries));
+        let query = Query { since: Some(START + 2), until: Some(START + 6), ..Query::default() };
+        assert_eq!(ask(&place.store, &query), lines(&[entries[4].clone(), entries[6].clone()]));
+        assert_eq!(place.store.count(&query).unwrap(), 2);
+        assert_eq!(place.findings(), [""; 0]);
+    }
 }
 
 #[test]
@@ -370,6 +375,46 @@ fn a_head_that_was_kept_tells_what_was_cut_or_made_anew() {
     let forged = serde_json::from_str(&forged).unwrap();
     let found = verifier.verify(Some(&forged)).unwrap().findings;
     assert!(found[0].problem.contains("not signed by the key that it names"), "{found:?}");
+}
+
+#[test]
+fn groups_stay_together_and_heads_between_them_are_found_in_what_was_sealed() {
+    let mut place = Place::new();
+    let other = shape("b", Format::Text, Outlet::Stderr);
+    let mut entries = numbered(0..60);
+    entries.extend((60..70).map(|n| entry(&other, START + n, Level::Error, "/")));
+    entries.extend(numbered(70..100));
+    let verifier = Verifier::open(&place.state, Stream::Lines).unwrap();
+    let mut heads = Vec::new();
+    for (from, to) in [(0, 25), (25, 30), (30, 33), (33, 65), (65, 100)] {
+        place.store.append(&entries[from..to]).unwrap();
+        heads.push(verifier.head(START).unwrap());
+    }
+    let check = || {
+        for (number, head) in heads.iter().enumerate() {
+            assert_eq!(verifier.verify(Some(head)).unwrap().findings, [], "{number}");
+        }
+    };
+    check();
+    // What does not fit in begins another segment, and may alone be more than one gets.
+    assert_eq!(place.seal(10).segments, 4);
+    let ends: Vec<String> = place.files().iter().map(|file| file.file_stem().unwrap().display().to_string()).collect();
+    assert_eq!(ends[1], format!("{:012}-{:012}", 26, 33));
+    check();
+    assert_eq!(place.all(), lines(&entries));
+    // Another log, made with the same key: a head that ends within one of its groups is no head of it.
+    let mut forged = Place::new();
+    std::fs::copy(place.state.log_key(), forged.state.log_key()).unwrap();
+    forged.store.append(&entries[..40]).unwrap();
+    let findings = |place: &Place| {
+        let verifier = Verifier::open(&place.state, Stream::Lines).unwrap();
+        let found = verifier.verify(Some(&heads[1])).unwrap().findings;
+        found.into_iter().map(|finding| finding.problem).collect::<Vec<_>>()
+    };
+    let expected = ["entries up to 30 are others than when the head was exported"];
+    assert_eq!(findings(&forged), expected);
+    forged.seal(usize::MAX);
+    assert_eq!(findings(&forged), expected);
 }
 
 #[test]
