@@ -29,7 +29,7 @@ use crate::state::{StateDir, begin_immediate};
 /// When rows are sealed, and how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Rows at which they are sealed, and the most that a segment gets.
+    /// Rows at which they are sealed, and the most that a segment gets, unless more were committed together.
     pub rows: usize,
     /// Bytes of lines, likewise.
     pub bytes: usize,
