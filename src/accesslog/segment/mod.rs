@@ -18,11 +18,13 @@ mod interned;
 mod list;
 mod page;
 mod place;
+mod presence;
 pub(super) mod prune;
 mod read;
 pub(super) mod seal;
 mod texts;
 pub(super) mod thread;
+mod usual;
 mod write;
 
 pub(crate) use column::{Block, Dictionary, NONE};
