@@ -15,7 +15,7 @@ use crate::decision::Outgoing;
 
 use super::outward::Outward;
 use super::request_body::RequestBody;
-use super::turn::{TURN, end_turn};
+use super::turn::{TURN, end_turn, has_little};
 
 /// Bytes of a body that are copied behind what is sent before them, which costs less than a piece of its own.
 const COPIED: usize = 4 * 1024;
@@ -124,7 +124,12 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
     pub(crate) async fn gather(&mut self) -> Result<bool, Unsendable> {
         poll_fn(|cx| match self.poll_body(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(self.piece.is_empty())),
+            Poll::Ready(Ok(())) | Poll::Pending => {
+                if self.piece.is_empty() {
+                    has_little();
+                }
+                Poll::Ready(Ok(self.piece.is_empty()))
+            }
         })
         .await
     }
