@@ -37,6 +37,8 @@ struct Values {
     /// What a row without a value in any of them comes to.
     absent: bool,
     inverted: bool,
+    /// The number of the only value that meets it, where it is of one column.
+    only: Option<u32>,
 }
 
 /// A pattern, compiled for each form and layout of lines.
@@ -89,12 +91,12 @@ impl<'p> Selection<'p> {
                 selection.add_pattern(matcher)?;
             }
         }
-        // What takes several columns comes last.
-        selection.filters.sort_by_key(|filter| match filter {
-            Filter::Values(_) => 0,
-            Filter::Seq(_) | Filter::Time(_) => 1,
-            Filter::Pattern(_) => 2,
-            Filter::Condition(..) => 3,
+        // What leaves fewest rows comes first, and what takes several columns last.
+        selection.filters.sort_by_cached_key(|filter| match filter {
+            Filter::Values(values) => (0, counted(reader, values).unwrap_or(u64::MAX)),
+            Filter::Seq(_) | Filter::Time(_) => (1, 0),
+            Filter::Pattern(_) => (2, 0),
+            Filter::Condition(..) => (3, 0),
         });
         Ok(selection)
     }
@@ -113,7 +115,7 @@ impl<'p> Selection<'p> {
     fn add_texts(&mut self, column: Own, is_wanted: impl Fn(&str) -> bool) -> Result<(), ParquetError> {
         let texts = self.reader.texts(column)?;
         let answers = (0..texts.len()).map(|number| is_wanted(texts.text(number as u32))).collect();
-        self.add_values(Values { columns: vec![(column as usize, answers)], absent: false, inverted: false });
+        self.add_values(Values::new(vec![(column as usize, answers)], false, false));
         Ok(())
     }
 
@@ -149,7 +151,7 @@ impl<'p> Selection<'p> {
                 }
             }
             let absent = condition.holds_of(None, &mut self.scratch);
-            self.add_values(Values { columns, absent, inverted: condition.inverted() });
+            self.add_values(Values::new(columns, absent, condition.inverted()));
             return Ok(());
         }
         self.add_by_rows(condition);
@@ -166,7 +168,7 @@ impl<'p> Selection<'p> {
         let kind = column.checked_sub(OWN_COLUMNS).map(|variable| self.reader.variables()[variable].kind);
         let scratch = &mut self.scratch;
         let mut holds = |value| condition.holds_of(Some(value), scratch);
-        Ok(match &self.reader.column(column)?.dictionary {
+        Ok(match self.reader.dictionary(column)? {
             _ if kind == Some(Type::Bool) => Some([false, true].map(|value| holds(ValueRef::Bool(value))).to_vec()),
             Some(Dictionary::Texts(texts)) => {
                 Some((0..texts.len() as u32).map(|number| holds(ValueRef::String(texts.text(number)))).collect())
@@ -196,12 +198,12 @@ impl<'p> Selection<'p> {
                 return Ok(());
             }
             if let Some((column, answers)) = program.of_one_column() {
-                self.add_values(Values { columns: vec![(column, answers)], absent: false, inverted: matcher.inverted });
+                self.add_values(Values::new(vec![(column, answers)], false, matcher.inverted));
                 return Ok(());
             }
             if !matcher.inverted {
                 for (column, possible) in program.possible(self.reader) {
-                    self.add_values(Values { columns: vec![(column, possible)], absent: false, inverted: false });
+                    self.add_values(Values::new(vec![(column, possible)], false, false));
                 }
             }
         }
@@ -225,7 +227,7 @@ impl<'p> Selection<'p> {
             _ if self.nothing => return Ok(0),
             [] => return Ok(self.reader.rows() as u64),
             [Filter::Values(values)] => {
-                if let Some(count) = self.counted(values) {
+                if let Some(count) = counted(self.reader, values) {
                     return Ok(count);
                 }
             }
@@ -237,20 +239,6 @@ impl<'p> Selection<'p> {
             count += mask.count() as u64;
         }
         Ok(count)
-    }
-
-    /// How many rows meet a condition, where the counts of values tell.
-    fn counted(&self, values: &Values) -> Option<u64> {
-        let [(column, answers)] = &values.columns[..] else { return None };
-        let counts = self.reader.counts(*column).filter(|counts| counts.len() == answers.len())?;
-        let sum = |wanted: bool| -> u64 {
-            let of = counts.iter().zip(answers).filter(|(_, answer)| **answer == wanted);
-            of.map(|(count, _)| u64::from(*count)).sum()
-        };
-        let (met, unmet) = (sum(true), sum(false));
-        let absent = (self.reader.rows() as u64).checked_sub(met + unmet)?;
-        let met = if values.absent { met + absent } else { met };
-        Some(if values.inverted { self.reader.rows() as u64 - met } else { met })
     }
 
     /// Rows that are read at a time.
@@ -290,6 +278,20 @@ impl<'p> Selection<'p> {
     }
 }
 
+/// How many rows meet a condition, where the counts of values tell.
+fn counted(reader: &Reader, values: &Values) -> Option<u64> {
+    let [(column, answers)] = &values.columns[..] else { return None };
+    let counts = reader.counts(*column).filter(|counts| counts.len() == answers.len())?;
+    let sum = |wanted: bool| -> u64 {
+        let of = counts.iter().zip(answers).filter(|(_, answer)| **answer == wanted);
+        of.map(|(count, _)| u64::from(*count)).sum()
+    };
+    let (met, unmet) = (sum(true), sum(false));
+    let absent = (reader.rows() as u64).checked_sub(met + unmet)?;
+    let met = if values.absent { met + absent } else { met };
+    Some(if values.inverted { reader.rows() as u64 - met } else { met })
+}
+
 fn within(
     reader: &Reader,
     column: Own,
@@ -303,10 +305,25 @@ fn within(
 }
 
 impl Values {
+    fn new(columns: Vec<(usize, Vec<bool>)>, absent: bool, inverted: bool) -> Self {
+        let only = match &columns[..] {
+            [(_, answers)] if !absent && !inverted => {
+                let mut met = answers.iter().zip(0..).filter_map(|(answer, number)| answer.then_some(number));
+                met.next().filter(|_| met.next().is_none())
+            }
+            _ => None,
+        };
+        Self { columns, absent, inverted, only }
+    }
+
     fn filter(&self, reader: &Reader, block: &mut Block, mask: &mut Mask) -> Result<(), ParquetError> {
         if let [(column, answers)] = &self.columns[..] {
             reader.read(*column, mask.rows(), mask.few(), block)?;
             let numbers = &block.numbers[..mask.rows().len()];
+            if let Some(only) = self.only {
+                mask.retain(|place| numbers[place] == only);
+                return Ok(());
+            }
             mask.retain(|place| answers.get(numbers[place] as usize).copied().unwrap_or(self.absent) != self.inverted);
             return Ok(());
         }

@@ -161,7 +161,7 @@ fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Opti
 fn numbered(reader: &Reader, name: &str) -> Result<Option<Numbered>, ParquetError> {
     let (mut columns, mut first) = (Vec::new(), 0);
     for column in columns_of(reader, name) {
-        let Some(dictionary) = &reader.column(column)?.dictionary else { return Ok(None) };
+        let Some(dictionary) = reader.dictionary(column)? else { return Ok(None) };
         columns.push((column, first));
         first += dictionary.len() as u32;
     }
@@ -174,7 +174,7 @@ fn text_of(reader: &Reader, numbered: &Numbered, number: u32) -> Option<String> 
         return None;
     }
     let (column, first) = numbered.columns.iter().rev().find(|(_, first)| *first <= number)?;
-    match reader.column(*column).ok()?.dictionary.as_ref()? {
+    match reader.dictionary(*column).ok()?? {
         Dictionary::Texts(texts) => Some(texts.text(number - first).to_owned()),
         Dictionary::Ints(ints) => ints.get((number - first) as usize).map(ToString::to_string),
     }
@@ -277,7 +277,7 @@ fn read_measure(
     numbers.resize(mask.rows().len(), None);
     for column in columns_of(reader, name) {
         reader.read(column, mask.rows(), mask.few(), block)?;
-        match &reader.column(column)?.dictionary {
+        match reader.dictionary(column)? {
             Some(Dictionary::Ints(ints)) => {
                 for (into, number) in numbers.iter_mut().zip(&block.numbers) {
                     *into = ints.get(*number as usize).copied().or(*into);
@@ -307,6 +307,11 @@ impl Numbered {
         block: &mut Block,
         numbers: &mut Vec<u32>,
     ) -> Result<(), ParquetError> {
+        if let [(column, _)] = self.columns[..] {
+            reader.read(column, mask.rows(), mask.few(), block)?;
+            std::mem::swap(numbers, &mut block.numbers);
+            return Ok(());
+        }
         numbers.clear();
         numbers.resize(mask.rows().len(), NONE);
         for (column, first) in &self.columns {
