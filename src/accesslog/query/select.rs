@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 use super::automaton::Run;
 use super::condition::Condition;
 use super::mask::Mask;
+use super::named::{self, Named, named};
 use super::pattern::Matcher;
 use super::plan::{Plan, is_called};
 use super::program::{Program, Room};
@@ -138,7 +139,8 @@ impl<'p> Selection<'p> {
 
     fn add_condition(&mut self, condition: &'p Condition<'p>) -> Result<(), ParquetError> {
         // Of one name the shape's value stands behind the line's; beside other names only rows tell which it is.
-        let mixed = condition.names().count() > 1 && condition.names().any(|name| of_shape(name).is_some());
+        let mixed =
+            condition.names().count() > 1 && condition.names().any(|name| matches!(named(name), Named::Line(Some(_))));
         if condition.is_of_one_field() && !mixed && !condition.names().any(|name| name == "time") {
             let mut columns = Vec::new();
             for column in condition.names().flat_map(|name| columns_of(self.reader, name)) {
@@ -394,29 +396,23 @@ impl Patterns<'_> {
     }
 }
 
-/// The column of what an entry's shape says under a name, where its line says nothing: records of calls that were refused
-/// name the rules and handlers that refused them.
-fn of_shape(name: &str) -> Option<Own> {
-    match name {
-        "handler" => Some(Own::Handler),
-        "rule" => Some(Own::Rule),
-        _ => None,
-    }
-}
-
 /// The columns of a name: variables of one name may have values of several types. The first with a value has the row's.
 pub(super) fn columns_of(reader: &Reader, name: &str) -> Vec<usize> {
-    let own = match name {
-        "time" => Own::Time,
-        "level" => Own::Level,
-        "instance" => Own::Instance,
-        _ => {
+    let own = |own| match own {
+        named::Own::Time => Own::Time as usize,
+        named::Own::Level => Own::Level as usize,
+        named::Own::Instance => Own::Instance as usize,
+        named::Own::Handler => Own::Handler as usize,
+        named::Own::Rule => Own::Rule as usize,
+    };
+    match named(name) {
+        Named::Own(of) => vec![own(of)],
+        Named::Line(of) => {
             let is_so = |(place, variable): (usize, &Variable)| (variable.name == name).then_some(OWN_COLUMNS + place);
             let variables = reader.variables().iter().enumerate().filter_map(is_so);
-            return variables.chain(of_shape(name).map(|own| own as usize)).collect();
+            variables.chain(of.map(own)).collect()
         }
-    };
-    vec![own as usize]
+    }
 }
 
 /// The value that a row has under a name.

@@ -82,16 +82,9 @@ fn merge(all: &mut Option<Groups>, counted: Option<Groups>) {
 fn add_row(groups: &mut Groups, grouping: &Grouping, row: &Row<'_>) {
     let names: Vec<&str> = grouping.by.iter().chain(&grouping.measures).map(String::as_str).collect();
     let found = find(row.line, &names);
-    let own = |name: &str, of_line: Option<String>| match name {
-        "level" => Some(row.level.name().to_owned()),
-        "instance" => Some(row.instance.to_owned()),
-        "handler" => of_line.or_else(|| Some(row.handler.to_owned())),
-        "rule" => of_line.or_else(|| Some(row.rule.to_owned())),
-        _ => of_line,
-    };
     let (by, measures) = found.split_at(grouping.by.len());
     let text =
-        |(name, token): (&String, &Option<Token<'_>>)| own(name, token.as_ref().map(|token| text(token.value())));
+        |(name, token): (&String, &Option<Token<'_>>)| row.value(name, token.as_ref().map(Token::value)).map(text);
     let key = grouping.by.iter().zip(by).map(text).collect();
     let measure = |token: &Option<Token<'_>>| {
         let mut measure = Measure::default();
