@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use foldhash::fast::RandomState;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
@@ -25,7 +24,7 @@ use crate::metrics::{Bound, Bounded, Counter, Shard, Traffic};
 use crate::otlp::Exporter;
 use crate::routing::Cluster;
 use crate::snapshot::{Hop, Published, Snapshot};
-use crate::upstream::{Connector, Upstream};
+use crate::upstream::{Buffers, Connector, Upstream};
 
 use super::alarm::Alarms;
 use super::budget::Budget;
@@ -146,14 +145,17 @@ pub struct Worker {
     replaced: Cell<bool>,
     /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
-    /// What heads of answers are written to, unless one waits for its client.
-    pub(super) heads: Cell<BytesMut>,
+    /// What heads of answers are written to.
+    pub(super) heads: Buffers,
     /// The date of answers of ours.
     pub(super) date: Date,
 }
 
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
 const COPY_BYTES: usize = 16 * 1024;
+
+/// Bytes of the head of an answer as they mostly are, with a small body, and how many of them are kept for further ones.
+const HEAD: (usize, usize) = (2 * 1024, 64);
 
 /// What is passed through to wherever its caller wants (Istio's name).
 const PASSTHROUGH: &str = "PassthroughCluster";
@@ -257,7 +259,7 @@ impl Worker {
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
             replaced: Cell::new(false),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
-            heads: Cell::default(),
+            heads: Buffers::new(HEAD.0, HEAD.1),
             date: Date::default(),
             shard,
         }

@@ -1,6 +1,7 @@
 //! Messages of HTTP/1.1 as they are sent: requests' heads, and bodies framed by a length or in chunks (RFC 9112 §6, §7.1).
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -114,6 +115,18 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.out
+    }
+
+    /// Takes of the body what is there, without sending anything; whether all of that was small enough to be copied.
+    ///
+    /// # Errors
+    /// Why it cannot go on.
+    pub(crate) async fn gather(&mut self) -> Result<bool, Unsendable> {
+        poll_fn(|cx| match self.poll_body(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(self.piece.is_empty())),
+        })
+        .await
     }
 
     /// Sends as much as can be sent; ready when all of it was.
@@ -300,7 +313,6 @@ pub(crate) fn tell(out: &mut BytesMut, framing: Framing) {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::future::poll_fn;
 
     use http_body::Frame;
     use http_body_util::StreamBody;

@@ -21,15 +21,20 @@ use crate::metrics::{Counter, Shard};
 use crate::routing::{Endpoint, Limits};
 
 use super::breaker::Room;
+use super::buffers::Buffers;
 use super::connect::{Connector, micros};
 use super::driven::Driven;
 use super::http1::{self, Broken, Exchange};
 use super::multiplexed::{self, Multiplexed, Place};
 use super::outward::Outward;
 use super::pool::{Lendable, MAX_IDLE, Pool};
+use super::reading::ROOM;
 use super::request_body::RequestBody;
 use super::stream::{Destinations, Most, Stream, peer_of};
 use super::websocket;
+
+/// Buffers for answers that are kept for further ones.
+const BUFFERS: usize = 8;
 
 /// A connection, and how many calls it has carried.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ type SharedPool = Rc<RefCell<Pool<Connection>>>;
 pub struct Upstream {
     connector: Arc<Connector>,
     pool: SharedPool,
+    /// What answers are read into.
+    buffers: Rc<Buffers>,
     multiplexed: Multiplexed,
     destinations: Rc<Destinations>,
     shard: Arc<Shard>,
@@ -82,7 +89,9 @@ impl Upstream {
     /// A worker's way out, counting into its shard, with at most so many connections to one destination.
     pub fn new(connector: Arc<Connector>, shard: Arc<Shard>, most: Most) -> Self {
         let destinations = Destinations::new(&shard, most);
-        Self { connector, pool: SharedPool::default(), multiplexed: Multiplexed::default(), destinations, shard }
+        let buffers = Rc::new(Buffers::new(ROOM, BUFFERS));
+        let (pool, multiplexed) = (SharedPool::default(), Multiplexed::default());
+        Self { connector, pool, buffers, multiplexed, destinations, shard }
     }
 
     /// Sends a request to an endpoint and waits for the head of the answer; `reached` is told which of its addresses the call
@@ -213,7 +222,7 @@ impl Upstream {
         request: Outward<'_>,
     ) -> Result<Response<ResponseBody>, Broken> {
         let Connection { line, carried, end, peer } = connection;
-        let (parts, exchange) = http1::ask(line, request).await?;
+        let (parts, exchange) = http1::ask(line, request, &self.buffers).await?;
         let carried = carried.saturating_add(1);
         // One that has carried all that it may is closed with its answer.
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| carried < most);

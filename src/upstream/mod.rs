@@ -4,6 +4,7 @@
 //! built once for each [`TlsSettings`](crate::routing::TlsSettings).
 
 mod breaker;
+mod buffers;
 mod connect;
 mod decode;
 mod dial;
@@ -18,6 +19,7 @@ mod names;
 mod opening;
 mod outward;
 mod pool;
+mod reading;
 mod request_body;
 mod resolve;
 pub mod secrets;
@@ -28,6 +30,7 @@ mod websocket;
 
 pub use self::http::{ResponseBody, SendFailure, Switched, Upstream};
 pub use breaker::{BreakerUse, Room};
+pub(crate) use buffers::Buffers;
 pub use connect::{Connector, GatewayAddress};
 pub(crate) use encode::{Framing, Sending, field, tell};
 pub use names::Names;
@@ -36,5 +39,5 @@ pub use request_body::{CallerBody, Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};
 pub use stream::{Most, Stream, peer_of};
 pub use tls::TlsConfigs;
-pub(crate) use turn::{TURN, end_turn};
+pub(crate) use turn::{TURN, end_turn, others_first};
 pub use websocket::accept;

@@ -10,9 +10,6 @@ use crate::upstream::{Framing, Sending, field, tell};
 use super::super::body::AnswerBody;
 use super::date::Date;
 
-/// Bytes of a head as they mostly are, with a small body.
-const USUAL_BYTES: usize = 2 * 1024;
-
 /// What of a request matters for its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
@@ -32,7 +29,6 @@ pub(super) fn sending(
     let (head, body) = response.into_parts();
     let framing = framing(asked, &head, &body);
     let keeps = asked.keeps && framing != Framing::UntilClosed && !says_close(&head.headers);
-    out.reserve(USUAL_BYTES);
     status_line(&mut out, asked.version, head.status);
     fields(&mut out, asked, &head, &body, framing);
     connection(&mut out, asked, &head, keeps);

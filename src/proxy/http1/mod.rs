@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::call::{Failure, HeadLimits, RequestHead};
 use crate::metrics::Counter;
-use crate::upstream::Sending;
+use crate::upstream::{Sending, others_first};
 
 use super::body::AnswerBody;
 use super::client::Client;
@@ -89,10 +89,14 @@ pub(super) async fn speak(
         asked.keeps &= line.is_wanted() || line.is_read(&worker.copied);
         let by = (worker.heads.take(), &worker.date);
         let (mut sending, keeps) = sending(&asked, debug::told(debugs, response), by);
-        if !send(&line, worker, &mut sending).await {
+        let gathered = sending.gather().await;
+        if gathered.as_ref().is_ok_and(|small| *small) {
+            others_first().await;
+        }
+        if gathered.is_err() || !send(&line, worker, &mut sending).await {
             return None;
         }
-        worker.heads.set(sending.into_buffer());
+        worker.heads.give(sending.into_buffer());
         if client.goes_on() {
             break;
         }
