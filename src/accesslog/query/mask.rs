@@ -6,7 +6,7 @@ use std::ops::Range;
 const FEW: usize = 8;
 
 /// Rows that are looked at together where few are sought.
-const RUN: usize = 32;
+const RUN: usize = 64;
 
 /// Some rows that follow each other, and which of them are wanted.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Mask {
     pub(super) fn is_empty(&self) -> bool {
         match self.few() {
             Some(few) => few.is_empty(),
-            None => !self.wanted.contains(&true),
+            None => !is_any(&self.wanted),
         }
     }
 
@@ -57,7 +57,12 @@ impl Mask {
     pub(super) fn count(&self) -> usize {
         match self.few() {
             Some(few) => few.len(),
-            None => self.wanted.iter().filter(|wanted| **wanted).count(),
+            // Few enough for their count to fit in a byte, which processors add up many at a time.
+            None => self
+                .wanted
+                .chunks(255)
+                .map(|wanted| usize::from(wanted.iter().copied().map(u8::from).sum::<u8>()))
+                .sum(),
         }
     }
 
@@ -113,13 +118,18 @@ impl Mask {
         if count * FEW <= self.wanted.len() {
             self.places.clear();
             // Where few are wanted most runs have none, which is seen of a whole run at once.
-            for (run, wanted) in self.wanted.chunks(RUN).enumerate().filter(|(_, wanted)| wanted.contains(&true)) {
+            for (run, wanted) in self.wanted.chunks(RUN).enumerate().filter(|(_, wanted)| is_any(wanted)) {
                 let places = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
                 self.places.extend(places.map(|(place, _)| (run * RUN + place) as u32));
             }
             self.are_few = true;
         }
     }
+}
+
+/// Whether one is wanted at least: looks at all of them, many at a time.
+fn is_any(wanted: &[bool]) -> bool {
+    wanted.iter().fold(false, |any, wanted| any | wanted)
 }
 
 #[cfg(test)]
