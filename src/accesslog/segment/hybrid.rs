@@ -52,7 +52,7 @@ fn pack(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
     out.resize(end, 0);
 }
 
-fn push_varint(mut value: u64, out: &mut Vec<u8>) {
+pub(super) fn push_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
