@@ -1,4 +1,5 @@
-//! The chain that makes tampering visible: every entry's hash covers the one before it, and every segment's too.
+//! The chain that makes tampering visible: the hash of every group of entries covers the one before it, and every segment's
+//! too. What earlier versions stored, and what was imported, is chained entry by entry.
 //!
 //! Whoever can write the log can also compute hashes. What they cannot do is bring the chain to a value that somebody
 //! else keeps: a [`Head`] that was exported, signed with the node's key.
@@ -7,6 +8,7 @@ use std::collections::VecDeque;
 
 use ring::digest::{Context, SHA256};
 
+use super::group::Group;
 use super::{Error, Format};
 
 /// A value of the chain: SHA-256.
@@ -107,16 +109,25 @@ impl Walk {
 
     /// Passes an entry. What was there before the chain began is not looked at.
     pub(super) fn pass(&mut self, item: &Item<'_>) {
-        while let Some(&(seq, hash)) = self.links.front().filter(|(seq, _)| *seq < item.seq) {
+        self.step((item.seq, item.seq), |value| entry(value, item));
+    }
+
+    /// Passes a group, which is not empty.
+    pub(super) fn pass_group(&mut self, group: &Group<'_>) {
+        self.step((group.first, group.first + group.len() as i64 - 1), |value| group.after(value));
+    }
+
+    fn step(&mut self, (first, last): (i64, i64), after: impl FnOnce(&Hash) -> Hash) {
+        while let Some(&(seq, hash)) = self.links.front().filter(|(seq, _)| *seq < first) {
             self.links.pop_front();
             self.compare(seq, hash);
         }
         if self.start.is_some() {
-            self.value = entry(&self.value, item);
-            self.count += 1;
+            self.value = after(&self.value);
+            self.count += last - first + 1;
         }
-        self.at = item.seq;
-        if let Some(&(seq, hash)) = self.links.front().filter(|(seq, _)| *seq == item.seq) {
+        self.at = last;
+        if let Some(&(seq, hash)) = self.links.front().filter(|(seq, _)| *seq == last) {
             self.links.pop_front();
             self.compare(seq, hash);
         }

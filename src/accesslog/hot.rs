@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::chain::{self, Hash, Item};
+use super::chain::{self, Hash};
 use super::quarantine;
 use super::segment::Names;
 use super::{Batch, Cost, Entry, Error, Format, Progress, Shape};
@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0005_used.sql"),
     include_str!("../../state/log/0006_packs.sql"),
     include_str!("../../state/log/0007_frames.sql"),
+    include_str!("../../state/log/0008_groups.sql"),
 ];
 
 /// How many shapes are remembered. Each change of the configuration makes new ones; a configuration has a few hundred.
@@ -154,17 +155,18 @@ impl LogStore {
         let known = &mut self.shapes;
         let shapes = batch.shapes().iter().map(|shape| intern(&transaction, known, shape));
         let shapes: Vec<(i64, Hash)> = shapes.collect::<rusqlite::Result<_>>()?;
-        for (entry, seq) in batch.iter().zip(first..) {
+        // Their places in the group.
+        let mut places = vec![None; shapes.len()];
+        for entry in batch.iter() {
             let line = entry.line.as_bytes();
-            if self.packing.is_full(line.len()) {
-                first = self.packing.insert(&transaction, first, &link)?;
+            if self.packing.is_full(line.len()) || self.packing.is_of_earlier_day(entry.time) {
+                (first, link) = self.packing.insert_group(&transaction, first, &link)?;
+                places.fill(None);
             }
-            let (shape, digest) = &shapes[entry.number];
-            let (time, level) = (entry.time, entry.level.code());
-            link = chain::entry(&link, &Item { seq, time, level, shape: digest, line });
-            self.packing.push(time, entry.level, *shape, line);
+            let place = *places[entry.number].get_or_insert_with(|| self.packing.place(shapes[entry.number]));
+            self.packing.push(entry.time, entry.level, place, line);
         }
-        let next = self.packing.insert(&transaction, first, &link)?;
+        let (next, _) = self.packing.insert_group(&transaction, first, &link)?;
         transaction.prepare_cached("UPDATE sequence SET next = ?1")?.execute([next])?;
         transaction.commit()
     }

@@ -15,6 +15,7 @@ mod batch;
 mod chain;
 mod error;
 mod gap;
+mod group;
 mod head;
 mod health;
 mod hot;
@@ -53,6 +54,9 @@ pub use segment::seal::{Limits, Sealed, Sealer};
 pub use segment::thread::Sealing;
 pub use verify::{Finding, Verified, Verifier};
 pub use writer::Append;
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 /// What a log is of. Each has a store, segments and a chain of its own, so that asking one never reads the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::chain::{self, Hash, Item, ORIGIN};
+use super::group::Along;
 use super::head::{Exported, Head, SigningKey, is_signed};
-use super::hot::pack::{Stored, each};
+use super::hot::pack::each_pack;
 use super::segment::seal::{begin_walk, files, is_left_over};
 use super::segment::{Reader, Segment};
 use super::{Error, LogStore, Stream, hot};
@@ -261,7 +262,7 @@ impl Verifier {
         let path = segment.path(&self.segments);
         let value = Reader::open(&path).and_then(|reader| {
             let mut lines = reader.lines()?;
-            let (mut value, mut line) = (segment.before, String::new());
+            let (mut along, mut line) = (Along::new(segment.before, reader.groups()?), String::new());
             for row in 0..reader.rows() {
                 lines.load(row)?;
                 if lines.seq(row) > seq {
@@ -271,10 +272,9 @@ impl Verifier {
                 lines.write(row, &mut line);
                 let shape = chain::shape(lines.instance(row), lines.handler(row), lines.rule(row), lines.format(row));
                 let (time, level) = (lines.time(row), lines.level(row).code());
-                let item = Item { seq: lines.seq(row), time, level, shape: &shape, line: line.as_bytes() };
-                value = chain::entry(&value, &item);
+                along.pass(&Item { seq: lines.seq(row), time, level, shape: &shape, line: line.as_bytes() });
             }
-            Ok(value)
+            Ok(along.finish())
         });
         Ok(value.ok())
     }
@@ -310,16 +310,20 @@ fn rows(connection: &Connection, newest: i64, wanted: Option<i64>) -> rusqlite::
     if wanted == Some(start.0) {
         found.wanted = Some(start.1);
     }
-    each(connection, (0, i64::MAX), |stored| {
-        let Stored { seq, time, level, shape, line } = *stored;
-        let shape = shapes.get(&shape).unwrap_or(&ORIGIN);
-        walk.pass(&Item { seq, time, level: level.code(), shape, line });
-        found.count += 1;
-        if wanted == Some(seq) {
-            found.wanted = Some(walk.here().1);
-        }
-        ControlFlow::Continue(())
+    each_pack(connection, (0, i64::MAX), |pack| {
+        let digest = |id| shapes.get(&id).copied().unwrap_or(ORIGIN);
+        pack.pass(&mut walk, digest, |(seq, value)| {
+            if wanted == Some(seq) {
+                found.wanted = Some(value);
+            }
+        });
+        found.count += pack.len() as i64;
+        Ok(ControlFlow::Continue(()))
     })?;
+    // No head ends within a group: what one does end with is not here.
+    if found.wanted.is_none() && wanted.is_some_and(|wanted| start.0 < wanted && wanted <= walk.here().0) {
+        found.wanted = Some(ORIGIN);
+    }
     found.breaches = walk.finish(newest);
     Ok(found)
 }

@@ -42,15 +42,37 @@ fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut Str
 /// Appends a text in quotes. Escaped are `"`, `\` and whatever could end a line, drive a terminal or turn the direction of
 /// writing ([`is_unsafe`]); all else, `<`, `>` and `&` too, stays as it is.
 pub fn write_string(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
-    // Most texts need no escape, and their bytes tell so faster than their characters; all of them, as many are compared at
-    // once where none ends the search.
-    if text.bytes().fold(false, |found, byte| found | may_need_escape(byte)) {
+    // Most texts need no escape, and their bytes tell so faster than their characters.
+    if !is_plain(text.as_bytes()) && text.bytes().any(may_need_escape) {
         write_escaped(text, out);
     } else {
         out.push_str(text);
     }
     out.push('"');
+}
+
+/// Whether a text has nothing but printable ASCII without quotes and backslashes. Eight bytes are looked at at once: most
+/// texts are too short for a loop over more to be of use.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let found = words.iter().fold(0, |found, word| found | suspects(u64::from_le_bytes(*word)));
+    let last = match text.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => rest.iter().fold(u64::from_le_bytes(*b"        "), |word, byte| word << 8 | u64::from(*byte)),
+    };
+    found | suspects(last) == 0
+}
+
+/// Zero if no byte of a word is below a blank, above a tilde, a quote or a backslash.
+fn suspects(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    // The high bit of a byte that is less than `limit`; of bytes above such a one it may be set wrongly.
+    let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+    let beyond = word | word.wrapping_add(ONES);
+    (less(word, 0x20) | is(b'"') | is(b'\\') | beyond) & (ONES << 7)
 }
 
 fn write_escaped(text: &str, out: &mut String) {
@@ -116,6 +138,20 @@ mod tests {
             (ValueRef::StringMap(&map), "{\"B\":\"1\",\"b\":\"\\\"\"}"),
         ] {
             assert_eq!(json(value), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_is_plain_if_each_of_its_bytes_is_wherever_it_stands() {
+        for length in 0..20 {
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'a'; length];
+                    text[place] = byte;
+                    let expected = matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\';
+                    assert_eq!(is_plain(&text), expected, "{byte} at {place} of {length}");
+                }
+            }
         }
     }
 

@@ -44,7 +44,7 @@ fn move_rows(connection: &Connection, start: (i64, Hash), links: &[(i64, Hash)])
         }
         let digest = names.get(&shape).map_or(ORIGIN, |one| one.digest());
         value = chain::entry(&value, &Item { seq, time, level, shape: &digest, line });
-        packing.push(time, Level::from_code(level), shape, line);
+        packing.push(time, Level::from_code(level), u32::try_from(shape).unwrap_or_default(), line);
         if let Ok(at) = links.binary_search_by_key(&seq, |(seq, _)| *seq) {
             value = links[at].1;
             next = packing.insert(connection, next, &value)?;

@@ -12,7 +12,7 @@ use memchr::memchr2;
 use super::Limits;
 use super::interned::Interned;
 use crate::accesslog::{Level, line};
-use crate::expr::write_json_string;
+use crate::expr::{is_plain, write_json_string};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,12 +96,15 @@ pub(super) struct Columns {
     /// Lines that the other columns do not give, with their rows.
     pub(super) verbatim: Vec<(usize, String)>,
     pub(super) variables: Vec<Variable>,
+    /// How many rows each group of the chain has; nothing where each row is a step of it.
+    pub(super) groups: Vec<u32>,
     /// For each name, as lines spell it, the variables that have it: one for each type of its values.
     named: HashMap<String, Vec<usize>>,
+    /// The line that is taken apart.
+    line: Line,
     /// Reused from line to line.
-    fields: Vec<usize>,
     scratch: String,
-    /// For each shape what its last line began with, and its layout, which its next one mostly has too.
+    /// For each shape what its last line was, and its layout, which its next one mostly has too.
     usual: Vec<Usual>,
     /// Bytes of all lines; how many there were when the different texts were added up the last time, and what they took.
     bytes: usize,
@@ -119,9 +122,42 @@ const LOOK: usize = 1 << 20;
 #[derive(Debug, Default)]
 struct Usual {
     begin: Begin,
-    fields: Vec<usize>,
+    last: Line,
     /// The number of the layout; nothing before the first line.
     layout: Option<u32>,
+}
+
+/// A line that was taken apart.
+#[derive(Debug, Default)]
+struct Line {
+    /// Its fields as they are spelled; nothing where it is kept as a whole.
+    text: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    variable: usize,
+    /// Where in the line's text it ends.
+    end: usize,
+    /// The place of its value among those of the variable.
+    value: usize,
+}
+
+impl Line {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.fields.clear();
+    }
+
+    fn variables(&self) -> impl Iterator<Item = usize> {
+        self.fields.iter().map(|field| field.variable)
+    }
+
+    /// Where the field in some place begins.
+    fn start(&self, place: usize) -> usize {
+        place.checked_sub(1).and_then(|before| self.fields.get(before)).map_or(0, |before| before.end)
+    }
 }
 
 /// What [`line::begin`] writes. For lines of one second it differs in a few digits.
@@ -183,52 +219,57 @@ impl Columns {
         self.time.push(entry.time);
         self.level.push(entry.level);
         self.shape.push(entry.shape);
-        self.fields.clear();
+        self.line.clear();
         let shape = entry.shape as usize;
         if self.usual.len() <= shape {
             self.usual.resize_with(shape + 1, Usual::default);
         }
+        let last = std::mem::take(&mut self.usual[shape].last);
         let begin = self.usual[shape].begin.set(entry.level, entry.time, entry.instance);
         // What follows a whole JSON string begins with a character.
         let rest = entry.line.as_bytes().starts_with(begin).then(|| &entry.line[begin.len()..]);
-        if rest.and_then(|rest| self.take_apart(rest.strip_suffix('}')?, row, shape)).is_none() {
+        if rest.and_then(|rest| self.take_apart(rest.strip_suffix('}')?, row, &last)).is_none() {
             self.verbatim.push((row, entry.line.to_owned()));
             self.take_fields(entry.line, row);
         }
-        let layout = self.usual[shape].layout.filter(|_| self.fields == self.usual[shape].fields);
-        let layout = layout.unwrap_or_else(|| self.new_layout(shape));
+        let layout = self.usual[shape].layout.filter(|_| self.line.variables().eq(last.variables()));
+        let layout = layout.unwrap_or_else(|| self.new_layout());
         self.layout.push(layout);
+        let line = std::mem::replace(&mut self.line, last);
+        (self.usual[shape].last, self.usual[shape].layout) = (line, Some(layout));
         self.bytes += entry.line.len();
         if self.bytes - self.looked >= LOOK {
             self.look();
         }
     }
 
-    /// The number of the layout that the last line has, which is its shape's usual one from now on.
-    fn new_layout(&mut self, shape: usize) -> u32 {
+    /// The number of the layout that the line has.
+    fn new_layout(&mut self) -> u32 {
         self.scratch.clear();
-        for (position, field) in self.fields.iter().enumerate() {
+        for (position, variable) in self.line.variables().enumerate() {
             let separator = if position > 0 { " " } else { "" };
             // Writing to a String does not fail.
-            let _ = write!(self.scratch, "{separator}{field}");
+            let _ = write!(self.scratch, "{separator}{variable}");
         }
-        let number = self.layouts.number(&self.scratch);
-        let usual = &mut self.usual[shape];
-        (usual.fields, usual.layout) = (self.fields.clone(), Some(number));
-        number
+        self.layouts.number(&self.scratch)
     }
 
     /// Takes `,"name":value` again and again; nothing if that is not what is there.
-    fn take_apart(&mut self, mut rest: &str, row: usize, shape: usize) -> Option<()> {
-        let is_plain = is_plain(rest);
-        while !rest.is_empty() {
+    fn take_apart(&mut self, line: &str, row: usize, last: &Line) -> Option<()> {
+        let mut at = 0;
+        loop {
+            at = self.repeat(line, at, row, last)?;
+            if at == line.len() {
+                break;
+            }
+            let rest = &line[at..];
             // Mostly it is the variable that stood in this place in the line before.
-            let usual = self.usual[shape].fields.get(self.fields.len()).copied();
-            let expected = usual.and_then(|number| {
-                let (token, after) = split_value(rest.strip_prefix(&*self.variables[number].lead)?)?;
-                self.variables[number].takes(token).then_some((number, token, after))
+            let usual = last.fields.get(self.line.fields.len());
+            let expected = usual.and_then(|&Field { variable, .. }| {
+                let (token, after) = split_value(rest.strip_prefix(&*self.variables[variable].lead)?)?;
+                self.variables[variable].takes(token).then_some((variable, token, after))
             });
-            let (number, token, after) = match expected {
+            let (variable, token, after) = match expected {
                 Some(expected) => expected,
                 None => {
                     let (name, after) = split_text(rest.strip_prefix(',')?)?;
@@ -236,14 +277,39 @@ impl Columns {
                     (self.variable(name, token)?, token, after)
                 }
             };
-            if self.is_taken(number, row) {
+            if self.is_taken(variable, row) {
                 return None;
             }
-            self.variables[number].push(token, row, is_plain, &mut self.scratch)?;
-            self.fields.push(number);
-            rest = after;
+            let value = self.variables[variable].push(token, row, &mut self.scratch)?;
+            at = line.len() - after.len();
+            self.line.fields.push(Field { variable, end: at, value });
         }
+        self.line.text.push_str(line);
         Some(())
+    }
+
+    /// Takes what is spelled as in the same places of the line before, whose values it has: most of a line. How far it came;
+    /// nothing if a name occurs twice.
+    fn repeat(&mut self, line: &str, at: usize, row: usize, last: &Line) -> Option<usize> {
+        let place = self.line.fields.len();
+        let start = last.start(place);
+        let same = common(&line.as_bytes()[at..], last.text.as_bytes().get(start..).unwrap_or_default());
+        let mut reached = at;
+        for field in last.fields.get(place..).unwrap_or_default() {
+            let end = at + field.end.saturating_sub(start);
+            // A number may go on.
+            let is_whole = end > reached && end <= at + same && matches!(line.as_bytes().get(end), None | Some(b','));
+            if !is_whole {
+                break;
+            }
+            if self.is_taken(field.variable, row) {
+                return None;
+            }
+            let value = self.variables[field.variable].repeat(field.value, row);
+            self.line.fields.push(Field { end, value, ..*field });
+            reached = end;
+        }
+        Some(reached)
     }
 
     /// Whether a row has a value of a variable's name already, of whatever type: of a name that occurs twice the first counts.
@@ -264,9 +330,9 @@ impl Columns {
             line::string(&mut spelled, &name);
             line::value(&mut token, &value);
             if let Some(number) = self.variable(&spelled, &token).filter(|number| !self.is_taken(*number, row))
-                && self.variables[number].push(&token, row, false, &mut self.scratch).is_some()
+                && let Some(value) = self.variables[number].push(&token, row, &mut self.scratch)
             {
-                self.fields.push(number);
+                self.line.fields.push(Field { variable: number, end: 0, value });
             }
         }
     }
@@ -310,44 +376,80 @@ impl Variable {
         }
     }
 
-    /// Adds a value as the line spells it; nothing if it would be spelled otherwise. `is_plain` if there is nothing in it but
-    /// printable ASCII without backslashes.
-    fn push(&mut self, token: &str, row: usize, is_plain: bool, scratch: &mut String) -> Option<()> {
-        match &mut self.values {
+    /// Adds a value as the line spells it, and gives its place among the values; nothing if it would be spelled otherwise.
+    fn push(&mut self, token: &str, row: usize, scratch: &mut String) -> Option<usize> {
+        let place = match &mut self.values {
             Values::Texts(texts, numbers) if self.kind == Type::Json => {
                 let known = texts.find(token);
                 if known.is_none() {
                     serde_json::from_str::<serde::de::IgnoredAny>(token).ok()?;
                 }
-                numbers.push(known.unwrap_or_else(|| texts.number(token)));
+                push(numbers, known.unwrap_or_else(|| texts.number(token)))
             }
-            Values::Texts(texts, numbers) if is_plain => numbers.push(texts.number(inner(token))),
-            Values::Texts(texts, numbers) => numbers.push(text_number(texts, token, scratch)?),
-            Values::Ints(ints) => ints.push(token.parse().ok()?),
-            Values::Doubles(doubles) => doubles.push(token.parse().ok()?),
-            Values::Bools(bools) => bools.push(token == "true"),
-        }
-        self.present.resize(row, 0);
-        self.present.push(1);
-        Some(())
+            Values::Texts(texts, numbers) => push(numbers, text_number(texts, token, scratch)?),
+            Values::Ints(ints) => push(ints, token.parse().ok()?),
+            Values::Doubles(doubles) => push(doubles, token.parse().ok()?),
+            Values::Bools(bools) => push(bools, token == "true"),
+        };
+        self.set_present(row);
+        Some(place)
     }
+
+    /// Adds the value that is in some place once more, and gives its new place.
+    fn repeat(&mut self, place: usize, row: usize) -> usize {
+        let place = match &mut self.values {
+            Values::Texts(_, numbers) => repeat(numbers, place),
+            Values::Ints(ints) => repeat(ints, place),
+            Values::Doubles(doubles) => repeat(doubles, place),
+            Values::Bools(bools) => repeat(bools, place),
+        };
+        self.set_present(row);
+        place
+    }
+
+    fn set_present(&mut self, row: usize) {
+        if self.present.len() < row {
+            self.present.resize(row, 0);
+        }
+        self.present.push(1);
+    }
+}
+
+/// Adds a value; its place.
+fn push<T>(values: &mut Vec<T>, value: T) -> usize {
+    values.push(value);
+    values.len() - 1
+}
+
+/// Adds the value of a place once more; its new place.
+fn repeat<T: Copy>(values: &mut Vec<T>, place: usize) -> usize {
+    let value = values[place];
+    push(values, value)
+}
+
+/// How many bytes two texts begin with that are the same.
+fn common(one: &[u8], other: &[u8]) -> usize {
+    let words = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+    let mut at = 0;
+    for (one, other) in words {
+        let difference = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
+        if difference != 0 {
+            return at + difference.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + one[at..].iter().zip(&other[at..]).take_while(|(one, other)| one == other).count()
 }
 
 /// The number of the text that a JSON string stands for; nothing if we would have written it otherwise.
 fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Option<u32> {
-    if is_plain(inner(token)) {
+    if is_plain(inner(token).as_bytes()) {
         return Some(texts.number(inner(token)));
     }
     let text: String = serde_json::from_str(token).ok()?;
     scratch.clear();
     write_json_string(&text, scratch);
     (scratch == token).then(|| texts.number(&text))
-}
-
-/// Whether a text has nothing but printable ASCII without backslashes. All bytes are looked at: many are compared at once
-/// where none ends the search.
-fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |plain, byte| plain & (matches!(byte, 0x20..=0x7e) && byte != b'\\'))
 }
 
 /// What stands between a JSON string's quotes.
@@ -422,6 +524,46 @@ pub(crate) fn split_value(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_as_in_the_line_before_is_taken_without_looking_and_nothing_else() {
+        let lines = [
+            r#","a":"x","n":12,"b":true"#,
+            r#","a":"x","n":12,"b":true"#,
+            // A number that goes on, one that ends before, and a text that does.
+            r#","a":"x","n":123,"b":true"#,
+            r#","a":"x","n":1,"b":true"#,
+            r#","a":"xy","n":1,"b":true"#,
+            // Fields that are missing, more, or in another order.
+            r#","n":1,"b":true"#,
+            r#","n":1,"b":true,"j":[1,{"a":"}"}]"#,
+            r#","j":[1,{"a":"}"}],"n":1,"a":"xy""#,
+            r#","a":"xy","n":1,"a":"xy""#,
+            r#","a":"xy","n":1"#,
+            "",
+            r#","a":"xy""#,
+        ];
+        let mut columns = Columns::default();
+        for (line, seq) in lines.iter().zip(0..) {
+            let mut text = String::new();
+            line::begin(&mut text, Level::Info, seq, "i");
+            text = text + line + "}";
+            columns.add(&Source { seq, time: seq, level: Level::Info, shape: 0, instance: "i", line: &text });
+        }
+        let whole: Vec<usize> = columns.verbatim.iter().map(|(row, _)| *row).collect();
+        assert_eq!(whole, [8], "a name that occurs twice");
+        let rows = |number: usize| -> Vec<usize> {
+            let present = columns.variables[number].present.iter().enumerate();
+            present.filter(|(_, present)| **present == 1).map(|(row, _)| row).collect()
+        };
+        assert_eq!(rows(0), [0, 1, 2, 3, 4, 7, 8, 9, 11]);
+        let Values::Texts(texts, numbers) = &columns.variables[0].values else { panic!("texts") };
+        let values: Vec<&str> = numbers.iter().map(|number| texts.text(*number)).collect();
+        assert_eq!(values, ["x", "x", "x", "x", "xy", "xy", "xy", "xy", "xy"]);
+        let Values::Ints(ints) = &columns.variables[1].values else { panic!("numbers") };
+        assert_eq!((rows(1), &**ints), (vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9], &[12, 12, 123, 1, 1, 1, 1, 1, 1, 1][..]));
+        assert_eq!((rows(2), rows(3)), (vec![0, 1, 2, 3, 4, 5, 6], vec![6, 7]));
+    }
 
     #[test]
     fn whole_numbers_are_those_that_are_written_so() {

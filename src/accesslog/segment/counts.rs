@@ -3,7 +3,7 @@
 //! The counts lie between the columns and the footer of the file, where other readers pass them over; the file's metadata
 //! say where. For each column there is the number of its counts, then the counts in the dictionary's order, all as varints.
 
-use super::hybrid::varint;
+use super::hybrid::{push_varint, varint};
 
 /// The key of the file's metadata that says where counts lie: offset and length.
 pub(super) const KEY: &str = "egressctl.counts";
@@ -28,21 +28,13 @@ impl Counts {
         }
         let mut counts = vec![0_u64; most];
         numbers.iter().for_each(|number| counts[*number as usize] += 1);
-        self.push(most as u64);
-        counts.into_iter().for_each(|count| self.push(count));
+        push_varint(most as u64, &mut self.bytes);
+        counts.into_iter().for_each(|count| push_varint(count, &mut self.bytes));
     }
 
     /// Adds a column that is not counted.
     pub(super) fn skip(&mut self) {
-        self.push(0);
-    }
-
-    fn push(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+        push_varint(0, &mut self.bytes);
     }
 
     /// What is written.

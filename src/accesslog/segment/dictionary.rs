@@ -15,7 +15,7 @@ use super::page::{Content, Decompressor, Page};
 use super::texts::Texts;
 
 /// Values that are compressed together. Fewer make files larger.
-pub(super) const PART: usize = 2048;
+pub(super) const PART: usize = 1024;
 
 /// The different values of a column, or of a part of them.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::fs::File;
 use rusqlite::Transaction;
 
 use super::columns::{Columns, Source};
-use super::seal::{DAY, Gathered, Sealer};
+use super::seal::{Gathered, Sealer};
 use super::{Limits, Names};
 use crate::accesslog::chain::{self, Hash, Item};
 use crate::accesslog::import::Found;
-use crate::accesslog::{Error, Format, hot};
+use crate::accesslog::{DAY, Error, Format, hot};
 use crate::state::begin_immediate;
 
 /// A segment in the making. Nobody else seals or stores entries until it is finished or dropped; dropped, it was never there.

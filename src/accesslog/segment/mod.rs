@@ -2,7 +2,7 @@
 //!
 //! A file has one row group with the columns `seq`, `time`, `level`, `instance`, `handler`, `rule`, three whose names
 //! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines. Behind
-//! the columns lie [`counts`] of their values, and filters of what texts have ([`grams`]).
+//! the columns lie [`counts`] of their values, filters of what texts have ([`grams`]), and [`groups`] of the chain.
 
 mod column;
 mod columns;
@@ -13,6 +13,7 @@ mod direct;
 mod encode;
 pub(super) mod export;
 mod grams;
+mod groups;
 mod hybrid;
 mod interned;
 mod list;

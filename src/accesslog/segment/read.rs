@@ -17,7 +17,7 @@ use super::grams::{self, Grams};
 use super::seal::Limits;
 use super::texts::Texts;
 use super::write::level_of;
-use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged};
+use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged, groups};
 use crate::accesslog::{Format, Level, line};
 use crate::expr::write_json_string;
 
@@ -172,12 +172,26 @@ impl Reader {
     }
 
     fn read_counts(&self) -> Option<Vec<Option<Vec<u32>>>> {
-        let place = self.metadata(counts::KEY).ok()?;
+        counts::read(&self.read_beside(counts::KEY)?, self.columns.len())
+    }
+
+    /// How many entries each group has; nothing where each entry is a step of the chain.
+    pub(crate) fn groups(&self) -> Result<Option<Vec<u32>>, ParquetError> {
+        if self.metadata(groups::KEY).is_err() {
+            return Ok(None);
+        }
+        let groups = self.read_beside(groups::KEY).and_then(|packed| groups::read(&packed, self.rows));
+        groups.map(Some).ok_or_else(|| damaged("its groups cannot be read"))
+    }
+
+    /// Bytes that lie beside the columns, where the metadata say.
+    fn read_beside(&self, key: &str) -> Option<Vec<u8>> {
+        let place = self.metadata(key).ok()?;
         let (start, length) = place.split_once(' ')?;
         let length = length.parse().ok().filter(|length| *length <= self.rows.saturating_mul(64).max(1 << 16))?;
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
-        counts::read(&bytes, self.columns.len())
+        Some(bytes)
     }
 
     /// Whether a text may be part of what lines have of a column, as far as can be told without reading its texts.

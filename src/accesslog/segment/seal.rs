@@ -23,14 +23,14 @@ use super::{Names, write};
 use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot;
-use crate::accesslog::hot::pack::{self, Stored, each};
-use crate::accesslog::{Error, LogStore, Progress, Stream, line};
+use crate::accesslog::hot::pack::{self, Stored, each_pack};
+use crate::accesslog::{DAY, Error, LogStore, Progress, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Rows at which they are sealed, and the most that a segment gets.
+    /// Rows at which they are sealed, and the most that a segment gets, unless more were committed together.
     pub rows: usize,
     /// Bytes of lines, likewise.
     pub bytes: usize,
@@ -246,42 +246,72 @@ pub(super) struct Gathered {
 
 fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
     let Some(oldest) = oldest(connection)? else { return Ok(None) };
-    let shapes = hot::shapes(connection)?;
-    let (mut names, mut numbers) = (Vec::new(), HashMap::<i64, (usize, Hash), foldhash::fast::RandomState>::default());
+    let mut shapes = Shapes { known: hot::shapes(connection)?, names: Vec::new(), numbers: HashMap::default() };
     let mut columns = Columns::default();
     let (mut levels, mut day) = ([0; 3], None);
     let (mut walk, before) = begin_walk(connection, oldest.seq)?;
-    each(connection, (oldest.seq, i64::MAX), |stored| {
-        let Stored { seq, time, level, shape, line } = *stored;
-        // Late entries stay with those that were stored beside them; a later day begins another segment.
-        let of = time.div_euclid(DAY);
-        if columns.is_full(limits) || *day.get_or_insert(of) < of {
-            return ControlFlow::Break(());
+    each_pack(connection, (oldest.seq, i64::MAX), |pack| {
+        let is_first = columns.rows() == 0;
+        if pack.is_group() {
+            // It stays together, and a segment has either groups or none.
+            let most = limits.rows.saturating_sub(columns.rows());
+            if !is_first && (columns.groups.is_empty() || pack.len() > most) {
+                return Ok(ControlFlow::Break(()));
+            }
+        } else if !columns.groups.is_empty() {
+            return Ok(ControlFlow::Break(()));
         }
-        let (number, digest) = numbers.entry(shape).or_insert_with(|| {
-            let one = shapes.get(&shape).cloned().unwrap_or_else(Names::missing);
-            let digest = one.digest();
-            names.push(one);
-            (names.len() - 1, digest)
-        });
-        walk.pass(&Item { seq, time, level: level.code(), shape: digest, line });
-        levels[level as usize] += 1;
-        let (shape, instance) = (*number as u32, names[*number].instance.as_str());
-        // Checking is quicker than replacing what is no UTF-8, of which there is none.
-        let line = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-        columns.add(&Source { seq, time, level, shape, instance, line: &line });
-        ControlFlow::Continue(())
+        for (place, stored) in pack.entries().enumerate() {
+            let Stored { seq, time, level, shape, line } = stored;
+            let may_end = place == 0 || !pack.is_group();
+            // Late entries stay with those that were stored beside them; a later day begins another segment.
+            let of = time.div_euclid(DAY);
+            if may_end && (columns.is_full(limits) || *day.get_or_insert(of) < of) {
+                return Ok(ControlFlow::Break(()));
+            }
+            let (number, digest) = shapes.of(shape);
+            if !pack.is_group() {
+                walk.pass(&Item { seq, time, level: level.code(), shape: &digest, line });
+            }
+            levels[level as usize] += 1;
+            let instance = shapes.names[number as usize].instance.as_str();
+            // Checking is quicker than replacing what is no UTF-8, of which there is none.
+            let line = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
+            columns.add(&Source { seq, time, level, shape: number, instance, line: &line });
+        }
+        if pack.is_group() {
+            pack.pass(&mut walk, |id| shapes.of(id).1, |_| ());
+            columns.groups.push(pack.len() as u32);
+        }
+        Ok(ControlFlow::Continue(()))
     })?;
     if columns.rows() == 0 {
         return Ok(None);
     }
     let doubt = walk.breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let link = walk.here().1;
-    Ok(Some(Gathered { columns, shapes: names, levels, before, link, doubt }))
+    Ok(Some(Gathered { columns, shapes: shapes.names, levels, before, link, doubt }))
 }
 
-/// Microseconds of a day.
-pub(super) const DAY: i64 = 86_400_000_000;
+/// The shapes of rows, numbered in the order in which they come.
+struct Shapes {
+    /// By their ids.
+    known: HashMap<i64, Names>,
+    names: Vec<Names>,
+    numbers: HashMap<i64, (u32, Hash), foldhash::fast::RandomState>,
+}
+
+impl Shapes {
+    /// The number of a shape, and what the chain has for it.
+    fn of(&mut self, id: i64) -> (u32, Hash) {
+        *self.numbers.entry(id).or_insert_with(|| {
+            let names = self.known.get(&id).cloned().unwrap_or_else(Names::missing);
+            let digest = names.digest();
+            self.names.push(names);
+            (self.names.len() as u32 - 1, digest)
+        })
+    }
+}
 
 /// The committed values of the chain from before an entry on, and the first of them.
 pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {

@@ -30,9 +30,10 @@ impl Place {
         Self { _directory: directory, state, store }
     }
 
+    /// Entries that were committed one by one, so that a segment can end behind each.
     fn with(entries: &[Entry]) -> Self {
         let mut place = Self::new();
-        place.store.append(entries).unwrap();
+        entries.chunks(1).for_each(|one| place.store.append(one).unwrap());
         place
     }
 

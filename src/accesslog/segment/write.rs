@@ -18,6 +18,7 @@ use super::columns::{Columns, Type, Values, Variable};
 use super::counts::{self, Counts};
 use super::encode::{Dictionary, Encoder, number};
 use super::grams::{self, Grams};
+use super::groups;
 use super::interned::Interned;
 use super::{FIELDS, FORMAT, LINE, Names, OWN, OWN_COLUMNS, VARIABLES};
 use crate::accesslog::{Format, Level};
@@ -63,9 +64,10 @@ pub(super) fn write(
     let properties = properties(&stored, metadata)?;
     let mut file = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
     let counts = write_columns(&mut file, columns, shapes, &stored)?.finish()?;
-    let start = file.bytes_written();
-    file.write_all(&counts)?;
-    file.append_key_value_metadata(KeyValue::new(counts::KEY.to_owned(), Some(format!("{start} {}", counts.len()))));
+    write_beside(&mut file, counts::KEY, &counts)?;
+    if !columns.groups.is_empty() {
+        write_beside(&mut file, groups::KEY, &groups::to_bytes(&columns.groups)?)?;
+    }
     let mut filters = Vec::new();
     for (variable, column) in columns.variables.iter().zip(OWN.len() + 3..) {
         if let Values::Texts(texts, _) = &variable.values
@@ -78,6 +80,18 @@ pub(super) fn write(
     }
     file.append_key_value_metadata(KeyValue::new(grams::KEY.to_owned(), Some(filters.join(" "))));
     file.close()?;
+    Ok(())
+}
+
+/// Writes bytes beside the columns, and where they are into the metadata.
+fn write_beside(
+    file: &mut SerializedFileWriter<impl Write + Send>,
+    key: &str,
+    bytes: &[u8],
+) -> Result<(), ParquetError> {
+    let place = format!("{} {}", file.bytes_written(), bytes.len());
+    file.write_all(bytes)?;
+    file.append_key_value_metadata(KeyValue::new(key.to_owned(), Some(place)));
     Ok(())
 }
 

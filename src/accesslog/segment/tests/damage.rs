@@ -154,6 +154,46 @@ fn a_head_that_was_kept_tells_what_was_cut_or_made_anew() {
 }
 
 #[test]
+fn groups_stay_together_and_heads_between_them_are_found_in_what_was_sealed() {
+    let mut place = Place::new();
+    let other = shape("b", Format::Text, Outlet::Stderr);
+    let mut entries = numbered(0..60);
+    entries.extend((60..70).map(|n| entry(&other, START + n, Level::Error, "/")));
+    entries.extend(numbered(70..100));
+    let verifier = Verifier::open(&place.state, Stream::Lines).unwrap();
+    let mut heads = Vec::new();
+    for (from, to) in [(0, 25), (25, 30), (30, 33), (33, 65), (65, 100)] {
+        place.store.append(&entries[from..to]).unwrap();
+        heads.push(verifier.head(START).unwrap());
+    }
+    let check = || {
+        for (number, head) in heads.iter().enumerate() {
+            assert_eq!(verifier.verify(Some(head)).unwrap().findings, [], "{number}");
+        }
+    };
+    check();
+    // What does not fit in begins another segment, and may alone be more than one gets.
+    assert_eq!(place.seal(10).segments, 4);
+    let ends: Vec<String> = place.files().iter().map(|file| file.file_stem().unwrap().display().to_string()).collect();
+    assert_eq!(ends[1], format!("{:012}-{:012}", 26, 33));
+    check();
+    assert_eq!(place.all(), lines(&entries));
+    // Another log, made with the same key: a head that ends within one of its groups is no head of it.
+    let mut forged = Place::new();
+    std::fs::copy(place.state.log_key(), forged.state.log_key()).unwrap();
+    forged.store.append(&entries[..40]).unwrap();
+    let findings = |place: &Place| {
+        let verifier = Verifier::open(&place.state, Stream::Lines).unwrap();
+        let found = verifier.verify(Some(&heads[1])).unwrap().findings;
+        found.into_iter().map(|finding| finding.problem).collect::<Vec<_>>()
+    };
+    let expected = ["entries up to 30 are others than when the head was exported"];
+    assert_eq!(findings(&forged), expected);
+    forged.seal(usize::MAX);
+    assert_eq!(findings(&forged), expected);
+}
+
+#[test]
 fn the_rest_of_the_log_is_served_when_a_segment_cannot_be_read() {
     let harms: [fn(&Path); 4] = [
         |path| std::fs::remove_file(path).unwrap(),

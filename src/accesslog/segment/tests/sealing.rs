@@ -47,12 +47,16 @@ fn a_segment_ends_with_its_day_and_late_entries_stay_where_they_came() {
     let shape = shape("a", Format::Json, Outlet::Stdout);
     let times = [0, 1, DAY, DAY + 1, 2, 3 * DAY, 5].map(|after| START + after);
     let entries: Vec<_> = times.iter().map(|time| entry(&shape, *time, Level::Info, "/")).collect();
-    let place = Place::with(&entries);
-    assert_eq!(place.seal(usize::MAX).segments, 3);
-    assert_eq!(place.all(), lines(&entries));
-    let query = Query { since: Some(START + 2), until: Some(START + 6), ..Query::default() };
-    assert_eq!(ask(&place.store, &query), lines(&[entries[4].clone(), entries[6].clone()]));
-    assert_eq!(place.store.count(&query).unwrap(), 2);
+    for at_once in [1, 2, 7] {
+        let mut place = Place::new();
+        entries.chunks(at_once).for_each(|some| place.store.append(some).unwrap());
+        assert_eq!(place.seal(usize::MAX).segments, 3);
+        assert_eq!(place.all(), lines(&entries));
+        let query = Query { since: Some(START + 2), until: Some(START + 6), ..Query::default() };
+        assert_eq!(ask(&place.store, &query), lines(&[entries[4].clone(), entries[6].clone()]));
+        assert_eq!(place.store.count(&query).unwrap(), 2);
+        assert_eq!(place.findings(), [""; 0]);
+    }
 }
 
 #[test]
@@ -162,7 +166,8 @@ fn a_large_dictionary_is_read_in_parts_and_whole_by_other_readers() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
-    let place = Place::with(&numbered(0..5000));
+    let mut place = Place::new();
+    place.store.append(&numbered(0..5000)).unwrap();
     place.seal(usize::MAX);
     let expected = place.all();
     assert_eq!(expected, lines(&numbered(0..5000)));
