@@ -19,6 +19,7 @@ const WIDTH: u64 = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Segments,
+    Entries,
     Bytes,
 }
 
@@ -63,10 +64,14 @@ impl Drop for Bar {
 
 fn picture(what: &str, unit: Unit, done: u64, total: u64) -> String {
     let amount = |number: u64| match unit {
-        Unit::Segments => number.to_string(),
+        Unit::Segments | Unit::Entries => number.to_string(),
         Unit::Bytes => format!("{:.1} MiB", number as f64 / f64::from(1 << 20)),
     };
-    let name = if unit == Unit::Segments { " segments" } else { "" };
+    let name = match unit {
+        Unit::Segments => " segments",
+        Unit::Entries => " entries",
+        Unit::Bytes => "",
+    };
     if total == 0 {
         return format!("{what} {}{name}", amount(done));
     }
@@ -86,6 +91,7 @@ mod tests {
             format!("asking [{}{}] 5 of 10 segments", "#".repeat(15), "-".repeat(15))
         );
         assert_eq!(picture("importing", Unit::Bytes, 3 << 19, 0), "importing 1.5 MiB");
+        assert_eq!(picture("sealing", Unit::Entries, 0, 7), format!("sealing [{}] 0 of 7 entries", "-".repeat(30)));
         assert!(picture("importing", Unit::Bytes, 2, 1).contains(&"#".repeat(30)));
     }
 }

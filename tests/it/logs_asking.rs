@@ -292,3 +292,14 @@ fn a_file_that_is_missing_and_a_form_that_cannot_be_followed_are_told_as_that() 
     let followed = scene.run("logs -o parquet -f").error();
     assert!(followed.contains("'--follow' cannot be used with '-o parquet'"), "{followed}");
 }
+
+#[test]
+fn a_named_pipe_is_read_as_a_file() {
+    let scene = Scene::new();
+    let pipe = scene.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    // Opening it waits for the other end.
+    let writer = std::thread::spawn(move || std::fs::write(pipe, lines(3)).expect("it is read"));
+    scene.run("logs pipe --count").succeeds("3\n");
+    writer.join().expect("it was written");
+}

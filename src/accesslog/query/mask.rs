@@ -5,8 +5,8 @@ use std::ops::Range;
 /// Of so many rows one is wanted at most where rows are looked at one by one.
 const FEW: usize = 8;
 
-/// Rows that are looked at together where few are sought.
-const RUN: usize = 32;
+/// Rows that are looked at together where few are sought: as many as a word has bits.
+const RUN: usize = u64::BITS as usize;
 
 /// Some rows that follow each other, and which of them are wanted.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Mask {
     pub(super) fn is_empty(&self) -> bool {
         match self.few() {
             Some(few) => few.is_empty(),
-            None => !self.wanted.contains(&true),
+            None => !is_any(&self.wanted),
         }
     }
 
@@ -57,7 +57,12 @@ impl Mask {
     pub(super) fn count(&self) -> usize {
         match self.few() {
             Some(few) => few.len(),
-            None => self.wanted.iter().filter(|wanted| **wanted).count(),
+            // Few enough for their count to fit in a byte, which processors add up many at a time.
+            None => self
+                .wanted
+                .chunks(255)
+                .map(|wanted| usize::from(wanted.iter().copied().map(u8::from).sum::<u8>()))
+                .sum(),
         }
     }
 
@@ -112,14 +117,31 @@ impl Mask {
         let count = self.count();
         if count * FEW <= self.wanted.len() {
             self.places.clear();
-            // Where few are wanted most runs have none, which is seen of a whole run at once.
-            for (run, wanted) in self.wanted.chunks(RUN).enumerate().filter(|(_, wanted)| wanted.contains(&true)) {
-                let places = wanted.iter().enumerate().filter(|(_, wanted)| **wanted);
-                self.places.extend(places.map(|(place, _)| (run * RUN + place) as u32));
+            for (start, wanted) in (0..).step_by(RUN).zip(self.wanted.chunks(RUN)) {
+                let mut bits = bits(wanted);
+                while bits != 0 {
+                    self.places.push(start + bits.trailing_zeros());
+                    bits &= bits - 1;
+                }
             }
             self.are_few = true;
         }
     }
+}
+
+/// A bit for each of at most so many rows, the first one's the lowest.
+fn bits(wanted: &[bool]) -> u64 {
+    let (eights, rest) = wanted.as_chunks::<8>();
+    // The bytes' lowest bits, side by side in the highest byte: each is moved there by one of the factor's bits.
+    let gather = |eight: &[bool; 8]| u64::from_le_bytes(eight.map(u8::from)).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let low = eights.iter().rev().fold(0, |bits, eight| bits << 8 | gather(eight));
+    let rest = rest.iter().rev().fold(0, |bits, wanted| bits << 1 | u64::from(*wanted));
+    if eights.len() < 8 { low | rest << (8 * eights.len()) } else { low }
+}
+
+/// Whether one is wanted at least: looks at all of them, many at a time.
+fn is_any(wanted: &[bool]) -> bool {
+    wanted.iter().fold(false, |any, wanted| any | wanted)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod count;
 mod follow;
 mod group;
 mod mask;
+mod named;
 mod pattern;
 mod plan;
 mod program;

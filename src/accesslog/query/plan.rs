@@ -7,12 +7,12 @@ use rusqlite::Connection;
 use super::condition::{Condition, Token, find};
 use super::pattern::Matcher;
 use super::sealed::of_levels;
-use super::{Query, passes};
+use super::{Query, Row, passes};
 use crate::accesslog::hot::pack::Stored;
 use crate::accesslog::hot::shapes;
 use crate::accesslog::segment::Names;
 use crate::accesslog::{Format, line};
-use crate::expr::{Scratch, Timestamp, ValueRef};
+use crate::expr::Scratch;
 
 /// How the entries with numbers in a certain span are read for a query.
 #[derive(Debug)]
@@ -94,18 +94,12 @@ impl<'q> Plan<'q> {
         let line = String::from_utf8_lossy(row.line);
         let wanted: Vec<&str> = condition.names().collect();
         let found: Vec<Option<Token<'_>>> = find(&line, &wanted);
-        let (instance, handler, rule, _) = self.names(row.shape);
-        let of_line = |name: &str| {
-            let place = wanted.iter().position(|wanted| *wanted == name)?;
-            Some(found[place].as_ref()?.value())
-        };
-        let mut get = |name: &str| match name {
-            "time" => Some(ValueRef::Timestamp(Timestamp::from_micros(row.time))),
-            "level" => Some(ValueRef::String(row.level.name())),
-            "instance" => Some(ValueRef::String(instance)),
-            "handler" => of_line(name).or(Some(ValueRef::String(handler))),
-            "rule" => of_line(name).or(Some(ValueRef::String(rule))),
-            _ => of_line(name),
+        let (instance, handler, rule, format) = self.names(row.shape);
+        let Stored { seq, time, level, .. } = *row;
+        let row = Row { seq, time, level, instance, handler, rule, format, line: &line };
+        let mut get = |name: &str| {
+            let place = wanted.iter().position(|wanted| *wanted == name);
+            row.value(name, place.and_then(|place| Some(found[place].as_ref()?.value())))
         };
         condition.holds(&mut get, &mut Scratch::new())
     }

@@ -286,7 +286,7 @@ fn table(
         return Ok(Some((Read::Map(map), behind.states)));
     }
     let bools = [String::from("false"), String::from("true")];
-    let dictionary = reader.column(column)?.dictionary.as_ref();
+    let dictionary = reader.dictionary(column)?;
     let width = match (dictionary, spelling) {
         (_, Spelling::Bool) => bools.len(),
         (Some(dictionary), _) => dictionary.len(),

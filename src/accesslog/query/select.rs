@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 use super::automaton::Run;
 use super::condition::Condition;
 use super::mask::Mask;
+use super::named::{self, Named, named};
 use super::pattern::Matcher;
 use super::plan::{Plan, is_called};
 use super::program::{Program, Room};
@@ -37,6 +38,8 @@ struct Values {
     /// What a row without a value in any of them comes to.
     absent: bool,
     inverted: bool,
+    /// The number of the only value that meets it, where it is of one column.
+    only: Option<u32>,
 }
 
 /// A pattern, compiled for each form and layout of lines.
@@ -89,12 +92,12 @@ impl<'p> Selection<'p> {
                 selection.add_pattern(matcher)?;
             }
         }
-        // What takes several columns comes last.
-        selection.filters.sort_by_key(|filter| match filter {
-            Filter::Values(_) => 0,
-            Filter::Seq(_) | Filter::Time(_) => 1,
-            Filter::Pattern(_) => 2,
-            Filter::Condition(..) => 3,
+        // What leaves fewest rows comes first, and what takes several columns last.
+        selection.filters.sort_by_cached_key(|filter| match filter {
+            Filter::Values(values) => (0, counted(reader, values).unwrap_or(u64::MAX)),
+            Filter::Seq(_) | Filter::Time(_) => (1, 0),
+            Filter::Pattern(_) => (2, 0),
+            Filter::Condition(..) => (3, 0),
         });
         Ok(selection)
     }
@@ -113,7 +116,7 @@ impl<'p> Selection<'p> {
     fn add_texts(&mut self, column: Own, is_wanted: impl Fn(&str) -> bool) -> Result<(), ParquetError> {
         let texts = self.reader.texts(column)?;
         let answers = (0..texts.len()).map(|number| is_wanted(texts.text(number as u32))).collect();
-        self.add_values(Values { columns: vec![(column as usize, answers)], absent: false, inverted: false });
+        self.add_values(Values::new(vec![(column as usize, answers)], false, false));
         Ok(())
     }
 
@@ -136,7 +139,8 @@ impl<'p> Selection<'p> {
 
     fn add_condition(&mut self, condition: &'p Condition<'p>) -> Result<(), ParquetError> {
         // Of one name the shape's value stands behind the line's; beside other names only rows tell which it is.
-        let mixed = condition.names().count() > 1 && condition.names().any(|name| of_shape(name).is_some());
+        let mixed =
+            condition.names().count() > 1 && condition.names().any(|name| matches!(named(name), Named::Line(Some(_))));
         if condition.is_of_one_field() && !mixed && !condition.names().any(|name| name == "time") {
             let mut columns = Vec::new();
             for column in condition.names().flat_map(|name| columns_of(self.reader, name)) {
@@ -149,7 +153,7 @@ impl<'p> Selection<'p> {
                 }
             }
             let absent = condition.holds_of(None, &mut self.scratch);
-            self.add_values(Values { columns, absent, inverted: condition.inverted() });
+            self.add_values(Values::new(columns, absent, condition.inverted()));
             return Ok(());
         }
         self.add_by_rows(condition);
@@ -166,7 +170,7 @@ impl<'p> Selection<'p> {
         let kind = column.checked_sub(OWN_COLUMNS).map(|variable| self.reader.variables()[variable].kind);
         let scratch = &mut self.scratch;
         let mut holds = |value| condition.holds_of(Some(value), scratch);
-        Ok(match &self.reader.column(column)?.dictionary {
+        Ok(match self.reader.dictionary(column)? {
             _ if kind == Some(Type::Bool) => Some([false, true].map(|value| holds(ValueRef::Bool(value))).to_vec()),
             Some(Dictionary::Texts(texts)) => {
                 Some((0..texts.len() as u32).map(|number| holds(ValueRef::String(texts.text(number)))).collect())
@@ -196,12 +200,12 @@ impl<'p> Selection<'p> {
                 return Ok(());
             }
             if let Some((column, answers)) = program.of_one_column() {
-                self.add_values(Values { columns: vec![(column, answers)], absent: false, inverted: matcher.inverted });
+                self.add_values(Values::new(vec![(column, answers)], false, matcher.inverted));
                 return Ok(());
             }
             if !matcher.inverted {
                 for (column, possible) in program.possible(self.reader) {
-                    self.add_values(Values { columns: vec![(column, possible)], absent: false, inverted: false });
+                    self.add_values(Values::new(vec![(column, possible)], false, false));
                 }
             }
         }
@@ -225,7 +229,7 @@ impl<'p> Selection<'p> {
             _ if self.nothing => return Ok(0),
             [] => return Ok(self.reader.rows() as u64),
             [Filter::Values(values)] => {
-                if let Some(count) = self.counted(values) {
+                if let Some(count) = counted(self.reader, values) {
                     return Ok(count);
                 }
             }
@@ -237,20 +241,6 @@ impl<'p> Selection<'p> {
             count += mask.count() as u64;
         }
         Ok(count)
-    }
-
-    /// How many rows meet a condition, where the counts of values tell.
-    fn counted(&self, values: &Values) -> Option<u64> {
-        let [(column, answers)] = &values.columns[..] else { return None };
-        let counts = self.reader.counts(*column).filter(|counts| counts.len() == answers.len())?;
-        let sum = |wanted: bool| -> u64 {
-            let of = counts.iter().zip(answers).filter(|(_, answer)| **answer == wanted);
-            of.map(|(count, _)| u64::from(*count)).sum()
-        };
-        let (met, unmet) = (sum(true), sum(false));
-        let absent = (self.reader.rows() as u64).checked_sub(met + unmet)?;
-        let met = if values.absent { met + absent } else { met };
-        Some(if values.inverted { self.reader.rows() as u64 - met } else { met })
     }
 
     /// Rows that are read at a time.
@@ -290,6 +280,20 @@ impl<'p> Selection<'p> {
     }
 }
 
+/// How many rows meet a condition, where the counts of values tell.
+fn counted(reader: &Reader, values: &Values) -> Option<u64> {
+    let [(column, answers)] = &values.columns[..] else { return None };
+    let counts = reader.counts(*column).filter(|counts| counts.len() == answers.len())?;
+    let sum = |wanted: bool| -> u64 {
+        let of = counts.iter().zip(answers).filter(|(_, answer)| **answer == wanted);
+        of.map(|(count, _)| u64::from(*count)).sum()
+    };
+    let (met, unmet) = (sum(true), sum(false));
+    let absent = (reader.rows() as u64).checked_sub(met + unmet)?;
+    let met = if values.absent { met + absent } else { met };
+    Some(if values.inverted { reader.rows() as u64 - met } else { met })
+}
+
 fn within(
     reader: &Reader,
     column: Own,
@@ -303,10 +307,25 @@ fn within(
 }
 
 impl Values {
+    fn new(columns: Vec<(usize, Vec<bool>)>, absent: bool, inverted: bool) -> Self {
+        let only = match &columns[..] {
+            [(_, answers)] if !absent && !inverted => {
+                let mut met = answers.iter().zip(0..).filter_map(|(answer, number)| answer.then_some(number));
+                met.next().filter(|_| met.next().is_none())
+            }
+            _ => None,
+        };
+        Self { columns, absent, inverted, only }
+    }
+
     fn filter(&self, reader: &Reader, block: &mut Block, mask: &mut Mask) -> Result<(), ParquetError> {
         if let [(column, answers)] = &self.columns[..] {
             reader.read(*column, mask.rows(), mask.few(), block)?;
             let numbers = &block.numbers[..mask.rows().len()];
+            if let Some(only) = self.only {
+                mask.retain(|place| numbers[place] == only);
+                return Ok(());
+            }
             mask.retain(|place| answers.get(numbers[place] as usize).copied().unwrap_or(self.absent) != self.inverted);
             return Ok(());
         }
@@ -377,29 +396,23 @@ impl Patterns<'_> {
     }
 }
 
-/// The column of what an entry's shape says under a name, where its line says nothing: records of calls that were refused
-/// name the rules and handlers that refused them.
-fn of_shape(name: &str) -> Option<Own> {
-    match name {
-        "handler" => Some(Own::Handler),
-        "rule" => Some(Own::Rule),
-        _ => None,
-    }
-}
-
 /// The columns of a name: variables of one name may have values of several types. The first with a value has the row's.
 pub(super) fn columns_of(reader: &Reader, name: &str) -> Vec<usize> {
-    let own = match name {
-        "time" => Own::Time,
-        "level" => Own::Level,
-        "instance" => Own::Instance,
-        _ => {
+    let own = |own| match own {
+        named::Own::Time => Own::Time as usize,
+        named::Own::Level => Own::Level as usize,
+        named::Own::Instance => Own::Instance as usize,
+        named::Own::Handler => Own::Handler as usize,
+        named::Own::Rule => Own::Rule as usize,
+    };
+    match named(name) {
+        Named::Own(of) => vec![own(of)],
+        Named::Line(of) => {
             let is_so = |(place, variable): (usize, &Variable)| (variable.name == name).then_some(OWN_COLUMNS + place);
             let variables = reader.variables().iter().enumerate().filter_map(is_so);
-            return variables.chain(of_shape(name).map(|own| own as usize)).collect();
+            variables.chain(of.map(own)).collect()
         }
-    };
-    vec![own as usize]
+    }
 }
 
 /// The value that a row has under a name.

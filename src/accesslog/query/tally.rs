@@ -82,16 +82,9 @@ fn merge(all: &mut Option<Groups>, counted: Option<Groups>) {
 fn add_row(groups: &mut Groups, grouping: &Grouping, row: &Row<'_>) {
     let names: Vec<&str> = grouping.by.iter().chain(&grouping.measures).map(String::as_str).collect();
     let found = find(row.line, &names);
-    let own = |name: &str, of_line: Option<String>| match name {
-        "level" => Some(row.level.name().to_owned()),
-        "instance" => Some(row.instance.to_owned()),
-        "handler" => of_line.or_else(|| Some(row.handler.to_owned())),
-        "rule" => of_line.or_else(|| Some(row.rule.to_owned())),
-        _ => of_line,
-    };
     let (by, measures) = found.split_at(grouping.by.len());
     let text =
-        |(name, token): (&String, &Option<Token<'_>>)| own(name, token.as_ref().map(|token| text(token.value())));
+        |(name, token): (&String, &Option<Token<'_>>)| row.value(name, token.as_ref().map(Token::value)).map(text);
     let key = grouping.by.iter().zip(by).map(text).collect();
     let measure = |token: &Option<Token<'_>>| {
         let mut measure = Measure::default();
@@ -161,7 +154,7 @@ fn of_segment(selection: &mut Selection<'_>, grouping: &Grouping) -> Result<Opti
 fn numbered(reader: &Reader, name: &str) -> Result<Option<Numbered>, ParquetError> {
     let (mut columns, mut first) = (Vec::new(), 0);
     for column in columns_of(reader, name) {
-        let Some(dictionary) = &reader.column(column)?.dictionary else { return Ok(None) };
+        let Some(dictionary) = reader.dictionary(column)? else { return Ok(None) };
         columns.push((column, first));
         first += dictionary.len() as u32;
     }
@@ -174,7 +167,7 @@ fn text_of(reader: &Reader, numbered: &Numbered, number: u32) -> Option<String> 
         return None;
     }
     let (column, first) = numbered.columns.iter().rev().find(|(_, first)| *first <= number)?;
-    match reader.column(*column).ok()?.dictionary.as_ref()? {
+    match reader.dictionary(*column).ok()?? {
         Dictionary::Texts(texts) => Some(texts.text(number - first).to_owned()),
         Dictionary::Ints(ints) => ints.get((number - first) as usize).map(ToString::to_string),
     }
@@ -277,7 +270,7 @@ fn read_measure(
     numbers.resize(mask.rows().len(), None);
     for column in columns_of(reader, name) {
         reader.read(column, mask.rows(), mask.few(), block)?;
-        match &reader.column(column)?.dictionary {
+        match reader.dictionary(column)? {
             Some(Dictionary::Ints(ints)) => {
                 for (into, number) in numbers.iter_mut().zip(&block.numbers) {
                     *into = ints.get(*number as usize).copied().or(*into);
@@ -307,6 +300,11 @@ impl Numbered {
         block: &mut Block,
         numbers: &mut Vec<u32>,
     ) -> Result<(), ParquetError> {
+        if let [(column, _)] = self.columns[..] {
+            reader.read(column, mask.rows(), mask.few(), block)?;
+            std::mem::swap(numbers, &mut block.numbers);
+            return Ok(());
+        }
         numbers.clear();
         numbers.resize(mask.rows().len(), NONE);
         for (column, first) in &self.columns {

@@ -384,6 +384,38 @@ fn a_rule_or_handler_that_a_line_names_counts_in_place_of_the_shapes() {
     }
 }
 
+#[test]
+fn a_field_with_values_of_two_types_is_asked_alike_before_and_after_sealing() {
+    let shape = shape("a", Format::Json, Outlet::Stdout);
+    let with = |time, value: &str| {
+        let plain = entry(&shape, time, Level::Info, "/");
+        Entry { line: plain.line.replace('}', &format!(",\"size\":{value}}}")), ..plain }
+    };
+    let (text, int, double) = (with(START, "\"large\""), with(START, "7"), with(START, "0.5"));
+    let questions: [(&str, &[usize]); 6] = [
+        ("size == \"large\"", &[0]),
+        ("size == 7", &[1]),
+        ("size > 0.25", &[1, 2]),
+        ("size.startsWith(\"la\")", &[0]),
+        ("(size | \"none\") == \"none\"", &[1, 2]),
+        ("size > 1 || path == \"/nowhere\"", &[1]),
+    ];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let entries = order.map(|one| [&text, &int, &double][one].clone());
+        let (directory, store) = filled(&entries);
+        let state = StateDir::open(directory.path().join("state")).unwrap();
+        for place in ["hot", "sealed"] {
+            for (filter, expected) in questions {
+                let query = Query { filter: Some(filter.to_owned()), ..Query::default() };
+                let mut found: Vec<usize> = found(&store, &query).iter().map(|seq| order[*seq as usize - 1]).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected, "{place}, {order:?}: {filter}");
+            }
+            Sealer::open(&state, Stream::Lines, Limits::default()).unwrap().seal_all(START).unwrap();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(number("EGRESSCTL_LOG_CASES", 64)))]
 

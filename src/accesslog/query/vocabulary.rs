@@ -1,8 +1,10 @@
 //! Which fields entries have, and of which types: what expressions of queries may name.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+
+use smallvec::SmallVec;
 
 use super::Query;
 use super::condition::{Condition, Token, fields, token};
@@ -10,7 +12,8 @@ use super::plan::Asked;
 use crate::accesslog::hot::pack::each_back;
 use crate::accesslog::segment::{Reader, Segment, Type};
 use crate::accesslog::{Error, LogStore};
-use crate::expr::{ValueType, Vocabulary};
+use crate::diagnostic::Problem;
+use crate::expr::{ValueType, Vocabulary, reads};
 
 /// The newest rows that are looked at.
 const ROWS: usize = 1000;
@@ -27,26 +30,59 @@ const OWN: [(&str, ValueType); 5] = [
     ("rule", ValueType::String),
 ];
 
+/// A name, and the types of its values.
+type Named = (Cow<'static, str>, SmallVec<[ValueType; 1]>);
+
 /// Names that were found, in that order.
 struct Names {
-    all: Vec<(Cow<'static, str>, ValueType)>,
-    known: HashSet<String>,
+    all: Vec<Named>,
+    known: HashMap<String, usize>,
 }
+
+/// Which types of a name come first in expressions: those whose values others can stand for.
+const ORDER: [ValueType; 4] = [ValueType::Double, ValueType::Int64, ValueType::String, ValueType::Bool];
+
+/// Choices of types that are tried of names with several.
+const CHOICES: usize = 64;
 
 impl Names {
     fn own() -> Self {
-        Self {
-            all: OWN.iter().map(|(name, of)| (Cow::Borrowed(*name), *of)).collect(),
-            known: OWN.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        let mut names = Self { all: Vec::new(), known: HashMap::new() };
+        OWN.iter().for_each(|(name, of)| names.add(name, *of));
+        names
+    }
+
+    /// Adds a name, or a type of it; what every entry has is known, whatever entries call so.
+    fn add(&mut self, name: &str, of: ValueType) {
+        let Some(&place) = self.known.get(name) else {
+            self.known.insert(name.to_owned(), self.all.len());
+            self.all.push((Cow::Owned(name.to_owned()), [of].into_iter().collect()));
+            return;
+        };
+        let (_, types) = &mut self.all[place];
+        if place >= OWN.len() && !types.contains(&of) {
+            types.push(of);
+            types.sort_by_key(|of| ORDER.iter().position(|other| other == of));
         }
     }
 
-    /// Adds a name, unless it is known: of several types the newest entry's counts.
-    fn add(&mut self, name: &str, of: ValueType) {
-        if !self.known.contains(name) {
-            self.known.insert(name.to_owned());
-            self.all.push((Cow::Owned(name.to_owned()), of));
-        }
+    /// Compiles the conditions of a query. Where names have values of several types the expression tells which are meant: the
+    /// first choice of types with which it makes sense, so that it does not matter what came last or is sealed.
+    fn compile<'q>(&self, query: &'q Query, text: &str) -> Result<Vec<Condition<'q>>, Problem> {
+        let read = reads(text).attributes;
+        let choices_of = |(name, types): &Named| if read.iter().any(|read| read == name) { types.len() } else { 1 };
+        let choices = self.all.iter().map(choices_of).fold(1, usize::saturating_mul).min(CHOICES);
+        let choose = |mut choice: usize| {
+            let of_name = |named: &Named| {
+                let (choices, (name, types)) = (choices_of(named), named);
+                let of = types[choice % choices];
+                choice /= choices;
+                (name.clone(), of)
+            };
+            Condition::all(query, &self.all.iter().map(of_name).collect())
+        };
+        let first = choose(0);
+        if first.is_ok() { first } else { (1..choices).find_map(|choice| choose(choice).ok()).map_or(first, Ok) }
     }
 }
 
@@ -59,21 +95,18 @@ impl LogStore {
             return Ok(Asked { query, matchers, conditions });
         };
         let mut names = Names::own();
-        self.add_rows(&mut names)?;
+        self.add_rows(&mut names, ROWS)?;
         let mut segments = self.sql(|| Segment::all(&self.connection))?;
         segments.retain(|segment| segment.rows() > 0);
-        let older = segments.split_off(segments.len().min(segments.len().saturating_sub(SEGMENTS)));
-        let (newest, older) = (older, segments);
+        let newest = segments.split_off(segments.len().saturating_sub(SEGMENTS));
         self.add_segments(&newest, &mut names);
-        let compiled = Condition::all(query, &names.all.iter().cloned().collect());
-        let compiled = compiled.or_else(|problem| {
-            if older.is_empty() {
-                return Err(problem);
-            }
-            // An older entry may have had the name.
-            self.add_segments(&older, &mut names);
-            Condition::all(query, &names.all.iter().cloned().collect())
-        });
+        let mut compiled = names.compile(query, text);
+        if compiled.is_err() {
+            // An older entry may have had the name, or with another type.
+            self.add_rows(&mut names, usize::MAX)?;
+            self.add_segments(&segments, &mut names);
+            compiled = names.compile(query, text);
+        }
         let conditions = compiled.map_err(|mut problem| {
             let known: Vec<&str> = names.all.iter().map(|(name, _)| name.as_ref()).collect();
             let known = format!("entries have {}", known.join(", "));
@@ -89,10 +122,10 @@ impl LogStore {
     /// The store's variants of [`Error`].
     pub fn names(&self) -> Result<Vec<(String, ValueType)>, Error> {
         let mut names = Names::own();
-        self.add_rows(&mut names)?;
+        self.add_rows(&mut names, ROWS)?;
         let segments = self.sql(|| Segment::all(&self.connection))?;
         self.add_segments(&segments[segments.len().saturating_sub(SEGMENTS)..], &mut names);
-        Ok(names.all.into_iter().map(|(name, of)| (name.into_owned(), of)).collect())
+        Ok(names.all.into_iter().map(|(name, types)| (name.into_owned(), types[0])).collect())
     }
 
     /// Takes those of some names away that entries have as fields, all if there are no entries. Old entries are looked at only
@@ -102,18 +135,18 @@ impl LogStore {
             return Ok(());
         }
         let mut names = Names::own();
-        self.add_rows(&mut names)?;
+        self.add_rows(&mut names, ROWS)?;
         let segments = self.sql(|| Segment::all(&self.connection))?;
         if names.all.len() == OWN.len() && segments.is_empty() {
             missed.clear();
         }
-        missed.retain(|name| !names.known.contains(*name));
+        missed.retain(|name| !names.known.contains_key(*name));
         for segment in segments.iter().rev() {
             if missed.is_empty() {
                 break;
             }
             self.add_segments(std::slice::from_ref(segment), &mut names);
-            missed.retain(|name| !names.known.contains(*name));
+            missed.retain(|name| !names.known.contains_key(*name));
         }
         Ok(())
     }
@@ -137,9 +170,10 @@ impl LogStore {
         Ok(first.zip(last))
     }
 
-    fn add_rows(&self, names: &mut Names) -> Result<(), Error> {
+    /// Adds what so many of the newest rows have.
+    fn add_rows(&self, names: &mut Names, rows: usize) -> Result<(), Error> {
         self.sql(|| {
-            let mut left = ROWS;
+            let mut left = rows;
             each_back(&self.connection, (0, i64::MAX), |stored| {
                 fields(&String::from_utf8_lossy(stored.line), |name, value| {
                     let of = match token(value) {

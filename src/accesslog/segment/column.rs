@@ -9,6 +9,7 @@ use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use super::dictionary::{Dictionary, Packed};
 use super::page::{Content, Decompressor, Kind, Location, Page, locations, page};
 use super::texts::Texts;
 use super::{damaged, delta, hybrid};
@@ -22,23 +23,6 @@ const PLAIN_DICTIONARY: i64 = 2;
 const RLE: i64 = 3;
 const DELTA_BINARY_PACKED: i64 = 5;
 const RLE_DICTIONARY: i64 = 8;
-
-/// The different values of a column.
-#[derive(Debug)]
-pub(crate) enum Dictionary {
-    Texts(Texts),
-    Ints(Vec<i64>),
-}
-
-impl Dictionary {
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Texts(texts) => texts.len(),
-            Self::Ints(ints) => ints.len(),
-        }
-    }
-}
 
 /// The values of some rows of a column; where one is missing, any.
 #[derive(Debug, Default)]
@@ -106,7 +90,7 @@ pub(crate) struct Column {
     physical: Physical,
     compression: Compression,
     optional: bool,
-    pub(crate) dictionary: Option<Dictionary>,
+    dictionary: Option<Packed>,
     rows: usize,
     /// Where its pages lie in the file.
     place: Range<u64>,
@@ -126,12 +110,7 @@ struct Window {
 }
 
 impl Column {
-    pub(super) fn open(
-        file: &File,
-        metadata: &ColumnChunkMetaData,
-        rows: usize,
-        scratch: &mut Scratch,
-    ) -> Result<Self, ParquetError> {
+    pub(super) fn open(file: &File, metadata: &ColumnChunkMetaData, rows: usize) -> Result<Self, ParquetError> {
         let (start, length) = metadata.byte_range();
         let file_end = file.metadata()?.len();
         let end = start.checked_add(length).filter(|end| *end <= file_end);
@@ -159,24 +138,55 @@ impl Column {
             window: RefCell::default(),
         };
         if first > start {
-            column.dictionary = Some(column.read_dictionary(&bytes(file, start..first)?, scratch)?);
+            column.dictionary = Some(column.open_dictionary(bytes(file, start..first)?)?);
         }
         Ok(column)
     }
 
-    fn read_dictionary(&self, bytes: &[u8], scratch: &mut Scratch) -> Result<Dictionary, ParquetError> {
-        let page = page(bytes)?;
-        if page.kind != Kind::Dictionary {
+    fn open_dictionary(&self, bytes: Vec<u8>) -> Result<Packed, ParquetError> {
+        let page = page(&bytes)?;
+        let has_it = page.kind == Kind::Dictionary && matches!(self.physical, Physical::BYTE_ARRAY | Physical::INT64);
+        if !has_it {
             return Err(damaged("a column has no dictionary where it should have one"));
         }
-        let mut content = Content::default();
-        scratch.decompressor.read(bytes, &page, self.compression, &mut content)?;
-        let dictionary = match self.physical {
-            Physical::BYTE_ARRAY => Texts::read(content.into_values()).map(Dictionary::Texts),
-            Physical::INT64 => plain(content.values(), page.rows, i64::from_le_bytes).map(Dictionary::Ints),
-            _ => None,
-        };
-        dictionary.filter(|found| found.len() == page.rows).ok_or_else(|| damaged("a dictionary cannot be read"))
+        Ok(Packed::new(self.physical, self.compression, page, bytes))
+    }
+
+    /// Its different values, if it has a dictionary.
+    pub(super) fn dictionary(&self, scratch: &mut Scratch) -> Result<Option<&Dictionary>, ParquetError> {
+        self.dictionary.as_ref().map(|packed| packed.whole(&mut scratch.decompressor)).transpose()
+    }
+
+    /// Makes the values of rows that were read ready, if only `few` of them were, of these.
+    pub(super) fn load_values(
+        &self,
+        few: Option<&[u32]>,
+        block: &Block,
+        scratch: &mut Scratch,
+    ) -> Result<(), ParquetError> {
+        let (Some(packed), decompressor) = (&self.dictionary, &mut scratch.decompressor) else { return Ok(()) };
+        let number = |place: &u32| block.numbers.get(*place as usize).copied().filter(|number| *number != NONE);
+        match few {
+            Some(few) => packed.load(few.iter().filter_map(number), decompressor),
+            None => packed.whole(decompressor).map(|_| ()),
+        }
+    }
+
+    /// The text of a row of a block that was read, and whose values are ready.
+    pub(super) fn text<'c>(&'c self, block: &'c Block, row: usize) -> Option<&'c str> {
+        let number = block.numbers.get(row).copied().filter(|number| *number != NONE)?;
+        match &self.dictionary {
+            Some(packed) => packed.text(number),
+            None => Some(block.texts.text(number)),
+        }
+    }
+
+    /// The whole number of a row, likewise.
+    pub(super) fn int(&self, block: &Block, row: usize) -> Option<i64> {
+        match &self.dictionary {
+            Some(packed) => packed.int(*block.numbers.get(row)?),
+            None => block.ints.get(row).copied(),
+        }
     }
 
     /// Where its pages are, in the order of rows; there is one at least.

@@ -16,6 +16,7 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::dictionary::PART;
 use super::hybrid;
 use super::interned::Interned;
 use super::write::{PAGE, ZSTD_LEVEL};
@@ -27,6 +28,8 @@ const BOUND: usize = 64;
 pub(super) struct Dictionary {
     /// As PLAIN has them.
     plain: Vec<u8>,
+    /// Where in them each part ends.
+    parts: Vec<usize>,
     len: usize,
     ends: Ends,
 }
@@ -39,15 +42,19 @@ enum Ends {
 
 impl Dictionary {
     pub(super) fn of_texts<'t>(texts: impl Iterator<Item = &'t str> + Clone) -> Self {
-        let (mut plain, mut len) = (Vec::new(), 0);
+        let (mut plain, mut parts, mut len) = (Vec::new(), Vec::new(), 0);
         for text in texts.clone() {
+            if len > 0 && len % PART == 0 {
+                parts.push(plain.len());
+            }
             plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
             plain.extend_from_slice(text.as_bytes());
             len += 1;
         }
+        parts.push(plain.len());
         let bound =
             |text: Option<&str>| text.filter(|text| text.len() <= BOUND).map(|text| text.as_bytes().to_vec().into());
-        Self { plain, len, ends: Ends::Texts(bound(texts.clone().min()).zip(bound(texts.max()))) }
+        Self { plain, parts, len, ends: Ends::Texts(bound(texts.clone().min()).zip(bound(texts.max()))) }
     }
 
     pub(super) fn of_interned(interned: &Interned) -> Self {
@@ -55,9 +62,11 @@ impl Dictionary {
     }
 
     pub(super) fn of_ints(ints: &[i64]) -> Self {
-        let plain = ints.iter().flat_map(|int| int.to_le_bytes()).collect();
+        let plain: Vec<u8> = ints.iter().flat_map(|int| int.to_le_bytes()).collect();
+        let parts =
+            (PART..ints.len()).step_by(PART).map(|end| size_of_val(&ints[..end])).chain([plain.len()]).collect();
         let ends = ints.iter().min().copied().zip(ints.iter().max().copied());
-        Self { plain, len: ints.len(), ends: Ends::Ints(ends) }
+        Self { plain, parts, len: ints.len(), ends: Ends::Ints(ends) }
     }
 
     /// How many there are.
@@ -150,8 +159,13 @@ impl Encoder {
     }
 
     fn dictionary_page(&mut self, dictionary: &Dictionary) -> Result<CompressedPage, ParquetError> {
+        let (mut buf, mut start) = (Vec::new(), 0);
+        for &end in &dictionary.parts {
+            buf.extend_from_slice(&self.compressor.compress(&dictionary.plain[start..end])?);
+            start = end;
+        }
         let page = Page::DictionaryPage {
-            buf: self.compressor.compress(&dictionary.plain)?.into(),
+            buf: buf.into(),
             num_values: dictionary.len as u32,
             encoding: Encoding::PLAIN,
             is_sorted: false,

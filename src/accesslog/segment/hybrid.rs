@@ -1,7 +1,7 @@
 //! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
 
-/// The shortest run that is written as one.
-const RUN: usize = 8;
+/// The shortest run that is written as one, a multiple of eight. Shorter ones are read sooner among packed numbers.
+const RUN: usize = 32;
 
 /// How many bits it takes to tell so many numbers apart.
 pub(super) fn width(numbers: usize) -> u32 {
@@ -16,7 +16,7 @@ pub(super) fn encode(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
         let value = numbers[at];
         let run = numbers[at..].iter().take_while(|number| **number == value).count();
         if run < RUN {
-            at += RUN.min(numbers.len() - at);
+            at += 8.min(numbers.len() - at);
             continue;
         }
         pack(&numbers[packed..at], width, out);
@@ -165,27 +165,44 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     if packed.len() < bits.div_ceil(8) {
         return None;
     }
-    let mask = (1_u64 << width) - 1;
-    let width = width as usize;
     let start = out.len();
     out.resize(start + count, 0);
     // Eight numbers lie in as many bytes as one has bits; while eight more bytes follow, each needs one look.
-    let whole = packed.len().saturating_sub(8) / width * 8;
+    let whole = packed.len().saturating_sub(8) / width as usize * 8;
     let (fast, slow) = out[start..].split_at_mut(whole.min(count) / 8 * 8);
-    for (place, eight) in fast.chunks_exact_mut(8).enumerate() {
-        let packed = packed.get(place * width..(place + 1) * width + 8)?;
+    unpack_eights(packed, width, fast);
+    let done = count - slow.len();
+    for (position, number) in slow.iter_mut().enumerate() {
+        *number = packed_number(packed, width as usize, done + position)?;
+    }
+    Some(())
+}
+
+/// Unpacks numbers, in eights, with code for each width.
+fn unpack_eights(packed: &[u8], width: u32, out: &mut [u32]) {
+    macro_rules! by_width {
+        ($($width:literal)*) => {
+            match width {
+                $($width => eights::<$width>(packed, out),)*
+                _ => {}
+            }
+        };
+    }
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+}
+
+fn eights<const WIDTH: usize>(packed: &[u8], out: &mut [u32]) {
+    let mask = (1_u64 << WIDTH) - 1;
+    let (eights, _) = out.as_chunks_mut::<8>();
+    for (place, eight) in eights.iter_mut().enumerate() {
+        let Some(packed) = packed.get(place * WIDTH..place * WIDTH + WIDTH + 8) else { return };
         for (position, number) in eight.iter_mut().enumerate() {
-            let bit = position * width;
-            let window: [u8; 8] = packed[bit / 8..bit / 8 + 8].try_into().ok()?;
+            let bit = position * WIDTH;
+            let window = packed[bit / 8..].first_chunk().copied().unwrap_or_default();
             // At most 39 bits lie between the byte's start and the number's end.
             *number = ((u64::from_le_bytes(window) >> (bit % 8)) & mask) as u32;
         }
     }
-    let done = count - slow.len();
-    for (position, number) in slow.iter_mut().enumerate() {
-        *number = packed_number(packed, width, done + position)?;
-    }
-    Some(())
 }
 
 #[cfg(test)]
@@ -216,7 +233,7 @@ mod tests {
             numbers.map(|number: u32| number % most.max(1)).collect()
         };
         for most in [1, 2, 3, 8, 255, 256, 257, 70_000, u32::MAX] {
-            for lengths in [&[1; 40][..], &[8, 8, 3, 20], &[3, 9, 1, 1, 1, 1, 1, 40], &[4096], &[1; 5], &[]] {
+            for lengths in [&[1; 40][..], &[8, 32, 3, 80], &[3, 9, 1, 1, 1, 1, 1, 40], &[4096], &[1; 5], &[]] {
                 let (numbers, width) = (runs(lengths, most), width(most as usize));
                 let mut bytes = Vec::new();
                 encode(&numbers, width, &mut bytes);

@@ -8,6 +8,7 @@ mod column;
 mod columns;
 mod counts;
 mod delta;
+mod dictionary;
 mod direct;
 mod encode;
 pub(super) mod export;
@@ -27,8 +28,9 @@ pub(super) mod thread;
 mod usual;
 mod write;
 
-pub(crate) use column::{Block, Dictionary, NONE};
+pub(crate) use column::{Block, NONE};
 pub(crate) use columns::{Type, split_text, split_value};
+pub(crate) use dictionary::Dictionary;
 pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;

@@ -27,7 +27,14 @@ pub(super) struct Page {
     start: usize,
     end: usize,
     /// How many there are when they are decompressed.
-    whole: usize,
+    pub(super) whole: usize,
+}
+
+impl Page {
+    /// Its bytes in the chunk, without its header.
+    pub(super) fn content<'c>(&self, chunk: &'c [u8]) -> &'c [u8] {
+        &chunk[self.start..self.end]
+    }
 }
 
 /// What a page has.
@@ -77,8 +84,7 @@ impl Decompressor {
         compression: Compression,
         content: &mut Content,
     ) -> Result<(), ParquetError> {
-        let bytes = &chunk[page.start..page.end];
-        let (levels, values) = bytes.split_at(page.levels);
+        let (levels, values) = page.content(chunk).split_at(page.levels);
         let packed = match compression {
             Compression::UNCOMPRESSED => false,
             Compression::ZSTD(_) => page.is_compressed,
@@ -97,6 +103,12 @@ impl Decompressor {
             return Err(damaged("a page has another length than it says"));
         }
         Ok(())
+    }
+
+    /// The bytes of a frame, which has so many.
+    pub(super) fn frame(&mut self, frame: &[u8], size: usize) -> Result<Vec<u8>, ParquetError> {
+        let bytes = self.0.decompress(frame, size)?;
+        if bytes.len() == size { Ok(bytes) } else { Err(damaged("a frame has another length than it says")) }
     }
 }
 

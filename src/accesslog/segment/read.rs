@@ -10,8 +10,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 
-use super::column::{Block, Column, Dictionary, NONE, Scratch};
+use super::column::{Block, Column, NONE, Scratch};
 use super::columns::Type;
+use super::dictionary::Dictionary;
 use super::grams::{self, Grams};
 use super::seal::Limits;
 use super::texts::Texts;
@@ -129,13 +130,18 @@ impl Reader {
     pub(crate) fn column(&self, place: usize) -> Result<&Column, ParquetError> {
         load(&self.columns[place], || {
             let chunk = self.metadata.row_group(0).column(place);
-            Column::open(&self.file, chunk, self.rows, &mut self.scratch.borrow_mut())
+            Column::open(&self.file, chunk, self.rows)
         })
+    }
+
+    /// The different values of a column, if it has a dictionary.
+    pub(crate) fn dictionary(&self, column: usize) -> Result<Option<&Dictionary>, ParquetError> {
+        self.column(column)?.dictionary(&mut self.scratch.borrow_mut())
     }
 
     /// The different texts of a column that has such.
     pub(crate) fn texts(&self, column: Own) -> Result<&Texts, ParquetError> {
-        match &self.column(column as usize)?.dictionary {
+        match self.dictionary(column as usize)? {
             Some(Dictionary::Texts(texts)) => Ok(texts),
             _ => Err(damaged("a column has no dictionary")),
         }
@@ -332,8 +338,9 @@ impl<'r> Lines<'r> {
             }
             let start = if is_same { 0 } else { self.first };
             let rows = start..(start + self.block).min(self.reader.rows());
-            let few = self.few.as_ref().filter(|(of, _)| *of == self.first);
-            self.reader.read(column, rows, few.map(|(_, places)| places.as_slice()), block)?;
+            let few = self.few.as_ref().filter(|(of, _)| *of == self.first).map(|(_, places)| places.as_slice());
+            self.reader.read(column, rows, few, block)?;
+            of.load_values(few, block, &mut self.reader.scratch.borrow_mut())?;
             *first = self.first;
         }
         Ok(())
@@ -380,23 +387,14 @@ impl<'r> Lines<'r> {
 
     /// The text of a row; empty where there is none.
     pub(crate) fn text(&self, column: usize, row: usize) -> &str {
-        let block = &self.blocks[column].1;
-        match (block.numbers.get(row - self.first), self.columns[column].and_then(|column| column.dictionary.as_ref()))
-        {
-            (None | Some(&NONE), _) => "",
-            (Some(number), Some(Dictionary::Texts(texts))) => texts.text(*number),
-            (Some(number), _) => block.texts.text(*number),
-        }
+        let of = self.columns[column];
+        of.and_then(|of| of.text(&self.blocks[column].1, row - self.first)).unwrap_or_default()
     }
 
     /// The whole number of a row.
     pub(crate) fn int(&self, column: usize, row: usize) -> i64 {
-        let block = &self.blocks[column].1;
-        let dictionary = self.columns[column].and_then(|column| column.dictionary.as_ref());
-        let (at, Some(Dictionary::Ints(ints))) = (row - self.first, dictionary) else {
-            return block.ints.get(row - self.first).copied().unwrap_or_default();
-        };
-        block.numbers.get(at).and_then(|number| ints.get(*number as usize)).copied().unwrap_or_default()
+        let of = self.columns[column];
+        of.and_then(|of| of.int(&self.blocks[column].1, row - self.first)).unwrap_or_default()
     }
 
     /// The other number of a row.

@@ -11,6 +11,7 @@ use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parquet::file::metadata::KeyValue;
 use rusqlite::Connection;
@@ -23,7 +24,7 @@ use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot;
 use crate::accesslog::hot::pack::{self, Stored, each_pack};
-use crate::accesslog::{DAY, Error, LogStore, Stream, line};
+use crate::accesslog::{DAY, Error, LogStore, Progress, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
@@ -114,11 +115,10 @@ impl Sealer {
 
     fn seal(&mut self, now: i64, is_due: impl Fn(&Oldest) -> bool) -> Result<Sealed, Error> {
         let mut sealed = Sealed::default();
-        if !self.oldest()?.as_ref().is_some_and(&is_due) {
-            return Ok(sealed);
-        }
+        let Some(oldest) = self.oldest()?.filter(&is_due) else { return Ok(sealed) };
         let Some(_lock) = self.lock()? else { return Ok(Sealed { busy: true, ..sealed }) };
         self.remove_leftovers()?;
+        self.progress().expect(u64::try_from(oldest.rows).unwrap_or_default());
         while self.oldest()?.as_ref().is_some_and(&is_due) {
             let Some(gathered) = self.gather()? else { break };
             let segment = self.write(&gathered, now)?;
@@ -126,8 +126,14 @@ impl Sealer {
             sealed.segments += 1;
             sealed.entries += segment.rows();
             sealed.bytes += segment.bytes;
+            self.progress().advance(u64::try_from(segment.rows()).unwrap_or_default());
         }
         Ok(sealed)
+    }
+
+    /// How far sealing has come, in entries.
+    pub fn progress(&self) -> &Arc<Progress> {
+        self.store.progress()
     }
 
     pub(super) fn lock(&self) -> Result<Option<fs::File>, Error> {

@@ -13,7 +13,7 @@ const GAP: usize = 3;
 const PAGE: usize = 500;
 const PAGE_BYTES: usize = 4 << 20;
 /// Least width of a column that is cut, its gap included.
-const NARROWEST: usize = 12;
+const NARROWEST: usize = 8;
 /// Least width of a column, its gap included.
 const LEAST: usize = 6;
 

@@ -12,7 +12,9 @@ use crate::cli::leftover::Leftover;
 pub(super) fn are_files(words: &[String]) -> bool {
     // Of these a pod's name has none, so that a file that is missing is told as that.
     let is_path = |word: &String| ["/", "./", "../"].iter().any(|start| word.starts_with(start));
-    words.iter().any(|word| word == "-" || is_path(word) || Path::new(word).is_file())
+    // Pipes and devices are read as files are.
+    let is_there = |word: &String| Path::new(word).metadata().is_ok_and(|found| !found.is_dir());
+    words.iter().any(|word| word == "-" || is_path(word) || is_there(word))
 }
 
 /// Takes files into a log of their own, which stands for the state directory's until what is returned is dropped; nothing if

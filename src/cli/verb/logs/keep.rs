@@ -58,7 +58,10 @@ impl Keep {
 fn seal(context: &mut Context) -> Outcome {
     for stream in Stream::ALL {
         let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
-        let sealed = sealer.seal_all(context.now.as_microsecond()).map_err(Failure::from)?;
+        let bar = Bar::start("sealing", Unit::Entries, vec![Arc::clone(sealer.progress())], false);
+        let sealed = sealer.seal_all(context.now.as_microsecond());
+        drop(bar);
+        let sealed = sealed.map_err(Failure::from)?;
         if sealed.busy {
             return Err(Failure::client("another process is sealing the log\nhint: try again in a moment").into());
         }

@@ -17,6 +17,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::output::age::in_words;
 use crate::cli::output::table::{Headings, Table, terminal_width};
+use crate::expr::ValueRef;
 
 /// Fields of a line that have columns of their own.
 const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
@@ -337,16 +338,8 @@ fn text(value: &Json) -> String {
 
 /// The value of an entry's field as text.
 pub(super) fn field(row: &Row<'_>, fields: &[(String, Json)], name: &str) -> Option<String> {
-    match name {
-        "level" => return Some(row.level.name().to_owned()),
-        "time" => return Some(format!("{:.6}", timestamp(row.time))),
-        "instance" => return Some(row.instance.to_owned()),
-        _ => {}
-    }
     let of_line = fields.iter().find(|(field, _)| field == name).map(|(_, value)| text(value));
-    of_line.or_else(|| match name {
-        "handler" => Some(row.handler.to_owned()),
-        "rule" => Some(row.rule.to_owned()),
-        _ => None,
-    })
+    let mut text = String::new();
+    row.value(name, of_line.as_deref().map(ValueRef::String))?.write_text(&mut text);
+    Some(text)
 }
