@@ -13,6 +13,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::{self, Write as _};
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -54,7 +55,30 @@ pub fn value(out: &mut String, value: &Value) {
 
 /// Adds a time, in microseconds since 1970, as `2018-06-18T13:22:58.317448Z`: UTC, always six decimals.
 pub fn timestamp(out: &mut String, micros: i64) {
-    Timestamp::from_micros(micros).write_rfc3339_micros(out);
+    let (second, fraction) = (micros.div_euclid(MICROS), micros.rem_euclid(MICROS));
+    SECOND.with_borrow_mut(|(written, text)| {
+        if *written != second || text.is_empty() {
+            text.clear();
+            Timestamp::from_micros(second.saturating_mul(MICROS)).write_rfc3339_micros(text);
+            text.truncate(text.len() - "000000Z".len());
+            *written = second;
+        }
+        out.push_str(text);
+    });
+    let mut digits = *b"000000Z";
+    let mut left = fraction;
+    for digit in digits[..6].iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+    }
+    out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+}
+
+const MICROS: i64 = 1_000_000;
+
+thread_local! {
+    /// The second that was written last, and how: most lines come in the same one.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
 }
 
 /// Ends a line. The newline is added by who prints it.

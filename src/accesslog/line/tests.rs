@@ -99,3 +99,15 @@ proptest! {
         prop_assert_eq!(fields(object).unwrap(), vec![(variable, json!(value))]);
     }
 }
+
+#[test]
+fn a_time_is_written_as_every_other_is_also_in_the_second_of_the_one_before() {
+    let some =
+        [0, 1, 999_999, 1_000_000, -1, -1_000_000, 1_529_328_178_317_448, 1_529_328_178_000_000, i64::MAX, i64::MIN];
+    for micros in some.iter().flat_map(|micros| [*micros, *micros]) {
+        let (mut written, mut expected) = (String::new(), String::new());
+        timestamp(&mut written, micros);
+        Timestamp::from_micros(micros).write_rfc3339_micros(&mut expected);
+        assert_eq!(written, expected);
+    }
+}

@@ -145,18 +145,18 @@ impl Retries {
 
     fn wants_again_after(&self, status: u16, headers: &HeaderMap) -> bool {
         let on = self.on;
-        if headers.contains_key(OVERLOADED) {
-            return false;
-        }
-        if headers.contains_key(RATE_LIMITED) {
-            return on.rate_limited;
-        }
-        let grpc = headers.get(GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
-        (on.server_error && (500..600).contains(&status))
+        let asks_grpc = |code: u32| code < u32::BITS && on.grpc & (1 << code) != 0;
+        let grpc = || headers.get(GRPC_STATUS).and_then(|value| value.to_str().ok()?.parse().ok());
+        let wanted = (on.server_error && (500..600).contains(&status))
             || (on.gateway_error && (502..=504).contains(&status))
             || (on.retriable_4xx && status == 409)
             || self.codes.contains(&status)
-            || grpc.is_some_and(|code| code < u32::BITS && on.grpc & (1 << code) != 0)
+            || (on.grpc != 0 && grpc().is_some_and(asks_grpc));
+        // Most answers are done with here.
+        if (!wanted && !on.rate_limited) || headers.contains_key(OVERLOADED) {
+            return false;
+        }
+        if headers.contains_key(RATE_LIMITED) { on.rate_limited } else { wanted }
     }
 
     /// Whether what an origin has not begun with is tried again.
