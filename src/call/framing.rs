@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
 use smallvec::SmallVec;
 
@@ -239,13 +239,39 @@ pub(crate) fn field(bytes: &Bytes, line: Range<usize>) -> Result<(HeaderName, He
     }
     // Names are short: this takes less than to search many bytes at once.
     let colon = text.iter().position(|byte| *byte == b':').ok_or("a line of the head is no header")?;
-    let name = HeaderName::from_bytes(&text[..colon]).map_err(|_| "the name of a header is not valid")?;
+    let name = name(&text[..colon]).ok_or("the name of a header is not valid")?;
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let from = colon + 1 + text[colon + 1..].iter().take_while(|byte| is_blank(byte)).count();
     let blank = text[from..].iter().rev().take_while(|byte| is_blank(byte)).count();
     let value = bytes.slice(line.start + from..line.end - blank);
     let value = HeaderValue::from_maybe_shared(value).map_err(|_| "the value of a header has a control character")?;
     Ok((name, value))
+}
+
+/// The name of a field. Those that nearly every message has are known by their usual spellings, which takes a fourth of the time
+/// that looking at each of their letters does.
+fn name(text: &[u8]) -> Option<HeaderName> {
+    let usual = match text {
+        b"host" | b"Host" => header::HOST,
+        b"user-agent" | b"User-Agent" => header::USER_AGENT,
+        b"accept" | b"Accept" => header::ACCEPT,
+        b"accept-encoding" | b"Accept-Encoding" => header::ACCEPT_ENCODING,
+        b"accept-language" | b"Accept-Language" => header::ACCEPT_LANGUAGE,
+        b"authorization" | b"Authorization" => header::AUTHORIZATION,
+        b"connection" | b"Connection" => header::CONNECTION,
+        b"content-length" | b"Content-Length" => header::CONTENT_LENGTH,
+        b"content-type" | b"Content-Type" => header::CONTENT_TYPE,
+        b"cookie" | b"Cookie" => header::COOKIE,
+        b"date" | b"Date" => header::DATE,
+        b"server" | b"Server" => header::SERVER,
+        b"cache-control" | b"Cache-Control" => header::CACHE_CONTROL,
+        b"etag" | b"ETag" => header::ETAG,
+        b"last-modified" | b"Last-Modified" => header::LAST_MODIFIED,
+        b"transfer-encoding" | b"Transfer-Encoding" => header::TRANSFER_ENCODING,
+        b"vary" | b"Vary" => header::VARY,
+        _ => return HeaderName::from_bytes(text).ok(),
+    };
+    Some(usual)
 }
 
 #[cfg(test)]
@@ -274,6 +300,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_usual_name_is_the_one_that_its_letters_say() {
+        for spelled in [
+            "Host User-Agent Accept Accept-Encoding Accept-Language Authorization Connection Content-Length Content-Type",
+            "Cookie Date Server Cache-Control ETag Last-Modified Transfer-Encoding Vary HOST hosT X-Own x-own",
+        ]
+        .iter()
+        .flat_map(|names| names.split(' '))
+        {
+            for spelled in [spelled.to_owned(), spelled.to_lowercase()] {
+                assert_eq!(name(spelled.as_bytes()), HeaderName::from_bytes(spelled.as_bytes()).ok(), "{spelled}");
+            }
+        }
+        assert_eq!(name(b"a b"), None);
     }
 
     #[test]

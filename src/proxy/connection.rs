@@ -22,9 +22,6 @@ use super::{direct, gateway, mesh, multiplexed, preface, socks, spare};
 
 /// Serves one client connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
     let told = match hop {
         // Between sidecar and gateway there is no balancer.
         Hop::Mesh(_) => Some(peer.ip()),

@@ -1,5 +1,6 @@
 //! One call from head to report.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -113,8 +114,10 @@ pub(super) async fn exchange(
                 return failed(failure, way, closing);
             }
             let cluster = to.cluster;
-            let Forwarded { answer, used_up, deadline } =
-                forward(&worker, to, way, &closing, (body, version), upload).await;
+            let Forwarded { answer, used_up, deadline } = {
+                // In place, here and below it: moved into what waits for it, its room would be copied.
+                pin!(forward(&worker, to, way, &closing, (body, version), upload)).await
+            };
             if used_up {
                 closing.used_up();
             }

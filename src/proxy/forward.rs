@@ -215,7 +215,7 @@ impl Sending<'_> {
             tried.push(place);
             self.take_up(place).await?;
             let Tried { answer, unsent } = match patience.per_try() {
-                None => self.once(&endpoint, body.take(), bodies.is_repeatable()).await,
+                None => pin!(self.once(&endpoint, body.take(), bodies.is_repeatable())).await,
                 timeout => self.once_within(timeout, &endpoint, body.take(), bodies.is_repeatable()).await,
             };
             self.note(place, &endpoint, &answer);
@@ -300,7 +300,8 @@ impl Sending<'_> {
         let without_body = body.is_end_stream();
         let (method, timeout) = (call.method(), self.cluster.connect_timeout);
         let request = Outward { method, head: &head, body };
-        let failed = match self.worker.upstream.send(endpoint, timeout, request, &self.reached).await {
+        let sent = pin!(self.worker.upstream.send(endpoint, timeout, request, &self.reached));
+        let failed = match sent.await {
             Ok(answer) => return Tried { answer: Ok(answer), unsent: None },
             Err(failed) => failed,
         };

@@ -44,27 +44,27 @@ impl Owners {
 
     /// The user who owns the other end; `None` where it is not on this machine, or nobody's who is told apart.
     pub(super) fn of(&self, stream: &TcpStream) -> Option<u32> {
+        let socket = self.socket.as_ref()?;
         let (ours, peer) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
         let (ours, peer) = (canonical(ours), canonical(peer));
         if !peer.ip().is_loopback() && peer.ip() != ours.ip() {
             return None;
         }
-        let user = self.ask(peer, ours)?;
+        let user = ask(socket, peer, ours)?;
         // Of a connection that was reset meanwhile, another may have its addresses.
         stream.peer_addr().ok().map(|_| user)
     }
+}
 
-    /// Who owns the socket with this address, connected to that one.
-    fn ask(&self, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
-        let socket = self.socket.as_ref()?;
-        let mut answer = [0; 512];
-        // What an earlier question was answered too late.
-        while recv(socket, &mut answer[..], RecvFlags::DONTWAIT).is_ok() {}
-        sendto(socket, &question(local, remote), SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).ok()?;
-        // The kernel has answered by now.
-        let (read, _) = recv(socket, &mut answer[..], RecvFlags::DONTWAIT).ok()?;
-        owner(answer.get(..read)?)
-    }
+/// Who owns the socket with this address, connected to that one.
+fn ask(socket: &OwnedFd, local: SocketAddr, remote: SocketAddr) -> Option<u32> {
+    let mut answer = [0; 512];
+    // What an earlier question was answered too late.
+    while recv(socket, &mut answer[..], RecvFlags::DONTWAIT).is_ok() {}
+    sendto(socket, &question(local, remote), SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).ok()?;
+    // The kernel has answered by now.
+    let (read, _) = recv(socket, &mut answer[..], RecvFlags::DONTWAIT).ok()?;
+    owner(answer.get(..read)?)
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {

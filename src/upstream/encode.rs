@@ -15,7 +15,7 @@ use crate::decision::Outgoing;
 
 use super::outward::Outward;
 use super::request_body::RequestBody;
-use super::turn::{TURN, end_turn};
+use super::turn::{TURN, end_turn, has_little};
 
 /// Bytes of a body that are copied behind what is sent before them, which costs less than a piece of its own.
 const COPIED: usize = 4 * 1024;
@@ -117,16 +117,22 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
         &self.out
     }
 
-    /// Takes of the body what is there, without sending anything; whether all of that was small enough to be copied.
+    /// Takes the first piece of the body that is there, without sending anything; whether what waits then is small enough to
+    /// have been copied.
     ///
     /// # Errors
     /// Why it cannot go on.
     pub(crate) async fn gather(&mut self) -> Result<bool, Unsendable> {
-        poll_fn(|cx| match self.poll_body(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(self.piece.is_empty())),
-        })
-        .await
+        let taken = poll_fn(|cx| match self.poll_frame(cx) {
+            Poll::Pending => Poll::Ready(Ok(())),
+            taken => taken,
+        });
+        taken.await?;
+        let is_small = self.piece.is_empty();
+        if is_small {
+            has_little();
+        }
+        Ok(is_small)
     }
 
     /// Sends as much as can be sent; ready when all of it was.
@@ -156,15 +162,24 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
     /// Takes of the body what can be sent together with what waits. Pending where the caller has to go on first.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         while self.framing != Framing::Ended && self.piece.is_empty() && self.out.len() < GATHERED {
-            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-            self.opened = true;
-            match frame.transpose().map_err(|_| Unsendable::Body)? {
-                None => self.end(&HeaderMap::new())?,
-                Some(frame) => match frame.into_data() {
-                    Ok(data) => self.add(data)?,
-                    Err(frame) => self.end(&frame.into_trailers().unwrap_or_default())?,
-                },
-            }
+            ready!(self.poll_frame(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes one piece of the body, if there is a body.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        if self.framing == Framing::Ended {
+            return Poll::Ready(Ok(()));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.opened = true;
+        match frame.transpose().map_err(|_| Unsendable::Body)? {
+            None => self.end(&HeaderMap::new())?,
+            Some(frame) => match frame.into_data() {
+                Ok(data) => self.add(data)?,
+                Err(frame) => self.end(&frame.into_trailers().unwrap_or_default())?,
+            },
         }
         Poll::Ready(Ok(()))
     }

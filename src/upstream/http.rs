@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -115,7 +115,7 @@ impl Upstream {
         let Outward { method, head, mut body } = request;
         while let Some(connection) = self.take(endpoint) {
             reached.set(connection.peer);
-            match self.ask(connection, endpoint, Outward { method, head, body }).await {
+            match pin!(self.ask(connection, endpoint, Outward { method, head, body })).await {
                 Ok(response) => return Ok(response),
                 // Not a byte was sent: the connection was closed while it lay idle.
                 Err(Broken { unsent: Some(unsent), .. }) => body = unsent,
@@ -222,7 +222,7 @@ impl Upstream {
         request: Outward<'_>,
     ) -> Result<Response<ResponseBody>, Broken> {
         let Connection { line, carried, end, peer } = connection;
-        let (parts, exchange) = http1::ask(line, request, &self.buffers).await?;
+        let (parts, exchange) = pin!(http1::ask(line, request, &self.buffers)).await?;
         let carried = carried.saturating_add(1);
         // One that has carried all that it may is closed with its answer.
         let is_kept = endpoint.calls_per_connection.is_none_or(|most| carried < most);

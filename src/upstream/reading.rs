@@ -5,26 +5,28 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
 use super::buffers::Buffers;
+use super::turn::{LARGEST_TURN, most_at_once};
 
-/// Bytes that are read at most at once: each read, and each write of what it brought, wakes somebody up. What is not filled
-/// takes no memory.
-pub(super) const ROOM: usize = 512 * 1024;
+/// Bytes that there is room for: what is not filled takes no memory.
+pub(super) const ROOM: usize = LARGEST_TURN;
 
 /// What was read and not yet handed on.
 pub(super) struct Reading {
     pub(super) bytes: BytesMut,
     buffers: Rc<Buffers>,
+    /// Whether there is a buffer, which may have no room left that is not in use.
+    held: bool,
 }
 
 impl Reading {
     /// Nothing yet; what there is room for comes from these buffers.
     pub(super) fn new(buffers: &Rc<Buffers>) -> Self {
-        Self { bytes: BytesMut::new(), buffers: Rc::clone(buffers) }
+        Self { bytes: BytesMut::new(), buffers: Rc::clone(buffers), held: false }
     }
 
     /// Reads once; how many bytes there were, none at the stream's end. `left` is how many are to come, where that is known.
@@ -35,7 +37,7 @@ impl Reading {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.make_room(left.and_then(|left| usize::try_from(left).ok()).map_or(ROOM, |left| left.min(ROOM)));
-        let read = poll_read_buf(Pin::new(stream), cx, &mut self.bytes);
+        let read = poll_read_buf(Pin::new(stream), cx, &mut (&mut self.bytes).limit(most_at_once()));
         if self.bytes.is_empty() {
             self.let_go();
         }
@@ -50,12 +52,12 @@ impl Reading {
         let mut fresh = if room <= ROOM { self.buffers.take() } else { BytesMut::with_capacity(room) };
         fresh.extend_from_slice(&self.bytes);
         self.let_go();
-        self.bytes = fresh;
+        (self.bytes, self.held) = (fresh, true);
     }
 
     fn let_go(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() > 0 {
+        if std::mem::take(&mut self.held) {
             self.buffers.give(bytes);
         }
     }
@@ -94,5 +96,16 @@ mod tests {
         let place = reading.bytes.as_ptr();
         drop(reading);
         assert!(buffers.take().as_ptr() < place);
+    }
+
+    #[test]
+    fn a_buffer_that_was_filled_is_used_again() {
+        let buffers = Rc::new(Buffers::new(ROOM, 1));
+        let mut reading = Reading::new(&buffers);
+        assert_eq!(read(&mut reading, &vec![0; 2 * ROOM], None), ROOM);
+        let place = reading.bytes.as_ptr();
+        let all = reading.bytes.split();
+        drop((reading, all));
+        assert_eq!(buffers.take().as_ptr(), place);
     }
 }

@@ -300,6 +300,6 @@ fn a_named_pipe_is_read_as_a_file() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     // Opening it waits for the other end.
     let writer = std::thread::spawn(move || std::fs::write(pipe, lines(3)).expect("it is read"));
-    assert_eq!(scene.run("logs pipe --count").ok(), "3\n");
+    scene.run("logs pipe --count").succeeds("3\n");
     writer.join().expect("it was written");
 }

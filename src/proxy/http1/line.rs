@@ -82,6 +82,11 @@ impl Line {
         (self.request.into_inner().input, self.stream.into_inner().into_inner())
     }
 
+    /// Whether dropping the connection ends it as well as it can be ended.
+    pub(super) fn ends_by_closing(&self) -> bool {
+        matches!(self.stream.borrow().get_ref(), ClientStream::Socket(_))
+    }
+
     /// Whether nothing is there, not even of an empty line.
     pub(super) fn is_empty(&self) -> bool {
         self.request.borrow().input.is_empty()

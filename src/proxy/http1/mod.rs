@@ -147,6 +147,10 @@ async fn refuse(worker: &Rc<Worker>, line: &Line, failure: Failure) {
 
 /// Ends the connection so that the client can read what was sent, also where its request was not read to the end.
 async fn close(line: &Line, worker: &Worker, read: bool) {
+    // Closing says the same, where nothing is left to be read.
+    if read && line.ends_by_closing() {
+        return;
+    }
     let ended = Outgoing(line).shutdown().await;
     if read || ended.is_err() {
         return;
