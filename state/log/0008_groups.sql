@@ -1,4 +1,3 @@
--- Schema 8: the entries of a pack that begins with the byte FF or FE are one step of the chain of entries, not one each. Behind
--- FF is what schema 6 says, with two differences: the shape of an entry is its place, from 0, among those of the pack, and
--- behind all else are the ids of these shapes (4 bytes each) and how many there are (4). Behind FE is how long that was (4), and
--- an LZ4 block of it. The tables stay as they are.
+-- Schema 8: the entries of a pack that begins with the byte FF are one step of the chain of entries, not one each. Behind that
+-- byte is what schemas 6 and 7 say, with two differences: the shape of an entry is its place, from 0, among those of the pack,
+-- and behind all else are the ids of these shapes (4 bytes each) and how many there are (4). The tables stay as they are.

@@ -1,17 +1,16 @@
 //! A pack: entries that were committed together, as one row of the hot store.
 //!
 //! Its bytes are the lines of a [`Group`], one after the other, then the [`head`] of each entry, then the ids of its shapes (4
-//! bytes each) and how many there are (4). Numbers are little-endian. Where that is long it is an LZ4 block: every byte is
-//! written twice, into the log of the database and from there into its file, which costs more than to write a tenth of them.
-//! Before it stands [`GROUP`], or [`BLOCK`] and how long it was (4 bytes). A pack of an earlier version has neither, and may be
-//! a zstd frame: each of its entries is a step of the chain, its head has the id of the shape itself, and no ids follow. Part of
-//! the schema: never changes.
+//! bytes each) and how many there are (4). Numbers are little-endian. All of it is a zstd frame where it is long: every byte is
+//! written twice, into the log of the database and from there into its file, which costs more than to write an eighth of them.
+//! Before it stands a byte, [`GROUP`]. A pack of an earlier version has it not: each of its entries is a step of the chain, its
+//! head has the id of the shape itself, and no ids follow. Part of the schema: never changes.
 
+use std::io;
 use std::ops::ControlFlow;
 
-use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
 use rusqlite::{Connection, Row, params};
-use zstd::bulk::Decompressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::accesslog::chain::{Hash, Item, Walk};
 use crate::accesslog::group::{Group, HEAD, head};
@@ -30,17 +29,11 @@ const FRAME: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// What a pack begins with whose entries are one step of the chain. Neither a line, which is UTF-8, nor a frame does.
 const GROUP: u8 = 0xff;
 
-/// What such a pack begins with where it is an LZ4 block.
-const BLOCK: u8 = 0xfe;
-
-/// Bytes before such a block: its sign and the length.
-const BEFORE: usize = 5;
-
-/// Most bytes that one byte of a block may become.
-const MOST_OF_ONE: usize = 255;
-
 /// Packs of fewer bytes are stored as they are: they take a page or two in any case.
 const FEWEST_BYTES: usize = 4096;
+
+/// How hard zstd tries. At the lowest, lines become a tenth already; more costs more than it saves.
+const ZSTD_LEVEL: i32 = 1;
 
 /// Most bytes that a frame may claim to have, so that one that was tampered with does not fill the memory.
 const MOST_UNPACKED: usize = 256 << 20;
@@ -79,11 +72,11 @@ impl<'r> Pack<'r> {
     fn of(row: &'r Row<'_>, unpacking: &'r mut Unpacking) -> rusqlite::Result<Self> {
         let (first, last): (i64, i64) = (row.get(0)?, row.get(1)?);
         let stored = row.get_ref(3)?.as_bytes().unwrap_or_default();
-        let is_group = matches!(stored.first(), Some(&(GROUP | BLOCK)));
-        let bytes = unpacking.plain(stored);
+        let of_group = stored.strip_prefix(&[GROUP]);
+        let bytes = unpacking.plain(of_group.unwrap_or(stored));
         let entries = usize::try_from(last - first + 1).unwrap_or_default();
         // One that was cut has no entries; whoever checks the chain tells.
-        let (lines, heads, shapes) = parts(bytes, entries, is_group).unwrap_or_default();
+        let (lines, heads, shapes) = parts(bytes, entries, of_group.is_some()).unwrap_or_default();
         Ok(Self { first, hash: row.get(2)?, heads, lines, shapes })
     }
 
@@ -163,33 +156,16 @@ struct Unpacking {
 impl Unpacking {
     /// The bytes of a pack as they were; none if they cannot be had.
     fn plain<'r>(&'r mut self, stored: &'r [u8]) -> &'r [u8] {
-        match stored {
-            [GROUP, plain @ ..] => plain,
-            [BLOCK, a, b, c, d, block @ ..] => {
-                self.unblock(u32::from_le_bytes([*a, *b, *c, *d]) as usize, block).unwrap_or_default()
-            }
-            _ if stored.starts_with(&FRAME) => self.unframe(stored).unwrap_or_default(),
-            _ => stored,
+        if !stored.starts_with(&FRAME) {
+            return stored;
         }
-    }
-
-    fn unblock(&mut self, length: usize, block: &[u8]) -> Option<&[u8]> {
-        if length > MOST_UNPACKED.min(block.len().saturating_mul(MOST_OF_ONE)) {
-            return None;
-        }
-        if self.bytes.len() < length {
-            self.bytes.resize(length, 0);
-        }
-        let unpacked = decompress_into(block, &mut self.bytes[..length]).ok()?;
-        self.bytes.get(..unpacked)
-    }
-
-    fn unframe(&mut self, frame: &[u8]) -> Option<&[u8]> {
-        let length = Decompressor::upper_bound(frame).filter(|length| *length <= MOST_UNPACKED)?;
+        let length = Decompressor::upper_bound(stored).filter(|length| *length <= MOST_UNPACKED).unwrap_or_default();
         self.bytes.clear();
         self.bytes.reserve(length);
-        self.decompressor.decompress_to_buffer(frame, &mut self.bytes).ok()?;
-        Some(&self.bytes)
+        match self.decompressor.decompress_to_buffer(stored, &mut self.bytes) {
+            Ok(_) => &self.bytes,
+            Err(_) => &[],
+        }
     }
 }
 
@@ -211,6 +187,8 @@ pub(in crate::accesslog) struct Packing {
     /// Ids of the group's shapes, and what the chain has for them.
     shapes: Vec<i64>,
     digests: Vec<Hash>,
+    /// Made when the first pack is long enough.
+    compressor: Option<Compressor<'static>>,
     /// What is stored.
     packed: Vec<u8>,
     times: Option<(i64, i64)>,
@@ -283,7 +261,7 @@ impl Packing {
         let ids = shapes.iter().map(|id| *id as u32).chain([shapes.len() as u32]);
         heads.extend(ids.flat_map(u32::to_le_bytes));
         self.lines.append(&mut self.heads);
-        let length = self.pack();
+        let length = self.pack(&[GROUP]);
         Ok((self.store(connection, first, &hash, length)?, hash))
     }
 
@@ -294,8 +272,8 @@ impl Packing {
             return Ok(first);
         }
         self.lines.append(&mut self.heads);
-        self.packed.clone_from(&self.lines);
-        self.store(connection, first, hash, self.lines.len())
+        let length = self.pack(&[]);
+        self.store(connection, first, hash, length)
     }
 
     /// Stores what so many bytes of `packed` are.
@@ -311,24 +289,30 @@ impl Packing {
         done.map(|_| next)
     }
 
-    /// Makes what is stored of what a group has; its length.
-    fn pack(&mut self) -> usize {
-        let Self { lines, packed, .. } = self;
-        if lines.len() >= FEWEST_BYTES
-            && let Ok(length) = u32::try_from(lines.len())
+    /// Makes what is stored, behind what it begins with; its length.
+    fn pack(&mut self, before: &[u8]) -> usize {
+        if self.lines.len() >= FEWEST_BYTES
+            && let Ok(length) = self.compress(before)
         {
-            // It stays as long as it was at most, so that zeros are written once.
-            packed.resize(packed.len().max(BEFORE + get_maximum_output_size(lines.len())), 0);
-            packed[0] = BLOCK;
-            packed[1..BEFORE].copy_from_slice(&length.to_le_bytes());
-            if let Ok(block) = compress_into(lines, &mut packed[BEFORE..]) {
-                return BEFORE + block;
-            }
+            return length;
         }
-        packed.clear();
-        packed.push(GROUP);
-        packed.extend_from_slice(lines);
-        packed.len()
+        self.packed.clear();
+        self.packed.extend_from_slice(before);
+        self.packed.extend_from_slice(&self.lines);
+        self.packed.len()
+    }
+
+    fn compress(&mut self, before: &[u8]) -> io::Result<usize> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(ZSTD_LEVEL)?),
+        };
+        let most = before.len() + zstd::zstd_safe::compress_bound(self.lines.len());
+        // It stays as long as it was at most, so that zeros are written once.
+        self.packed.resize(self.packed.len().max(most), 0);
+        self.packed[..before.len()].copy_from_slice(before);
+        let frame = compressor.compress_to_buffer(&self.lines, &mut self.packed[before.len()..])?;
+        Ok(before.len() + frame)
     }
 }
 

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 
 use super::Limits;
 use super::interned::Interned;
+use super::presence::Presence;
 use super::spelled::{split_field, split_value};
+use super::usual::{Field, Line, Usual, common};
 use crate::accesslog::{Level, line};
 use crate::expr::{is_plain, write_json_string};
 
@@ -64,8 +66,7 @@ pub(super) struct Variable {
     pub(super) name: String,
     pub(super) kind: Type,
     pub(super) values: Values,
-    /// For each row, up to the last that has a value: whether it has (1).
-    pub(super) present: Vec<i16>,
+    pub(super) presence: Presence,
     /// Variables of the same name and other types.
     namesakes: Vec<usize>,
 }
@@ -116,79 +117,6 @@ const MOST_TEXTS: usize = 32 << 20;
 
 /// Lines of so many bytes are added between two looks at what the texts take, because there may be many columns.
 const LOOK: usize = 1 << 20;
-
-/// What lines of a shape mostly have in common.
-#[derive(Debug, Default)]
-struct Usual {
-    begin: Begin,
-    last: Line,
-    /// The number of the layout; nothing before the first line.
-    layout: Option<u32>,
-}
-
-/// A line that was taken apart.
-#[derive(Debug, Default)]
-struct Line {
-    /// Its fields as they are spelled; nothing where it is kept as a whole.
-    text: String,
-    fields: Vec<Field>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Field {
-    variable: usize,
-    /// Where in the line's text it ends.
-    end: usize,
-    /// The place of its value among those of the variable.
-    value: usize,
-}
-
-impl Line {
-    fn clear(&mut self) {
-        self.text.clear();
-        self.fields.clear();
-    }
-
-    fn variables(&self) -> impl Iterator<Item = usize> {
-        self.fields.iter().map(|field| field.variable)
-    }
-
-    /// Where the field in some place begins.
-    fn start(&self, place: usize) -> usize {
-        place.checked_sub(1).and_then(|before| self.fields.get(before)).map_or(0, |before| before.end)
-    }
-}
-
-/// What [`line::begin`] writes. For lines of one second it differs in a few digits.
-#[derive(Debug, Default)]
-struct Begin {
-    of: Option<(Level, i64)>,
-    text: Vec<u8>,
-    /// Where the digits of the microseconds are.
-    micros: std::ops::Range<usize>,
-}
-
-impl Begin {
-    fn set(&mut self, level: Level, time: i64, instance: &str) -> &[u8] {
-        let (second, micros) = (time.div_euclid(MICROS), time.rem_euclid(MICROS));
-        if self.of != Some((level, second)) {
-            let mut text = String::new();
-            line::begin(&mut text, level, time, instance);
-            // Neither levels nor what stands before a second's decimals have a point.
-            let start = text.find('.').map_or(0, |point| point + 1);
-            (self.of, self.micros, self.text) = (Some((level, second)), start..start + 6, text.into_bytes());
-        }
-        let mut rest = micros as u32;
-        for digit in self.text[self.micros.clone()].iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        &self.text
-    }
-}
-
-/// Microseconds of a second.
-const MICROS: i64 = 1_000_000;
 
 impl Columns {
     /// How many rows there are.
@@ -312,7 +240,7 @@ impl Columns {
 
     /// Whether a row has a value of a variable's name already, of whatever type: of a name that occurs twice the first counts.
     fn is_taken(&self, number: usize, row: usize) -> bool {
-        let has = |number: usize| self.variables[number].present.len() > row;
+        let has = |number: usize| self.variables[number].presence.has_newest(row);
         has(number) || self.variables[number].namesakes.iter().any(|number| has(*number))
     }
 
@@ -358,7 +286,7 @@ impl Columns {
         let number = self.variables.len();
         namesakes.iter().for_each(|other| self.variables[*other].namesakes.push(number));
         let lead = format!(",{token}:");
-        self.variables.push(Variable { lead, name, kind, values, present: Vec::new(), namesakes });
+        self.variables.push(Variable { lead, name, kind, values, presence: Presence::default(), namesakes });
         self.named.entry(token.to_owned()).or_default().push(number);
         Some(number)
     }
@@ -389,7 +317,7 @@ impl Variable {
             Values::Doubles(doubles) => push(doubles, token.parse().ok()?),
             Values::Bools(bools) => push(bools, token == "true"),
         };
-        self.set_present(row);
+        self.presence.set(row);
         Some(place)
     }
 
@@ -401,15 +329,8 @@ impl Variable {
             Values::Doubles(doubles) => repeat(doubles, place),
             Values::Bools(bools) => repeat(bools, place),
         };
-        self.set_present(row);
+        self.presence.set(row);
         place
-    }
-
-    fn set_present(&mut self, row: usize) {
-        if self.present.len() < row {
-            self.present.resize(row, 0);
-        }
-        self.present.push(1);
     }
 }
 
@@ -423,20 +344,6 @@ fn push<T>(values: &mut Vec<T>, value: T) -> usize {
 fn repeat<T: Copy>(values: &mut Vec<T>, place: usize) -> usize {
     let value = values[place];
     push(values, value)
-}
-
-/// How many bytes two texts begin with that are the same.
-fn common(one: &[u8], other: &[u8]) -> usize {
-    let words = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
-    let mut at = 0;
-    for (one, other) in words {
-        let difference = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
-        if difference != 0 {
-            return at + difference.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    at + one[at..].iter().zip(&other[at..]).take_while(|(one, other)| one == other).count()
 }
 
 /// The number of the text that a JSON string stands for; nothing if we would have written it otherwise.
@@ -510,8 +417,8 @@ mod tests {
         let whole: Vec<usize> = columns.verbatim.iter().map(|(row, _)| *row).collect();
         assert_eq!(whole, [8], "a name that occurs twice");
         let rows = |number: usize| -> Vec<usize> {
-            let present = columns.variables[number].present.iter().enumerate();
-            present.filter(|(_, present)| **present == 1).map(|(row, _)| row).collect()
+            let levels = columns.variables[number].presence.levels(lines.len()).unwrap();
+            (0..lines.len()).filter(|row| levels[*row] == 1).collect()
         };
         assert_eq!(rows(0), [0, 1, 2, 3, 4, 7, 8, 9, 11]);
         let Values::Texts(texts, numbers) = &columns.variables[0].values else { panic!("texts") };

@@ -19,12 +19,14 @@ mod interned;
 mod list;
 mod page;
 mod place;
+mod presence;
 pub(super) mod prune;
 mod read;
 pub(super) mod seal;
 mod spelled;
 mod texts;
 pub(super) mod thread;
+mod usual;
 mod write;
 
 pub(crate) use column::{Block, NONE};

@@ -110,9 +110,8 @@ fn write_columns(
     own(&mut group, columns, shapes)?;
     verbatim(&mut group, columns)?;
     for (variable, stored) in columns.variables.iter().zip(&stored[OWN_COLUMNS..]) {
-        let mut present = variable.present.clone();
-        present.resize(columns.rows(), 0);
-        let present = Some(present.as_slice()).filter(|present| present.contains(&0));
+        let present = variable.presence.levels(columns.rows());
+        let present = present.as_deref();
         match &variable.values {
             Values::Texts(interned, numbers) if stored.dictionary => {
                 group.numbered(&Dictionary::of_interned(interned), numbers, present)?;
@@ -258,7 +257,7 @@ fn stored(columns: &Columns, names: &[String]) -> Vec<Stored> {
     stored.push(text(LINE, true, false));
     for (variable, name) in columns.variables.iter().zip(names) {
         let rows = columns.rows();
-        let optional = variable.present.len() < rows || variable.present.contains(&0);
+        let optional = !variable.presence.is_full(rows);
         let one = match (&variable.values, variable.kind) {
             (Values::Texts(interned, numbers), kind) => {
                 let pays = interned.len() <= numbers.len() / 2 + 1 && interned.bytes() <= DICTIONARY_BYTES;
