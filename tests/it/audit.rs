@@ -166,3 +166,14 @@ fn what_a_file_has_stays_where_nothing_ran_to_be_told_of() {
     let told: Json = serde_json::from_str(&has()).expect("nothing is left of what it had");
     assert_eq!(told["workload"], "sleep");
 }
+
+#[test]
+fn an_audit_leaves_out_what_its_proxy_does() {
+    let (Some(_), true) = (curl(), possible()) else { return };
+    let (scene, _origin) = with_origin(DENY);
+    let _proxy = Proxied::start(&scene, &["--redact", "all"]);
+    let (_, told) = audited(&scene, "curl -s http://a.example/secret/hidden; curl -s http://a.example/other/hidden");
+    let verdicts: Vec<String> = lines(&told).iter().filter_map(|line| line.split(' ').next().map(Into::into)).collect();
+    assert_eq!(verdicts, ["would-deny", "allow"], "{told}");
+    assert!(!told.to_string().contains("hidden"), "{told}");
+}

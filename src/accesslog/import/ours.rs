@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::{Found, envoy};
-use crate::accesslog::segment::{split_text, split_value};
+use crate::accesslog::segment::split_field;
 use crate::accesslog::{Format, Level, line};
 use crate::diagnostic::is_unsafe;
 use crate::expr::Timestamp;
@@ -101,8 +101,7 @@ fn is_as_written(text: &str, (level, time, instance): (Level, i64, &str)) -> boo
     line::begin(&mut begin, level, time, instance);
     let Some(mut rest) = text.strip_prefix(&begin).and_then(|rest| rest.strip_suffix('}')) else { return false };
     let next = |rest: &'_ str| {
-        let (_, after) = split_text(rest.strip_prefix(',')?)?;
-        let (value, after) = split_value(after.strip_prefix(':')?)?;
+        let (_, value, after) = split_field(rest.strip_prefix(',')?)?;
         (value.trim_ascii().len() == value.len()).then_some(rest.len() - after.len())
     };
     while !rest.is_empty() {

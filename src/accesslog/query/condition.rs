@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Query;
 use super::plan::is_called;
-use crate::accesslog::segment::{split_text, split_value};
+use crate::accesslog::segment::split_field;
 use crate::diagnostic::Problem;
 use crate::expr::{Bag, Program, Scratch, Slot, ValueRef, ValueType, Vocabulary, conjuncts, reads};
 
@@ -229,8 +229,7 @@ pub(super) fn find<'l>(line: &'l str, names: &[&str]) -> Vec<Option<Token<'l>>> 
 pub(super) fn fields<'l>(line: &'l str, mut take: impl FnMut(&str, &'l str)) -> Option<()> {
     let mut rest = line.strip_prefix('{')?.strip_suffix('}')?;
     while !rest.is_empty() {
-        let (name, after) = split_text(rest)?;
-        let (value, after) = split_value(after.strip_prefix(':')?)?;
+        let (name, value, after) = split_field(rest)?;
         let inner = &name[1..name.len() - 1];
         if inner.contains('\\') {
             take(&serde_json::from_str::<String>(name).ok()?, value);

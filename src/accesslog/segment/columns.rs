@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use memchr::memchr2;
-
 use super::Limits;
 use super::interned::Interned;
 use super::presence::Presence;
+use super::spelled::{split_field, split_value};
 use super::usual::{Field, Line, Usual, common};
 use crate::accesslog::{Level, line};
 use crate::expr::{is_plain, write_json_string};
@@ -200,8 +199,7 @@ impl Columns {
             let (variable, token, after) = match expected {
                 Some(expected) => expected,
                 None => {
-                    let (name, after) = split_text(rest.strip_prefix(',')?)?;
-                    let (token, after) = split_value(after.strip_prefix(':')?)?;
+                    let (name, token, after) = split_field(rest.strip_prefix(',')?)?;
                     (self.variable(name, token)?, token, after)
                 }
             };
@@ -387,47 +385,6 @@ fn is_int(token: &str) -> bool {
     }
 }
 
-/// The JSON string that a text begins with, and what follows.
-pub(crate) fn split_text(text: &str) -> Option<(&str, &str)> {
-    let bytes = text.as_bytes();
-    if bytes.first() != Some(&b'"') {
-        return None;
-    }
-    let mut at = 1;
-    loop {
-        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes[at] == b'"' {
-            return text.split_at_checked(at + 1);
-        }
-        at += 2;
-    }
-}
-
-/// The value that a text begins with, and what follows: a string, an object or array, or whatever ends at a comma.
-pub(crate) fn split_value(text: &str) -> Option<(&str, &str)> {
-    match text.as_bytes().first()? {
-        b'"' => split_text(text),
-        b'{' | b'[' => {
-            let (mut depth, mut at) = (0_usize, 0);
-            while at < text.len() {
-                match text.as_bytes()[at] {
-                    b'"' => at += split_text(text.get(at..)?)?.0.len() - 1,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    _ => {}
-                }
-                at += 1;
-                if depth == 0 {
-                    return text.split_at_checked(at);
-                }
-            }
-            None
-        }
-        b',' => None,
-        _ => Some(text.split_at(text.bytes().position(|byte| byte == b',').unwrap_or(text.len()))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -481,5 +438,24 @@ mod tests {
         {
             assert!(!is_int(token), "{token}");
         }
+    }
+    #[test]
+    fn different_texts_fill_columns_before_rows_and_bytes_do() {
+        let limits = Limits { rows: usize::MAX, bytes: usize::MAX, ..Limits::default() };
+        let long = "x".repeat(1 << 20);
+        let full_at = |form: &dyn Fn(i64) -> String| {
+            let mut columns = Columns::default();
+            (0..40).find(|&seq| {
+                let mut text = String::new();
+                line::begin(&mut text, Level::Info, seq, "i");
+                text = text + &form(seq) + "}";
+                columns.add(&Source { seq, time: seq, level: Level::Info, shape: 0, instance: "i", line: &text });
+                columns.is_full(&limits)
+            })
+        };
+        assert_eq!(full_at(&|seq| format!(",\"a\":\"{seq}{long}\"")), Some(31));
+        assert_eq!(full_at(&|_| format!(",\"a\":\"{long}\"")), None, "one text");
+        // These have one text besides.
+        assert_eq!(full_at(&|_| format!(", \"kept\":\"{long}\"")), Some(30), "lines that are kept whole");
     }
 }

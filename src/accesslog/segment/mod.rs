@@ -23,18 +23,20 @@ mod presence;
 pub(super) mod prune;
 mod read;
 pub(super) mod seal;
+mod spelled;
 mod texts;
 pub(super) mod thread;
 mod usual;
 mod write;
 
 pub(crate) use column::{Block, NONE};
-pub(crate) use columns::{Type, split_text, split_value};
+pub(crate) use columns::Type;
 pub(crate) use dictionary::Dictionary;
 pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;
 pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};
+pub(crate) use spelled::split_field;
 pub(crate) use texts::Texts;
 pub(crate) use write::level_of;
 
