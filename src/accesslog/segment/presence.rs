@@ -37,7 +37,7 @@ impl Presence {
         }
         let mut levels = vec![1; rows];
         let gaps = self.gaps.iter().map(|gap| gap.start as usize..gap.end as usize);
-        gaps.chain([self.rows..rows]).for_each(|gap| levels[gap].fill(0));
+        gaps.chain(std::iter::once(self.rows..rows)).for_each(|gap| levels[gap].fill(0));
         Some(levels)
     }
 }
