@@ -239,8 +239,10 @@ impl Recorder {
         );
         let ending = NoMoreRoom(Arc::clone(&state));
         let thread = thread::Builder::new().name("accesslog".to_owned()).spawn(move || {
-            let _ending = ending;
+            let ending = ending;
             writer.run();
+            // Whoever hears of the end finds no room any more.
+            drop(ending);
             drop(hang_up);
         })?;
         // The first to set it; nobody has rung before.
