@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use super::group::Group;
 use super::{Error, Format};
 
-/// A value of the chain: SHA-256.
+/// A value of the chain: BLAKE3 of a group, SHA-256 of an entry or a segment.
 pub(super) type Hash = [u8; 32];
 
 /// The value before the first entry, and the first segment.
