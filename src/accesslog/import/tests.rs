@@ -171,3 +171,11 @@ fn what_nobody_could_read_again_is_garbage() {
         assert_eq!(read(&with(value)).unwrap().line, with(value));
     }
 }
+
+#[test]
+fn a_number_of_many_digits_is_the_same_when_its_line_is_imported_again() {
+    let line = r#"{"level":"info","time":"2018-06-18T13:22:58.1223456Z","instance":"a","x":202222222222222.222}"#;
+    let once = ours::json(line).expect("a line").line.into_owned();
+    assert!(once.ends_with(r#""x":202222222222222.22}"#), "{once}");
+    assert_eq!(ours::json(&once).expect("a line").line, once);
+}
