@@ -248,8 +248,8 @@ pub(crate) fn field(bytes: &Bytes, line: Range<usize>) -> Result<(HeaderName, He
     Ok((name, value))
 }
 
-/// The name of a field. Those that nearly every message has are known by their usual spellings, which takes a fourth of the time
-/// that looking at each of their letters does.
+/// The name of a field. Those that nearly every message has are known by their usual spellings, without a look at each of their
+/// letters.
 fn name(text: &[u8]) -> Option<HeaderName> {
     let usual = match text {
         b"host" | b"Host" => header::HOST,

@@ -128,6 +128,20 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_inherits_how_answers_are_sent() {
+        let bound = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1).expect("a free port");
+        let address = bound.address;
+        let spread = bound.spread(1).expect("descriptors");
+        let _client = std::net::TcpStream::connect(address).expect("it listens");
+        spread[0][0].set_nonblocking(false).expect("an open socket");
+        let (accepted, _) = spread[0][0].accept().expect("a connection");
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().expect("an open socket"));
+        #[cfg(target_os = "linux")]
+        assert_eq!(accepted.tcp_notsent_lowat().expect("an open socket"), UNSENT);
+    }
+
+    #[test]
     fn a_second_proxy_cannot_share_the_port() {
         let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 2).expect("a free port");
         assert_eq!(first.sockets.len(), 2);

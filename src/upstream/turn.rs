@@ -46,7 +46,7 @@ pub(super) fn has_little() {
 }
 
 /// Lets the worker's other calls that can go on do so first. What is sent is sent in bursts then: whoever receives it on this
-/// machine is woken once for many messages, and waking somebody costs as much as half a message.
+/// machine is woken once for many messages.
 pub(crate) async fn others_first() {
     let unwaiting = UNWAITING.get();
     if unwaiting > 0 {

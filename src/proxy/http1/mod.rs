@@ -90,7 +90,7 @@ pub(super) async fn speak(
         let by = (worker.heads.take(), &worker.date);
         let (mut sending, keeps) = sending(&asked, debug::told(debugs, response), by);
         let gathered = sending.gather().await;
-        if gathered.as_ref().is_ok_and(|small| *small) {
+        if matches!(gathered, Ok(true)) {
             others_first().await;
         }
         if gathered.is_err() || !send(&line, worker, &mut sending).await {
