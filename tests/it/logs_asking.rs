@@ -122,13 +122,55 @@ fn a_name_that_no_entry_has_is_refused_with_what_was_meant() {
         ("logs -o table --columns pth", "did you mean path?"),
         ("logs export --to x.csv --columns sorce", "did you mean source?"),
         ("logs stats --by verdict", "entries have time, level"),
+        ("logs --field destnation=*", "did you mean destination?"),
+        ("logs facets --field pth!=/a", "did you mean path?"),
+        ("logs export --to x.csv --field nonsense=1", "entries have time, level"),
     ] {
         let told = scene.run(question).error();
-        let name = question.rsplit(' ').next().expect("a word");
+        let name = question.rsplit(' ').next().expect("a word").split(['=', '!']).next().expect("a name");
         assert!(told.starts_with(&format!("error: no entry has a field \"{name}\"\nhint: {hint}")), "{told}");
     }
     assert!(scene.run("logs stats --all --by verdict -o json").output().contains("deny"));
     scene.run("logs stats --by instance,handler -o markdown").output();
+    let told = scene.run("logs stats --measure path").error();
+    assert_eq!(told, "error: the field \"path\" has no numbers to be added up\nhint: numbers are responseCode\n");
+    // Of a name in the configuration there may be no entry yet.
+    for (flags, note) in [
+        ("--instance acces", "note: no entry is of the instance \"acces\"; did you mean access?\n"),
+        ("--rule nonsense", "note: no entry is of the rule \"nonsense\"\n"),
+        ("--instance access --since 1s", ""),
+        ("--instance refused", ""),
+    ] {
+        scene.run(&format!("logs --count {flags}")).says(0, "0\n", note);
+        let done = scene.run(&format!("logs stats --by path {flags}")).finish();
+        assert!(done.code == Some(0) && done.stderr == note, "{done}");
+    }
+    // Whatever its letters' case, a method is found.
+    assert_eq!(scene.run("logs --all --method post --count").output(), "1\n");
+}
+
+#[test]
+fn an_expression_about_both_logs_names_fields_of_either() {
+    let scene = both();
+    for (expression, count) in [
+        ("hop==\"sidecar\"", "1\n"),
+        ("hop==\"sidecar\"||responseCode==503", "3\n"),
+        ("verdict==\"deny\"&&revision==1", "1\n"),
+    ] {
+        scene.run(&format!("logs --all --count --where {expression}")).succeeds(count);
+        assert_eq!(
+            scene.run(&format!("logs --all -o name --where {expression}")).output().lines().count(),
+            count.trim().parse().expect("a number")
+        );
+    }
+    scene.run("logs stats --all --by hop --where hop==\"sidecar\" -o json").output();
+    let unknown = scene.run("logs --all --where nothing==1").error();
+    assert!(unknown.contains("hop, ") && unknown.contains("destination, "), "{unknown}");
+    // What is named by a slip, or known and used wrongly, is told without the list of all names.
+    for expression in ["destinaton==\"x\"", "responseCode==\"x\"", "responseCode=="] {
+        let told = scene.run(&format!("logs --all --where {expression}")).error();
+        assert!(told.contains('^') && !told.contains("entries have"), "{told}");
+    }
 }
 
 #[test]
@@ -260,14 +302,35 @@ fn what_takes_longer_than_a_moment_shows_a_bar_that_goes_again() {
 
 #[test]
 fn a_table_fits_the_terminal() {
-    use std::io::Read as _;
-    use std::process::{Command, Stdio};
     let scene = Scene::new();
     let long = |line: &str| line.replace("/p/", "/a/path/that/is/longer/than/others/");
     scene.write("ours.jsonl", &long(&lines(3)));
-    let (mut keys, end) = terminal(110);
+    let table = |columns: u16, flags: &[&str]| {
+        let shown = at_terminal(columns, scene.path(), &[&["logs", "ours.jsonl", "-o"], flags].concat());
+        let fits = shown.lines().all(|row| row.trim_end().chars().count() <= usize::from(columns));
+        assert_eq!(fits, flags[0] == "table", "{shown}");
+        shown
+    };
+    let shown = table(110, &["table"]);
+    let rows: Vec<&str> = shown.lines().collect();
+    assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
+    assert!(rows[1].starts_with("2018-06-18T13:22:00.000000Z "), "{shown}");
+    // What there is no room for is left out, last columns first, and told.
+    let shown = table(80, &["table"]);
+    assert!(shown.ends_with("\nand 2 more columns: -o wide\n") && shown.contains(" DESTINA"), "{shown}");
+    let narrow = table(60, &["table", "--columns", "responseCode,path"]);
+    assert!(narrow.ends_with("\n200            /a/path/that/is/longer/than/others/2\n"), "{narrow}");
+    let wide = table(60, &["wide"]);
+    assert!(!wide.contains('\u{2026}') && !wide.contains("more columns") && wide.contains("RULE"), "{wide}");
+}
+
+/// What is printed on a terminal of so many columns.
+fn at_terminal(columns: u16, folder: &std::path::Path, arguments: &[&str]) -> String {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    let (mut keys, end) = terminal(columns);
     let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
-    command.args(["logs", "ours.jsonl", "-o", "table"]).current_dir(scene.path()).env("TERM", "dumb");
+    command.args(arguments).current_dir(folder).env("TERM", "dumb");
     let status = command.stdout(Stdio::from(end)).stderr(Stdio::null()).status().expect("the binary was built");
     assert!(status.success());
     command.stdout(Stdio::null());
@@ -275,10 +338,7 @@ fn a_table_fits_the_terminal() {
     while let Ok(count @ 1..) = keys.read(&mut bytes) {
         shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
     }
-    let rows: Vec<&str> = shown.lines().collect();
-    assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
-    assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 110), "{shown}");
-    assert!(rows[1].starts_with("2018-06-18T13:22:00.000000Z "), "{shown}");
+    shown.replace('\r', "")
 }
 
 #[test]

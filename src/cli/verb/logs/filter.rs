@@ -4,9 +4,9 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Field, Level, LevelFilter, Logs, Pattern, Query, Stream, Syntax, Test, is_called};
+use crate::accesslog::{Field, Grouping, Level, LevelFilter, Logs, Pattern, Query, Stream, Syntax, Test, is_called};
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Failures};
 use crate::cli::time;
 use crate::decision::access;
 use crate::diagnostic::{nearest, visible};
@@ -190,14 +190,42 @@ impl Filter {
         Pattern { text, syntax, ignore_case: self.ignore_case, inverted: false }
     }
 
+    /// Refuses names in `--field` that no entry has.
+    pub(super) fn check(&self, log: &Logs) -> Result<(), Failure> {
+        let names: Vec<String> = self.field.iter().flat_map(|field| field.names.iter().cloned()).collect();
+        check_names(log, &names)
+    }
+
+    /// Tells, where nothing was found, that no entry at all is of the instance, handler or rule that was named.
+    pub(super) fn tell_unknown(&self, log: &Logs, context: &mut Context) -> Result<(), Failures> {
+        // Of refused and of recorded calls there may be none yet.
+        let own = |name: &str| [access::INSTANCE, refusal::INSTANCE].iter().any(|own| is_called(own, name));
+        let named = [("instance", &self.instance), ("handler", &self.handler), ("rule", &self.rule)];
+        for (field, name) in named.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))) {
+            let grouping = Grouping { by: vec![field.to_owned()], ..Grouping::default() };
+            let Some(groups) = log.tally(&Query::default(), &grouping).map_err(Failure::from)? else { continue };
+            let full = groups.iter().filter_map(|group| group.key[0].as_deref()).flat_map(|names| names.split(','));
+            let full: Vec<&str> = full.filter(|full| !full.is_empty()).collect();
+            if full.is_empty() || own(name) || full.iter().any(|full| is_called(full, name)) {
+                continue;
+            }
+            let meant = nearest(name, full.iter().filter_map(|full| full.split('.').next()));
+            let hint = meant.map(|meant| format!("; did you mean {}?", visible(meant))).unwrap_or_default();
+            context.say(&format!("note: no entry is of the {field} \"{}\"{hint}", visible(name)))?;
+        }
+        Ok(())
+    }
+
     fn fields(&self) -> Vec<Field> {
+        // Methods are told apart by case (RFC 9110 §9.1), and those that have names are in upper case.
+        let methods = self.method.iter().flat_map(|method| [method.clone(), method.to_ascii_uppercase()]).collect();
         let of = [
             (HOST, &self.host),
             (PATH, &self.path),
             (SOURCE, &self.source),
             (SOURCE_NAMESPACE, &self.source_namespace),
             (PRINCIPAL, &self.principal),
-            (METHOD, &self.method),
+            (METHOD, &methods),
         ];
         let given = of.into_iter().filter(|(_, values)| !values.is_empty());
         let mut fields: Vec<Field> =

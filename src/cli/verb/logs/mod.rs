@@ -140,6 +140,7 @@ impl Arguments {
 
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
+        self.look.check(self.count)?;
         if self.follow && self.look.output == Form::Parquet {
             let told = "the argument '--follow' cannot be used with '-o parquet', which is written at the end";
             return Err(Failure::client(told).into());
@@ -171,6 +172,7 @@ impl Arguments {
         let start = Instant::now();
         let mut log = self.filter.log_of_lines(context)?;
         filter::check_names(&log, &self.look.columns)?;
+        self.filter.check(&log)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
         }
@@ -181,6 +183,9 @@ impl Arguments {
             context.say(&took(entries, &log, start))?;
         }
         keep::damage(log.take_damage())?;
+        if entries == 0 {
+            self.filter.tell_unknown(&log, context)?;
+        }
         Ok(entries)
     }
 

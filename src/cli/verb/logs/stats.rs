@@ -9,13 +9,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::files;
 use super::filter::{self, Filter};
-use crate::accesslog::{Group, Grouping, Measure};
+use crate::accesslog::{Group, Grouping, Logs, Measure};
 use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table, terminal_width};
 use crate::cli::time;
 use crate::diagnostic::visible;
+use crate::expr::ValueType;
 
 const STATS_EXAMPLES: &str = "Examples:
   # How many calls were made when
@@ -95,6 +96,7 @@ impl Stats {
         let _files = files::take(&self.files, context)?;
         let store = self.filter.log(context)?;
         filter::check_names(&store, &[self.by.as_slice(), &self.measure].concat())?;
+        self.filter.check(&store)?;
         let query = self.filter.query(context);
         let interval = match self.interval {
             Some(interval) => Some(interval.as_micros() as i64),
@@ -109,11 +111,15 @@ impl Stats {
         let bar = Bar::start("counting", Unit::Segments, store.progress(), false);
         let counted = store.tally(&query, &grouping).map_err(Failure::from)?;
         drop(bar);
+        if counted.as_ref().is_some_and(Vec::is_empty) {
+            self.filter.tell_unknown(&store, context)?;
+        }
         let mut groups = counted.ok_or_else(|| too_many(&self.by))?;
         if self.filter.all && store.single().is_none() && !self.by.iter().any(|name| name == "instance") {
             context
                 .say("note: lines and records of calls are counted together; --instance access counts calls alone")?;
         }
+        self.check_measures(&groups, &store)?;
         groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
         let all = groups.len();
         if self.top > 0 && !self.by.is_empty() {
@@ -131,6 +137,25 @@ impl Stats {
             context.say(&format!("{more} more groups; --top 0 shows all."))?;
         }
         super::keep::damage(store.take_damage())
+    }
+
+    /// Refuses to add up what are no numbers.
+    fn check_measures(&self, groups: &[Group], store: &Logs) -> Result<(), Failure> {
+        let counted = |place: usize| groups.iter().any(|group| group.measures[place].count > 0);
+        let Some(name) = (0..self.measure.len()).find(|place| !groups.is_empty() && !counted(*place)) else {
+            return Ok(());
+        };
+        let (name, names) = (&self.measure[name], store.names()?);
+        let is_number = |of: ValueType| matches!(of, ValueType::Int64 | ValueType::Double);
+        if names.iter().any(|(known, of)| known == name && is_number(*of)) {
+            return Ok(());
+        }
+        let numbers: Vec<String> = names.into_iter().filter(|(_, of)| is_number(*of)).map(|(name, _)| name).collect();
+        let hint = match numbers.is_empty() {
+            true => String::new(),
+            false => format!("\nhint: numbers are {}", visible(&numbers.join(", "))),
+        };
+        Err(Failure::client(format!("the field \"{}\" has no numbers to be added up{hint}", visible(name))))
     }
 
     fn print(&self, groups: &[Group], context: &mut Context) -> Outcome {
@@ -271,6 +296,7 @@ impl Facets {
         let _files = files::take(&self.files, context)?;
         let store = self.filter.log(context)?;
         filter::check_names(&store, &self.fields)?;
+        self.filter.check(&store)?;
         let query = self.filter.query(context);
         let top = if self.top == 0 { usize::MAX } else { self.top };
         let mut names = self.fields;
