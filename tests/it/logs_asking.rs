@@ -50,6 +50,10 @@ fn files_and_standard_input_are_asked_without_being_taken_into_the_log() {
     assert!(mixed.stderr.ends_with("note: 1 of 3 lines not understood, and passed over\n"), "{mixed}");
     let nonsense = scene.run("logs - --count").with_stdin("nonsense\n\nmore of it\n").error();
     assert!(nonsense.contains("error: no line understood of 2\nhint: a line is our JSON"), "{nonsense}");
+    // What proxies say of themselves beside their access log is no fault.
+    let said = format!("2018-06-18T13:22:58.317448Z\tinfo\tFLAG: --concurrency=\"2\"\n{ENVOY}");
+    let note = "note: 1 line of what a proxy says of itself passed over\n";
+    scene.run("logs - --count").with_stdin(&said).says(0, "1\n", note);
     // Nothing of it is in the log, and nothing is left behind.
     scene.run("logs --count").succeeds("0\n");
     let missing = scene.run("logs ours.jsonl other.jsonl").error();
@@ -160,7 +164,7 @@ fn an_expression_about_both_logs_names_fields_of_either() {
         scene.run(&format!("logs --all --count --where {expression}")).succeeds(count);
         assert_eq!(
             scene.run(&format!("logs --all -o name --where {expression}")).output().lines().count(),
-            count.trim().parse().expect("a number")
+            count.trim().parse::<usize>().expect("a number")
         );
     }
     scene.run("logs stats --all --by hop --where hop==\"sidecar\" -o json").output();
@@ -196,6 +200,11 @@ fn workloads_are_found_by_their_labels() {
     assert_eq!(scene.run("logs -l tier=batch").output().lines().count(), 10);
     scene.run("logs -l tier=batch --all --count").succeeds("21\n");
     scene.run("logs -l tier=batch --code 5xx --count").succeeds("2\n");
+    // So are those of a workload that is named, or of a pod of its; what else would write is not recorded.
+    scene.run("logs deployment/sleep --count").succeeds("20\n");
+    let pod = scene.run("get pods -o jsonpath={.items[0].metadata.name}").output();
+    assert_eq!(scene.run(&format!("logs pod/{pod} --code 5xx")).output().lines().count(), 2);
+    scene.run(&format!("logs {pod} c")).says(0, "", "note: what this container writes is not recorded here\n");
     let none = scene.run("logs -l tier=other").finish();
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), ""), "{none}");
     // By labels Mixer's log is all of it, as ever.
@@ -346,6 +355,8 @@ fn a_file_that_is_missing_and_a_form_that_cannot_be_followed_are_told_as_that() 
     let scene = Scene::new();
     let missing = scene.run("logs /nowhere/access.log").error();
     assert!(missing.contains("cannot read /nowhere/access.log: No such file"), "{missing}");
+    let folder = scene.run("logs /etc").error();
+    assert!(folder.starts_with("error: cannot read /etc: is a directory") && !folder.contains("hint"), "{folder}");
     let neither = scene.run("logs access.log").error();
     let hint = "\nhint: there is no file of this name either\n";
     assert!(neither.contains("pods \"access.log\" not found") && neither.ends_with(hint), "{neither}");

@@ -165,6 +165,24 @@ fn entries_are_counted_by_field_and_time() {
     let scene = scene();
     let markdown = scene.run("logs stats --by destination -o markdown").output();
     assert_eq!(markdown, "| destination | count |\n| --- | --- |\n| edition.cnn.com | 4 |\n| api.example.org | 2 |\n");
+    // What could be taken for HTML or Markdown is text, and who reads it alone is told that there is more.
+    scene.write(
+        "odd.jsonl",
+        concat!(
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c","host":"<b>|*x*","n":1}"#,
+            "\n",
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c","host":"<b>|*x*","n":1}"#,
+            "\n",
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c"}"#,
+            "\n",
+        ),
+    );
+    let odd = scene.run("logs stats odd.jsonl --by host -o markdown --top 1").finish();
+    assert_eq!(odd.stdout, "| host | count |\n| --- | --- |\n| \\<b\\>\\|\\*x\\* | 2 |\n\n1 of 2 groups\n");
+    assert_eq!(odd.stderr, "1 more group; --top 0 shows all.\n");
+    assert!(scene.run("logs stats odd.jsonl --by host -o markdown").output().ends_with("| \\<none\\> | 1 |\n"));
+    let json = scene.run("logs stats odd.jsonl --by host -o json --top 1").finish();
+    assert_eq!(json.stderr, "1 more group; --top 0 shows all.\n");
     let stats: serde_json::Value = serde_json::from_str(
         &scene.run("logs stats --by source --measure responseSize --percentiles p50 -o json --host *cnn*").output(),
     )
@@ -190,7 +208,9 @@ fn entries_are_counted_by_field_and_time() {
         {"field": "level", "distinct": 1, "values": [{"value": "error", "count": 2}]},
     ]);
     assert_eq!(facets, expected);
-    assert!(scene.run("logs facets").output().contains("edition.cnn.com"));
+    let facets = scene.run("logs facets").output();
+    assert!(facets.contains("edition.cnn.com") && !facets.contains("responseSize"), "{facets}");
+    assert!(scene.run("logs facets --fields responseSize").output().contains("responseSize"));
 }
 
 #[test]

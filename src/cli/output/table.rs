@@ -302,7 +302,11 @@ mod tests {
         for path in ["/politics/2018/06", "/sport/2018/06/18"] {
             table.push(["edition.cnn.com".into(), "a, b, c and d, and e".into(), path.into()]);
         }
-        insta::assert_snapshot!(printed(table, Headings::Plain), @"");
+        insta::assert_snapshot!(printed(table, Headings::Plain), @"
+        HOST              MEASUREMENTS     PATH
+        edition.cnn.com   a, b, c and d…   /politics/2018/06
+        edition.cnn.com   a, b, c and d…   /sport/2018/06/18
+        ");
     }
 
     #[test]
@@ -318,7 +322,11 @@ mod tests {
         table.add_columns(4, ["more"]);
         table.push(["2018-06-18T13:22:58", "/", "", "", "x"].map(str::to_owned));
         table.write_page(&mut out, Headings::None).expect("a vector takes everything");
-        insta::assert_snapshot!(String::from_utf8(out).expect("cells are text"), @"");
+        insta::assert_snapshot!(String::from_utf8(out).expect("cells are text"), @"
+        TIME               PATH
+        2018-06-18T13:22   /politics/201…
+        2018-06-18T13:22:58   /
+        ");
     }
 
     #[test]

@@ -25,7 +25,7 @@ const ID: &[&str] = &["decision", "id", "requestId"];
 /// Which entries are asked for: those that meet all that is given.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Filter {
-    /// Also the records that are kept of all calls, whether a rule asks for a line or not
+    /// Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone
     #[arg(long)]
     pub(super) all: bool,
     /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
@@ -67,11 +67,11 @@ pub(super) struct Filter {
     /// Only answers with these codes: 403, 4xx, 400-404, 400+
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = codes)]
     code: Vec<Test>,
-    /// Only calls with these methods
+    /// Only calls with these methods, in whatever case
     #[arg(long, value_name = "METHOD", value_delimiter = ',')]
     method: Vec<String>,
-    /// Only what was decided so: allow, deny, would-deny
-    #[arg(long, value_name = "VERDICT", hide_possible_values = true, value_parser = ["allow", "deny", "would-deny"])]
+    /// Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same
+    #[arg(long, value_name = "VERDICT", hide_possible_values = true, value_parser = [refusal::ALLOW, refusal::DENY, refusal::WOULD_DENY])]
     verdict: Option<String>,
     /// Only the decision of this id
     #[arg(long, value_name = "ID")]
@@ -162,11 +162,13 @@ impl Filter {
             ..Query::default()
         };
         match self.verdict.as_deref() {
-            Some(verdict) if self.asks_records() => query.fields.push(globs(&["verdict"], [verdict])),
-            Some("deny") => refused(&mut query, LevelFilter::Exactly(Level::Error)),
-            Some("would-deny") => refused(&mut query, LevelFilter::Exactly(Level::Warning)),
-            Some(_) => query.fields.push(Field { inverted: true, ..globs(&["instance"], [refusal::INSTANCE]) }),
-            None => {}
+            // Lines of rules, which say no verdict, are of calls that nothing was against as far as they tell.
+            Some(refusal::ALLOW) if !self.asks_records() => {
+                query
+                    .fields
+                    .push(Field { inverted: true, ..globs(&["verdict"], [refusal::DENY, refusal::WOULD_DENY]) });
+            }
+            verdict => query.fields.extend(verdict.map(|verdict| globs(&["verdict"], [verdict]))),
         }
         query
     }
@@ -248,12 +250,6 @@ pub(super) fn check_names(log: &Logs, names: &[String]) -> Result<(), Failure> {
         None => format!("entries have {}", known.join(", ")),
     };
     Err(Failure::client(format!("no entry has a field \"{}\"\nhint: {}", visible(name), visible(&hint))))
-}
-
-/// Only refusals of a level.
-fn refused(query: &mut Query, level: LevelFilter) {
-    query.fields.push(globs(&["instance"], [refusal::INSTANCE]));
-    query.level = query.level.or(Some(level));
 }
 
 fn globs<'a>(names: &[&str], globs: impl IntoIterator<Item = &'a str>) -> Field {
