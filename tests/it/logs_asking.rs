@@ -141,7 +141,7 @@ fn a_name_that_no_entry_has_is_refused_with_what_was_meant() {
     // Of a name in the configuration there may be no entry yet.
     for (flags, note) in [
         ("--instance acces", "note: no entry is of the instance \"acces\"; did you mean access?\n"),
-        ("--rule nonsense", "note: no entry is of the rule \"nonsense\"\n"),
+        ("--handler nonsense", "note: no entry is of the handler \"nonsense\"\n"),
         ("--instance access --since 1s", ""),
         ("--instance refused", ""),
     ] {

@@ -149,7 +149,7 @@ fn output_has_the_form_that_is_asked_for() {
     scene
         .run("logs --code 503 -o csv --columns destination,responseCode,level")
         .succeeds("destination,responseCode,level\r\napi.example.org,503,error\r\n");
-    scene.run("logs --code 503 -o table --columns source").succeeds("SOURCE\nsleep\n");
+    scene.run("logs --code 503 -o table --columns source").succeeds("SOURCE\nweb\n");
     let table = scene.run("logs --code 503 -o wide --color always --columns path,level").output();
     assert!(table.ends_with("/v1/items   \u{1b}[1m\u{1b}[91merror\u{1b}[0m\n"), "{table}");
     let marked = scene.run("logs --color always --head 1 --highlight sport|politics").output();
