@@ -208,7 +208,7 @@ impl Filter {
             let Some(groups) = log.tally(&Query::default(), &grouping).map_err(Failure::from)? else { continue };
             let full = groups.iter().filter_map(|group| group.key[0].as_deref()).flat_map(|names| names.split(','));
             let full: Vec<&str> = full.filter(|full| !full.is_empty()).collect();
-            if full.is_empty() || own(name) || full.iter().any(|full| is_called(full, name)) {
+            if groups.is_empty() || own(name) || full.iter().any(|full| is_called(full, name)) {
                 continue;
             }
             let meant = nearest(name, full.iter().filter_map(|full| full.split('.').next()));

@@ -62,8 +62,8 @@ const EXAMPLES: &str = "Examples:
   POD=$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}')
   egressctl -n istio-system logs $POD mixer
 
-Lines of files are shown as the entries that they become. What are none is told by its numbers and passed over; it is an error if \
-all of them are none.
+Lines of files are shown as the entries that they become. Those that are none are told by their numbers and passed over; it is \
+an error if all of them are none.
 
 Exit status: 0, also if nothing was found, and 1 on an error; with --exit-status it is as rg's.";
 

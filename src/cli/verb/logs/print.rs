@@ -131,7 +131,7 @@ impl Look {
             ("--only-matching", self.only_matching && !is_line, "lines"),
             ("--prefix", self.prefix && !is_line, "lines"),
         ];
-        let idle = idle.iter().find(|(_, is_idle, _)| *is_idle && !counts);
+        let idle = idle.iter().find(|(_, is_idle, _)| *is_idle);
         idle.map_or(Ok(()), |(flag, _, forms)| {
             let hint = if *flag == "--columns" { "\nhint: -o table" } else { "" };
             Err(Failure::client(format!("the argument '{flag}' is for {forms} only{hint}")))
