@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -46,7 +46,8 @@ impl Frame {
             loop {
                 // Who hands one in polls afterwards, so nobody is to be woken.
                 let asked = poll_fn(|_| at.asked.take().map_or(Poll::Pending, Poll::Ready)).await;
-                let done = serve(asked).await;
+                // In place, here and below it: moved into what waits for it, its room would be copied.
+                let done = pin!(serve(asked)).await;
                 at.done.set(Some(done));
             }
         });

@@ -63,7 +63,7 @@ pub(super) enum Done {
 /// Serves a request, and answers what is none.
 async fn serve(Asked { worker, client, line, request }: Asked) -> Done {
     let served = match request {
-        Ok(head) => call(&worker, &client, &line, head).await,
+        Ok(head) => pin!(call(&worker, &client, &line, head)).await,
         Err(failure) => {
             refuse(&worker, &line, failure).await;
             None
