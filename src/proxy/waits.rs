@@ -162,7 +162,7 @@ mod tests {
                 let waited = until(&place, Waited::TooLong).await;
                 assert!((head_timeout - ready_time..=head_timeout + 2 * ready_time).contains(&waited), "{waited:?}");
                 drop(place);
-                sleep(ready_time).await;
+                sleep(2 * ready_time).await;
                 assert!(!waits.watched.get(), "nobody is looked at");
             })
             .await;
