@@ -189,7 +189,7 @@ async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, d
         let target = sandbox.target(to);
         Box::pin(carry(&sandbox.worker, client, &target, stream, drain)).await
     };
-    kept.map(|kept| kept.as_one(one))
+    kept.map(|kept| kept.counted_as(one))
 }
 
 /// Carries a connection to its target. Where nobody declared that, what is said first may name another: a server's name in

@@ -107,7 +107,7 @@ pub(super) async fn serve(
         Hop::Mesh(_) => Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,
         Hop::Sidecar(_) => serve_sidecar(&worker, client, ClientStream::from(stream), drain).await,
     };
-    kept.map(|kept| kept.as_one(one))
+    kept.map(|kept| kept.counted_as(one))
 }
 
 /// Serves whatever the client of a sidecar begins to speak.

@@ -58,7 +58,7 @@ impl Kept {
     }
 
     /// The same as one of those of its caller.
-    pub(in super::super) fn as_one(self, one: Option<crowd::Held>) -> Self {
+    pub(in super::super) fn counted_as(self, one: Option<crowd::Held>) -> Self {
         Self { one, ..self }
     }
 
