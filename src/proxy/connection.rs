@@ -25,7 +25,7 @@ pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, p
     let told = match hop {
         // Between sidecar and gateway there is no balancer.
         Hop::Mesh(_) => Some(peer.ip()),
-        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
+        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, hop, &mut stream, peer.ip()).await,
     };
     let Some(peer) = told else { return };
     let Ok(_one) = worker.connections_of.take((hop, peer)) else { return turn_away(&worker, stream, Away::Crowded) };
@@ -92,7 +92,7 @@ pub(super) async fn begins(
 }
 
 /// Whose connection it is, as far as a balancer tells; `None` where it had to and did not.
-async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
+async fn peer_of(worker: &Worker, hop: Hop, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
     if !worker.proxy_protocol {
         return Some(peer);
     }
@@ -104,7 +104,7 @@ async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Optio
         Ok(Err(preface::Fault::Broken)) | Err(_) => return None,
     };
     worker.shard.count(Counter::BadConnections);
-    report_head(worker, Failure::Tunnel(TunnelFault::Preface(reason))).await;
+    report_head(worker, &Client::new(hop, peer), Failure::Tunnel(TunnelFault::Preface(reason))).await;
     None
 }
 

@@ -20,11 +20,11 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, port: u16, mut s
     let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
         Ok(Some(name)) => name,
         Ok(None) => {
-            report_head(worker, Failure::Tunnel(TunnelFault::NoName)).await;
+            report_head(worker, client, Failure::Tunnel(TunnelFault::NoName)).await;
             return;
         }
         Err(NoHello::Refused(failure)) => {
-            report_head(worker, failure).await;
+            report_head(worker, client, failure).await;
             return;
         }
         Err(NoHello::Left) => return,

@@ -88,7 +88,10 @@ impl Gate<'_> {
         let (worker, mut early) = (self.worker, Vec::new());
         let name = match server_name(&mut early, &mut socket, worker.limits.hello_timeout).await {
             Ok(name) => name,
-            Err(NoHello::Refused(failure)) => return report_head(worker, failure).await,
+            Err(NoHello::Refused(failure)) => {
+                report_head(worker, &client, failure).await;
+                return;
+            }
             Err(NoHello::Left) => return,
         };
         // The configuration may be another than before the first byte.

@@ -15,7 +15,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
+use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, Unread, connect_target};
 use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::identity::Claims;
 use crate::metrics::One;
@@ -35,8 +35,8 @@ use super::forward::endpoint;
 use super::handover;
 use super::identify::{Identified, Shown, identify};
 use super::lease::Lease;
-use super::report::{Closing, Judged, refused_head};
-use super::respond::answer;
+use super::report::{Closing, Judged, arrival, refused_head};
+use super::respond::{answer, answer_unread};
 use super::sniff::{NoHello, server_name};
 use super::standing::Standing;
 use super::stream::ClientStream;
@@ -83,12 +83,14 @@ pub(super) struct Refused {
     pub(super) failure: Failure,
     /// Of a call that could be read.
     closing: Option<Closing>,
+    /// By which it is found again that it could not be read.
+    unread: Option<String>,
 }
 
 impl Refused {
     fn of(mut closing: Closing, failure: Failure) -> Self {
         closing.failed(failure);
-        Self { failure, closing: Some(closing) }
+        Self { failure, closing: Some(closing), unread: None }
     }
 
     /// Reports it, where nobody can be answered.
@@ -112,8 +114,8 @@ pub(super) async fn connect(
     let target = match connect_target(&head) {
         Ok(target) => target,
         Err(failure) => {
-            report_head(worker, failure).await;
-            return answer(failure, None);
+            let unread = Unread::of_head(failure, &head, arrival(worker, client));
+            return answer_unread(failure, report_unread(worker, client.hop, &unread).await);
         }
     };
     let opened = match client.hop {
@@ -128,7 +130,8 @@ pub(super) async fn connect(
             }
             Response::new(AnswerBody::none())
         }
-        Err(Refused { failure, closing }) => answer(failure, closing),
+        Err(Refused { failure, closing: Some(closing), .. }) => answer(failure, closing),
+        Err(Refused { failure, closing: None, unread }) => answer_unread(failure, unread),
     }
 }
 
@@ -208,10 +211,10 @@ async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: 
 
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
-    let failed = |failure| Refused { failure, closing: None };
+    let failed = |failure, unread| Refused { failure, closing: None, unread };
     let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, worker.tunnels.take()) else {
         worker.count_overload();
-        return Err(failed(Failure::Overload));
+        return Err(failed(Failure::Overload, None));
     };
     let held = worker.held();
     let time = now();
@@ -229,9 +232,9 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_
                 Some(failure) => Err(asked.refused(worker, failure)),
             }
         }
-        Err(failure) => {
-            refused_head(worker, permit, time, failure);
-            Err(failed(failure))
+        Err(unread) => {
+            refused_head(worker, permit, hop, &unread);
+            Err(failed(unread.failure, Some(unread.decision_id())))
         }
     }
 }
@@ -473,11 +476,21 @@ pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
     }
 }
 
-/// Reports a tunnel that was asked for in a way that cannot be understood.
-pub(super) async fn report_head(worker: &Worker, failure: Failure) {
+/// Reports what cannot be understood, so that nobody knows what it asks for; the name by which that is found again.
+pub(super) async fn report_head(worker: &Worker, client: &Client, failure: Failure) -> Option<String> {
+    report_unread(worker, client.hop, &Unread::new(failure, arrival(worker, client))).await
+}
+
+async fn report_unread(worker: &Worker, hop: Hop, unread: &Unread) -> Option<String> {
     match worker.recorder.permit().await {
-        Ok(permit) => refused_head(worker, permit, now(), failure),
-        Err(_) => worker.count_overload(),
+        Ok(permit) => {
+            refused_head(worker, permit, hop, unread);
+            Some(unread.decision_id())
+        }
+        Err(_) => {
+            worker.count_overload();
+            None
+        }
     }
 }
 
