@@ -187,13 +187,14 @@ pub fn remedy(call: &Call, failure: Failure, redact: Redact) -> String {
 pub fn head_entry(unread: &Unread, redact: Redact) -> Entry {
     let (time, failure, caller) = (unread.time(), unread.failure, unread.caller());
     let mut text = begin(time, Level::Error);
-    let path = unread.path().unwrap_or_default();
+    let path = unread.path();
+    let shown = path.map(|path| redact.path(path).unwrap_or_else(|| path.to_owned()));
     let texts = [
         ("decision", &*unread.decision_id()),
         ("destination", unread.authority().map_or("", |authority| authority.as_str())),
         ("flag", failure.flag()),
         ("method", unread.method().map_or("", |method| method.as_str())),
-        ("path", redact.path(path).as_deref().filter(|_| !path.is_empty()).unwrap_or(path)),
+        ("path", shown.as_deref().unwrap_or_default()),
         ("reason", failure.reason()),
     ];
     for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {

@@ -115,7 +115,7 @@ pub(super) type Inside = (Box<Client>, Vec<u8>, ClientStream);
 pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut stream): Inside, mut drain: Drain) {
     match begins(worker, &mut early, &mut stream, client.over(worker, &mut drain)).await {
         None => {}
-        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
+        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client, stream).await,
         Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
     }
 }

@@ -6,11 +6,12 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::HeaderMap;
 use http::{Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
@@ -469,11 +470,29 @@ async fn pass(
     }
 }
 
-/// Reports TLS inside a tunnel to a port of HTTP.
-pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
+/// Reports TLS inside a tunnel to a port of HTTP, and ends it.
+pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client, stream: ClientStream) {
     if let Some(target) = inside.target() {
         refuse(worker, inside, &target, Failure::Tunnel(TunnelFault::TlsToHttp)).await;
     }
+    end_tls(stream).await;
+}
+
+/// The alert `access_denied` (RFC 8446 §6.2), which every version of TLS reads before anything is agreed on.
+const ACCESS_DENIED: [u8; 7] = [21, 3, 1, 0, 2, 2, 49];
+
+/// How long what a client of TLS still sends is read after the alert, so that it gets to read that; and most bytes of it.
+const LINGER: (Duration, u64) = (Duration::from_secs(1), 64 * 1024);
+
+/// Tells a client that has begun with TLS that it goes no further, which is said in TLS and not by breaking off.
+pub(super) async fn end_tls(mut stream: ClientStream) {
+    let told = async {
+        stream.write_all(&ACCESS_DENIED).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LINGER.1), &mut tokio::io::sink()).await
+    };
+    // Who has gone need not be told.
+    let _ = tokio::time::timeout(LINGER.0, told).await;
 }
 
 /// Reports what cannot be understood, so that nobody knows what it asks for; the name by which that is found again.
