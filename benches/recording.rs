@@ -30,8 +30,11 @@ const START: i64 = 1_529_328_197_317_448;
 /// Calls that are handed over at a time, which is what a worker does in some milliseconds.
 const AT_ONCE: usize = 512;
 
-/// Calls that are made beforehand and recorded again and again, with other times.
+/// Calls that are made beforehand and recorded again and again.
 const MADE: usize = 20_000;
+
+/// Microseconds between two calls.
+const GAP: i64 = 86;
 
 /// Prints it.
 pub(crate) fn main() {
@@ -78,14 +81,14 @@ struct Made {
     calls: Vec<(Call, Outcome)>,
     shape: Arc<Shape>,
     callers: Callers,
-    number: i64,
+    number: usize,
 }
 
 impl Made {
     fn new() -> Self {
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let sources: Vec<Caller> = (0..SOURCES).map(caller).collect();
-        let calls = (0..MADE).map(|_| call(&mut random, &sources)).collect();
+        let calls = (0..MADE as i64).map(|number| call(&mut random, &sources, START + number * GAP)).collect();
         let shape = Arc::new(Shape {
             instance: "egress-access.logentry.istio-system".to_owned(),
             handler: "egress-access-handler.stdio.istio-system".to_owned(),
@@ -98,10 +101,9 @@ impl Made {
 
     /// Makes the report of the next call, as a worker does.
     fn report(&mut self, report: &mut Report) {
-        let (call, outcome) = &self.calls[self.number as usize % MADE];
-        let time = START + self.number * 86;
+        let (call, outcome) = &self.calls[self.number % MADE];
         self.number += 1;
-        write_line(call, outcome, time, &self.shape, &mut report.lines);
+        write_line(call, outcome, &self.shape, &mut report.lines);
         let checked = Checked::default();
         let ended = Ended {
             call,
@@ -119,7 +121,8 @@ impl Made {
 }
 
 /// The scenario's line.
-fn write_line(call: &Call, outcome: &Outcome, time: i64, shape: &Arc<Shape>, lines: &mut Batch) {
+fn write_line(call: &Call, outcome: &Outcome, shape: &Arc<Shape>, lines: &mut Batch) {
+    let time = call.time().micros();
     let level = if outcome.status < 400 { Level::Info } else { Level::Error };
     let source = call.caller().map_or("unknown", |caller| &caller.name);
     let result: Result<(), std::convert::Infallible> = lines.write((time, level, shape), |text| {
@@ -152,13 +155,13 @@ fn caller(number: u64) -> Caller {
     })
 }
 
-fn call(random: &mut Random, sources: &[Caller]) -> (Call, Outcome) {
+fn call(random: &mut Random, sources: &[Caller], time: i64) -> (Call, Outcome) {
     let (host, path) = (random.skewed(HOSTS), random.skewed(PATHS));
     let uri = format!("http://host-{host}.example.com/{}/{path:x}", SECTIONS[(path % 8) as usize]);
     let head = http::Request::builder().uri(uri).version(http::Version::HTTP_2);
     let head = head.body(()).expect("a valid head").into_parts().0;
     let arrival = Arrival {
-        time: Timestamp::from_micros(START),
+        time: Timestamp::from_micros(time),
         chance: random.next(),
         caller: Some(sources[random.skewed(SOURCES) as usize].clone()),
         peer: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
@@ -171,7 +174,7 @@ fn call(random: &mut Random, sources: &[Caller]) -> (Call, Outcome) {
         abandoned: false,
         request_bytes: 0,
         response_bytes: random.next() % 400_000,
-        response_time: Timestamp::from_micros(START + 500 + (random.next() % 9_000) as i64),
+        response_time: Timestamp::from_micros(time + 500 + (random.next() % 9_000) as i64),
         duration: 1_000_000 + (random.next() % 9_000_000) as i64,
         marks: Marks::default(),
         closed_by: None,

@@ -20,9 +20,6 @@ use rotated::RotatedFile;
 /// Lines say who called what, so files are their owner's alone.
 const FILE_MODE: u32 = 0o600;
 
-/// Buffers that a burst made larger than this many bytes are given back.
-const KEPT_BUFFER: usize = 1 << 20;
-
 /// How many files stay open. A configuration names a few; changing it again and again may name many.
 const OPEN_FILES: usize = 64;
 
@@ -103,6 +100,11 @@ impl Outlets {
         if self.targets.len() > OPEN_FILES {
             self.targets.clear();
         }
+    }
+
+    /// Gives memory back: nothing is coming.
+    pub(super) fn rest(&mut self) {
+        self.targets.iter_mut().for_each(|target| target.buffer = Vec::new());
     }
 }
 
@@ -194,7 +196,6 @@ impl Target {
     fn finish(&mut self, result: Result<(), Failure>, event: &mut dyn FnMut(Event<'_>)) {
         let lines = std::mem::take(&mut self.lines);
         self.buffer.clear();
-        self.buffer.shrink_to(KEPT_BUFFER);
         let was_failing = std::mem::replace(&mut self.failing, result.is_err());
         match result {
             Err(Failure { lost, error }) => {

@@ -17,8 +17,10 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long nothing comes before memory is given back.
 const REST_AFTER: Duration = Duration::from_secs(1);
 
-/// Bytes of lines for which a tray, and the group, keeps room: what comes within an interval under load.
-const KEPT_BYTES: usize = 4 << 20;
+/// Bytes of lines for which a tray, and the group, keeps room while something comes: more than a recorder has room for by
+/// default, of lines as they mostly are. Pages that were given back cost more to get again than all else that is done with
+/// what is written to them.
+const KEPT_BYTES: usize = 16 << 20;
 
 /// What the writer thread stores entries in.
 pub trait Append: Send {
@@ -122,6 +124,7 @@ impl WriterThread {
         let trays = self.state.trays.lock().unwrap_or_else(PoisonError::into_inner);
         trays.iter().for_each(|tray| tray.waiting().report.shrink_to(0));
         self.stores.iter_mut().for_each(|store| store.rest());
+        self.outlets.rest();
     }
 
     /// Waits for the last reports. Looks again and again, as permits that are dropped unused send nothing.

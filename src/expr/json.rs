@@ -65,6 +65,20 @@ pub(crate) fn is_plain(text: &[u8]) -> bool {
     found | suspects(last) == 0
 }
 
+/// How many bytes a text begins with that are printable ASCII and neither quotes nor backslashes.
+pub(crate) fn plain_length(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks();
+    for (place, word) in words.iter().enumerate() {
+        let found = suspects(u64::from_le_bytes(*word));
+        if found != 0 {
+            // The lowest is never wrong.
+            return place * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let last = rest.iter().position(|byte| !matches!(byte, 0x20..=0x7e) || matches!(byte, b'"' | b'\\'));
+    words.len() * 8 + last.unwrap_or(rest.len())
+}
+
 /// Zero if no byte of a word is below a blank, above a tilde, a quote or a backslash.
 fn suspects(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
@@ -150,6 +164,8 @@ mod tests {
                     text[place] = byte;
                     let expected = matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\';
                     assert_eq!(is_plain(&text), expected, "{byte} at {place} of {length}");
+                    let plain = if expected { length } else { place };
+                    assert_eq!(plain_length(&text), plain, "{byte} at {place} of {length}");
                 }
             }
         }

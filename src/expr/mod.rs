@@ -51,7 +51,7 @@ pub use attribute::{Bag, Slot, Vocabulary, VocabularyError, is_attribute_name, s
 pub use eval::{EvalError, MAX_TEXT};
 pub use explain::{Explanation, Reads, conjuncts, explain, reads};
 pub use json::write_string as write_json_string;
-pub(crate) use json::{is_plain, may_need_escape};
+pub(crate) use json::{is_plain, may_need_escape, plain_length};
 pub use owned::OwnedValue;
 pub use parser::{MAX_DEPTH, MAX_LENGTH};
 pub use place::place_of;

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::Limits;
 use super::interned::Interned;
 use super::presence::Presence;
-use super::spelled::{split_field, split_value};
+use super::spelled::{split_field, split_int, split_plain, split_value};
 use super::usual::{Field, Line, Usual, common};
 use crate::accesslog::{Level, line};
 use crate::expr::{is_plain, write_json_string};
@@ -185,28 +185,27 @@ impl Columns {
     fn take_apart(&mut self, line: &str, row: usize, last: &Line) -> Option<()> {
         let mut at = 0;
         loop {
-            at = self.repeat(line, at, row, last)?;
+            let same;
+            (at, same) = self.repeat(line, at, row, last)?;
             if at == line.len() {
                 break;
             }
-            let rest = &line[at..];
             // Mostly it is the variable that stood in this place in the line before.
-            let usual = last.fields.get(self.line.fields.len());
-            let expected = usual.and_then(|&Field { variable, .. }| {
-                let (token, after) = split_value(rest.strip_prefix(&*self.variables[variable].lead)?)?;
-                self.variables[variable].takes(token).then_some((variable, token, after))
+            let usual = last.fields.get(self.line.fields.len()).map(|field| field.variable);
+            let expected = usual.filter(|usual| {
+                let lead = self.variables[*usual].lead.as_str();
+                // What is the same as in the line before has the lead that stood there.
+                (at + lead.len() <= same || line[at..].starts_with(lead)) && !self.is_taken(*usual, row)
             });
-            let (variable, token, after) = match expected {
-                Some(expected) => expected,
-                None => {
-                    let (name, token, after) = split_field(rest.strip_prefix(',')?)?;
-                    (self.variable(name, token)?, token, after)
-                }
+            let read = expected.and_then(|number| {
+                let variable = &mut self.variables[number];
+                let (value, after) = variable.read(&line[at + variable.lead.len()..], row, &mut self.scratch)?;
+                Some((number, value, after))
+            });
+            let (variable, value, after) = match read {
+                Some(read) => read,
+                None => self.take_field(&line[at..], row)?,
             };
-            if self.is_taken(variable, row) {
-                return None;
-            }
-            let value = self.variables[variable].push(token, row, &mut self.scratch)?;
             at = line.len() - after.len();
             self.line.fields.push(Field { variable, end: at, value });
         }
@@ -214,9 +213,20 @@ impl Columns {
         Some(())
     }
 
-    /// Takes what is spelled as in the same places of the line before, whose values it has: most of a line. How far it came;
-    /// nothing if a name occurs twice.
-    fn repeat(&mut self, line: &str, at: usize, row: usize, last: &Line) -> Option<usize> {
+    /// Takes the field that a text begins with, whatever it is: its variable, the place of its value there, and what follows.
+    fn take_field<'l>(&mut self, text: &'l str, row: usize) -> Option<(usize, usize, &'l str)> {
+        let (name, token, after) = split_field(text.strip_prefix(',')?)?;
+        let variable = self.variable(name, token)?;
+        if self.is_taken(variable, row) {
+            return None;
+        }
+        let value = self.variables[variable].push(token, row, &mut self.scratch)?;
+        Some((variable, value, after))
+    }
+
+    /// Takes what is spelled as in the same places of the line before, whose values it has: most of a line. How far it came,
+    /// and to where the line is the same; nothing if a name occurs twice.
+    fn repeat(&mut self, line: &str, at: usize, row: usize, last: &Line) -> Option<(usize, usize)> {
         let place = self.line.fields.len();
         let start = last.start(place);
         let same = common(&line.as_bytes()[at..], last.text.as_bytes().get(start..).unwrap_or_default());
@@ -235,7 +245,7 @@ impl Columns {
             self.line.fields.push(Field { end, value, ..*field });
             reached = end;
         }
-        Some(reached)
+        Some((reached, at + same))
     }
 
     /// Whether a row has a value of a variable's name already, of whatever type: of a name that occurs twice the first counts.
@@ -293,13 +303,25 @@ impl Columns {
 }
 
 impl Variable {
-    /// Whether a value belongs to it, of all with its name.
-    fn takes(&self, token: &str) -> bool {
-        match self.kind {
-            Type::Text => token.starts_with('"'),
-            Type::Int => is_int(token),
-            kind => kind_of(token) == kind,
-        }
+    /// Adds the value that a text begins with, if it is of its type. Its place among the values, and what follows.
+    fn read<'l>(&mut self, text: &'l str, row: usize, scratch: &mut String) -> Option<(usize, &'l str)> {
+        // Most are texts without escapes, and numbers of few digits.
+        let (place, after) = match &mut self.values {
+            Values::Texts(texts, numbers)
+                if self.kind == Type::Text
+                    && let Some((value, after)) = split_plain(text) =>
+            {
+                (push(numbers, texts.number(value)), after)
+            }
+            Values::Ints(ints) if let Some((value, after)) = split_int(text) => (push(ints, value), after),
+            _ => {
+                let (token, after) = split_value(text)?;
+                let place = if kind_of(token) == self.kind { self.push(token, row, scratch) } else { None };
+                return Some((place?, after));
+            }
+        };
+        self.presence.set(row);
+        Some((place, after))
     }
 
     /// Adds a value as the line spells it, and gives its place among the values; nothing if it would be spelled otherwise.
@@ -366,6 +388,7 @@ fn inner(token: &str) -> &str {
 fn kind_of(token: &str) -> Type {
     match token.as_bytes().first() {
         Some(b'"') => Type::Text,
+        Some(b'{' | b'[') => Type::Json,
         _ if token == "true" || token == "false" => Type::Bool,
         _ if is_int(token) => Type::Int,
         _ if token.parse::<f64>().is_ok_and(|double| double.is_finite() && double.to_string() == token) => Type::Double,

@@ -12,8 +12,9 @@ pub(super) struct Interned {
     bytes: String,
     /// Where each text ends.
     ends: Vec<usize>,
-    /// Numbers, found by the texts that they stand for.
-    numbers: HashTable<u32>,
+    /// Numbers, found by the texts that they stand for, and half of these texts' hashes: where that differs a text need not be
+    /// looked at.
+    numbers: HashTable<(u32, u32)>,
     state: RandomState,
 }
 
@@ -21,13 +22,14 @@ impl Interned {
     /// The number of a text, which gets one if it is new.
     pub(super) fn number(&mut self, text: &str) -> u32 {
         let Self { bytes, ends, numbers, state } = self;
-        let known = |number: &u32| &bytes.as_bytes()[range(ends, *number)];
-        let same = |number: &u32| known(number) == text.as_bytes();
-        match numbers.entry(hash(state, text.as_bytes()), same, |number| hash(state, known(number))) {
-            Entry::Occupied(number) => *number.get(),
+        let hash = hash(state, text.as_bytes());
+        let same =
+            |(of, number): &(u32, u32)| *of == hash && bytes.as_bytes()[range(ends, *number)] == *text.as_bytes();
+        match numbers.entry(spread(hash), same, |(hash, _)| spread(*hash)) {
+            Entry::Occupied(known) => known.get().1,
             Entry::Vacant(place) => {
                 let number = u32::try_from(ends.len()).expect("a segment has fewer than 2^32 texts");
-                place.insert(number);
+                place.insert((hash, number));
                 bytes.push_str(text);
                 ends.push(bytes.len());
                 number
@@ -37,8 +39,10 @@ impl Interned {
 
     /// The number of a text, if it has one.
     pub(super) fn find(&self, text: &str) -> Option<u32> {
-        let same = |number: &u32| &self.bytes.as_bytes()[self.range(*number)] == text.as_bytes();
-        self.numbers.find(hash(&self.state, text.as_bytes()), same).copied()
+        let hash = hash(&self.state, text.as_bytes());
+        let same =
+            |(of, number): &(u32, u32)| *of == hash && self.bytes.as_bytes()[self.range(*number)] == *text.as_bytes();
+        self.numbers.find(spread(hash), same).map(|(_, number)| *number)
     }
 
     /// The text that has a number.
@@ -67,8 +71,13 @@ impl Interned {
     }
 }
 
-fn hash(state: &RandomState, text: &[u8]) -> u64 {
-    state.hash_one(text)
+fn hash(state: &RandomState, text: &[u8]) -> u32 {
+    state.hash_one(text) as u32
+}
+
+/// A hash as tables want it, which look at its highest bits too.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 fn range(ends: &[usize], number: u32) -> std::ops::Range<usize> {
