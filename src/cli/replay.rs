@@ -211,7 +211,8 @@ impl Replayed {
                 add(&mut self.refuses, (access, by), *times, &now.reason);
             }
             false if access.went() => self.refused_anyway += times,
-            true if !access.was_allowed() && !goes_at_present.unwrap_or(access.went()) => {
+            // What went nevertheless only where it is the change that lets it go.
+            true if !access.went() || (!access.was_allowed() && goes_at_present == Some(false)) => {
                 add(&mut self.lets_through, (access, refused_by(access)), *times, &access.reason);
             }
             _ => {}
