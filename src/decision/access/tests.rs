@@ -122,7 +122,8 @@ fn a_call_that_failed_on_its_way_was_allowed() {
 #[test]
 fn the_record_of_what_never_became_a_call_says_who_sent_what_in_byte_order_and_is_none_of_a_call() {
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let arrival = Arrival { time: Timestamp::ZERO, chance: 0x5f0c_1e2d_3a4b_5968, caller: None, peer, tls: None };
+    let arrival =
+        Arrival { time: Timestamp::from_micros(0), chance: 0x5f0c_1e2d_3a4b_5968, caller: None, peer, tls: None };
     let head = http::Request::builder().uri("http://a.example/a%2fb?token=1").body(()).unwrap().into_parts().0;
     let unread = Unread::of_head(Failure::BadRequest("why"), &head, arrival);
     let line = refused_head(&unread, Hop::Sidecar(0), Recording::default()).unwrap().line;
