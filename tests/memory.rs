@@ -156,7 +156,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 #[test]
-fn a_connection_at_rest_takes_less_than_4_kib() {
+fn a_connection_at_rest_takes_less_than_2_kib() {
     let _alone = alone();
     let _profiler = dhat::Profiler::builder().testing().build();
     let (_directory, _runtime, running) = proxy(origin());
@@ -170,7 +170,7 @@ fn a_connection_at_rest_takes_less_than_4_kib() {
     (0..CONNECTIONS / 5).for_each(|_| first.iter().for_each(ask));
     let before = settle(live());
     let more: Vec<TcpStream> = (0..CONNECTIONS).map(|_| open()).inspect(ask_twice).collect();
-    settle(before + CONNECTIONS * 4 * 1024);
+    settle(before + CONNECTIONS * 2 * 1024);
     // And they can still be used.
     first.iter().chain(&more).for_each(ask);
 }

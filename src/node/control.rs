@@ -16,7 +16,7 @@ use crate::accesslog::Recorder;
 use crate::decision::{Place, tell};
 use crate::identity::Mesh;
 use crate::metrics::{Counter, Metrics};
-use crate::proxy::Certificates;
+use crate::proxy::{self, Certificates};
 use crate::registry::{LoadError, Registry as _, Revision, SqliteRegistry, View as _, Waker};
 use crate::snapshot::{Compiler, Published, Snapshot};
 use crate::state::StateDir;
@@ -39,6 +39,9 @@ use super::systemd;
 
 /// How long the watcher of the registry waits before it looks whether the proxy still runs.
 const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Compiling that takes longer than this leaves much memory behind.
+const LARGE: Duration = Duration::from_millis(100);
 
 /// How often is looked whether files with certificates were written anew.
 const ROTATION_INTERVAL: Duration = Duration::from_secs(5);
@@ -226,7 +229,11 @@ fn watch(
             }
             // Frozen: a snapshot must never hold half of a transaction.
             let frozen = registry.frozen().map_err(LoadError::from);
+            let begun = Instant::now();
             let compiled = frozen.and_then(|view| compiler.compile(&*view)).map_err(|error| error.to_string());
+            if begun.elapsed() > LARGE {
+                proxy::give_back();
+            }
             if sender.send(compiled).is_err() {
                 return;
             }

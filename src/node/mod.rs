@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod api;
+mod code;
 mod compiled;
 mod control;
 mod counted;

@@ -37,7 +37,7 @@ use super::otlp::{self, Collector};
 use super::presence::{Presence, running};
 use super::profile::Profile;
 use super::socket::Socket;
-use super::{control, counted, unfinished};
+use super::{code, control, counted, unfinished};
 
 /// How long intents of calls gather before they are stored.
 const STRICT_INTERVAL: Duration = Duration::from_millis(2);
@@ -367,6 +367,8 @@ pub async fn start(state: StateDir, config: NodeConfig) -> Result<Running, Start
     let Ends { listeners, sockets, admin, door, scrapes, predecessor } = ends;
     let predecessor = predecessor.zip(replaced);
     let (workers, housing) = spawn_workers(&shared, listeners, workers, &metrics, &messages)?;
+    // What compiling left behind.
+    proxy::give_back();
     Ok(Running {
         addresses,
         gateway_addresses,
@@ -514,6 +516,7 @@ impl Running {
     /// Serves until the proxy is told to stop by a signal or its admin endpoint, then drains, and returns when every
     /// report is in the log.
     pub async fn serve(self) {
+        code::let_go();
         control::serve(self).await;
     }
 }

@@ -62,23 +62,36 @@ impl Policy {
 
     /// Names of the rules that could refuse calls, and only report.
     pub fn only_reporting(&self) -> Vec<String> {
-        let described = self.describe().into_iter().map(|(rule, _)| rule);
-        described.filter(|rule| rule.mode.as_deref() == Some(REPORT)).map(|rule| rule.name).collect()
+        let mut namespaces: Vec<_> = self.namespaces.iter().collect();
+        namespaces.sort_by_key(|(name, _)| name.as_str());
+        let all = self.mesh.all.iter().chain(namespaces.into_iter().flat_map(|(_, rules)| &rules.all));
+        let only = |rule: &&CompiledRule| rule.is_checked() && (rule.report_only || self.enforcement.report_only);
+        all.filter(only).map(CompiledRule::short_name).collect()
     }
 }
 
 const REPORT: &str = "report";
 
 impl CompiledRule {
+    /// Its name and namespace.
+    fn names(&self) -> (&str, &str) {
+        self.name.split_once(".rule.").unwrap_or((&self.name, ""))
+    }
+
+    fn short_name(&self) -> String {
+        let (name, namespace) = self.names();
+        format!("{name}.{namespace}")
+    }
+
     fn describe(&self, only_reports: bool) -> Rule {
         let actions = [("check", &self.checks[..]), ("quota", &self.quotas), (REPORT, &self.reports)];
         let actions = actions
             .into_iter()
             .flat_map(|(variety, actions)| actions.iter().map(move |action| Action::of(variety, action)));
         let mode = if self.report_only || only_reports { REPORT } else { "enforce" };
-        let (name, namespace) = self.name.split_once(".rule.").unwrap_or((&self.name, ""));
+        let (name, namespace) = self.names();
         Rule {
-            name: format!("{name}.{namespace}"),
+            name: self.short_name(),
             condition: self.condition.as_ref().map(|condition| condition.text().trim().to_owned()).unwrap_or_default(),
             actions: actions.collect(),
             mode: self.is_checked().then(|| mode.to_owned()),

@@ -86,7 +86,9 @@ impl Index {
 
     /// Makes it ready to be asked, after the last rule.
     pub(super) fn seal(&mut self) {
-        self.tables.iter_mut().for_each(|table| table.literals.seal());
+        self.always.shrink_to_fit();
+        self.leads.shrink_to_fit();
+        self.tables.iter_mut().for_each(Table::seal);
     }
 
     /// All rules, for a call that cannot be looked up.
@@ -120,6 +122,11 @@ impl Index {
 }
 
 impl Table {
+    fn seal(&mut self) {
+        self.all.shrink_to_fit();
+        self.literals.seal();
+    }
+
     fn find(&self, bag: &impl Bag, found: &mut Candidates) {
         let text = match (bag.get(self.slot), &self.key) {
             (Some(ValueRef::String(text)), None) => text,

@@ -35,6 +35,7 @@ impl Literals {
 
     /// Makes it ready to be asked, after the last.
     pub(super) fn seal(&mut self) {
+        self.exact.shrink_to_fit();
         self.prefixes.seal();
         self.suffixes.seal();
     }

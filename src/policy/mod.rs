@@ -187,6 +187,7 @@ impl Rules {
     }
 
     fn seal(&mut self) {
+        self.all.shrink_to_fit();
         self.checking.seal();
         self.reporting.seal();
     }

@@ -20,10 +20,11 @@ use crate::snapshot::Hop;
 
 use super::audit::{Audit, Summary};
 use super::client::Client;
-use super::connection::{serve_http, serve_inside, serve_sidecar};
+use super::connection::{Served, serve_inside, serve_sidecar};
 use super::direct;
 use super::drain::{Drain, Phase};
 use super::exchange::now;
+use super::http1::Kept;
 use super::identify::Shown;
 use super::names::{Answer, Kind, Names, Question};
 use super::respond::{Away, turn_away};
@@ -136,7 +137,8 @@ async fn serve(worker: Rc<Worker>, captured: Captured, drain: Drain) {
         let until = over(ended.clone(), drain.clone(), Phase::Draining);
         let cut = cut_off(ended.clone(), drain.clone());
         let (worker, sandbox, drain) = (Rc::clone(&sandbox.worker), Rc::clone(&sandbox), drain.clone());
-        let serve = move |stream, peer| connection(Rc::clone(&sandbox), stream, peer, drain.clone());
+        let serve =
+            move |stream, peer| -> Served { Box::pin(connection(Rc::clone(&sandbox), stream, peer, drain.clone())) };
         served.spawn_local(accept(worker, listener, serve, until, cut));
     }
     while served.join_next().await.is_some() {}
@@ -168,45 +170,60 @@ async fn cut_off(mut ended: watch::Receiver<()>, mut drain: Drain) {
 }
 
 /// Serves one connection, by the address that it was for.
-async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
-    let (Ok(()), Ok(to)) = (stream.set_nodelay(true), stream.local_addr()) else { return };
+async fn connection(sandbox: Rc<Sandbox>, stream: TcpStream, peer: SocketAddr, drain: Drain) -> Option<Kept> {
+    let (Ok(()), Ok(to)) = (stream.set_nodelay(true), stream.local_addr()) else { return None };
     let to = SocketAddr::new(to.ip().to_canonical(), to.port());
     let client = sandbox.client(peer.ip());
-    let Ok(_one) = sandbox.worker.connections_of.take((sandbox.hop, PROGRAM)) else {
-        return turn_away(&sandbox.worker, stream, Away::Crowded);
+    let Ok(one) = sandbox.worker.connections_of.take((sandbox.hop, PROGRAM)) else {
+        turn_away(&sandbox.worker, stream, Away::Crowded);
+        return None;
     };
     if to == NAME_SERVER {
-        return answer_by_tcp(&sandbox, peer, stream).await;
+        answer_by_tcp(&sandbox, peer, stream).await;
+        return None;
     }
     let stream = ClientStream::from(stream);
-    if to == SIDECAR {
-        return serve_sidecar(&sandbox.worker, client, stream, drain).await;
-    }
-    let target = sandbox.target(to);
-    Box::pin(carry(&sandbox.worker, client, &target, stream, &mut drain)).await;
+    let kept = if to == SIDECAR {
+        serve_sidecar(&sandbox.worker, client, stream, drain).await
+    } else {
+        let target = sandbox.target(to);
+        Box::pin(carry(&sandbox.worker, client, &target, stream, drain)).await
+    };
+    kept.map(|kept| kept.as_one(one))
 }
 
 /// Carries a connection to its target. Where nobody declared that, what is said first may name another: a server's name in
 /// TLS, or a host in HTTP, where there is somebody to be answered.
-async fn carry(worker: &Rc<Worker>, client: Box<Client>, target: &str, mut stream: ClientStream, drain: &mut Drain) {
+async fn carry(
+    worker: &Rc<Worker>,
+    client: Box<Client>,
+    target: &str,
+    mut stream: ClientStream,
+    drain: Drain,
+) -> Option<Kept> {
     let served = if tunnel::is_known(worker, &client, target) {
         match tunnel::open(worker, &client, target, Shown::Nothing).await {
             Ok(opened) => tunnel::run(worker, &client, opened, Vec::new(), stream).await,
-            Err(refused) => return refused.report(),
+            Err(refused) => {
+                refused.report();
+                None
+            }
         }
     } else {
         match first_byte(&mut Vec::new(), &mut stream, worker.limits.hello_timeout).await {
             Some(TLS_HANDSHAKE) => {
                 let port = target.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(direct::PORT);
-                return direct::serve(worker, &client, port, stream).await;
+                direct::serve(worker, &client, port, stream).await;
             }
-            Some(b'A'..=b'Z') => serve_http(worker, client, Vec::new(), stream, drain).await,
-            _ => return tunnel::refuse_unread(worker, &client, target, Failure::UnknownHost).await,
+            Some(b'A'..=b'Z') => return Some(Kept::new(worker, client, &[], stream)),
+            _ => tunnel::refuse_unread(worker, &client, target, Failure::UnknownHost).await,
         }
+        None
     };
     if let Some(inside) = served {
-        serve_inside(worker, inside, drain.clone()).await;
+        serve_inside(worker, inside, drain).await;
     }
+    None
 }
 
 /// Answers questions that come by UDP.

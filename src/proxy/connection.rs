@@ -1,18 +1,21 @@
 //! One client connection to its end: what its first byte says, then HTTP or tunnels.
 
+use std::future::poll_fn;
+use std::mem::replace;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
 use tokio::net::TcpStream;
 
 use crate::call::{Failure, TLS_HANDSHAKE, TunnelFault};
-use crate::metrics::Counter;
+use crate::metrics::{Counter, One};
 use crate::snapshot::Hop;
 
 use super::client::{Client, Next};
 use super::drain::Drain;
-use super::http1::{self, LetGo};
+use super::http1::Kept;
 use super::respond::{Away, turn_away};
 use super::sniff::first_byte;
 use super::stream::ClientStream;
@@ -20,26 +23,91 @@ use super::tunnel::{self, report_head};
 use super::worker::Worker;
 use super::{direct, gateway, mesh, multiplexed, preface, socks, spare};
 
-/// Serves one client connection to its end.
-pub(super) async fn serve(worker: Rc<Worker>, hop: Hop, mut stream: TcpStream, peer: SocketAddr, mut drain: Drain) {
+/// Serves a connection until it has come to its end, or so far that only calls of HTTP/1.1 are awaited on it.
+pub(super) type Served = Pin<Box<dyn Future<Output = Option<Kept>>>>;
+
+/// A client's connection to its end.
+pub(super) struct Connection {
+    state: State,
+    _one: One,
+}
+
+enum State {
+    /// In a box, so that there is no room for it any more when it is done.
+    Served(Served),
+    Kept(Kept),
+    Over,
+}
+
+impl Connection {
+    /// One of a worker's, as it begins.
+    pub(super) fn new(one: One, served: Served) -> Self {
+        Self { state: State::Served(served), _one: one }
+    }
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let goes_on = match &mut self.state {
+                State::Served(served) => match ready!(served.as_mut().poll(cx)) {
+                    Some(kept) => {
+                        self.state = State::Kept(kept);
+                        continue;
+                    }
+                    None => false,
+                },
+                State::Kept(kept) => ready!(kept.poll(cx)),
+                State::Over => false,
+            };
+            match replace(&mut self.state, State::Over) {
+                State::Kept(kept) if goes_on => {
+                    self.state = State::Served(Box::pin(async {
+                        go_on(kept).await;
+                        None
+                    }));
+                }
+                State::Kept(kept) => {
+                    spare::add(&kept.worker);
+                    return Poll::Ready(());
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+/// Serves one client connection, as far as it is not kept for calls.
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    hop: Hop,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut drain: Drain,
+) -> Option<Kept> {
     let told = match hop {
         // Between sidecar and gateway there is no balancer.
         Hop::Mesh(_) => Some(peer.ip()),
         Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, hop, &mut stream, peer.ip()).await,
     };
-    let Some(peer) = told else { return };
-    let Ok(_one) = worker.connections_of.take((hop, peer)) else { return turn_away(&worker, stream, Away::Crowded) };
+    let peer = told?;
+    let Ok(one) = worker.connections_of.take((hop, peer)) else {
+        turn_away(&worker, stream, Away::Crowded);
+        return None;
+    };
     let mut client = Client::new(hop, peer);
     // What a balancer says of where a connection comes from is not what the kernel can say of it.
     if !worker.proxy_protocol && worker.held().snapshot.is_shared(hop) {
         client.owner = worker.owners.of(&stream);
     }
-    match hop {
-        Hop::Gateway(port) => return Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
-        Hop::Mesh(_) => return Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,
-        Hop::Sidecar(_) => {}
-    }
-    serve_sidecar(&worker, client, ClientStream::from(stream), drain).await;
+    let kept = match hop {
+        Hop::Gateway(port) => Box::pin(gateway::serve(&worker, client, port, stream, &mut drain)).await,
+        Hop::Mesh(_) => Box::pin(mesh::serve(&worker, client, stream, &mut drain)).await,
+        Hop::Sidecar(_) => serve_sidecar(&worker, client, ClientStream::from(stream), drain).await,
+    };
+    kept.map(|kept| kept.as_one(one))
 }
 
 /// Serves whatever the client of a sidecar begins to speak.
@@ -48,19 +116,19 @@ pub(super) async fn serve_sidecar(
     client: Box<Client>,
     mut stream: ClientStream,
     mut drain: Drain,
-) {
+) -> Option<Kept> {
     // What HTTP does without is boxed, so that its connections, which are most, do not pay for it.
-    let served = match begins(worker, &mut Vec::new(), &mut stream, client.over(worker, &mut drain)).await {
-        None => return,
-        Some(TLS_HANDSHAKE) => return Box::pin(direct::serve(worker, &client, direct::PORT, stream)).await,
-        Some(socks::VERSION) => Box::pin(socks::serve(worker, &client, stream)).await,
-        Some(b'P') => Box::pin(serve_either(worker, client, Vec::new(), stream, &mut drain)).await,
-        Some(_) => serve_http(worker, client, Vec::new(), stream, &mut drain).await,
-    };
-    // Inside a tunnel no tunnel is opened, so this is at most one more.
-    if let Some(inside) = served {
-        Box::pin(serve_inside(worker, inside, drain)).await;
+    match begins(worker, &mut Vec::new(), &mut stream, client.over(worker, &mut drain)).await? {
+        TLS_HANDSHAKE => Box::pin(direct::serve(worker, &client, direct::PORT, stream)).await,
+        socks::VERSION => {
+            if let Some(inside) = Box::pin(socks::serve(worker, &client, stream)).await {
+                Box::pin(serve_inside(worker, inside, drain)).await;
+            }
+        }
+        b'P' => return Box::pin(serve_either(worker, client, Vec::new(), stream, &mut drain)).await,
+        _ => return Some(Kept::new(worker, client, &[], stream)),
     }
+    None
 }
 
 /// Serves HTTP of the version that the client begins to speak.
@@ -70,12 +138,12 @@ pub(super) async fn serve_either(
     mut early: Vec<u8>,
     mut stream: ClientStream,
     drain: &mut Drain,
-) -> Option<Inside> {
+) -> Option<Kept> {
     if multiplexed::begins(&mut early, &mut stream, worker.limits.head_timeout).await? {
         multiplexed::serve(worker, client, early, stream, drain).await;
         return None;
     }
-    serve_http(worker, client, early, stream, drain).await
+    Some(Kept::new(worker, client, &early, stream))
 }
 
 /// The first byte of a connection; none where it does not come in time, or before the connection is over.
@@ -116,49 +184,27 @@ pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut st
     match begins(worker, &mut early, &mut stream, client.over(worker, &mut drain)).await {
         None => {}
         Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client, stream).await,
-        Some(_) => drop(serve_http(worker, client, early, stream, &mut drain).await),
-    }
-}
-
-/// Serves HTTP, and what follows it on the connection; gives back the inside of a tunnel.
-pub(super) async fn serve_http(
-    worker: &Rc<Worker>,
-    client: Box<Client>,
-    early: Vec<u8>,
-    stream: ClientStream,
-    drain: &mut Drain,
-) -> Option<Inside> {
-    let client = Rc::from(client);
-    let (early, stream) = converse(worker, &client, early, stream, drain).await?;
-    match client.take_next()? {
-        Next::Tunnel(opened) => Box::pin(tunnel::run(worker, &client, opened, early.to_vec(), stream)).await,
-        Next::Switched(switched) => {
-            Box::pin(switched.run(worker, early.to_vec(), stream)).await;
-            None
+        Some(_) => {
+            let mut kept = Kept::new(worker, client, &early, stream);
+            if poll_fn(|cx| kept.poll(cx)).await {
+                Box::pin(go_on(kept)).await;
+            }
         }
     }
 }
 
-/// Serves the requests of a connection, which is given back where it goes on with something else. Between them it has no buffers,
-/// unless they follow each other closely.
-async fn converse(
-    worker: &Rc<Worker>,
-    client: &Rc<Client>,
-    early: Vec<u8>,
-    stream: ClientStream,
-    drain: &mut Drain,
-) -> Option<LetGo> {
-    let mut let_go = (BytesMut::from(&early[..]), stream);
-    loop {
-        // Boxed, so that a connection at rest does not keep the room.
-        let_go = Box::pin(http1::speak(worker, client, let_go, drain)).await?;
-        if client.goes_on() {
-            return Some(let_go);
+/// Serves what a connection goes on with, that HTTP has let go of.
+async fn go_on(kept: Kept) {
+    let (worker, client, let_go, _one) = kept.let_go();
+    let Some((early, stream)) = let_go else { return };
+    match client.take_next() {
+        None => {}
+        Some(Next::Switched(switched)) => switched.run(&worker, early.to_vec(), stream).await,
+        Some(Next::Tunnel(opened)) => {
+            // Inside a tunnel no tunnel is opened, so this is at most one more.
+            if let Some(inside) = tunnel::run(&worker, &client, opened, early.to_vec(), stream).await {
+                serve_inside(&worker, inside, worker.drain.clone()).await;
+            }
         }
-        spare::add(worker);
-        let (early, stream) = &mut let_go;
-        let mut first = std::mem::take(early).to_vec();
-        begins(worker, &mut first, stream, client.over(worker, drain)).await?;
-        *early = BytesMut::from(&first[..]);
     }
 }

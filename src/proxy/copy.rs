@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::Closer;
-use crate::upstream::{end_turn, is_over};
+use crate::upstream::{TURN, end_turn};
 
 /// How passing bytes has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Direction {
                         [] => self.phase = Phase::Closing,
                         bytes => self.write(cx, sink, bytes).map_err(|_| Broken::Sink)?,
                     }
-                    if is_over(self.moved) {
+                    if self.moved >= TURN {
                         end_turn(cx);
                         return Poll::Pending;
                     }

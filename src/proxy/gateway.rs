@@ -19,6 +19,7 @@ use super::client::Client;
 use super::connection::{begins, serve_either};
 use super::drain::Drain;
 use super::early::Early;
+use super::http1::Kept;
 use super::sniff::{NoHello, server_name};
 use super::standing::{Standing, Taken};
 use super::stream::ClientStream;
@@ -32,7 +33,7 @@ pub(super) async fn serve(
     port: u16,
     stream: TcpStream,
     drain: &mut Drain,
-) {
+) -> Option<Kept> {
     let gate = Gate { worker, port, local: stream.local_addr().map_or(IpAddr::from([0, 0, 0, 0]), |at| at.ip()) };
     let held = worker.held();
     let chains = held.snapshot.routes.chains(port);
@@ -42,21 +43,21 @@ pub(super) async fn serve(
     let mut stream = ClientStream::from(stream);
     // Who dials a database may have to listen first.
     let first = if takes_tls || plain == Some(Carries::Http) {
-        match begins(worker, &mut early, &mut stream, client.over(worker, drain)).await {
-            None => return,
-            first => first,
-        }
+        Some(begins(worker, &mut early, &mut stream, client.over(worker, drain)).await?)
     } else {
         None
     };
     client.standing = plain.map(|carries| Rc::new(Standing::new(port, Taken::Plain(carries))));
     match (first, plain, stream) {
-        (Some(TLS_HANDSHAKE), _, ClientStream::Socket(socket)) if takes_tls => gate.named(client, socket, drain).await,
+        (Some(TLS_HANDSHAKE), _, ClientStream::Socket(socket)) if takes_tls => {
+            return gate.named(client, socket, drain).await;
+        }
         (_, Some(Carries::Tcp), stream) => carry(worker, &client, &gate.target(), None, early, stream).await,
         (Some(TLS_HANDSHAKE), Some(_), _) => gate.refuse(&client, None, Failure::Tunnel(TunnelFault::TlsToHttp)).await,
-        (_, Some(_), stream) => drop(serve_either(worker, client, early, stream, drain).await),
+        (_, Some(_), stream) => return serve_either(worker, client, early, stream, drain).await,
         (_, None, _) => gate.refuse(&client, None, Failure::Server(ServerFault::NoServer)).await,
     }
+    None
 }
 
 /// A server port, and where a connection came to it.
@@ -84,27 +85,29 @@ impl Gate<'_> {
     }
 
     /// Serves TLS, by the name that it asks for.
-    async fn named(&self, mut client: Box<Client>, mut socket: TcpStream, drain: &mut Drain) {
+    async fn named(&self, mut client: Box<Client>, mut socket: TcpStream, drain: &mut Drain) -> Option<Kept> {
         let (worker, mut early) = (self.worker, Vec::new());
         let name = match server_name(&mut early, &mut socket, worker.limits.hello_timeout).await {
             Ok(name) => name,
             Err(NoHello::Refused(failure)) => {
                 report_head(worker, &client, failure).await;
-                return;
+                return None;
             }
-            Err(NoHello::Left) => return,
+            Err(NoHello::Left) => return None,
         };
         // The configuration may be another than before the first byte.
         let held = worker.held();
         let chain = held.snapshot.routes.chains(self.port).and_then(|chains| chains.named(name.as_deref()));
         let Some((carries, tls)) = chain.map(|chain| (chain.carries, chain.tls.clone())) else {
-            return self.refuse(&client, name.as_deref(), Failure::Server(ServerFault::NoServer)).await;
+            self.refuse(&client, name.as_deref(), Failure::Server(ServerFault::NoServer)).await;
+            return None;
         };
         drop(held);
         let target = name.as_deref().map_or_else(|| self.target(), |name| format!("{name}:{}", self.port));
         let Some(tls) = tls else {
             client.standing = Some(self.standing(Taken::Passed(name.clone())));
-            return carry(worker, &client, &target, name, early, socket.into()).await;
+            carry(worker, &client, &target, name, early, socket.into()).await;
+            return None;
         };
         let taken = match worker.certificates.config(&tls) {
             Ok(config) => {
@@ -115,7 +118,10 @@ impl Gate<'_> {
         };
         let ended = match taken {
             Ok(ended) => ended,
-            Err(failure) => return self.refuse(&client, name.as_deref(), failure).await,
+            Err(failure) => {
+                self.refuse(&client, name.as_deref(), failure).await;
+                return None;
+            }
         };
         let (_, session) = ended.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);
@@ -129,9 +135,10 @@ impl Gate<'_> {
         let stream = ClientStream::Tls(Box::new(ended));
         match carries {
             Carries::Http if multiplexed => super::multiplexed::serve(worker, client, Vec::new(), stream, drain).await,
-            Carries::Http => drop(serve_either(worker, client, Vec::new(), stream, drain).await),
+            Carries::Http => return serve_either(worker, client, Vec::new(), stream, drain).await,
             _ => carry(worker, &client, &target, None, Vec::new(), stream).await,
         }
+        None
     }
 }
 

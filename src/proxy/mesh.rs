@@ -16,28 +16,38 @@ use super::client::Client;
 use super::connection::{begins, serve_either};
 use super::drain::Drain;
 use super::gateway::ended;
+use super::http1::Kept;
 use super::multiplexed;
 use super::stream::ClientStream;
 use super::tunnel::refuse;
 use super::worker::Worker;
 
 /// Serves a sidecar's connection.
-pub(super) async fn serve(worker: &Rc<Worker>, mut client: Box<Client>, stream: TcpStream, drain: &mut Drain) {
+pub(super) async fn serve(
+    worker: &Rc<Worker>,
+    mut client: Box<Client>,
+    stream: TcpStream,
+    drain: &mut Drain,
+) -> Option<Kept> {
     let address = stream.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     let mut stream = ClientStream::from(stream);
     let mut early = Vec::new();
     let first = begins(worker, &mut early, &mut stream, client.over(worker, drain)).await;
     let failure = match (first, stream) {
-        (None, _) => return,
+        (None, _) => return None,
         (Some(TLS_HANDSHAKE), ClientStream::Socket(socket)) => match taken(worker, &mut client, early, socket).await {
-            Ok((stream, true)) => return multiplexed::serve(worker, client, Vec::new(), stream, drain).await,
-            Ok((stream, false)) => return drop(serve_either(worker, client, Vec::new(), stream, drain).await),
+            Ok((stream, true)) => {
+                multiplexed::serve(worker, client, Vec::new(), stream, drain).await;
+                return None;
+            }
+            Ok((stream, false)) => return serve_either(worker, client, Vec::new(), stream, drain).await,
             Err(failure) => failure,
         },
         (Some(_), _) => Failure::Server(ServerFault::PlainText),
     };
     worker.shard.count(Counter::BadConnections);
     refuse(worker, &client, &address.to_string(), failure).await;
+    None
 }
 
 /// The inside of a sidecar's connection, and whether HTTP/2 is spoken in it; the client then is who its certificate says.

@@ -48,6 +48,7 @@ mod socks;
 mod stream;
 mod standing;
 mod tunnel;
+mod waits;
 mod websocket;
 mod worker;
 
@@ -58,4 +59,5 @@ pub use drain::{Drain, Phase};
 pub(crate) use exchange::now;
 pub use limits::Limits;
 pub use listener::{BindError, Listener, bind};
+pub use spare::give_back;
 pub use worker::{Shared, Worker, run};

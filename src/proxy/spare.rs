@@ -1,7 +1,7 @@
-//! Memory that connections at rest have given back goes to the system.
+//! Memory that is free goes back to the system.
 //!
-//! What a connection needed for its calls is freed when it comes to rest, but the C library keeps such pieces where small ones
-//! lie between them: 20 KiB for each of thousands of connections. It gives them back when it is asked to.
+//! What a connection needed is freed when it ends, some of it when it comes to rest, and so is what compiling needed; but the C
+//! library keeps such pieces where others lie between them. It gives them back when it is asked to.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use super::worker::Worker;
 
-/// Connections that have to have come to rest for it to be worth while.
+/// Connections that have to have come to rest, or ended, for it to be worth while.
 const WORTH_WHILE: usize = 64;
 
 /// How long it is waited for others to come to rest too.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Connections of a worker that came to rest since memory was given back.
+/// Connections of a worker that came to rest, or ended, since memory was given back.
 #[derive(Debug, Default)]
 pub(super) struct Spare(Cell<usize>);
 
-/// A connection has come to rest. Where calls are under way nothing is given back, because giving back takes a while, and what
+/// A connection has come to rest, or ended. Where calls are under way nothing is given back, because giving back takes a while, and what
 /// is free is soon used again.
 pub(super) fn add(worker: &Rc<Worker>) {
     let spare = &worker.spare.0;
@@ -36,8 +36,9 @@ pub(super) fn add(worker: &Rc<Worker>) {
     }
 }
 
+/// Gives back what is free.
 #[cfg(target_env = "gnu")]
-fn give_back() {
+pub fn give_back() {
     // SAFETY: it may be called at any time, from any thread, and touches nothing but what is free (malloc_trim(3)).
     #[allow(unsafe_code)]
     unsafe {
@@ -47,7 +48,7 @@ fn give_back() {
 
 /// Other C libraries do it by themselves.
 #[cfg(not(target_env = "gnu"))]
-fn give_back() {}
+pub fn give_back() {}
 
 #[cfg(test)]
 mod tests {

@@ -32,17 +32,18 @@ use super::called::Called;
 use super::captured::{Captured, take_up};
 use super::certificates::Certificates;
 use super::client::Client;
-use super::connection::serve;
+use super::connection::{Connection, Served, serve};
 use super::crowd::Crowd;
 use super::destination::Destination;
 use super::drain::{Drain, Phase};
 use super::handover::Gateways;
-use super::http1::Date;
+use super::http1::{Date, Frames};
 use super::identify::Tokens;
 use super::limits::Limits;
 use super::owner::Owners;
 use super::respond::{Away, turn_away};
 use super::spare::Spare;
+use super::waits::Waits;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -141,14 +142,18 @@ pub struct Worker {
     published: Arc<Published>,
     held: RefCell<Rc<Held>>,
     chance: Cell<u64>,
-    /// Whether every answer is its connection's last.
-    replaced: Cell<bool>,
+    /// How far it is on its way to the end.
+    phase: Cell<Phase>,
     /// What the bytes of all tunnels pass through, and the heads of requests are read into.
     pub(super) copied: RefCell<Box<[u8]>>,
     /// What heads of answers are written to.
     pub(super) heads: Buffers,
     /// The date of answers of ours.
     pub(super) date: Date,
+    /// Room that no call is in.
+    pub(super) frames: Frames,
+    /// Connections between two calls.
+    pub(super) waits: Rc<Waits>,
 }
 
 /// Bytes of a tunnel that are read at once; a TLS record is as large.
@@ -257,10 +262,12 @@ impl Worker {
             published: Arc::clone(&shared.published),
             // An odd multiplier keeps seeds of neighbouring workers apart; zero would be a fixed point.
             chance: Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-            replaced: Cell::new(false),
+            phase: Cell::new(Phase::Running),
             copied: RefCell::new(vec![0; COPY_BYTES].into_boxed_slice()),
             heads: Buffers::new(HEAD.0, HEAD.1),
             date: Date::default(),
+            frames: Frames::default(),
+            waits: Waits::new(&shared.limits),
             shard,
         }
     }
@@ -274,9 +281,9 @@ impl Worker {
         Rc::clone(&held)
     }
 
-    /// Whether another process takes the connections that come, so that those which are here end with their next answer.
-    pub(super) fn is_replaced(&self) -> bool {
-        self.replaced.get()
+    /// How far it is on its way to the end.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.get()
     }
 
     /// Why no call is taken right now, whatever it is.
@@ -320,23 +327,30 @@ pub fn run(
         for (hop, socket) in sockets {
             let socket = tokio::net::TcpListener::from_std(socket)?;
             let (served, drain) = (Rc::clone(&worker), shared.drain.clone());
-            let serve = move |stream, peer| serve(Rc::clone(&served), hop, stream, peer, drain.clone());
+            let serve =
+                move |stream, peer| -> Served { Box::pin(serve(Rc::clone(&served), hop, stream, peer, drain.clone())) };
             let (mut draining, mut stopping) = (shared.drain.clone(), shared.drain.clone());
             let until = async move { draining.reached(Phase::Replaced).await };
             let cut = async move { stopping.reached(Phase::Stopping).await };
             listeners.spawn_local(accept(Rc::clone(&worker), socket, serve, until, cut));
         }
-        let (told, mut drain) = (Rc::clone(&worker), shared.drain.clone());
-        listeners.spawn_local(async move {
-            drain.reached(Phase::Replaced).await;
-            told.replaced.set(true);
-        });
         listeners.spawn_local(take_up(Rc::clone(&worker), sandboxes, shared.drain.clone()));
+        let told = tokio::task::spawn_local(follow(Rc::clone(&worker), shared.drain.clone()));
         let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
         listeners.join_all().await;
+        told.abort();
         sweeper.abort();
         Ok(())
     })
+}
+
+/// Tells connections between two calls when it is time to end.
+async fn follow(worker: Rc<Worker>, mut drain: Drain) {
+    for phase in [Phase::Replaced, Phase::Draining] {
+        drain.reached(phase).await;
+        worker.phase.set(phase);
+        worker.waits.wake_all();
+    }
 }
 
 async fn sweep(worker: Rc<Worker>) {
@@ -348,10 +362,10 @@ async fn sweep(worker: Rc<Worker>) {
 }
 
 /// Accepts connections until something comes to pass, and serves them to their ends, or until they are cut off.
-pub(super) async fn accept<S: Future<Output = ()> + 'static>(
+pub(super) async fn accept(
     worker: Rc<Worker>,
     socket: tokio::net::TcpListener,
-    serve: impl Fn(TcpStream, SocketAddr) -> S,
+    serve: impl Fn(TcpStream, SocketAddr) -> Served,
     until: impl Future<Output = ()>,
     cut: impl Future<Output = ()>,
 ) {
@@ -364,12 +378,7 @@ pub(super) async fn accept<S: Future<Output = ()> + 'static>(
                 Ok((stream, peer)) => match worker.connections.take() {
                     Some(one) => {
                         worker.shard.count(Counter::Connections);
-                        // Boxed, as what awaits it would have room for it twice.
-                        let served = Box::pin(serve(stream, peer));
-                        connections.spawn_local(async move {
-                            let _one = one;
-                            served.await;
-                        });
+                        connections.spawn_local(Connection::new(one, serve(stream, peer)));
                     }
                     None => turn_away(&worker, stream, Away::Connections),
                 },

@@ -1,7 +1,10 @@
 //! Reading whole kinds, decoded, as compiling needs them.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem::take;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use crate::diagnostic::Problems;
 use crate::resource::kinds::CONFIG_MAP;
@@ -56,6 +59,18 @@ pub fn load<T: Typed>(view: &dyn View, kind: &'static Kind) -> Result<Vec<(Resou
 fn without_spec(mut resource: Resource) -> Resource {
     resource.body = resource.body.remove_entry("status").into_iter().collect();
     resource.meta.annotations.remove(LAST_APPLIED);
+    if resource.meta.annotations.is_empty() {
+        // One that was emptied keeps the room of its last eleven.
+        drop(take(&mut resource.meta.annotations));
+    }
+    resource
+}
+
+/// Of its metadata what something is compiled from: there may be very many of them.
+fn without_versions(mut resource: Resource) -> Resource {
+    let meta = &mut resource.meta;
+    (meta.uid, meta.resource_version, meta.generate_name) = (None, None, None);
+    resource.version = String::new();
     resource
 }
 
@@ -101,7 +116,7 @@ impl News {
     }
 }
 
-/// A resource, of its body only the status, and what that decodes into.
+/// A resource, of its body only the status and of its metadata no uid and no versions, and what its content decodes into.
 #[derive(Debug)]
 pub struct Declared<T> {
     /// The resource.
@@ -114,6 +129,11 @@ impl<T> Declared<T> {
     /// Its namespace.
     pub fn namespace(&self) -> &str {
         self.resource.namespace()
+    }
+
+    /// Its namespace and name.
+    fn place(&self) -> (&str, &str) {
+        (self.namespace(), &self.resource.meta.name)
     }
 
     /// What the older of two is told by: in this order [`load`] has them.
@@ -135,14 +155,15 @@ pub struct Renewed<T> {
 #[derive(Debug)]
 pub struct Loaded<T> {
     kind: &'static Kind,
-    /// By namespace and name.
-    known: HashMap<(String, String), Arc<Declared<T>>>,
+    /// By namespace and name, which are read where they stand.
+    known: HashTable<Arc<Declared<T>>>,
+    hasher: RandomState,
 }
 
 impl<T: Typed> Loaded<T> {
     /// None yet.
     pub fn new(kind: &'static Kind) -> Self {
-        Self { kind, known: HashMap::new() }
+        Self { kind, known: HashTable::new(), hasher: RandomState::new() }
     }
 
     /// Takes up what is new in a view, and tells it: where that is everything, all that there is, oldest first, as if
@@ -165,16 +186,18 @@ impl<T: Typed> Loaded<T> {
     }
 
     fn renew(&mut self, view: &dyn View, key: &Key) -> Result<Renewed<T>, LoadError> {
-        let before = self.known.remove(&(key.namespace.clone().unwrap_or_default(), key.name.clone()));
+        let place = (key.namespace.as_deref().unwrap_or_default(), key.name.as_str());
+        let found = self.known.find_entry(self.hasher.hash_one(place), |known| known.place() == place);
+        let before = found.ok().map(|found| found.remove().0);
         let Some(resource) = view.get(key)? else { return Ok(Renewed { before, now: None }) };
         let spec = resource.typed().map_err(|problems| LoadError::broken(&resource, problems))?;
         Ok(Renewed { before, now: Some(self.put(without_spec(resource), spec)) })
     }
 
     fn put(&mut self, resource: Resource, spec: T) -> Arc<Declared<T>> {
-        let place = (resource.namespace().to_owned(), resource.meta.name.clone());
-        let declared = Arc::new(Declared { resource, spec });
-        self.known.insert(place, Arc::clone(&declared));
+        let declared = Arc::new(Declared { resource: without_versions(resource), spec });
+        let hash = |one: &Declared<T>| self.hasher.hash_one(one.place());
+        self.known.insert_unique(hash(&declared), Arc::clone(&declared), |one| hash(one));
         declared
     }
 }

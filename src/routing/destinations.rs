@@ -112,7 +112,7 @@ impl<'a> Destinations<'a> {
 
     fn make(&self, service: &Service, host: &str, number: u16, subset: &str) -> Result<Cluster, Failure> {
         let port = service.port(number).ok_or(Failure::NoCluster)?;
-        let ruling = self.rules.of(host, self.scope, &service.namespace, GATEWAY_NAMESPACE);
+        let ruling = self.rules.of(host, self.scope, service.namespace(), GATEWAY_NAMESPACE);
         let part = ruling.as_ref().and_then(|ruling| ruling.subset(subset));
         if !subset.is_empty() && part.is_none() {
             return Err(Failure::NoCluster);

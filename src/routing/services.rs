@@ -21,7 +21,7 @@ use super::touched::Touched;
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) host: String,
-    pub(super) namespace: String,
+    /// What it is made of, in whose namespace it is.
     pub(super) provenance: Arc<Provenance>,
     pub(super) ports: Vec<Port>,
     /// Networks that clients dial for it.
@@ -109,9 +109,14 @@ pub(super) struct Address {
 }
 
 impl Service {
+    /// Its namespace.
+    pub(super) fn namespace(&self) -> &str {
+        &self.provenance.namespace
+    }
+
     /// Whether resources and calls of a namespace see it (`exportTo`; all do by default).
     pub(super) fn visible_from(&self, namespace: &str) -> bool {
-        exported(&self.export_to, &self.namespace, namespace)
+        exported(&self.export_to, self.namespace(), namespace)
     }
 
     /// Whether sidecars of a namespace know it by a name.
@@ -129,7 +134,7 @@ impl Service {
             (Some(own), Some(other)) => own.reach.how.is_like(&other.reach.how),
             _ => true,
         };
-        if self.namespace == other.namespace && same_kind {
+        if self.namespace() == other.namespace() && same_kind {
             let more = other.ports.iter().filter(|port| self.port(port.number).is_none()).cloned();
             let more: Vec<_> = more.collect();
             self.ports.extend(more);
@@ -267,6 +272,10 @@ impl Services {
             let host: Arc<str> = service.host.as_str().into();
             let at = self.by_host.get_or_default(&host);
             let place = at.partition_point(|other| other.by.order() <= by.order());
+            if at.is_empty() {
+                // Most hosts are registered once.
+                at.reserve_exact(1);
+            }
             at.insert(place, Registered { by: by.clone(), service: Arc::new(service) });
             let service = &at[place].service;
             self.endings.insert(&host);
@@ -364,7 +373,6 @@ impl Services {
         let ports: Vec<_> = spec.ports.iter().filter_map(|port| entry_port(port, &reach)).collect();
         let service = |host: &String| Service {
             host: qualify(host, resource.namespace()),
-            namespace: resource.namespace().to_owned(),
             provenance: Arc::clone(&provenance),
             ports: ports.clone(),
             addresses: subnets(&spec.addresses),
@@ -384,7 +392,6 @@ impl Services {
         let reach = Arc::new(Reach { how, private: Private::Any, subject_alt_names: Vec::new() });
         Service {
             host: qualify(&resource.meta.name, resource.namespace()),
-            namespace: resource.namespace().to_owned(),
             provenance: Arc::new(Provenance::of(resource)),
             ports: ports.unwrap_or_default().iter().filter_map(|port| core_port(port, &reach)).collect(),
             addresses: Vec::new(),

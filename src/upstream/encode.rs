@@ -15,7 +15,7 @@ use crate::decision::Outgoing;
 
 use super::outward::Outward;
 use super::request_body::RequestBody;
-use super::turn::{end_turn, has_little, is_over};
+use super::turn::{TURN, end_turn, has_little};
 
 /// Bytes of a body that are copied behind what is sent before them, which costs less than a piece of its own.
 const COPIED: usize = 4 * 1024;
@@ -152,7 +152,7 @@ impl<B: Body<Data = Bytes> + Unpin> Sending<B> {
                 ready!(Pin::new(&mut *stream).poll_flush(cx))?;
                 return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            if is_over(sent) {
+            if sent >= TURN {
                 end_turn(cx);
                 return Poll::Pending;
             }
@@ -332,7 +332,6 @@ mod tests {
     use http_body::Frame;
     use http_body_util::StreamBody;
 
-    use super::super::turn::TURN;
     use super::*;
 
     #[tokio::test]

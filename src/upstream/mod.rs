@@ -39,5 +39,5 @@ pub use request_body::{CallerBody, Kept, RequestBody, Upload};
 pub use resolve::{Override, Overrides};
 pub use stream::{Most, Stream, peer_of};
 pub use tls::TlsConfigs;
-pub(crate) use turn::{end_turn, is_over, others_first};
+pub(crate) use turn::{TURN, end_turn, others_first};
 pub use websocket::accept;

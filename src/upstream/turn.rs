@@ -7,10 +7,7 @@ use std::task::{Context, Poll};
 
 /// Bytes after which a turn ends, however fast both ends are. Between sockets of one machine megabytes would go by otherwise, and
 /// nobody else's call be looked at meanwhile.
-pub(super) const TURN: usize = 128 * 1024;
-
-/// The same beside calls that have little to move.
-const SMALL_TURN: usize = 64 * 1024;
+pub(crate) const TURN: usize = 128 * 1024;
 
 /// Bytes that are moved at once while all calls have much to move: each piece wakes somebody up.
 pub(super) const LARGEST_TURN: usize = 512 * 1024;
@@ -19,18 +16,13 @@ pub(super) const LARGEST_TURN: usize = 512 * 1024;
 const STEPS: u8 = 8;
 
 /// Turns that are small after a call with little to move has come by.
-const SMALL_TURNS: u8 = 64;
+const SMALL_TURNS: u8 = 16;
 
 thread_local! {
     /// Turns that are to be small, because a call with little to move has come by.
     static SMALL: Cell<u8> = const { Cell::new(0) };
     /// Steps of calls that do not wait for others, because one of these has much to move.
     static UNWAITING: Cell<u8> = const { Cell::new(0) };
-}
-
-/// Whether a turn in which so many bytes were moved is over.
-pub(crate) fn is_over(moved: usize) -> bool {
-    moved >= if SMALL.get() > 0 { SMALL_TURN } else { TURN }
 }
 
 /// Ends a turn: the task goes on when what has come for others in the meantime has been looked at, which it would not wait for if
@@ -45,7 +37,7 @@ pub(crate) fn end_turn(cx: &mut Context<'_>) {
 pub(super) fn most_at_once() -> usize {
     let small = SMALL.get();
     SMALL.set(small.saturating_sub(1));
-    if small > 0 { SMALL_TURN } else { LARGEST_TURN }
+    if small > 0 { TURN } else { LARGEST_TURN }
 }
 
 /// A call with little to move is here: those with much have smaller turns.
@@ -81,10 +73,9 @@ mod tests {
     fn beside_calls_with_little_those_with_much_have_smaller_turns_and_nobody_waits_for_them() {
         let cx = &mut Context::from_waker(Waker::noop());
         assert_eq!(most_at_once(), LARGEST_TURN);
-        assert!(!is_over(TURN - 1) && is_over(TURN));
         has_little();
-        assert!((0..SMALL_TURNS).all(|_| is_over(SMALL_TURN) && most_at_once() == SMALL_TURN));
-        assert!(most_at_once() == LARGEST_TURN && !is_over(SMALL_TURN));
+        assert!((0..SMALL_TURNS).all(|_| most_at_once() == TURN));
+        assert_eq!(most_at_once(), LARGEST_TURN);
         assert!(pin!(others_first()).poll(cx).is_pending());
         end_turn(cx);
         assert!((0..STEPS).all(|_| pin!(others_first()).poll(cx).is_ready()));

@@ -18,10 +18,10 @@ use crate::accesslog::{DAY, Level};
 
 /// Most entries of a pack. Few enough that reading one does not read many that are not wanted, and many enough that what a
 /// row costs is nothing beside them.
-pub(super) const MOST: usize = 1024;
+pub(super) const MOST: usize = 4096;
 
 /// Most bytes of lines, unless one alone is longer.
-pub(super) const MOST_BYTES: usize = 256 << 10;
+pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// The first bytes of a zstd frame (RFC 8878, section 3.1.1). No line begins with them, as they are not UTF-8.
 const FRAME: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();

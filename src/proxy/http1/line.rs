@@ -97,6 +97,15 @@ impl Line {
         self.request.borrow().input.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
+    /// Gives back what only a next request would use.
+    pub(super) fn rest(&self) {
+        let mut request = self.request.borrow_mut();
+        if request.input.is_empty() {
+            request.input = BytesMut::new();
+        }
+        request.look = None;
+    }
+
     /// The next head; none where the client is done.
     ///
     /// # Errors

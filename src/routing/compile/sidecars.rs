@@ -194,7 +194,7 @@ impl<'a> Maker<'a> {
         let at = (0..self.listeners.len()).map(|listener| self.at(&service, listener)).collect();
         let mut tunnels = Vec::new();
         for port in &service.ports {
-            if self.sight.has_service(&service.host, &service.namespace, port.number) {
+            if self.sight.has_service(&service.host, service.namespace(), port.number) {
                 let made = self.networking.sidecar_port(self.sight, &service, port, &mut self.destinations);
                 tunnels.extend(made.map(|made| (port.number, made)));
             }
@@ -205,7 +205,7 @@ impl<'a> Maker<'a> {
     fn at(&mut self, service: &Service, listener: usize) -> AtListener {
         let egress = self.listeners[listener];
         let own = &self.destinations.scope.namespace;
-        let visible = egress.is_none_or(|egress| egress.has_service(&service.host, &service.namespace, own));
+        let visible = egress.is_none_or(|egress| egress.has_service(&service.host, service.namespace(), own));
         let seen = service.ports.iter().filter(|port| visible && self.sight.takes(egress, port.number));
         let seen: Vec<_> = seen.collect();
         let routed = self.routed(&service.host, listener);
