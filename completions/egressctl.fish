@@ -275,8 +275,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l principal -d 'Only calls with these principals' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l method -d 'Only calls with these methods' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l method -d 'Only calls with these methods, in whatever case' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l verdict -d 'Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same' -r -f -a "allow\t''
 deny\t''
 would-deny\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l id -d 'Only the decision of this id' -r
@@ -288,33 +288,33 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l since -d 'Only entries newer than this: 90s, 10m, 1h30m, 2d' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l since-time -d 'Only entries after this time: 2018-06-18T13:22:58Z' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l until -d 'Only entries before this time, or older than this duration' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l tail -d 'Only the last entries; -1 for all' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l head -d 'Only the first entries' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l tail -d 'Only the last entries, in the order in which they were recorded or imported; -1 for all' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l head -d 'Only the first entries, in that order' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s c -d 'With a name the container, as --container has it; without one --count' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s A -l after-context -d 'Also so many entries after each' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s A -l after-context -d 'Also so many entries after each, whatever they are, in the order in which they were recorded' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s B -l before-context -d 'Also so many entries before each' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s C -l context -d 'Also so many entries before and after each' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; parquet; name: the instance' -r -f -a "line\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s o -l output -d 'line: as the handler printed it; json: as it is stored; table: as wide as the terminal; wide: all of it, with handler and rule; csv; parquet; name: the instance' -r -f -a "line\t''
 json\t''
 table\t''
 wide\t''
 csv\t''
 parquet\t''
 name\t''"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l columns -d 'Columns of a table or of csv' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l columns -d 'The columns of a table or of csv' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s H -l highlight -d 'Let this stand out, without leaving out other lines' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s n -l namespace -d 'Namespace of the resources' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l state-dir -d 'Directory that holds the registry, the log and the keys [default: ~/.local/state/egressctl] [env: EGRESSCTL_STATE_DIR]' -r -F
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l all -d 'Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s w -l word-regexp -d 'Find patterns only as whole words'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -s f -l follow -d 'Stay, and show new entries as they come'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l count -d 'Print only how many entries there are'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l count -d 'Print only how many entries there are: lines, not calls, but with --all --instance access'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l exit-status -d 'Exit with 1 if there is no entry, and with 2 on an error'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l stats -d 'Say on standard error what it took'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -l timestamps -d 'The time before each line'
@@ -327,7 +327,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "import" -d 'Take the entries of files into the log'
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "stats" -d 'Count entries by time and by their fields: lines, or with --all --instance access calls'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "facets" -d 'Show the most frequent values of each field'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and not __fish_seen_subcommand_from seal prune verify import stats facets export" -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from seal" -s n -l namespace -d 'Namespace of the resources' -r
@@ -376,8 +376,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l principal -d 'Only calls with these principals' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l method -d 'Only calls with these methods' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l method -d 'Only calls with these methods, in whatever case' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l verdict -d 'Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same' -r -f -a "allow\t''
 deny\t''
 would-deny\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l id -d 'Only the decision of this id' -r
@@ -402,7 +402,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -l all -d 'Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from stats" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -421,8 +421,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l principal -d 'Only calls with these principals' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l method -d 'Only calls with these methods' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l method -d 'Only calls with these methods, in whatever case' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l verdict -d 'Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same' -r -f -a "allow\t''
 deny\t''
 would-deny\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l id -d 'Only the decision of this id' -r
@@ -442,7 +442,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -l all -d 'Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from facets" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -463,8 +463,8 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l source-namespace -d 'Only calls of workloads of these namespaces' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l principal -d 'Only calls with these principals' -r
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l code -d 'Only answers with these codes: 403, 4xx, 400-404, 400+' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l method -d 'Only calls with these methods' -r
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l verdict -d 'Only what was decided so: allow, deny, would-deny' -r -f -a "allow\t''
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l method -d 'Only calls with these methods, in whatever case' -r
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l verdict -d 'Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same' -r -f -a "allow\t''
 deny\t''
 would-deny\t''"
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l id -d 'Only the decision of this id' -r
@@ -481,7 +481,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l color -d 'When to colour: a terminal alone, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; anywhere, if CLICOLOR_FORCE is'
 always\t'Anywhere'
 never\t'Nowhere'"
-complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l all -d 'Also the records that are kept of all calls, whether a rule asks for a line or not'
+complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -l all -d 'Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s F -l fixed-strings -d 'Take the patterns as they stand, not as regular expressions'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s i -l ignore-case -d 'Ignore case in patterns'
 complete -c egressctl -n "__fish_egressctl_using_subcommand logs; and __fish_seen_subcommand_from export" -s v -l invert-match -d 'Only lines that contain none of the patterns'
@@ -900,7 +900,7 @@ complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_see
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "prune" -d 'Remove old entries from the sealed log'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "verify" -d 'Check that nothing in the log was cut off, changed, taken out or put in another order'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "import" -d 'Take the entries of files into the log'
-complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "stats" -d 'Count entries by time and by their fields'
+complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "stats" -d 'Count entries by time and by their fields: lines, or with --all --instance access calls'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "facets" -d 'Show the most frequent values of each field'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from logs" -f -a "export" -d 'Write entries into files for other tools'
 complete -c egressctl -n "__fish_egressctl_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "policy" -d 'The least policy that allows the recorded calls that went, and nothing else'

@@ -1,5 +1,6 @@
 //! Logs asked as one: lines, accesses, or both in the order of time.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,7 @@ impl Logs {
     /// # Errors
     /// As [`LogStore::count`].
     pub fn count(&self, query: &Query) -> Result<u64, Error> {
+        let query = &*self.together(query)?;
         let counts = self.stores.iter().map(|store| store.count(query));
         let most = query.tail.or(query.head).map_or(u64::MAX, |most| most as u64);
         Ok(most.min(counts.sum::<Result<u64, _>>()?))
@@ -70,6 +72,7 @@ impl Logs {
     /// # Errors
     /// As [`LogStore::query`] and [`LogStore::follow`].
     pub fn query(&mut self, query: &Query, follow: bool, sink: &mut dyn Sink) -> Result<(), Error> {
+        let query = &*self.together(query)?;
         if let [store] = &self.stores[..] {
             let answer = store.query(query, sink)?;
             return if follow && !answer.stopped { store.follow(query, answer.upto, sink) } else { Ok(()) };
@@ -104,11 +107,28 @@ impl Logs {
     /// # Errors
     /// As [`LogStore::tally`].
     pub fn tally(&self, query: &Query, grouping: &Grouping) -> Result<Option<Vec<Group>>, Error> {
+        let query = &*self.together(query)?;
         let mut all = Some(Vec::new());
         for counted in self.stores.iter().map(|store| store.tally(query, grouping)) {
             all = all.zip(counted?).map(|(one, other)| Group::merged(one, other));
         }
         Ok(all)
+    }
+
+    /// The query as each log is asked it: its expression may name what entries of any of them have.
+    fn together<'q>(&self, query: &'q Query) -> Result<Cow<'q, Query>, Error> {
+        if query.filter.is_none() || self.stores.len() < 2 {
+            return Ok(Cow::Borrowed(query));
+        }
+        let with = |all: bool| -> Result<Query, Error> {
+            let names = self.stores.iter().map(|store| store.names_and_types(all));
+            let beside = names.collect::<Result<Vec<_>, _>>()?.concat();
+            Ok(Query { beside, ..query.clone() })
+        };
+        let newest = with(false)?;
+        let is_understood = self.stores.iter().all(|store| store.understands(&newest));
+        // If not, older entries may have the names, or values of other types.
+        Ok(Cow::Owned(if is_understood { newest } else { with(true)? }))
     }
 
     /// The fields that entries have, as far as the newest tell, with their types.

@@ -166,6 +166,12 @@ impl Call {
         &self.authority
     }
 
+    /// The host, as entries name it: with the port where it is not the usual one. CONNECT always says it, other calls do not.
+    pub fn destination(&self) -> &str {
+        let authority = self.authority.as_str();
+        if self.tunnel.is_some() { authority.strip_suffix(":443").unwrap_or(authority) } else { authority }
+    }
+
     /// Path with query.
     pub fn path_and_query(&self) -> &PathAndQuery {
         &self.path

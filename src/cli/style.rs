@@ -1,6 +1,6 @@
 //! Messages in colour.
 
-pub(crate) use crate::diagnostic::style::{ERROR, HEADING, PLAIN, WARNING};
+pub(crate) use crate::diagnostic::style::{ERROR, FAINT, HEADING, PLAIN, WARNING};
 
 /// Starts of messages, and the colour of what comes before their first colon.
 const MARKS: &[(&str, &str)] =

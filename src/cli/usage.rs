@@ -10,6 +10,7 @@ use clap::{ArgAction, Command, ValueEnum};
 
 use super::context::When;
 use super::style;
+use super::verb::printed;
 use crate::diagnostic::{nearest, visible};
 
 /// What does here what kubectl has other commands for.
@@ -34,7 +35,7 @@ pub(super) fn report(error: &clap::Error, typed: &[OsString]) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             // A reader that has left does not need help.
-            let _ = write!(io::stdout(), "{}", error.render());
+            let _ = write!(io::stdout(), "{}", printed(&error.render().to_string()));
             ExitCode::SUCCESS
         }
         _ => {

@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 use crate::accesslog::{Batch, Entry, Format, Level, Outlet, REDACTED, Redact, Shape, line};
 use crate::call::{Call, Failure, Granted, Outcome, Tunnel, Unread};
 use crate::identity::{Caller, Proof, Workload};
+use crate::policy::refusal;
 use crate::policy::verdict::{Checked, Refusal};
 use crate::registry::Revision;
 use crate::snapshot::{Hop, ReadHeader};
@@ -86,9 +87,9 @@ impl Verdict {
     /// As records and people spell it.
     pub fn name(self) -> &'static str {
         match self {
-            Verdict::Allow => "allow",
-            Verdict::Deny => "deny",
-            Verdict::WouldDeny => "would-deny",
+            Verdict::Allow => refusal::ALLOW,
+            Verdict::Deny => refusal::DENY,
+            Verdict::WouldDeny => refusal::WOULD_DENY,
         }
     }
 
@@ -158,7 +159,7 @@ impl Ended<'_> {
     fn write_question(&self, text: &mut String, redact: Redact) {
         let (call, outcome) = (self.call, self.outcome);
         plain(text, ",\"decision\":", std::str::from_utf8(&hex(call.chance())).unwrap_or_default());
-        string(text, ",\"destination\":", destination(call));
+        string(text, ",\"destination\":", call.destination());
         number(text, ",\"destinationPort\":", call.authority().port());
         number(text, ",\"durationMicros\":", outcome.duration / 1000);
         if outcome.status != 0 {
@@ -270,7 +271,7 @@ pub fn intent(call: &Call, node: &str, process: &str, redact: Redact) -> Entry {
     let mut text = String::new();
     line::begin(&mut text, level, time, INTENT);
     string(&mut text, ",\"decision\":", &call.decision_id());
-    string(&mut text, ",\"destination\":", destination(call));
+    string(&mut text, ",\"destination\":", call.destination());
     if call.tunnel().is_none() {
         string(&mut text, ",\"method\":", call.method().as_str());
     }
@@ -337,12 +338,6 @@ pub fn refused_head(unread: &Unread, hop: Hop, recording: Recording) -> Option<E
     string(&mut text, ",\"verdict\":", Verdict::Deny.name());
     line::end(&mut text);
     Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
-}
-
-/// The host, with the port where it is not the usual one: CONNECT always says it, other calls do not.
-fn destination(call: &Call) -> &str {
-    let authority = call.authority().as_str();
-    if call.tunnel().is_some() { authority.strip_suffix(":443").unwrap_or(authority) } else { authority }
 }
 
 fn hop_name(hop: Hop) -> &'static str {

@@ -11,6 +11,13 @@ use super::verdict::{Checked, Refusal};
 /// Full name of the instance of such entries.
 pub const INSTANCE: &str = "refused.egressctl.istio-system";
 
+/// How a call was judged, as records and entries spell it: it went, or was answered as its route says, or failed on its way.
+pub const ALLOW: &str = "allow";
+/// It did not go.
+pub const DENY: &str = "deny";
+/// It went because what refused it only reports, or by a grant.
+pub const WOULD_DENY: &str = "would-deny";
+
 static SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
     Arc::new(Shape {
         instance: INSTANCE.into(),
@@ -35,7 +42,9 @@ pub fn entry(
     let counted = checked.refusals.iter().filter(|refusal| refusal.enforced);
     let reason = if message.is_empty() { failure.reason() } else { message };
     let way = remedy(call, failure, redact);
-    of_call((call, redact), Level::Error, (&*outcome.flags(call), reason, outcome.status), counted, &way)
+    let verdict = if failure.is_refusal() { DENY } else { ALLOW };
+    let said = (&*outcome.flags(call), reason, outcome.status);
+    of_call((call, redact), (Level::Error, verdict), said, counted, &way)
 }
 
 /// The entry of a call that only went because its refusals were not to count, or in an audit; `over` is why it would have
@@ -44,7 +53,7 @@ pub fn would_deny(call: &Call, status: u16, checked: &Checked, over: Option<Fail
     let (reason, way) = lifted(call, checked, over, redact)?;
     let uncounted = checked.refusals.iter().filter(|refusal| !refusal.enforced);
     let reason = format!("would deny: {reason}");
-    Some(of_call((call, redact), Level::Warning, ("-", &reason, status), uncounted, &way))
+    Some(of_call((call, redact), (Level::Warning, WOULD_DENY), ("-", &reason, status), uncounted, &way))
 }
 
 /// Why a call would have been refused that went, and what would have let it go.
@@ -63,22 +72,22 @@ pub fn granted(call: &Call, status: u16, checked: &Checked, granted: &Granted, o
     let over = first.unwrap_or_else(|| over.reason().to_owned());
     let reason = format!("allowed by grant {}: {over}", granted.name);
     let said = ("-", &*reason, status);
-    of_entry((call, redact), Level::Warning, said, lifted, "", Some(granted))
+    of_entry((call, redact), (Level::Warning, WOULD_DENY), said, lifted, "", Some(granted))
 }
 
 fn of_call<'c>(
     call: (&Call, Redact),
-    level: Level,
+    judged: (Level, &str),
     said: (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
     way: &str,
 ) -> Entry {
-    of_entry(call, level, said, refusals, way, None)
+    of_entry(call, judged, said, refusals, way, None)
 }
 
 fn of_entry<'c>(
     (call, redact): (&Call, Redact),
-    level: Level,
+    (level, verdict): (Level, &str),
     (flag, reason, status): (&str, &str, u16),
     refusals: impl Iterator<Item = &'c Refusal> + Clone,
     way: &str,
@@ -100,7 +109,7 @@ fn of_entry<'c>(
     };
     let texts = [
         ("decision", &*call.decision_id()),
-        ("destination", call.authority().as_str()),
+        ("destination", call.destination()),
         ("details", details),
         ("flag", flag),
         ("grant", granted.map_or("", |granted| &granted.name)),
@@ -129,13 +138,14 @@ fn of_entry<'c>(
         text.push_str(",\"values\":");
         text.push_str(&refusal.values);
     }
+    write(&mut text, "verdict", ValueRef::String(verdict));
     end(call.time(), level, text)
 }
 
 /// The entry of a call that an AuthorizationPolicy with the action AUDIT marks.
 pub fn audited(call: &Call, status: u16, checked: &Checked, redact: Redact) -> Option<Entry> {
     let reason = format!("audited: {}", checked.audited.as_deref()?);
-    Some(of_call((call, redact), Level::Info, ("-", &reason, status), std::iter::empty(), ""))
+    Some(of_call((call, redact), (Level::Info, ALLOW), ("-", &reason, status), std::iter::empty(), ""))
 }
 
 /// What would let a call go that was refused for all of these.
@@ -204,6 +214,7 @@ pub fn head_entry(unread: &Unread, redact: Redact) -> Entry {
     write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
     write(&mut text, "sourceIp", ValueRef::String(&unread.peer().to_string()));
     write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));
+    write(&mut text, "verdict", ValueRef::String(DENY));
     end(time, Level::Error, text)
 }
 

@@ -232,6 +232,13 @@ fn every_failure_has_its_status_and_flag() {
     let unknown = proxy.get("http://unknown.example/");
     assert_eq!(unknown.status, 502);
     assert!(scene.wait_for_entry(unknown.decision()).contains("\"flag\":\"-\""));
+    // Who asks what was denied gets no calls that failed, of lines as little as of records.
+    let denied = |asked: &[&str]| scene.ok(&[&["logs", "--verdict", "deny", "-o", "json"][..], asked].concat());
+    crate::stage::until("both logs have it", || {
+        [&[][..], &["--all"]].map(denied).iter().all(|one| one.contains("unknown.example"))
+    });
+    assert_eq!(denied(&[]).lines().count(), denied(&["--all"]).lines().count());
+    assert!(!denied(&[]).contains("\"path\":\"/refused\""), "{}", denied(&[]));
 }
 
 /// An origin of HTTP/2 that resets every call.

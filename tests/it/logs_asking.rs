@@ -50,6 +50,10 @@ fn files_and_standard_input_are_asked_without_being_taken_into_the_log() {
     assert!(mixed.stderr.ends_with("note: 1 of 3 lines not understood, and passed over\n"), "{mixed}");
     let nonsense = scene.run("logs - --count").with_stdin("nonsense\n\nmore of it\n").error();
     assert!(nonsense.contains("error: no line understood of 2\nhint: a line is our JSON"), "{nonsense}");
+    // What proxies say of themselves beside their access log is no fault.
+    let said = format!("2018-06-18T13:22:58.317448Z\tinfo\tFLAG: --concurrency=\"2\"\n{ENVOY}");
+    let note = "note: 1 line of what a proxy says of itself passed over\n";
+    scene.run("logs - --count").with_stdin(&said).says(0, "1\n", note);
     // Nothing of it is in the log, and nothing is left behind.
     scene.run("logs --count").succeeds("0\n");
     let missing = scene.run("logs ours.jsonl other.jsonl").error();
@@ -122,13 +126,55 @@ fn a_name_that_no_entry_has_is_refused_with_what_was_meant() {
         ("logs -o table --columns pth", "did you mean path?"),
         ("logs export --to x.csv --columns sorce", "did you mean source?"),
         ("logs stats --by verdict", "entries have time, level"),
+        ("logs --field destnation=*", "did you mean destination?"),
+        ("logs facets --field pth!=/a", "did you mean path?"),
+        ("logs export --to x.csv --field nonsense=1", "entries have time, level"),
     ] {
         let told = scene.run(question).error();
-        let name = question.rsplit(' ').next().expect("a word");
+        let name = question.rsplit(' ').next().expect("a word").split(['=', '!']).next().expect("a name");
         assert!(told.starts_with(&format!("error: no entry has a field \"{name}\"\nhint: {hint}")), "{told}");
     }
     assert!(scene.run("logs stats --all --by verdict -o json").output().contains("deny"));
     scene.run("logs stats --by instance,handler -o markdown").output();
+    let told = scene.run("logs stats --measure path").error();
+    assert_eq!(told, "error: the field \"path\" has no numbers to be added up\nhint: numbers are responseCode\n");
+    // Of a name in the configuration there may be no entry yet.
+    for (flags, note) in [
+        ("--instance acces", "note: no entry is of the instance \"acces\"; did you mean access?\n"),
+        ("--handler nonsense", "note: no entry is of the handler \"nonsense\"\n"),
+        ("--instance access --since 1s", ""),
+        ("--instance refused", ""),
+    ] {
+        scene.run(&format!("logs --count {flags}")).says(0, "0\n", note);
+        let done = scene.run(&format!("logs stats --by path {flags}")).finish();
+        assert!(done.code == Some(0) && done.stderr == note, "{done}");
+    }
+    // Whatever its letters' case, a method is found.
+    assert_eq!(scene.run("logs --all --method post --count").output(), "1\n");
+}
+
+#[test]
+fn an_expression_about_both_logs_names_fields_of_either() {
+    let scene = both();
+    for (expression, count) in [
+        ("hop==\"sidecar\"", "1\n"),
+        ("(hop|\"\")==\"sidecar\"||responseCode==503", "3\n"),
+        ("verdict==\"deny\"&&revision==1", "1\n"),
+    ] {
+        scene.run(&format!("logs --all --count --where {expression}")).succeeds(count);
+        assert_eq!(
+            scene.run(&format!("logs --all -o name --where {expression}")).output().lines().count(),
+            count.trim().parse::<usize>().expect("a number")
+        );
+    }
+    scene.run("logs stats --all --by hop --where hop==\"sidecar\" -o json").output();
+    let unknown = scene.run("logs --all --where nothing==1").error();
+    assert!(unknown.contains("hop, ") && unknown.contains("destination, "), "{unknown}");
+    // What is named by a slip, or known and used wrongly, is told without the list of all names.
+    for expression in ["destinaton==\"x\"", "responseCode==\"x\"", "responseCode=="] {
+        let told = scene.run(&format!("logs --all --where {expression}")).error();
+        assert!(told.contains('^') && !told.contains("entries have"), "{told}");
+    }
 }
 
 #[test]
@@ -154,6 +200,11 @@ fn workloads_are_found_by_their_labels() {
     assert_eq!(scene.run("logs -l tier=batch").output().lines().count(), 10);
     scene.run("logs -l tier=batch --all --count").succeeds("21\n");
     scene.run("logs -l tier=batch --code 5xx --count").succeeds("2\n");
+    // So are those of a workload that is named, or of a pod of its; what else would write is not recorded.
+    scene.run("logs deployment/sleep --count").succeeds("20\n");
+    let pod = scene.run("get pods -o jsonpath={.items[0].metadata.name}").output();
+    assert_eq!(scene.run(&format!("logs pod/{pod} --code 5xx")).output().lines().count(), 2);
+    scene.run(&format!("logs {pod} c")).says(0, "", "note: what this container writes is not recorded here\n");
     let none = scene.run("logs -l tier=other").finish();
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), ""), "{none}");
     // By labels Mixer's log is all of it, as ever.
@@ -168,7 +219,7 @@ fn entries_are_a_parquet_file_on_standard_output_and_times_are_local_where_asked
     let bytes = command.output().expect("the binary was built").stdout;
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     let zone = [("TZ", "Etc/GMT-2")];
-    let table = scene.run("logs -o table --columns path --local --tail 1").with_variables(&zone).output();
+    let table = scene.run("logs -o table --columns time,path --local --tail 1").with_variables(&zone).output();
     if std::path::Path::new("/usr/share/zoneinfo/Etc/GMT-2").exists() {
         assert!(table.contains("2018-06-18T15:22:00.000019+02:00"), "{table}");
     } else {
@@ -260,14 +311,35 @@ fn what_takes_longer_than_a_moment_shows_a_bar_that_goes_again() {
 
 #[test]
 fn a_table_fits_the_terminal() {
-    use std::io::Read as _;
-    use std::process::{Command, Stdio};
     let scene = Scene::new();
     let long = |line: &str| line.replace("/p/", "/a/path/that/is/longer/than/others/");
     scene.write("ours.jsonl", &long(&lines(3)));
-    let (mut keys, end) = terminal(110);
+    let table = |columns: u16, flags: &[&str]| {
+        let shown = at_terminal(columns, scene.path(), &[&["logs", "ours.jsonl", "-o"], flags].concat());
+        let fits = shown.lines().all(|row| row.trim_end().chars().count() <= usize::from(columns));
+        assert_eq!(fits, flags[0] == "table", "{shown}");
+        shown
+    };
+    let shown = table(110, &["table"]);
+    let rows: Vec<&str> = shown.lines().collect();
+    assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
+    assert!(rows[1].starts_with("2018-06-18T13:22:00.000000Z "), "{shown}");
+    // What there is no room for is left out, last columns first, and told.
+    let shown = table(80, &["table"]);
+    assert!(shown.ends_with("\nand 2 more columns: -o wide\n") && shown.contains(" DESTINA"), "{shown}");
+    let narrow = table(60, &["table", "--columns", "responseCode,path"]);
+    assert!(narrow.ends_with("\n200            /a/path/that/is/longer/than/others/2\n"), "{narrow}");
+    let wide = table(60, &["wide"]);
+    assert!(!wide.contains('\u{2026}') && !wide.contains("more columns") && wide.contains("RULE"), "{wide}");
+}
+
+/// What is printed on a terminal of so many columns.
+fn at_terminal(columns: u16, folder: &std::path::Path, arguments: &[&str]) -> String {
+    use std::io::Read as _;
+    use std::process::{Command, Stdio};
+    let (mut keys, end) = terminal(columns);
     let mut command = Command::new(env!("CARGO_BIN_EXE_egressctl"));
-    command.args(["logs", "ours.jsonl", "-o", "table"]).current_dir(scene.path()).env("TERM", "dumb");
+    command.args(arguments).current_dir(folder).env("TERM", "dumb");
     let status = command.stdout(Stdio::from(end)).stderr(Stdio::null()).status().expect("the binary was built");
     assert!(status.success());
     command.stdout(Stdio::null());
@@ -275,10 +347,7 @@ fn a_table_fits_the_terminal() {
     while let Ok(count @ 1..) = keys.read(&mut bytes) {
         shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
     }
-    let rows: Vec<&str> = shown.lines().collect();
-    assert!(rows.len() == 4 && shown.contains('\u{2026}'), "{shown}");
-    assert!(rows.iter().all(|row| row.trim_end().chars().count() <= 110), "{shown}");
-    assert!(rows[1].starts_with("2018-06-18T13:22:00.000000Z "), "{shown}");
+    shown.replace('\r', "")
 }
 
 #[test]
@@ -286,6 +355,8 @@ fn a_file_that_is_missing_and_a_form_that_cannot_be_followed_are_told_as_that() 
     let scene = Scene::new();
     let missing = scene.run("logs /nowhere/access.log").error();
     assert!(missing.contains("cannot read /nowhere/access.log: No such file"), "{missing}");
+    let folder = scene.run("logs /etc").error();
+    assert!(folder.starts_with("error: cannot read /etc: is a directory") && !folder.contains("hint"), "{folder}");
     let neither = scene.run("logs access.log").error();
     let hint = "\nhint: there is no file of this name either\n";
     assert!(neither.contains("pods \"access.log\" not found") && neither.ends_with(hint), "{neither}");

@@ -73,7 +73,7 @@ fn entries_are_asked_by_their_fields() {
         ("--code 500+", "1\n"),
         ("--field path=/v?/*", "2\n"),
         ("--field source!=sleep", "3\n"),
-        ("--field missing=*", "0\n"),
+        ("--method get", "0\n"),
         ("--rule report-cnn-access", "6\n"),
         ("--handler other", "0\n"),
         ("--where responseCode>=400&&destination.endsWith(\"cnn.com\")", "1\n"),
@@ -110,6 +110,36 @@ fn entries_around_those_that_were_found_are_shown_in_groups() {
     let parts: Vec<usize> = shown.split("--\n").map(|part| part.lines().count()).collect();
     assert_eq!(parts, [2, 1], "{shown}");
     assert_eq!(scene.run("logs --code 403,503 -C 9").output().lines().count(), 6);
+    // What stands between the groups is for people: programs get entries alone.
+    for (form, lines) in [("json", 3), ("name", 3), ("csv", 4)] {
+        let shown = scene.run(&format!("logs --code 403,304 -A 1 -o {form}")).output();
+        assert!(!shown.contains("--") && shown.lines().count() == lines, "{shown}");
+    }
+    for form in ["table --columns path,level", "wide"] {
+        let shown = scene.run(&format!("logs --code 403,304 -A 1 -o {form}")).output();
+        let parts: Vec<usize> =
+            shown.lines().enumerate().filter(|(_, row)| row.trim() == "--").map(|(at, _)| at).collect();
+        assert!(parts == [3] && shown.contains("PATH"), "{shown}");
+    }
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused() {
+    let scene = scene();
+    for (flags, flag) in [
+        ("--columns path", "--columns"),
+        ("--columns path -o json", "--columns"),
+        ("--relative", "--relative"),
+        ("--local -o csv", "--local"),
+        ("--timestamps -o table", "--timestamps"),
+        ("--prefix -o wide", "--prefix"),
+        ("-g cnn --only-matching -o csv", "--only-matching"),
+        ("--count -o name", "--output"),
+    ] {
+        let told = scene.run(&format!("logs {flags}")).error();
+        assert!(told.starts_with(&format!("error: the argument '{flag}' ")), "{flags}: {told}");
+    }
+    assert!(scene.run("logs --relative --timestamps --head 1").output().contains(" ago {"));
 }
 
 #[test]
@@ -119,8 +149,9 @@ fn output_has_the_form_that_is_asked_for() {
     scene
         .run("logs --code 503 -o csv --columns destination,responseCode,level")
         .succeeds("destination,responseCode,level\r\napi.example.org,503,error\r\n");
-    let table = scene.run("logs --code 503 -o table --columns source").output();
-    assert!(table.lines().next().is_some_and(|line| line.ends_with("SOURCE")), "{table}");
+    scene.run("logs --code 503 -o table --columns source").succeeds("SOURCE\nweb\n");
+    let table = scene.run("logs --code 503 -o wide --color always --columns path,level").output();
+    assert!(table.ends_with("/v1/items   \u{1b}[1m\u{1b}[91merror\u{1b}[0m\n"), "{table}");
     let marked = scene.run("logs --color always --head 1 --highlight sport|politics").output();
     assert!(marked.contains("\u{1b}[36mpolitics\u{1b}[0m"), "{marked}");
     let done = scene.run("logs --code 503 --exit-status --stats").finish();
@@ -134,6 +165,24 @@ fn entries_are_counted_by_field_and_time() {
     let scene = scene();
     let markdown = scene.run("logs stats --by destination -o markdown").output();
     assert_eq!(markdown, "| destination | count |\n| --- | --- |\n| edition.cnn.com | 4 |\n| api.example.org | 2 |\n");
+    // What could be taken for HTML or Markdown is text, and who reads it alone is told that there is more.
+    scene.write(
+        "odd.jsonl",
+        concat!(
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c","host":"<b>|*x*","n":1}"#,
+            "\n",
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c","host":"<b>|*x*","n":1}"#,
+            "\n",
+            r#"{"level":"info","time":"2018-06-18T13:22:58Z","instance":"a.b.c"}"#,
+            "\n",
+        ),
+    );
+    let odd = scene.run("logs stats odd.jsonl --by host -o markdown --top 1").finish();
+    assert_eq!(odd.stdout, "| host | count |\n| --- | --- |\n| \\<b\\>\\|\\*x\\* | 2 |\n\n1 of 2 groups\n");
+    assert_eq!(odd.stderr, "1 more group; --top 0 shows all.\n");
+    assert!(scene.run("logs stats odd.jsonl --by host -o markdown").output().ends_with("| \\<none\\> | 1 |\n"));
+    let json = scene.run("logs stats odd.jsonl --by host -o json --top 1").finish();
+    assert_eq!(json.stderr, "1 more group; --top 0 shows all.\n");
     let stats: serde_json::Value = serde_json::from_str(
         &scene.run("logs stats --by source --measure responseSize --percentiles p50 -o json --host *cnn*").output(),
     )
@@ -159,7 +208,9 @@ fn entries_are_counted_by_field_and_time() {
         {"field": "level", "distinct": 1, "values": [{"value": "error", "count": 2}]},
     ]);
     assert_eq!(facets, expected);
-    assert!(scene.run("logs facets").output().contains("edition.cnn.com"));
+    let facets = scene.run("logs facets").output();
+    assert!(facets.contains("edition.cnn.com") && !facets.contains("responseSize"), "{facets}");
+    assert!(scene.run("logs facets --fields responseSize").output().contains("responseSize"));
 }
 
 #[test]

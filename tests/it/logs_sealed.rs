@@ -153,6 +153,16 @@ fn a_segment_that_cannot_be_read_is_told_beside_the_rest() {
     assert_eq!((done.code, done.stdout.lines().count()), (Some(1), 2), "{done}");
     assert!(done.stderr.contains("it has 4 bytes instead of"), "{done}");
     assert!(done.stderr.contains("hint: the rest of the log was read"), "{done}");
+    // What cannot be shown is not counted either, though the list knows how much it was.
+    let count = |flags: &str| {
+        let done = scene.run(&format!("logs --count {flags}")).finish();
+        assert!(done.stderr.contains("000000000001-000000000010.parquet"), "{done}");
+        (done.code, done.stdout)
+    };
+    assert_eq!(count(""), (Some(1), "2\n".to_owned()));
+    std::fs::remove_file(&file).expect("it is there");
+    assert_eq!(count("--level info+"), (Some(1), "2\n".to_owned()));
+    scene.run("logs --count --level error --since-time 2018-06-19T00:00:00Z").succeeds("0\n");
 }
 
 /// How often a sealer is killed; more by the environment.

@@ -142,7 +142,7 @@ fn curl_speaks_https_through_sidecar_and_gateway_and_the_entry_has_name_and_byte
         "\"destinationPort\":443",
         "\"source\":\"sleep\"",
         "\"event\":\"close\"",
-        "\"flags\":\"-\"",
+        "\"flag\":\"-\"",
     ] {
         assert!(entry.contains(part), "{part} in {entry}");
     }
@@ -442,7 +442,7 @@ fn a_tunnel_that_lies_idle_is_closed_and_one_that_is_open_is_cut_off_when_the_dr
         let mut stream = opened(proxy.address, "db.example:3306");
         stream.read_exact(&mut greeting).expect("it greets");
         assert!(closed(&mut stream));
-        assert!(scene.wait_for_entry("db.example").contains("\"flags\":\"-\""));
+        assert!(scene.wait_for_entry("db.example").contains("\"flag\":\"-\""));
     }
     let mut proxy = Proxied::start(&scene, &["--drain-timeout", "100ms"]);
     let mut stream = opened(proxy.address, "db.example:3306");
@@ -450,7 +450,7 @@ fn a_tunnel_that_lies_idle_is_closed_and_one_that_is_open_is_cut_off_when_the_dr
     scene.ok(&["proxy", "stop"]);
     assert!(closed(&mut stream));
     assert!(proxy.wait().success());
-    assert!(scene.wait_for_entry("\"flags\":\"DC\"").contains("\"sentBytes\":6"));
+    assert!(scene.wait_for_entry("\"flag\":\"DC\"").contains("\"sentBytes\":6"));
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(super) fn text(text: &str) -> Result<Found<'_>, String> {
     // Istio's releases put other words between the flags and the numbers of bytes.
     let sizes = after.windows(3).position(|three| three.iter().all(|word| word.number().is_some()));
     let sizes = sizes.filter(|at| *at <= 3).ok_or_else(not_one)?;
+    let [details, termination, transport] = told(&after[..sizes]);
     let word = |place: usize| after.get(sizes + place).map_or("-", |word| word.text);
     let mut request = request.text.splitn(3, ' ');
     let (method, path, protocol) = (request.next(), request.next(), request.next());
@@ -49,6 +50,7 @@ pub(super) fn text(text: &str) -> Result<Found<'_>, String> {
         given("method", method.unwrap_or("-")),
         given("path", path.unwrap_or("-")),
         given("protocol", protocol.unwrap_or("-")),
+        given("reason", details),
         given("requestId", word(6)),
         ("requestSize".to_owned(), number(0)),
         ("responseCode".to_owned(), code.into()),
@@ -56,15 +58,30 @@ pub(super) fn text(text: &str) -> Result<Found<'_>, String> {
         given("route", word(14)),
         given("serverName", word(13)),
         given("sourceIp", of_connection(12)),
+        given("terminationReason", termination),
+        given("transportFailure", transport),
         given("upstream", word(8)),
+        given("upstreamCluster", word(9)),
         given("userAgent", word(5)),
     ];
     entry(time, code, flags.text, fields)
 }
 
+/// What stands between the flags and the numbers of bytes: details of the response code, of the connection's end, and why the
+/// transport upstream failed. Mixer's status was there before the details, in quotes.
+fn told<'t>(words: &[Word<'t>]) -> [&'t str; 3] {
+    match words {
+        [details] => [details.text, "-", "-"],
+        [details, transport] => [details.text, "-", transport.text],
+        [details, termination, transport] => [details.text, termination.text, transport.text],
+        _ => ["-"; 3],
+    }
+}
+
 /// The keys of Istio's JSON, and what their values are called here.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 17] = [
     ("authority", "destination"),
+    ("connection_termination_details", "terminationReason"),
     ("response_flags", "flag"),
     ("method", "method"),
     ("path", "path"),
@@ -76,7 +93,9 @@ const KEYS: [(&str, &str); 14] = [
     ("bytes_sent", "responseSize"),
     ("route_name", "route"),
     ("requested_server_name", "serverName"),
+    ("upstream_cluster", "upstreamCluster"),
     ("upstream_host", "upstream"),
+    ("upstream_transport_failure_reason", "transportFailure"),
     ("user_agent", "userAgent"),
 ];
 
@@ -101,7 +120,6 @@ pub(super) fn json(given: &[(String, Json)]) -> Result<Found<'static>, String> {
         .push(("durationMicros".to_owned(), number("duration").map(|millis: i64| millis.saturating_mul(1000)).into()));
     let source = text("downstream_remote_address");
     fields.push(("sourceIp".to_owned(), source.rsplit_once(':').map(|(address, _)| address).into()));
-    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     entry(text("start_time"), code, text("response_flags"), fields)
 }
 
@@ -109,18 +127,56 @@ fn given(name: &str, text: &str) -> (String, Json) {
     (name.to_owned(), text.into())
 }
 
+/// Flags of calls that were refused, and did not fail: by an authorizer, a limit, for want of a route or a cluster, for what
+/// the request is, or by a fault that was asked for.
+const REFUSED: [&str; 6] = ["UAEX", "RL", "NR", "NC", "DPE", "FI"];
+
+/// Starts of details of calls that policies refused.
+const DENIED: [&str; 2] = ["rbac_access_denied", "ext_authz_denied"];
+
+/// Where Istio sends what nobody registered and must not leave.
+const BLACK_HOLE: &str = "BlackHoleCluster";
+
 /// Without what is not known, which is written `-`.
 fn entry(time: &str, code: i64, flags: &str, mut fields: Fields) -> Result<Found<'static>, String> {
     fields.retain(|(_, value)| !value.is_null() && value.as_str().is_none_or(|text| text != "-" && !text.is_empty()));
+    let of = |name: &str| fields.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.as_str());
+    let is_connection = of("method").is_none();
+    let host = of("serverName").filter(|_| of("destination").is_none()).map(|name| given("destination", host(name)));
+    let details = ["reason", "terminationReason"].into_iter().filter_map(of);
+    let is_refused = flags.split(',').any(|flag| REFUSED.contains(&flag))
+        || details.into_iter().any(|told| DENIED.iter().any(|denied| told.starts_with(denied)))
+        || of("upstreamCluster") == Some(BLACK_HOLE);
+    // A log does not tell of each call that went whether it was allowed, so that nothing is said of those.
+    fields.extend(host.into_iter().chain(is_refused.then(|| given("verdict", "deny"))));
+    if is_connection && code == 0 {
+        // Bytes that are passed on have no status.
+        fields.retain(|(name, _)| name != "responseCode");
+    }
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     let level = match code {
-        500.. | 0 => "error",
         _ if flags != "-" => "error",
+        0 if is_connection => "info",
+        500.. | 0 => "error",
         400.. => "warn",
         _ => "info",
     };
     let own = [("level", level), ("time", time), ("instance", INSTANCE)];
     let own = own.map(|(name, value)| (name.to_owned(), Json::from(value)));
     ours::of_fields(own.into_iter().chain(fields).collect(), Format::Json)
+}
+
+/// The host of the name that TLS asks for; between Istio's gateways it is `outbound_.PORT_.SUBSET_.HOST`.
+fn host(name: &str) -> &str {
+    name.strip_prefix("outbound_.").and_then(|rest| rest.splitn(3, "_.").nth(2)).unwrap_or(name)
+}
+
+/// Whether a line is one of what Envoy says of itself: `[DATE TIME][THREAD][LEVEL]…`.
+pub(super) fn is_notice(text: &str) -> bool {
+    let begin = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    begin.is_some_and(|(time, rest)| {
+        rest.starts_with('[') && time.contains(' ') && time.starts_with(|first: char| first.is_ascii_digit())
+    })
 }
 
 /// Words between blanks; one in quotes may have blanks of its own.

@@ -48,6 +48,8 @@ pub struct Imported {
     pub entries: u64,
     /// Records of calls among them.
     pub accesses: u64,
+    /// Lines that were passed over: what a proxy says of itself, such as when it is ready.
+    pub notices: u64,
 }
 
 /// Takes entries into the logs of a state directory.
@@ -108,6 +110,7 @@ impl Importer {
         let ([of_lines, of_calls], [lines, calls]) = (&self.sealers, &mut self.stores);
         let mut lines = Target::new(of_lines, lines, now, direct);
         let mut calls = Target::new(of_calls, calls, now, direct);
+        let mut in_notice = false;
         for line in chunk.split(|byte| *byte == b'\n') {
             *number += 1;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -117,10 +120,16 @@ impl Importer {
                 continue;
             }
             self.imported.lines += 1;
-            match std::str::from_utf8(line)
-                .map_err(|error| error.to_string())
-                .and_then(|line| redacted::redacted(read(line)?, self.redact))
-            {
+            let said = std::str::from_utf8(line).map_err(|error| error.to_string()).and_then(read);
+            // What has no form at all goes on with the notice before it.
+            let goes_on = in_notice && !line.starts_with(b"{") && !line.starts_with(b"[");
+            let found = said.transpose().filter(|found| found.is_ok() || !goes_on);
+            in_notice = found.is_none();
+            let Some(found) = found else {
+                self.imported.notices += 1;
+                continue;
+            };
+            match found.and_then(|found| redacted::redacted(found, self.redact)) {
                 Err(why) => fault(*number, &why),
                 Ok(found) if found.instance == self.accesses => {
                     self.imported.accesses += 1;
@@ -143,14 +152,16 @@ impl Importer {
 /// Why it is none.
 #[cfg(feature = "fuzzing")]
 pub fn imported_line(line: &str) -> Result<(Level, String), String> {
-    read(line).map(|found| (found.level, found.line.into_owned()))
+    let found = read(line)?.ok_or("a notice")?;
+    Ok((found.level, found.line.into_owned()))
 }
 
-/// What a line says.
-fn read(line: &str) -> Result<Found<'_>, String> {
+/// The entry of a line; nothing for what a proxy says of itself beside its access log.
+fn read(line: &str) -> Result<Option<Found<'_>>, String> {
     match line.trim_start().as_bytes().first() {
         Some(b'{') => ours::json(line.trim()),
-        Some(b'[') => envoy::text(line.trim()),
+        Some(b'[') if envoy::is_notice(line.trim()) => Ok(None),
+        Some(b'[') => envoy::text(line.trim()).map(Some),
         _ => ours::text(line),
     }
 }

@@ -13,7 +13,7 @@ use crate::diagnostic::is_unsafe;
 use crate::expr::Timestamp;
 
 /// A JSON object: an entry, or a line of Envoy's or Istio's JSON access log.
-pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
+pub(super) fn json(text: &str) -> Result<Option<Found<'_>>, String> {
     if text.chars().any(is_unsafe) {
         return Err(
             "it has characters that can drive a terminal or end a line, which JSON can write as \\u escapes".to_owned()
@@ -22,13 +22,17 @@ pub(super) fn json(text: &str) -> Result<Found<'_>, String> {
     if let Some((level, time, instance)) = head(text).filter(|own| is_as_written(text, *own)) {
         serde_json::from_str::<Readable>(text).map_err(|error| error.to_string())?;
         let (instance, line) = (Cow::Borrowed(instance), Cow::Borrowed(text));
-        return Ok(Found { time, level, instance, line, format: Format::Json });
+        return Ok(Some(Found { time, level, instance, line, format: Format::Json }));
     }
     let fields = line::fields(text).map_err(|error| error.to_string())?;
-    if fields.iter().any(|(name, _)| name == "start_time") {
-        return envoy::json(&fields);
+    let has = |wanted: &str| fields.iter().any(|(name, _)| name == wanted);
+    if has("start_time") {
+        return envoy::json(&fields).map(Some);
     }
-    of_fields(fields, Format::Json)
+    if ["level", "time", "msg"].into_iter().all(has) && !has("instance") {
+        return Ok(None);
+    }
+    of_fields(fields, Format::Json).map(Some)
 }
 
 /// JSON of which nothing is kept, and all can be read: what only passes it over takes half a surrogate pair, and numbers that are
@@ -115,19 +119,36 @@ fn micros(time: &str) -> Option<i64> {
     Timestamp::parse_rfc3339(time).map(Timestamp::micros)
 }
 
-/// `TIME<tab>LEVEL<tab>INSTANCE<tab>{"a": 1}`, as Mixer's stdio adapter writes it.
-pub(super) fn text(text: &str) -> Result<Found<'_>, String> {
+/// `TIME<tab>LEVEL<tab>INSTANCE<tab>{"a": 1}`, as Mixer's stdio adapter writes it, or what one of Istio's programs says of itself:
+/// `TIME<tab>LEVEL<tab>[SCOPE<tab>]MESSAGE`.
+pub(super) fn text(text: &str) -> Result<Option<Found<'_>>, String> {
     let mut parts = text.splitn(4, '\t');
     let (Some(time), Some(level), Some(instance)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err("it is neither a JSON object, nor a line of Mixer's, Envoy's or Istio's access log".to_owned());
+        return Err(NEITHER.to_owned());
     };
-    let variables = match parts.next() {
+    let variables = parts.next();
+    if !is_full_name(instance) || variables.is_some_and(|json| !json.starts_with('{')) {
+        let is_notice = micros(time).is_some() && LEVELS.contains(&level);
+        return if is_notice { Ok(None) } else { Err(NEITHER.to_owned()) };
+    }
+    let variables = match variables {
         Some(json) => line::fields(json).map_err(|error| error.to_string())?,
         None => Vec::new(),
     };
     let own = [("time", time), ("level", level), ("instance", instance)];
     let own = own.map(|(name, value)| (name.to_owned(), Json::from(value)));
-    of_fields(own.into_iter().chain(variables).collect(), Format::Text)
+    of_fields(own.into_iter().chain(variables).collect(), Format::Text).map(Some)
+}
+
+const NEITHER: &str = "it is neither a JSON object, nor a line of Mixer's, Envoy's or Istio's access log";
+
+/// Levels of what Istio's programs and Envoy say of themselves.
+const LEVELS: [&str; 8] = ["trace", "debug", "info", "warn", "warning", "error", "critical", "fatal"];
+
+/// Whether a text can be `NAME.KIND.NAMESPACE`.
+fn is_full_name(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "\"=:/".contains(c));
+    text.split('.').count() >= 3 && text.split('.').all(is_part)
 }
 
 /// The entry of named values; level, time and instance may stand anywhere among them.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::Query;
 use super::plan::Plan;
-use super::sealed::{listed_count, of_levels};
+use super::sealed::{length, listed_count, of_levels};
 use crate::accesslog::hot::pack::each;
 use crate::accesslog::segment::Segment;
 use crate::accesslog::{Error, LogStore};
@@ -30,7 +30,10 @@ impl LogStore {
         drop(transaction);
         let (listed, mut unlisted) = (segments.len(), Vec::new());
         for segment in segments {
-            match listed_count(&segment, &plan) {
+            // Of one that is not as it was sealed nothing can be shown: opening it tells.
+            match listed_count(&segment, &plan)
+                .filter(|listed| *listed == 0 || length(&self.segments, &segment).is_ok())
+            {
                 Some(listed) => count += listed,
                 None => unlisted.push(segment),
             }

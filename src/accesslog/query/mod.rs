@@ -27,6 +27,7 @@ pub use sealed::Cost;
 pub use tally::Grouping;
 
 use super::{Format, Level, line};
+use crate::expr::ValueType;
 
 /// Which entries are asked for: those that meet every condition that is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Query {
     pub fields: Vec<Field>,
     /// An expression over their fields, in the language of rules.
     pub filter: Option<String>,
+    /// Fields, with the types of their values, of entries of other logs that are asked the same: the expression may name them.
+    pub beside: Vec<(String, ValueType)>,
 }
 
 /// A condition on the level.

@@ -265,14 +265,19 @@ pub(super) fn threads(segments: usize) -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS).min(segments)
 }
 
-/// Opens a segment that was listed.
-fn open(folder: &Path, segment: &Segment) -> Result<Reader, Fault> {
-    let path = segment.path(folder);
-    let length = std::fs::metadata(&path).map_err(|error| error.to_string())?.len();
+/// Whether the file of a segment is there, and as long as it was when it was sealed.
+pub(super) fn length(folder: &Path, segment: &Segment) -> Result<(), Fault> {
+    let length = std::fs::metadata(segment.path(folder)).map_err(|error| error.to_string())?.len();
     if i64::try_from(length) != Ok(segment.bytes) {
         return Err(format!("it has {length} bytes instead of {}", segment.bytes));
     }
-    let reader = Reader::open(&path).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Opens a segment that was listed.
+fn open(folder: &Path, segment: &Segment) -> Result<Reader, Fault> {
+    length(folder, segment)?;
+    let reader = Reader::open(&segment.path(folder)).map_err(|error| error.to_string())?;
     if reader.rows() as i64 != segment.rows() {
         return Err("it has not as many entries as it had when it was sealed".to_owned());
     }

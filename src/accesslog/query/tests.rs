@@ -256,7 +256,7 @@ prop_compose! {
     ) -> Query {
         let filter = filter.map(|number| FILTERS[number].0.to_owned());
         let head = head.filter(|_| tail.is_none());
-        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, patterns, fields, filter, head, rule: None }
+        Query { level, since, until, tail, instance: instance.map(str::to_owned), handler, patterns, fields, filter, head, rule: None, beside: Vec::new() }
     }
 }
 

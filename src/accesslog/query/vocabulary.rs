@@ -12,7 +12,7 @@ use super::plan::Asked;
 use crate::accesslog::hot::pack::each_back;
 use crate::accesslog::segment::{Reader, Segment, Type};
 use crate::accesslog::{Error, LogStore};
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, nearest};
 use crate::expr::{ValueType, Vocabulary, reads};
 
 /// The newest rows that are looked at.
@@ -96,6 +96,7 @@ impl LogStore {
         };
         let mut names = Names::own();
         self.add_rows(&mut names, ROWS)?;
+        query.beside.iter().for_each(|(name, of)| names.add(name, *of));
         let mut segments = self.sql(|| Segment::all(&self.connection))?;
         segments.retain(|segment| segment.rows() > 0);
         let newest = segments.split_off(segments.len().saturating_sub(SEGMENTS));
@@ -109,8 +110,13 @@ impl LogStore {
         }
         let conditions = compiled.map_err(|mut problem| {
             let known: Vec<&str> = names.all.iter().map(|(name, _)| name.as_ref()).collect();
-            let known = format!("entries have {}", known.join(", "));
-            problem.help = Some(problem.help.take().map_or_else(|| known.clone(), |help| format!("{help}; {known}")));
+            // Who missed a name by a letter is told which; who knows none, all.
+            let is_far =
+                |name: &String| !known.contains(&name.as_str()) && nearest(name, known.iter().copied()).is_none();
+            if reads(text).attributes.iter().any(is_far) {
+                let known = format!("entries have {}", known.join(", "));
+                problem.help = Some(problem.help.map_or_else(|| known.clone(), |help| format!("{help}; {known}")));
+            }
             Error::Filter { text: text.to_owned(), problem: Box::new(problem) }
         })?;
         Ok(Asked { query, matchers, conditions })
@@ -121,11 +127,29 @@ impl LogStore {
     /// # Errors
     /// The store's variants of [`Error`].
     pub fn names(&self) -> Result<Vec<(String, ValueType)>, Error> {
-        let mut names = Names::own();
-        self.add_rows(&mut names, ROWS)?;
-        let segments = self.sql(|| Segment::all(&self.connection))?;
-        self.add_segments(&segments[segments.len().saturating_sub(SEGMENTS)..], &mut names);
+        let names = self.names_of(ROWS, SEGMENTS)?;
         Ok(names.all.into_iter().map(|(name, types)| (name.into_owned(), types[0])).collect())
+    }
+
+    /// The same of all entries or of the newest; a name with values of several types is there with each.
+    pub(in crate::accesslog) fn names_and_types(&self, all: bool) -> Result<Vec<(String, ValueType)>, Error> {
+        let names = if all { self.names_of(usize::MAX, usize::MAX) } else { self.names_of(ROWS, SEGMENTS) };
+        let each = |(name, types): Named| types.into_iter().map(move |of| (name.clone().into_owned(), of));
+        Ok(names?.all.into_iter().flat_map(each).collect())
+    }
+
+    /// What so many of the newest rows and segments have.
+    fn names_of(&self, rows: usize, newest: usize) -> Result<Names, Error> {
+        let mut names = Names::own();
+        self.add_rows(&mut names, rows)?;
+        let segments = self.sql(|| Segment::all(&self.connection))?;
+        self.add_segments(&segments[segments.len().saturating_sub(newest)..], &mut names);
+        Ok(names)
+    }
+
+    /// Whether a query's patterns and conditions can be compiled.
+    pub(in crate::accesslog) fn understands(&self, query: &Query) -> bool {
+        self.asked(query).is_ok()
     }
 
     /// Takes those of some names away that entries have as fields, all if there are no entries. Old entries are looked at only

@@ -24,15 +24,17 @@ pub(crate) fn fitted(text: &str, cells: usize) -> Cow<'_, str> {
     if width(text) <= cells {
         return Cow::Borrowed(text);
     }
-    let (mut end, mut taken) = (0, 0);
-    for (at, c) in text.char_indices() {
+    Cow::Owned(format!("{}\u{2026}", prefix(text, cells.saturating_sub(1))))
+}
+
+/// The beginning of `text` that takes no more than so many terminal cells.
+pub(crate) fn prefix(text: &str, cells: usize) -> &str {
+    let mut taken = 0;
+    let end = text.char_indices().find(|(_, c)| {
         taken += c.width().unwrap_or_default();
-        if taken + 1 > cells {
-            break;
-        }
-        end = at + c.len_utf8();
-    }
-    Cow::Owned(format!("{}\u{2026}", &text[..end]))
+        taken > cells
+    });
+    end.map_or(text, |(at, _)| &text[..at])
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ const GAP: usize = 3;
 /// Rows that are best laid out together, or fewer that have so many bytes.
 const PAGE: usize = 500;
 const PAGE_BYTES: usize = 4 << 20;
-/// Least width of a column that is cut, its gap included.
-const NARROWEST: usize = 8;
+/// Least width of a column that is cut, its gap included; with less, the last columns are left out.
+const NARROWEST: usize = 10 + GAP;
 /// Least width of a column, its gap included.
 const LEAST: usize = 6;
 
@@ -51,6 +51,8 @@ pub(crate) struct Table {
     most: Option<usize>,
     /// Columns that are never cut.
     whole: &'static [&'static str],
+    /// How many of the last columns are left out.
+    left_out: usize,
 }
 
 impl Table {
@@ -62,16 +64,28 @@ impl Table {
         }
     }
 
-    /// Cuts the cells of the widest columns so that no line takes more terminal cells, as far as columns that are narrow
-    /// already, or must stay `whole`, let it. Those are named by their headings.
+    /// Has no line take more terminal cells: cells are cut, first those of columns in which all are the same, of the others the
+    /// widest, and of columns that must stay `whole`, which are named by their headings, none. Where they would become too
+    /// narrow the last columns are left out.
     pub(crate) fn fit(&mut self, most: Option<usize>, whole: &'static [&'static str]) {
         (self.most, self.whole) = (most, whole);
+    }
+
+    /// How many columns there was no room for.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// The terminal cells before a column of the rows that were written last; nothing if it was left out.
+    pub(crate) fn place_of(&self, column: usize) -> Option<usize> {
+        (column + self.left_out < self.widths.len()).then(|| self.widths[..column].iter().sum())
     }
 
     /// Adds columns before the one at a place. They are empty in the rows so far.
     pub(crate) fn add_columns<T: AsRef<str>>(&mut self, place: usize, headings: impl IntoIterator<Item = T>) {
         let new = Self::new(headings).headings;
         let (count, end) = (new.len(), place.min(self.widths.len()));
+        self.left_out += if self.left_out > 0 { count } else { 0 };
         self.headings.splice(place..place, new);
         self.widths.splice(end..end, std::iter::repeat_n(LEAST, count));
         for row in &mut self.rows {
@@ -84,6 +98,12 @@ impl Table {
         let row: Vec<String> = row.into_iter().map(|text| cell(&text).into_owned()).collect();
         self.bytes += row.iter().map(String::len).sum::<usize>();
         self.rows.push(row);
+    }
+
+    /// Adds a row with a text in its first cell alone.
+    pub(crate) fn push_part(&mut self, text: &str) {
+        let others = std::iter::repeat_n(String::new(), self.headings.len().saturating_sub(1));
+        self.push(std::iter::once(text.to_owned()).chain(others));
     }
 
     /// Whether there are so many rows, or such long ones, that they should be written before others are added.
@@ -113,17 +133,19 @@ impl Table {
         if headings != Headings::None {
             self.rows.insert(0, self.headings.clone());
         }
-        self.write_rows(out, headings == Headings::Coloured)
+        self.write_rows(out, headings)
     }
 
     /// The last cell is not padded, the others are, also before an empty last one: as kubectl has it.
-    fn write_rows(&mut self, out: &mut dyn Write, mut colours_first: bool) -> io::Result<()> {
-        self.widen();
+    fn write_rows(&mut self, out: &mut dyn Write, headings: Headings) -> io::Result<()> {
+        self.widen(headings != Headings::None);
+        let mut colours_first = headings == Headings::Coloured;
         self.bytes = 0;
         let mut layout = comfy_table::Table::new();
         layout.load_style(comfy_table::presets::NOTHING);
         let mut last_cells = Vec::with_capacity(self.rows.len());
         for mut row in self.rows.drain(..) {
+            row.truncate(row.len().saturating_sub(self.left_out));
             last_cells.push(row.pop().unwrap_or_default());
             layout.add_row(row);
         }
@@ -142,7 +164,7 @@ impl Table {
         Ok(())
     }
 
-    fn widen(&mut self) {
+    fn widen(&mut self, headed: bool) {
         for row in &self.rows {
             self.widths.resize(self.widths.len().max(row.len()), LEAST);
             for (text, column) in row.iter().zip(&mut self.widths) {
@@ -150,36 +172,57 @@ impl Table {
             }
         }
         let Some(most) = self.most else { return };
-        let whole = |heading: &String| self.whole.iter().any(|whole| heading.eq_ignore_ascii_case(whole));
-        let (kept, mut cut): (Vec<_>, Vec<_>) =
-            self.headings.iter().zip(&mut self.widths).partition(|(heading, _)| whole(heading));
-        let kept: usize = kept.into_iter().map(|(_, width)| *width).sum();
         // The last column has no gap behind it.
-        narrow(cut.iter_mut().map(|(_, width)| &mut **width).collect(), (most + GAP).saturating_sub(kept));
+        self.narrow(most + GAP, headed);
         for row in &mut self.rows {
             for (text, column) in row.iter_mut().zip(&self.widths) {
                 *text = fitted(text, column.saturating_sub(GAP)).into_owned();
             }
         }
     }
+
+    /// Narrows columns until they take no more together, or leaves out the last, which only a table does whose headings are
+    /// about to be written: rows below must agree with them.
+    fn narrow(&mut self, most: usize, headed: bool) {
+        let columns = self.widths.len();
+        let is_whole = |column: usize| self.whole.iter().any(|whole| self.headings[column].eq_ignore_ascii_case(whole));
+        let is_shared = |column: usize| {
+            let mut cells = self.rows.iter().skip(usize::from(headed)).map(|row| &row[column]);
+            cells.next().is_some_and(|first| cells.all(|cell| cell == first))
+        };
+        let least = |column: usize, limit: usize| {
+            if is_whole(column) { self.widths[column] } else { limit.min(self.widths[column]) }
+        };
+        let above = |column: usize| least(column, NARROWEST.max(width(&self.headings[column]) + GAP));
+        let of_shared = |column: usize| if is_shared(column) { above(column) } else { self.widths[column] };
+        let of_narrowest = |column: usize| least(column, if headed { NARROWEST } else { LEAST });
+        let floors: [&dyn Fn(usize) -> usize; 3] = [&of_shared, &above, &of_narrowest];
+        let floors = floors.map(|floor| (0..columns).map(floor).collect::<Vec<usize>>());
+        let counts = if headed { 1..=columns } else { columns - self.left_out..=columns - self.left_out };
+        let fitting = counts.rev().find_map(|shown| {
+            let floor = floors.iter().find(|floor| floor[..shown].iter().sum::<usize>() <= most)?;
+            Some((shown, floor))
+        });
+        if let Some((shown, floor)) = fitting {
+            lower(&mut self.widths[..shown], &floor[..shown], most);
+            self.left_out = columns - shown;
+        } else if headed {
+            self.left_out = columns - 1;
+        }
+    }
 }
 
-/// Narrows the widest of some columns until they take no more together, but none below a least width.
-fn narrow(mut widths: Vec<&mut usize>, most: usize) {
-    let taken = |widths: &[&mut usize], limit: usize| widths.iter().map(|width| limit.min(**width)).sum::<usize>();
-    let (mut limit, mut above) =
-        (NARROWEST, widths.iter().map(|width| **width).max().unwrap_or_default().max(NARROWEST));
-    if taken(&widths, above) <= most {
-        return;
-    }
-    while limit + 1 < above {
-        let middle = limit.midpoint(above);
-        if taken(&widths, middle) <= most { limit = middle } else { above = middle }
-    }
-    let mut left = most.saturating_sub(taken(&widths, limit));
-    for width in widths.iter_mut().filter(|width| ***width > limit) {
-        let more = left.min(1);
-        **width = limit + more;
+/// Narrows the widest of some columns until they take no more together, but none below its floor.
+fn lower(widths: &mut [usize], floors: &[usize], most: usize) {
+    let at = |limit: usize| widths.iter().zip(floors).map(move |(width, floor)| limit.min(*width).max(*floor));
+    let widest = widths.iter().max().copied().unwrap_or_default();
+    let limits: Vec<usize> = (0..=widest).collect();
+    let limit = limits.partition_point(|limit| at(*limit).sum::<usize>() <= most).saturating_sub(1);
+    let mut left = most.saturating_sub(at(limit).sum());
+    let lowered: Vec<usize> = at(limit).collect();
+    for (width, lowered) in widths.iter_mut().zip(lowered) {
+        let more = left.min(usize::from(lowered == limit && *width > limit));
+        *width = lowered + more;
         left -= more;
     }
 }
@@ -244,11 +287,45 @@ mod tests {
     #[test]
     fn columns_that_must_stay_whole_are_not_cut() {
         let mut table = Table::new(["time", "path", "user"]);
-        table.fit(Some(38), &["time"]);
+        table.fit(Some(39), &["time"]);
         table.push(["2018-06-18T13:22".into(), "/politics/2018/06/18/a-long-story".into(), "unknown".into()]);
         insta::assert_snapshot!(printed(table, Headings::Plain), @"
-        TIME               PATH        USER
-        2018-06-18T13:22   /politic…   unknown
+        TIME               PATH         USER
+        2018-06-18T13:22   /politics…   unknown
+        ");
+    }
+
+    #[test]
+    fn columns_that_tell_no_rows_apart_are_cut_first_and_none_below_its_heading() {
+        let mut table = Table::new(["host", "measurements", "path"]);
+        table.fit(Some(52), &[]);
+        for path in ["/politics/2018/06", "/sport/2018/06/18"] {
+            table.push(["edition.cnn.com".into(), "a, b, c and d, and e".into(), path.into()]);
+        }
+        insta::assert_snapshot!(printed(table, Headings::Plain), @"
+        HOST              MEASUREMENTS     PATH
+        edition.cnn.com   a, b, c and d…   /politics/2018/06
+        edition.cnn.com   a, b, c and d…   /sport/2018/06/18
+        ");
+    }
+
+    #[test]
+    fn where_columns_would_become_too_narrow_the_last_are_left_out() {
+        let mut table = Table::new(["time", "path", "user", "code"]);
+        table.fit(Some(33), &["time"]);
+        let row = ["2018-06-18T13:22", "/politics/2018/06/18/a-long-story", "nobody-in-particular", "200"];
+        table.push(row.map(str::to_owned));
+        let mut out = Vec::new();
+        table.write_page(&mut out, Headings::Plain).expect("a vector takes everything");
+        assert_eq!((table.left_out(), table.place_of(1), table.place_of(2)), (2, Some(19), None));
+        // Rows below agree with the headings, whatever comes.
+        table.add_columns(4, ["more"]);
+        table.push(["2018-06-18T13:22:58", "/", "", "", "x"].map(str::to_owned));
+        table.write_page(&mut out, Headings::None).expect("a vector takes everything");
+        insta::assert_snapshot!(String::from_utf8(out).expect("cells are text"), @"
+        TIME               PATH
+        2018-06-18T13:22   /politics/201…
+        2018-06-18T13:22:58   /
         ");
     }
 

@@ -35,10 +35,10 @@ const EXAMPLES: &str = "Examples:
   egressctl get grants
   egressctl delete grant sleep-x7k2p
 
-What a grant overrides, for calls of that workload to that host alone: that nobody registered the host (REGISTRY_ONLY, a
-Sidecar), that none of its routes matches, what checks of rules refuse, what AuthorizationPolicies deny. Such a call goes
-straight to the host, without the gateway, where no route leads. What it never overrides: quotas, who the caller is
-proven to be, requests that can be read in two ways, TLS that asks for another name, private addresses that no
+What a grant overrides, for calls of that workload to that host alone: that nobody registered the host (REGISTRY_ONLY, a \
+Sidecar), that none of its routes matches, what checks of rules refuse, what AuthorizationPolicies deny. Such a call goes \
+straight to the host, without the gateway, where no route leads. What it never overrides: quotas, who the caller is \
+proven to be, requests that can be read in two ways, TLS that asks for another name, private addresses that no \
 ServiceEntry lists. A grant with a path is no grant for what is passed through unread, as nobody sees its path.
 
 When it ends, by its time or because it is deleted, new calls are refused, and connections that were opened by it closed.";

@@ -71,6 +71,7 @@ mod tests {
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
             assert!(about.contains(' '), "{}: {about}", verb.get_name());
             let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let after = crate::cli::verb::printed(&after);
             let examples = after.lines().filter(|line| line.trim_start().starts_with("egressctl ")).count();
             assert!(after.starts_with("Examples:") && examples >= 3, "{}: {examples} examples", verb.get_name());
         }

@@ -81,6 +81,7 @@ impl Export {
         let _files = files::take(&self.files, context)?;
         let mut store = self.filter.log(context)?;
         filter::check_names(&store, &self.columns)?;
+        self.filter.check(&store)?;
         let query = self.filter.query(context);
         let bar = Bar::start("exporting", Unit::Segments, store.progress(), self.to.as_os_str() == "-");
         let entries = match form {
@@ -107,6 +108,9 @@ impl Export {
             writeln!(context.out, "exported {entries} to {}", self.to.display())?;
         }
         context.out.flush()?;
+        if entries == 0 {
+            self.filter.tell_unknown(&store, context)?;
+        }
         super::keep::damage(store.take_damage())
     }
 

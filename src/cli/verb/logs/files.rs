@@ -29,7 +29,7 @@ pub(super) fn take(files: &[String], context: &mut Context) -> Result<Option<Lef
     let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     // They are shown as they are, and kept nowhere.
     let (imported, faults) = import(&files, Redact::None, context)?;
-    let lines = imported.lines;
+    let lines = imported.lines - imported.notices;
     match faults {
         0 => {}
         _ if faults == lines => {

@@ -4,9 +4,9 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accesslog::{Field, Level, LevelFilter, Logs, Pattern, Query, Stream, Syntax, Test, is_called};
+use crate::accesslog::{Field, Grouping, Level, LevelFilter, Logs, Pattern, Query, Stream, Syntax, Test, is_called};
 use crate::cli::context::Context;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Failures};
 use crate::cli::time;
 use crate::decision::access;
 use crate::diagnostic::{nearest, visible};
@@ -25,7 +25,7 @@ const ID: &[&str] = &["decision", "id", "requestId"];
 /// Which entries are asked for: those that meet all that is given.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Filter {
-    /// Also the records that are kept of all calls, whether a rule asks for a line or not
+    /// Also the records that are kept of all calls, one of each, whether rules ask for lines of it or not; with --instance access these alone
     #[arg(long)]
     pub(super) all: bool,
     /// Only entries of this level: info, warn, error; with + also worse ones (warn+)
@@ -67,11 +67,11 @@ pub(super) struct Filter {
     /// Only answers with these codes: 403, 4xx, 400-404, 400+
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = codes)]
     code: Vec<Test>,
-    /// Only calls with these methods
+    /// Only calls with these methods, in whatever case
     #[arg(long, value_name = "METHOD", value_delimiter = ',')]
     method: Vec<String>,
-    /// Only what was decided so: allow, deny, would-deny
-    #[arg(long, value_name = "VERDICT", hide_possible_values = true, value_parser = ["allow", "deny", "would-deny"])]
+    /// Only what was decided so: allow, deny, would-deny; a call that was allowed may have failed all the same
+    #[arg(long, value_name = "VERDICT", hide_possible_values = true, value_parser = [refusal::ALLOW, refusal::DENY, refusal::WOULD_DENY])]
     verdict: Option<String>,
     /// Only the decision of this id
     #[arg(long, value_name = "ID")]
@@ -162,11 +162,13 @@ impl Filter {
             ..Query::default()
         };
         match self.verdict.as_deref() {
-            Some(verdict) if self.asks_records() => query.fields.push(globs(&["verdict"], [verdict])),
-            Some("deny") => refused(&mut query, LevelFilter::Exactly(Level::Error)),
-            Some("would-deny") => refused(&mut query, LevelFilter::Exactly(Level::Warning)),
-            Some(_) => query.fields.push(Field { inverted: true, ..globs(&["instance"], [refusal::INSTANCE]) }),
-            None => {}
+            // Lines of rules, which say no verdict, are of calls that nothing was against as far as they tell.
+            Some(refusal::ALLOW) if !self.asks_records() => {
+                query
+                    .fields
+                    .push(Field { inverted: true, ..globs(&["verdict"], [refusal::DENY, refusal::WOULD_DENY]) });
+            }
+            verdict => query.fields.extend(verdict.map(|verdict| globs(&["verdict"], [verdict]))),
         }
         query
     }
@@ -190,14 +192,42 @@ impl Filter {
         Pattern { text, syntax, ignore_case: self.ignore_case, inverted: false }
     }
 
+    /// Refuses names in `--field` that no entry has.
+    pub(super) fn check(&self, log: &Logs) -> Result<(), Failure> {
+        let names: Vec<String> = self.field.iter().flat_map(|field| field.names.iter().cloned()).collect();
+        check_names(log, &names)
+    }
+
+    /// Tells, where nothing was found, that no entry at all is of the instance, handler or rule that was named.
+    pub(super) fn tell_unknown(&self, log: &Logs, context: &mut Context) -> Result<(), Failures> {
+        // Of refused and of recorded calls there may be none yet.
+        let own = |name: &str| [access::INSTANCE, refusal::INSTANCE].iter().any(|own| is_called(own, name));
+        let named = [("instance", &self.instance), ("handler", &self.handler), ("rule", &self.rule)];
+        for (field, name) in named.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))) {
+            let grouping = Grouping { by: vec![field.to_owned()], ..Grouping::default() };
+            let Some(groups) = log.tally(&Query::default(), &grouping).map_err(Failure::from)? else { continue };
+            let full = groups.iter().filter_map(|group| group.key[0].as_deref()).flat_map(|names| names.split(','));
+            let full: Vec<&str> = full.filter(|full| !full.is_empty()).collect();
+            if groups.is_empty() || own(name) || full.iter().any(|full| is_called(full, name)) {
+                continue;
+            }
+            let meant = nearest(name, full.iter().filter_map(|full| full.split('.').next()));
+            let hint = meant.map(|meant| format!("; did you mean {}?", visible(meant))).unwrap_or_default();
+            context.say(&format!("note: no entry is of the {field} \"{}\"{hint}", visible(name)))?;
+        }
+        Ok(())
+    }
+
     fn fields(&self) -> Vec<Field> {
+        // Methods are told apart by case (RFC 9110 §9.1), and those that have names are in upper case.
+        let methods = self.method.iter().flat_map(|method| [method.clone(), method.to_ascii_uppercase()]).collect();
         let of = [
             (HOST, &self.host),
             (PATH, &self.path),
             (SOURCE, &self.source),
             (SOURCE_NAMESPACE, &self.source_namespace),
             (PRINCIPAL, &self.principal),
-            (METHOD, &self.method),
+            (METHOD, &methods),
         ];
         let given = of.into_iter().filter(|(_, values)| !values.is_empty());
         let mut fields: Vec<Field> =
@@ -220,12 +250,6 @@ pub(super) fn check_names(log: &Logs, names: &[String]) -> Result<(), Failure> {
         None => format!("entries have {}", known.join(", ")),
     };
     Err(Failure::client(format!("no entry has a field \"{}\"\nhint: {}", visible(name), visible(&hint))))
-}
-
-/// Only refusals of a level.
-fn refused(query: &mut Query, level: LevelFilter) {
-    query.fields.push(globs(&["instance"], [refusal::INSTANCE]));
-    query.level = query.level.or(Some(level));
 }
 
 fn globs<'a>(names: &[&str], globs: impl IntoIterator<Item = &'a str>) -> Field {

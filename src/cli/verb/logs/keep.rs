@@ -1,8 +1,8 @@
 //! `logs seal`, `logs prune` and `logs verify`: keeping the log.
 
 use std::fs::File;
-use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::io::{ErrorKind, Read, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -32,7 +32,7 @@ pub(super) enum Keep {
     Verify(Verify),
     /// Take the entries of files into the log
     Import(Import),
-    /// Count entries by time and by their fields
+    /// Count entries by time and by their fields: lines, or with --all --instance access calls
     Stats(Box<Stats>),
     /// Show the most frequent values of each field
     Facets(Box<Facets>),
@@ -99,7 +99,7 @@ const PRUNE_EXAMPLES: &str = "Examples:
   # What would go?
   egressctl logs prune --keep 30d --dry-run
 
-Entries go by the segment: when its newest entry is old enough. The chain of hashes stays whole. `proxy start` takes the same
+Entries go by the segment: when its newest entry is old enough. The chain of hashes stays whole. `proxy start` takes the same \
 flags, and then looks once a minute.";
 
 impl Prune {
@@ -255,8 +255,10 @@ const IMPORT_EXAMPLES: &str = "Examples:
   # What Istio's proxies wrote
   kubectl logs deployment/istio-egressgateway -n istio-system | egressctl logs import -
 
-A line is our JSON, Mixer's stdio JSON or text, or Envoy's or Istio's default text or JSON access log. What is none of them is
-told by its number, and the rest goes in. Exit status: 1 if there was such a line.";
+A line is our JSON, Mixer's stdio JSON or text, or Envoy's or Istio's default text or JSON access log. What their proxies say of \
+themselves beside it is passed over. What is none of them is told by its number, and the rest goes in.
+
+Exit status: 0, or 1 if there was such a line.";
 
 /// Lines that are no entries and are told one by one; after so many it is a file of something else.
 const FAULTS_TOLD: u64 = 10;
@@ -269,7 +271,7 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
         let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
         let input: Box<dyn Read> = match path.as_os_str() == "-" {
             true => Box::new(std::io::stdin()),
-            false => Box::new(File::open(path).map_err(|error| cannot_read(&name, &error))?),
+            false => Box::new(open(path).map_err(|error| cannot_read(&name, &error))?),
         };
         let progress = Arc::new(Progress::default());
         progress.expect(std::fs::metadata(path).map_or(0, |file| file.len()));
@@ -288,7 +290,17 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
         told.iter().try_for_each(|told| context.say(told))?;
         imported = done.map_err(Failure::from)?;
     }
+    if imported.notices > 0 {
+        let lines = count(imported.notices as i64, "line", "lines");
+        context.say(&format!("note: {lines} of what a proxy says of itself passed over"))?;
+    }
     Ok((imported, faults))
+}
+
+/// Opens a file; a folder can be opened, too, and not be read.
+fn open(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
 impl Import {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use crate::accesslog::Level;
+use crate::cli::output::cell::prefix;
 use crate::cli::style;
 
 /// How found texts stand out.
@@ -33,12 +34,11 @@ pub(super) fn line(line: &str, level: Level, patterns: &[Regex]) -> String {
     painted(line, at, level, patterns)
 }
 
-/// The same for a row of a table, whose second cell the level is.
-pub(super) fn row(line: &str, level: Level, patterns: &[Regex]) -> String {
-    let gap = line.find("  ").unwrap_or(line.len());
-    let at = line.len() - line[gap..].trim_start().len();
-    let place = line[at..].starts_with(level.name()).then(|| at..at + level.name().len());
-    painted(line, place, level, patterns)
+/// The same for a row of a table with the level behind so many terminal cells, if it has one.
+pub(super) fn row(line: &str, (level, place): (Level, Option<usize>), patterns: &[Regex]) -> String {
+    let at = place.map(|cells| prefix(line, cells).len());
+    let at = at.filter(|at| line[*at..].starts_with(level.name())).map(|at| at..at + level.name().len());
+    painted(line, at, level, patterns)
 }
 
 fn painted(line: &str, level_at: Option<Range<usize>>, level: Level, patterns: &[Regex]) -> String {

@@ -45,10 +45,11 @@ const EXAMPLES: &str = "Examples:
   kubectl logs deployment/istio-egressgateway -n istio-system | egressctl logs - --code 5xx
   egressctl logs access.log.1 access.log --host '*cnn.com'
 
-  # Every call, also those that no rule asks a line for
+  # Every call, also those that no rule asks a line for: entries are lines that rules ask for, of a call none or several
   egressctl logs --all --instance access -o table
 
-  # How many calls were made yesterday
+  # How many calls were made yesterday, and how many entries rules asked for
+  egressctl logs --all --instance access --count --since 2d --until 1d
   egressctl logs --count --since 2d --until 1d
 
   # Was anything in it changed?
@@ -61,8 +62,10 @@ const EXAMPLES: &str = "Examples:
   POD=$(egressctl -n istio-system get pods -l istio-mixer-type=telemetry -o jsonpath='{.items[0].metadata.name}')
   egressctl -n istio-system logs $POD mixer
 
-Exit status: 0, also if nothing was found, and 1 on an error; with --exit-status it is as rg's. Lines of files that are no
-entries are told by their numbers and passed over; it is an error if all of them are none.";
+Lines of files are shown as the entries that they become. Those that are none are told by their numbers and passed over; it is \
+an error if all of them are none.
+
+Exit status: 0, also if nothing was found, and 1 on an error; with --exit-status it is as rg's.";
 
 /// Entries that a selector shows when nobody says how many; kubectl's number.
 const TAIL_OF_SELECTOR: usize = 10;
@@ -86,22 +89,22 @@ pub(crate) struct Arguments {
     selector: Option<String>,
     #[command(flatten)]
     filter: Box<Filter>,
-    /// Only the last entries; -1 for all
+    /// Only the last entries, in the order in which they were recorded or imported; -1 for all
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     tail: Option<i64>,
-    /// Only the first entries
+    /// Only the first entries, in that order
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tail", "follow"])]
     head: Option<usize>,
     /// Stay, and show new entries as they come
     #[arg(short, long, conflicts_with = "until")]
     follow: bool,
-    /// Print only how many entries there are
+    /// Print only how many entries there are: lines, not calls, but with --all --instance access
     #[arg(long, conflicts_with = "follow")]
     count: bool,
     /// With a name the container, as --container has it; without one --count
     #[arg(short = 'c', value_name = "NAME", num_args = 0..=1, id = "short")]
     short: Option<Option<String>>,
-    /// Also so many entries after each
+    /// Also so many entries after each, whatever they are, in the order in which they were recorded
     #[arg(short = 'A', long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
     after_context: u32,
     /// Also so many entries before each
@@ -140,6 +143,7 @@ impl Arguments {
 
     /// The same; how many entries there were.
     fn answer(&mut self, context: &mut Context) -> Result<u64, Failures> {
+        self.look.check(self.count)?;
         if self.follow && self.look.output == Form::Parquet {
             let told = "the argument '--follow' cannot be used with '-o parquet', which is written at the end";
             return Err(Failure::client(told).into());
@@ -165,12 +169,14 @@ impl Arguments {
             context.say(&format!("Showing the last {TAIL_OF_SELECTOR} entries; --tail=-1 shows all."))?;
         }
         if !records {
+            context.say("note: what this container writes is not recorded here")?;
             let printed = self.look.open(context, origin, Vec::new())?;
             return printed.finish(if self.count { Some(0) } else { None });
         }
         let start = Instant::now();
         let mut log = self.filter.log_of_lines(context)?;
         filter::check_names(&log, &self.look.columns)?;
+        self.filter.check(&log)?;
         if self.look.output == Form::Csv && self.look.columns.is_empty() {
             self.look.columns = log.names().map_err(Failure::from)?.into_iter().map(|(name, _)| name).collect();
         }
@@ -181,6 +187,9 @@ impl Arguments {
             context.say(&took(entries, &log, start))?;
         }
         keep::damage(log.take_damage())?;
+        if entries == 0 {
+            self.filter.tell_unknown(&log, context)?;
+        }
         Ok(entries)
     }
 

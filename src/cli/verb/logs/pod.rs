@@ -70,16 +70,30 @@ pub(super) fn origin(request: &Request, prefix: bool, context: &mut Context) -> 
         }
         origin.records |= records;
     }
-    if let (false, Some(labels)) = (origin.records, &request.selector) {
-        origin.callers = callers(&cluster, context.namespace(), &selector::parse(labels)?)?;
+    if !origin.records {
+        let namespace = context.namespace();
+        origin.callers = match (&request.selector, &request.container) {
+            (Some(labels), _) => {
+                let labels = selector::parse(labels)?;
+                callers(&cluster, namespace, |one| labels.matches(&one.labels))?
+            }
+            // What a workload's sidecar would log is what it called.
+            (None, None) => callers(&cluster, namespace, |one| pods.iter().any(|pod| is_of(pod, one)))?,
+            (None, Some(_)) => Vec::new(),
+        };
     }
     Ok(origin)
 }
 
-/// What entries call the workloads of a namespace with some labels: by their name, or by the label `app`.
-fn callers(view: &dyn View, namespace: &str, labels: &Selector) -> Result<Vec<String>, Failure> {
+/// Whether a pod is one of a workload's.
+fn is_of(pod: &Resource, workload: &Workload) -> bool {
+    pod.meta.name.starts_with(&workload.name) && pod.meta.labels == workload.labels
+}
+
+/// What entries call some workloads of a namespace: by their name, or by the label `app`.
+fn callers(view: &dyn View, namespace: &str, is_wanted: impl Fn(&Workload) -> bool) -> Result<Vec<String>, Failure> {
     let all = Workload::all(view)?.into_iter();
-    let wanted = all.filter(|one| one.namespace == namespace && labels.matches(&one.labels));
+    let wanted = all.filter(|one| one.namespace == namespace && is_wanted(one));
     Ok(wanted.flat_map(|one| [Some(one.name), one.labels.get("app").cloned()]).flatten().collect())
 }
 

@@ -17,6 +17,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Failures};
 use crate::cli::output::age::in_words;
 use crate::cli::output::table::{Headings, Table, terminal_width};
+use crate::cli::style;
 use crate::expr::ValueRef;
 
 /// Fields of a line that have columns of their own.
@@ -25,16 +26,22 @@ const OWN_COLUMNS: &[&str] = &["level", "time", "instance"];
 /// What of that and of the shape `wide` shows besides.
 const WIDE_COLUMNS: &[&str] = &["instance", "handler", "rule"];
 
+/// What stands between groups of entries that do not touch.
+const PART: &str = "--";
+
 /// Columns that are of no use when they are cut.
 const WHOLE: &[&str] = &["time", "level", "decision", "id", "requestId"];
+
+/// Variables whose columns come before others': what people ask first, where a terminal has not room for all.
+const FIRST: &[&str] = &["source", "method", "destination", "path", "responseCode", "verdict", "reason", "decision"];
 
 /// How entries look.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Look {
-    /// line: as the handler printed it; json: as it is stored; table; wide: with handler and rule; csv; parquet; name: the instance
+    /// line: as the handler printed it; json: as it is stored; table: as wide as the terminal; wide: all of it, with handler and rule; csv; parquet; name: the instance
     #[arg(short, long, value_name = "FORMAT", default_value = "line", hide_possible_values = true)]
     pub(super) output: Form,
-    /// Columns of a table or of csv
+    /// The columns of a table or of csv
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(super) columns: Vec<String>,
     /// The time before each line
@@ -93,16 +100,44 @@ struct Page {
     levels: Vec<Level>,
     /// The places of variables among the columns of variables.
     variables: HashMap<String, usize>,
-    /// The columns that were asked for.
+    /// The columns that were asked for; if there are any there are no others.
     chosen: Vec<String>,
     /// Whether there are columns.
     begun: bool,
     headed: bool,
-    /// Terminal cells of a line, where there is a terminal.
+    /// Terminal cells of a line, where there is a terminal and all has to fit.
     width: Option<usize>,
+    /// Whether it was told that columns are left out.
+    told: bool,
 }
 
 impl Look {
+    /// Refuses flags that would do nothing.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub(super) fn check(&self, counts: bool) -> Result<(), Failure> {
+        let is_table = matches!(self.output, Form::Table | Form::Wide);
+        let is_line = matches!(self.output, Form::Line | Form::Json | Form::Name);
+        let shows_time = is_table || is_line && self.timestamps;
+        if counts && self.output != Form::Line {
+            return Err(Failure::client("the argument '--output' cannot be used with '--count', which is one number"));
+        }
+        let idle = [
+            ("--columns", !self.columns.is_empty() && !is_table && self.output != Form::Csv, "tables and csv"),
+            ("--relative", self.relative && !shows_time, "tables, and lines with --timestamps"),
+            ("--local", self.local && !shows_time, "tables, and lines with --timestamps"),
+            ("--timestamps", self.timestamps && !is_line, "lines"),
+            ("--only-matching", self.only_matching && !is_line, "lines"),
+            ("--prefix", self.prefix && !is_line, "lines"),
+        ];
+        let idle = idle.iter().find(|(_, is_idle, _)| *is_idle);
+        idle.map_or(Ok(()), |(flag, _, forms)| {
+            let hint = if *flag == "--columns" { "\nhint: -o table" } else { "" };
+            Err(Failure::client(format!("the argument '{flag}' is for {forms} only{hint}")))
+        })
+    }
+
     /// Makes ready to print; marks stand out.
     pub(super) fn open<'a>(
         &self,
@@ -115,7 +150,8 @@ impl Look {
             return Err(Failure::client(message));
         }
         let zone = if self.local { TimeZone::try_system().unwrap_or(TimeZone::UTC) } else { TimeZone::UTC };
-        let page = Page { chosen: self.columns.clone(), width: terminal_width(), ..Page::default() };
+        let width = terminal_width().filter(|_| self.output == Form::Table);
+        let page = Page { chosen: self.columns.clone(), width, ..Page::default() };
         let prefix = origin.prefix;
         let file = Export::default();
         Ok(Printed { context, look: self.clone(), prefix, page, marks, file, zone, entries: 0, fault: None })
@@ -177,13 +213,27 @@ impl Printed<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
-        self.context.out.flush()
+        let out = &mut self.context.out;
+        self.page.write(out, self.context.color, &self.marks)?;
+        let more = self.page.table.left_out();
+        if more > 0 && !std::mem::replace(&mut self.page.told, true) {
+            let columns = if more == 1 { "column" } else { "columns" };
+            let (faint, plain) = if self.context.color { (style::FAINT, style::PLAIN) } else { ("", "") };
+            writeln!(out, "{faint}and {more} more {columns}: -o wide{plain}")?;
+        }
+        out.flush()
     }
 
-    /// A line that stands between groups of lines.
+    /// Stands between groups of entries, where people read them; what programs read has entries alone.
     pub(super) fn part(&mut self) -> bool {
-        let printed = writeln!(self.context.out, "--");
+        let printed = match self.look.output {
+            Form::Line => writeln!(self.context.out, "{PART}"),
+            Form::Table | Form::Wide => {
+                self.page.part();
+                Ok(())
+            }
+            Form::Json | Form::Csv | Form::Parquet | Form::Name => Ok(()),
+        };
         self.keep(printed)
     }
 
@@ -229,17 +279,18 @@ impl Printed<'_> {
 
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         let mut fields = line::fields(row.line).unwrap_or_default();
-        let wide = if self.look.output == Form::Wide { WIDE_COLUMNS } else { &[] };
+        let is_chosen = !self.page.chosen.is_empty();
+        let wide = if self.look.output == Form::Wide && !is_chosen { WIDE_COLUMNS } else { &[] };
         let own = wide.iter().map(|name| field(row, &fields, name).unwrap_or_default()).collect();
-        let is_shown = |name: &str| self.page.chosen.is_empty() && wide.contains(&name);
-        fields.retain(|(name, _)| !OWN_COLUMNS.contains(&name.as_str()) && !is_shown(name));
+        fields.retain(|(name, _)| is_chosen || !OWN_COLUMNS.contains(&name.as_str()) && !wide.contains(&name.as_str()));
         let new = self.page.new_columns(&fields);
         if !new.is_empty() || !self.page.begun {
-            if self.page.headed {
+            if self.page.headed && self.page.table.left_out() == 0 {
                 self.page.write(&mut self.context.out, self.context.color, &self.marks)?;
                 writeln!(self.context.out)?;
+                self.page.headed = false;
             }
-            self.page.add(new, self.look.output == Form::Wide);
+            self.page.add(new, wide);
         }
         let time = self.look.time(row.time, self.context.now, &self.zone, 6);
         self.page.push(row, time, &fields, own);
@@ -254,25 +305,29 @@ impl Printed<'_> {
 impl Page {
     /// The variables of an entry for which there are no columns.
     fn new_columns(&self, fields: &[(String, Json)]) -> Vec<String> {
-        match (self.variables.is_empty(), self.chosen.is_empty()) {
-            (true, false) => self.chosen.clone(),
-            (false, false) => Vec::new(),
-            _ => {
-                let mut seen = HashSet::new();
-                let names = fields.iter().map(|(name, _)| name);
-                names.filter(|name| !self.variables.contains_key(*name) && seen.insert(*name)).cloned().collect()
-            }
+        if !self.chosen.is_empty() {
+            return Vec::new();
         }
+        let mut seen = HashSet::new();
+        let names = fields.iter().map(|(name, _)| name);
+        let mut new: Vec<String> =
+            names.filter(|name| !self.variables.contains_key(*name) && seen.insert(*name)).cloned().collect();
+        new.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+        new
     }
 
-    /// Adds columns, and first those that every entry has; if headings stand above the table already, they come once more.
-    fn add(&mut self, new: Vec<String>, wide: bool) {
+    /// Adds columns, and first those that every entry has, unless all are chosen.
+    fn add(&mut self, new: Vec<String>, wide: &[&str]) {
         if !std::mem::replace(&mut self.begun, true) {
-            let own = if wide { WIDE_COLUMNS } else { &[] };
-            self.table = Table::new(["time", "level"].iter().chain(own));
+            self.table = match self.chosen.is_empty() {
+                true => Table::new(["time", "level"].iter().chain(wide)),
+                false => Table::new(&self.chosen),
+            };
             self.table.fit(self.width, WHOLE);
         }
-        self.headed = false;
+        if new.is_empty() {
+            return;
+        }
         self.table.add_columns(2 + self.variables.len(), &new);
         for name in new {
             let place = self.variables.len();
@@ -281,19 +336,33 @@ impl Page {
     }
 
     fn push(&mut self, row: &Row<'_>, time: String, fields: &[(String, Json)], own: Vec<String>) {
-        let mut cells = vec![time, row.level.name().to_owned()];
-        if self.chosen.is_empty() {
+        let cells = if self.chosen.is_empty() {
             let mut values = vec![None; self.variables.len()];
             for (name, value) in fields.iter().rev() {
                 values[self.variables[name]] = Some(value);
             }
-            cells.extend(values.into_iter().map(|value| value.map(text).unwrap_or_default()));
+            let values = values.into_iter().map(|value| value.map(text).unwrap_or_default());
+            [time, row.level.name().to_owned()].into_iter().chain(values).chain(own).collect()
         } else {
-            cells.extend(self.chosen.iter().map(|name| field(row, fields, name).unwrap_or_default()));
-        }
-        cells.extend(own);
+            let value = |name: &String| match name.as_str() {
+                "time" => time.clone(),
+                name => field(row, fields, name).unwrap_or_default(),
+            };
+            self.chosen.iter().map(value).collect::<Vec<_>>()
+        };
         self.table.push(cells);
         self.levels.push(row.level);
+    }
+
+    /// Adds a row that stands between groups.
+    fn part(&mut self) {
+        self.table.push_part(PART);
+        self.levels.push(Level::Info);
+    }
+
+    /// The column of the levels.
+    fn level(&self) -> Option<usize> {
+        if self.chosen.is_empty() { Some(1) } else { self.chosen.iter().position(|name| name == "level") }
     }
 
     fn write(&mut self, out: &mut dyn Write, color: bool, marks: &[Regex]) -> io::Result<()> {
@@ -307,12 +376,13 @@ impl Page {
         }
         let mut page = Vec::new();
         self.table.write_page(&mut page, Headings::new(headings, true))?;
+        let place = self.level().and_then(|column| self.table.place_of(column));
         let page = String::from_utf8_lossy(&page);
         let mut lines = page.lines();
         if headings {
             writeln!(out, "{}", lines.next().unwrap_or_default())?;
         }
-        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", mark::row(line, level, marks)))
+        lines.zip(levels).try_for_each(|(line, level)| writeln!(out, "{}", mark::row(line, (level, place), marks)))
     }
 }
 

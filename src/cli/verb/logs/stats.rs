@@ -9,23 +9,24 @@ use serde_json::{Map, Value as Json, json};
 
 use super::files;
 use super::filter::{self, Filter};
-use crate::accesslog::{Group, Grouping, Measure};
+use crate::accesslog::{Group, Grouping, Logs, Measure};
 use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::table::{Headings, Table, terminal_width};
 use crate::cli::time;
 use crate::diagnostic::visible;
+use crate::expr::ValueType;
 
 const STATS_EXAMPLES: &str = "Examples:
-  # How many calls were made when
+  # How many entries there were when
   egressctl logs stats --since 1d
 
-  # The ten hosts that were called most, and what they answered
-  egressctl logs stats --by destination,responseCode
+  # The ten hosts that were called most, and what they answered: of each call there is one record
+  egressctl logs stats --all --instance access --by destination,responseCode
 
   # Sizes of answers by host: sum, least, greatest, and below which nine of ten and 99 of 100 lie
-  egressctl logs stats --by destination --measure responseSize --percentiles p50,p90,p99
+  egressctl logs stats --all --instance access --by destination --measure responseSize --percentiles p50,p90,p99
 
   # For the summary of a CI job
   egressctl logs stats --by destination --level error -o markdown >> \"$GITHUB_STEP_SUMMARY\"";
@@ -35,7 +36,9 @@ const FACETS_EXAMPLES: &str = "Examples:
   egressctl logs facets
 
   # What do the refused calls have in common?
-  egressctl logs facets --level error --since 1h";
+  egressctl logs facets --all --verdict deny --since 1h
+
+Of fields of which nearly each entry has a value of its own, such as ids, times and sizes, nothing is shown unless --fields names them.";
 
 /// Bars of a plot that nobody chose the interval of.
 const BARS: i64 = 24;
@@ -44,10 +47,25 @@ const BAR: u64 = 40;
 /// Intervals that people think in, in seconds.
 const INTERVALS: &[i64] =
     &[1, 5, 10, 30, 60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
-/// Fields that say nothing as a facet: each entry has its own.
-const NO_FACETS: &[&str] = &["time"];
+/// Fields that say nothing as a facet: each entry has its own, or nearly.
+const NO_FACETS: &[&str] = &[
+    "time",
+    "decision",
+    "details",
+    "durationMicros",
+    "firstByteMicros",
+    "headers",
+    "id",
+    "remedy",
+    "requestId",
+    "requestSize",
+    "responseSize",
+    "revision",
+    "sourceLabels",
+    "values",
+];
 
-/// Count entries by time and by their fields
+/// Count entries by time and by their fields: lines, or with --all --instance access calls
 #[derive(Debug, Args)]
 #[command(after_help = STATS_EXAMPLES)]
 pub(super) struct Stats {
@@ -95,6 +113,7 @@ impl Stats {
         let _files = files::take(&self.files, context)?;
         let store = self.filter.log(context)?;
         filter::check_names(&store, &[self.by.as_slice(), &self.measure].concat())?;
+        self.filter.check(&store)?;
         let query = self.filter.query(context);
         let interval = match self.interval {
             Some(interval) => Some(interval.as_micros() as i64),
@@ -109,11 +128,15 @@ impl Stats {
         let bar = Bar::start("counting", Unit::Segments, store.progress(), false);
         let counted = store.tally(&query, &grouping).map_err(Failure::from)?;
         drop(bar);
+        if counted.as_ref().is_some_and(Vec::is_empty) {
+            self.filter.tell_unknown(&store, context)?;
+        }
         let mut groups = counted.ok_or_else(|| too_many(&self.by))?;
         if self.filter.all && store.single().is_none() && !self.by.iter().any(|name| name == "instance") {
             context
                 .say("note: lines and records of calls are counted together; --instance access counts calls alone")?;
         }
+        self.check_measures(&groups, &store)?;
         groups.sort_by(|a, b| (a.start, b.count, &a.key).cmp(&(b.start, a.count, &b.key)));
         let all = groups.len();
         if self.top > 0 && !self.by.is_empty() {
@@ -124,16 +147,35 @@ impl Stats {
                 seen <= self.top
             });
         }
-        self.print(&groups, context)?;
-        if groups.len() < all && self.output == "table" {
-            let more = all - groups.len();
+        self.print(&groups, all, context)?;
+        if groups.len() < all {
+            let more = super::keep::count((all - groups.len()) as i64, "more group", "more groups");
             context.out.flush()?;
-            context.say(&format!("{more} more groups; --top 0 shows all."))?;
+            context.say(&format!("{more}; --top 0 shows all."))?;
         }
         super::keep::damage(store.take_damage())
     }
 
-    fn print(&self, groups: &[Group], context: &mut Context) -> Outcome {
+    /// Refuses to add up what are no numbers.
+    fn check_measures(&self, groups: &[Group], store: &Logs) -> Result<(), Failure> {
+        let counted = |place: usize| groups.iter().any(|group| group.measures[place].count > 0);
+        let Some(name) = (0..self.measure.len()).find(|place| !groups.is_empty() && !counted(*place)) else {
+            return Ok(());
+        };
+        let (name, names) = (&self.measure[name], store.names()?);
+        let is_number = |of: ValueType| matches!(of, ValueType::Int64 | ValueType::Double);
+        if names.iter().any(|(known, of)| known == name && is_number(*of)) {
+            return Ok(());
+        }
+        let numbers: Vec<String> = names.into_iter().filter(|(_, of)| is_number(*of)).map(|(name, _)| name).collect();
+        let hint = match numbers.is_empty() {
+            true => String::new(),
+            false => format!("\nhint: numbers are {}", visible(&numbers.join(", "))),
+        };
+        Err(Failure::client(format!("the field \"{}\" has no numbers to be added up{hint}", visible(name))))
+    }
+
+    fn print(&self, groups: &[Group], all: usize, context: &mut Context) -> Outcome {
         let out = &mut context.out;
         if self.output == "json" {
             let groups = groups.iter().map(|group| self.json(group));
@@ -144,7 +186,12 @@ impl Stats {
         let most = groups.iter().map(|group| group.count).max().unwrap_or_default().max(1);
         let rows = groups.iter().map(|group| self.row(group, most));
         if self.output == "markdown" {
-            return Ok(markdown(&headings, rows, out)?);
+            markdown(&headings, rows, out)?;
+            if groups.len() < all {
+                // Who reads the summary does not see what is said beside.
+                writeln!(out, "\n{} of {all} groups", groups.len())?;
+            }
+            return Ok(());
         }
         let mut table = Table::new(&headings);
         table.fit(terminal_width(), &["time", "count"]);
@@ -230,15 +277,26 @@ impl Stats {
 
 /// A table that Markdown shows as one.
 fn markdown(headings: &[String], rows: impl Iterator<Item = Vec<String>>, out: &mut dyn Write) -> io::Result<()> {
-    let line = |cells: &[String]| {
-        format!("| {} |", cells.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
-    };
+    let line =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" | "));
     writeln!(out, "{}", line(headings))?;
-    writeln!(out, "{}", line(&vec!["---".to_owned(); headings.len()]))?;
+    writeln!(out, "|{}", " --- |".repeat(headings.len()))?;
     for row in rows {
         writeln!(out, "{}", line(&row))?;
     }
     Ok(())
+}
+
+/// A text that Markdown shows as it is: values are what callers sent.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "\\`*_[]<>|~&#!".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 fn time_of(micros: i64) -> String {
@@ -271,6 +329,7 @@ impl Facets {
         let _files = files::take(&self.files, context)?;
         let store = self.filter.log(context)?;
         filter::check_names(&store, &self.fields)?;
+        self.filter.check(&store)?;
         let query = self.filter.query(context);
         let top = if self.top == 0 { usize::MAX } else { self.top };
         let mut names = self.fields;

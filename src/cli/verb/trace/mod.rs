@@ -29,7 +29,7 @@ use roles::{Roles, Who};
 use world::World;
 
 const BATCH: &str = "\
-A line of --batch is {\"id\", \"manifest\", \"from\", \"request\"}. Without manifest (YAML text) the call is judged by what is
+A line of --batch is {\"id\", \"manifest\", \"from\", \"request\"}. Without manifest (YAML text) the call is judged by what is \
 declared in the registry. Fields of request, all optional as long as it says where the call goes:
   method, url, headers   as a client has them; headers are {\"name\": \"value\"} or {\"name\": [\"value\", …]}
   scheme, authority, path, port   instead of the URL's; port is the one that is dialled, or the gateway's server's
