@@ -15,6 +15,7 @@ mod normalize;
 mod outcome;
 mod path;
 mod tunnel;
+mod unread;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use normalize::{Arrival, DEBUG, MAX_HEAD, is_plain_option, normalize, normal
 pub use outcome::{Closer, Marks, Outcome};
 pub use path::PathNormalization;
 pub use tunnel::{Tunnel, connect_target};
+pub use unread::Unread;
 
 /// A request in its one canonical form.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::expr::Timestamp;
 use crate::identity::Caller;
 
 use super::path::{self, PathNormalization};
-use super::{Authority, Call, Failure, TlsSession};
+use super::{Authority, Call, Failure, TlsSession, Unread};
 
 /// Most bytes of a request's target and header fields; Envoy takes 60 KiB of fields.
 pub const MAX_HEAD: usize = 64 * 1024;
@@ -27,7 +27,7 @@ pub const MAX_HEAD: usize = 64 * 1024;
 pub(super) const HTTP_PORT: u16 = 80;
 
 /// The default port of `https` (RFC 9110 §4.2.2).
-const HTTPS_PORT: u16 = 443;
+pub(super) const HTTPS_PORT: u16 = 443;
 
 /// Whether a header means something to one connection only (RFC 9110 §7.6.1), or carries credentials for us. Comparing text takes
 /// less than comparing names.
@@ -67,35 +67,56 @@ pub struct Arrival {
 /// # Errors
 /// Those of [`normalize_by`].
 pub fn normalize(head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
-    normalize_by(PathNormalization::Strict, head, arrival)
+    normalize_by(PathNormalization::Strict, head, arrival).map_err(|unread| unread.failure)
 }
 
 /// Brings a request head into canonical form, its path as is said.
 ///
 /// # Errors
+/// What is known of one that is refused:
 /// [`Failure::BadRequest`] for what could be read in two ways, [`Failure::HeadTooLarge`] past [`MAX_HEAD`],
 /// [`Failure::NestedConnect`] for CONNECT, whose calls are [`Call::tunnel_to`]'s.
-pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arrival: Arrival) -> Result<Call, Failure> {
+pub fn normalize_by(
+    paths: PathNormalization,
+    head: http::request::Parts,
+    arrival: Arrival,
+) -> Result<Call, Box<Unread>> {
     let http::request::Parts { method, uri, version, mut headers, .. } = head;
+    let line = (&method, &uri, version);
+    let (authority, path, upgrade) = match read(paths, line, &mut headers, arrival.tls.is_some()) {
+        Ok(read) => read,
+        Err(failure) => return Err(Box::new(Unread::of_parts(failure, line, &headers, arrival))),
+    };
+    if let Err(failure) = check_pairs(&headers) {
+        return Err(Box::new(Unread::of_parts(failure, line, &headers, arrival).to(authority)));
+    }
+    let Arrival { time, chance, caller, peer, tls } = arrival;
+    Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None, tls })
+}
+
+/// What a head asks for in canonical form; the headers lose what is for this hop only.
+fn read(
+    paths: PathNormalization,
+    (method, uri, version): (&Method, &Uri, Version),
+    headers: &mut HeaderMap,
+    over_tls: bool,
+) -> Result<(Authority, PathAndQuery, Option<HeaderValue>), Failure> {
     if method == Method::CONNECT {
         return Err(Failure::NestedConnect);
     }
-    if head_size(&uri, &headers) > MAX_HEAD {
+    if head_size(uri, headers) > MAX_HEAD {
         return Err(Failure::HeadTooLarge);
     }
-    check_framing(&mut headers)?;
+    check_framing(headers)?;
     if version == Version::HTTP_2 {
-        check_fields(&headers)?;
+        check_fields(headers)?;
     }
-    let host = host_header(&headers, version)?;
-    let (scheme, port) = match arrival.tls {
-        None => (Scheme::HTTP, HTTP_PORT),
-        Some(_) => (Scheme::HTTPS, HTTPS_PORT),
-    };
-    check_authority(host, &uri, port)?;
+    let host = host_header(headers, version)?;
+    let (scheme, port) = if over_tls { (Scheme::HTTPS, HTTPS_PORT) } else { (Scheme::HTTP, HTTP_PORT) };
+    check_authority(host, uri, port)?;
     let authority = match (uri.scheme(), uri.authority()) {
         (Some(asked), Some(authority)) if *asked == scheme => authority_of(authority.as_str(), port)?,
-        (Some(_), _) if scheme == Scheme::HTTPS => {
+        (Some(_), _) if over_tls => {
             return Err(Failure::BadRequest("over TLS only https:// can be asked for in absolute form"));
         }
         (Some(_), _) => return Err(Failure::BadRequest("only http:// requests are forwarded in absolute form")),
@@ -103,13 +124,11 @@ pub fn normalize_by(paths: PathNormalization, head: http::request::Parts, arriva
         (None, Some(_)) => return Err(Failure::BadRequest("the target has no leading slash")),
         (None, None) => authority_of(host.ok_or(Failure::BadRequest("no Host header"))?, port)?,
     };
-    let path = canonical_path(paths, &method, uri.path_and_query())?;
-    let upgrade = upgrade_of(&headers);
-    check_method(&method, &headers)?;
-    strip(&mut headers)?;
-    check_pairs(&headers)?;
-    let Arrival { time, chance, caller, peer, tls } = arrival;
-    Ok(Call { time, chance, caller, peer, method, authority, path, headers, upgrade, tunnel: None, tls })
+    let path = canonical_path(paths, method, uri.path_and_query())?;
+    let upgrade = upgrade_of(headers);
+    check_method(method, headers)?;
+    strip(headers)?;
+    Ok((authority, path, upgrade))
 }
 
 fn head_size(uri: &Uri, headers: &HeaderMap) -> usize {

@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
 use super::normalize::{authority_of, authority_with_port, host_header};
-use super::{Arrival, Authority, Call, Failure, HelloFault, TunnelFault};
+use super::{Arrival, Authority, Call, Failure, HelloFault, TunnelFault, Unread};
 
 /// What is known of a connection whose bytes are passed on unread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +63,11 @@ impl Call {
     ///
     /// # Errors
     /// [`Failure::BadRequest`] where host or port is missing or none.
-    pub fn tunnel_to(target: &str, arrival: Arrival) -> Result<Call, Failure> {
-        let authority = authority_with_port(target)?;
+    pub fn tunnel_to(target: &str, arrival: Arrival) -> Result<Call, Box<Unread>> {
+        let authority = match authority_with_port(target) {
+            Ok(authority) => authority,
+            Err(failure) => return Err(Box::new(Unread::new(failure, arrival))),
+        };
         let address = authority.host().trim_matches(['[', ']']).parse().ok();
         let Arrival { time, chance, caller, peer, tls } = arrival;
         Ok(Call {
@@ -156,7 +159,8 @@ mod tests {
 
     fn to(target: &str) -> Result<Call, Failure> {
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Call::tunnel_to(target, Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None })
+        let arrival = Arrival { time: Timestamp::ZERO, chance: 0, caller: None, peer, tls: None };
+        Call::tunnel_to(target, arrival).map_err(Failure::from)
     }
 
     #[test]

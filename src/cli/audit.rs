@@ -62,11 +62,14 @@ impl Audit {
     pub(crate) fn tell(self, lease: &Lease) -> Result<(), Failure> {
         let left = |error: io::Error| Failure::client(format!("the proxy does not tell what was called: {error}"));
         let summary = lease.audited().map_err(left)?;
-        match self.file {
-            Some(file) => emptied(&file).and_then(|()| write_json(&file, &self.tenant, &summary)),
+        let told = match self.file {
+            Some(file) => {
+                let written = emptied(&file).and_then(|()| write_json(&file, &self.tenant, &summary));
+                written.and_then(|()| writeln!(io::stderr(), "{}", in_short(&self.tenant, &summary)))
+            }
             None => write_text(&mut io::stderr().lock(), &self.tenant, &summary),
-        }
-        .map_err(Failure::from)
+        };
+        told.map_err(Failure::from)
     }
 }
 
@@ -83,25 +86,30 @@ fn write_json(mut file: &File, tenant: &Tenant, summary: &Summary) -> io::Result
     file.write_all(b"\n")
 }
 
+/// How many calls of which sort there were. One that would be refused may have failed as well.
+fn in_short(Tenant { workload, namespace }: &Tenant, Summary { calls, others }: &Summary) -> String {
+    let count = |is: fn(&Audited) -> bool| calls.iter().filter(|one| is(&one.call)).map(|one| one.calls).sum::<u64>();
+    let all = count(|_| true) + others;
+    let noun = if all == 1 { "call" } else { "calls" };
+    let would = count(|call| call.verdict == Verdict::WouldDeny);
+    let failed = count(|call| call.verdict == Verdict::Deny || !call.failure.is_empty());
+    format!(
+        "audit: {all} {noun} of {workload}.{namespace}: {would} would be refused by the present policy, {failed} could not be made"
+    )
+}
+
 fn write_text(out: &mut dyn io::Write, tenant: &Tenant, summary: &Summary) -> io::Result<()> {
-    let Tenant { workload, namespace } = tenant;
-    let Summary { calls, others } = summary;
-    let count = |verdict| calls.iter().filter(|one| one.call.verdict == verdict).map(|one| one.calls).sum::<u64>();
-    let all = calls.iter().map(|one| one.calls).sum::<u64>() + others;
-    let (refused, would) = (count(Verdict::Deny), count(Verdict::WouldDeny));
-    writeln!(
-        out,
-        "audit: {all} calls of {workload}.{namespace}: {would} would be refused by the present policy, {refused} could not be made"
-    )?;
+    let (Tenant { workload, .. }, Summary { calls, others }) = (tenant, summary);
+    writeln!(out, "{}", in_short(tenant, summary))?;
     let mut table = Table::new(["verdict", "calls", "call", "why"]);
     for Counted { call, calls, .. } in calls {
-        table.push([verdict(call.verdict).to_owned(), calls.to_string(), target(call), call.reason.clone()]);
+        table.push([verdict(call.verdict).to_owned(), calls.to_string(), target(call), why(call)]);
     }
     if !table.is_empty() {
         table.write(out, Headings::Plain)?;
     }
     if *others > 0 {
-        writeln!(out, "and {others} calls elsewhere")?;
+        writeln!(out, "and {others} {} elsewhere", if *others == 1 { "call" } else { "calls" })?;
     }
     let mut remedies: Vec<_> = calls.iter().map(|one| one.call.remedy.as_str()).filter(|one| !one.is_empty()).collect();
     remedies.sort_unstable();
@@ -110,7 +118,7 @@ fn write_text(out: &mut dyn io::Write, tenant: &Tenant, summary: &Summary) -> io
         writeln!(out, "what would let them go:")?;
         remedies.iter().try_for_each(|remedy| writeln!(out, "  {}", visible(remedy)))?;
     }
-    if would > 0 {
+    if calls.iter().any(|one| one.call.verdict == Verdict::WouldDeny) {
         writeln!(
             out,
             "hint: for a while, `egressctl allow HOST[:PORT][/PATH] --from {workload} --for 1h --reason TEXT` does"
@@ -127,6 +135,15 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
+/// Why the policy is against it, and what went wrong besides.
+fn why(Audited { reason, failure, .. }: &Audited) -> String {
+    match (reason.as_str(), failure.as_str()) {
+        (reason, "") => reason.to_owned(),
+        ("", failure) => format!("failed: {failure}"),
+        (reason, failure) => format!("{reason}; failed: {failure}"),
+    }
+}
+
 fn target(call: &Audited) -> String {
     let Audited { protocol, destination, method, path, .. } = call;
     let method = if method.is_empty() { String::new() } else { format!("{method} ") };
@@ -137,7 +154,13 @@ fn target(call: &Audited) -> String {
 mod tests {
     use super::*;
 
-    fn counted(verdict: Verdict, calls: u64, call: (&str, &str, &str, &str), why: (&str, &str)) -> Counted {
+    fn counted(
+        verdict: Verdict,
+        calls: u64,
+        call: (&str, &str, &str, &str),
+        why: (&str, &str),
+        failure: &str,
+    ) -> Counted {
         let (method, protocol, destination, path) = call;
         let call = Audited {
             verdict,
@@ -147,6 +170,7 @@ mod tests {
             path: path.into(),
             reason: why.0.into(),
             remedy: why.1.into(),
+            failure: failure.into(),
         };
         Counted { call, calls, decision: "5f0c1e2d3a4b5968".into() }
     }
@@ -156,9 +180,9 @@ mod tests {
         let tenant = Tenant { workload: "sleep".into(), namespace: "default".into() };
         let unknown = ("no ServiceEntry knows it", "a ServiceEntry with the host b.example and the port 443");
         let calls = vec![
-            counted(Verdict::WouldDeny, 2, ("", "tls", "b.example:443", ""), unknown),
-            counted(Verdict::WouldDeny, 1, ("POST", "http", "b.example:443", "/x"), unknown),
-            counted(Verdict::Allow, 7, ("GET", "http", "a.example", "/"), ("", "")),
+            counted(Verdict::WouldDeny, 2, ("", "tls", "b.example:443", ""), unknown, ""),
+            counted(Verdict::WouldDeny, 1, ("POST", "http", "b.example:443", "/x"), unknown, "no such name"),
+            counted(Verdict::Allow, 7, ("GET", "http", "a.example", "/"), ("", ""), ""),
         ];
         let told = |summary: &Summary| {
             let mut out = Vec::new();
@@ -169,10 +193,10 @@ mod tests {
         assert_eq!(
             told(&Summary { calls, others: 3 }),
             [
-                "audit: 13 calls of sleep.default: 3 would be refused by the present policy, 0 could not be made",
+                "audit: 13 calls of sleep.default: 3 would be refused by the present policy, 1 could not be made",
                 "VERDICT      CALLS   CALL                          WHY",
                 "would deny   2       tls://b.example:443           no ServiceEntry knows it",
-                "would deny   1       POST http://b.example:443/x   no ServiceEntry knows it",
+                "would deny   1       POST http://b.example:443/x   no ServiceEntry knows it; failed: no such name",
                 "allow        7       GET http://a.example/",
                 "and 3 calls elsewhere",
                 "what would let them go:",

@@ -61,8 +61,21 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     namespace: Option<String>,
     state_dir: Option<PathBuf>,
+    /// Whether a state directory that is named and not there is made.
+    makes_state: bool,
     /// How many warnings there were.
     warnings: usize,
+}
+
+/// Why state is kept where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    /// By a flag or a variable.
+    Named,
+    /// It came along with a checkout.
+    CheckedOut,
+    /// Nobody said anything.
+    Usual,
 }
 
 /// Most warnings that a command shows: more than a screen of them helps nobody.
@@ -83,6 +96,7 @@ impl Context {
             // An empty one is none, as kubectl has it.
             namespace: global.namespace.filter(|namespace| !namespace.is_empty()),
             state_dir: global.state_dir,
+            makes_state: false,
             warnings: 0,
         }
     }
@@ -97,27 +111,41 @@ impl Context {
         self.namespace.as_deref()
     }
 
-    /// The state directory, created if it is missing.
+    /// The state directory. The usual one is created if it is missing, and so is one that was named, by verbs that put something
+    /// into it: to others it would look like one that is empty, and its name may be mistyped.
     ///
     /// # Errors
-    /// It cannot be created, or nothing says where it should be.
+    /// It is not there or cannot be created, or nothing says where it should be.
     pub(crate) fn state_dir(&self) -> Result<StateDir, Failure> {
-        match self.state_path() {
-            Some((path, true)) => Ok(StateDir::open_checked_out(path)?),
-            Some((path, false)) => Ok(StateDir::open(path)?),
-            None => Err(Failure::client("no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME")),
+        let none = "no state directory: set --state-dir, EGRESSCTL_STATE_DIR or HOME";
+        let (path, chosen) = self.state_path().ok_or_else(|| Failure::client(none))?;
+        match chosen {
+            Chosen::CheckedOut => Ok(StateDir::open_checked_out(path)?),
+            Chosen::Named if !self.makes_state && matches!(path.try_exists(), Ok(false)) => {
+                Err(Failure::client(format!(
+                    "there is no state directory {}\nhint: is it meant by --state-dir or EGRESSCTL_STATE_DIR? The first `egressctl \
+                 create` or `proxy start` makes it",
+                    path.display()
+                )))
+            }
+            Chosen::Named | Chosen::Usual => Ok(StateDir::open(path)?),
         }
     }
 
-    /// Where state is kept, and whether that came along with a checkout.
-    fn state_path(&self) -> Option<(PathBuf, bool)> {
+    /// Where state is kept, and why there.
+    fn state_path(&self) -> Option<(PathBuf, Chosen)> {
         let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let named = self.state_dir.clone().or_else(|| variable("EGRESSCTL_STATE_DIR").map(PathBuf::from));
         match (named, checkout_state_dir(variable)) {
-            (Some(path), _) => Some((path, false)),
-            (None, Some(path)) => Some((path, true)),
-            (None, None) => default_state_dir(variable).map(|path| (path, false)),
+            (Some(path), _) => Some((path, Chosen::Named)),
+            (None, Some(path)) => Some((path, Chosen::CheckedOut)),
+            (None, None) => default_state_dir(variable).map(|path| (path, Chosen::Usual)),
         }
+    }
+
+    /// From here on a state directory that is named and not there is made.
+    pub(crate) fn make_state(&mut self) {
+        self.makes_state = true;
     }
 
     /// Takes another state directory from here on.

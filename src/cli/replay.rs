@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use crate::accesslog::{LogStore, Query, Row, Stream};
+use crate::cli::change::{Step, overlaid};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::decision::access;
 use crate::decision::replay::{Access, Rejudged, Seen};
 use crate::diagnostic::{visible, visible_lines};
-use crate::registry::View;
+use crate::registry::{SqliteRegistry, View};
 use crate::routing::OutboundPolicy;
 use crate::snapshot::{Compiler, ListenerSpec, Snapshot};
 
@@ -49,16 +50,13 @@ pub(crate) fn recorded(wanted: &Wanted, context: &Context) -> Result<Vec<Made>, 
     let mut others = BTreeSet::new();
     store.query(&query, &mut |row: &Row<'_>| {
         let Ok(access) = Access::read(row.line) else { return true };
-        if !access.is_call() {
-            return true;
-        }
         if wanted.from.is_some() && wanted.from != access.caller() {
             if others.len() < OTHERS {
                 others.insert(access.caller_name());
             }
             return true;
         }
-        let refused_by = (!access.went()).then(|| refused_by(&access));
+        let refused_by = (!access.was_allowed()).then(|| (access.went(), refused_by(&access)));
         let place = *places.entry(format!("{:?} {refused_by:?}", access.question())).or_insert_with(|| {
             made.push(Made { access: Access::default(), times: 0 });
             made.len() - 1
@@ -134,10 +132,16 @@ impl Judge {
 pub(crate) struct Replayed {
     calls: u64,
     went: u64,
+    /// Calls that the policy refused, though some of them went: by a grant or in an audit.
+    refused: u64,
     /// Calls that went and would be refused, by workload and by what refuses them.
     refuses: BTreeMap<(String, String), Group>,
     /// Calls that were refused and would go, by workload and by what refused them.
     lets_through: BTreeMap<(String, String), Group>,
+    /// Calls that went and that what is in force refuses as well.
+    refused_anyway: u64,
+    /// Calls that were refused for what nothing declared decides, and why.
+    undecided: BTreeMap<String, u64>,
     /// Calls that could not be judged, and why, once each.
     unjudged: BTreeMap<String, u64>,
     /// Calls of which something was left out that decisions may depend on.
@@ -147,34 +151,72 @@ pub(crate) struct Replayed {
 #[derive(Default)]
 struct Group {
     count: u64,
+    /// Of how many of them there is an example.
+    shown: u64,
     examples: Vec<(Access, String)>,
 }
 
 impl Replayed {
-    /// Judges all calls anew.
-    pub(crate) fn of(calls: &[Made], judge: &Judge) -> Self {
+    /// Judges all calls anew. What a change does to them is where it differs from what is in force; without a change the
+    /// question is where that differs from what was decided then.
+    ///
+    /// # Errors
+    /// Why what is declared, with the change or without, cannot be judged by.
+    pub(crate) fn of(
+        calls: &[Made],
+        (steps, registry): (&[Step], &SqliteRegistry),
+        outbound: OutboundPolicy,
+        context: &Context,
+    ) -> Result<Self, Failure> {
+        let judge = Judge::new(&overlaid(steps, registry)?, calls, outbound, context)?;
+        let present = match steps.is_empty() {
+            true => None,
+            false => Some(Judge::new(registry, calls, outbound, context)?),
+        };
         let mut replayed = Self::default();
-        for Made { access, times } in calls {
-            replayed.calls += times;
-            if access.went() {
-                replayed.went += times;
-            }
-            if access.is_redacted() {
-                replayed.redacted += times;
-            }
-            match judge.judge(access) {
-                Err(why) => *replayed.unjudged.entry(why).or_default() += times,
-                Ok((now, _)) if access.went() && !now.goes() => {
-                    let by = if now.rule.is_empty() { &now.reason } else { &now.rule };
-                    add(&mut replayed.refuses, (access, by), *times, &now.reason);
-                }
-                Ok((now, _)) if !access.went() && now.goes() => {
-                    add(&mut replayed.lets_through, (access, refused_by(access)), *times, &access.reason);
-                }
-                Ok(_) => {}
-            }
+        for made in calls {
+            replayed.add(made, &judge, present.as_ref());
         }
-        replayed
+        Ok(replayed)
+    }
+
+    fn add(&mut self, Made { access, times }: &Made, judge: &Judge, present: Option<&Judge>) {
+        self.calls += times;
+        if access.went() {
+            self.went += times;
+        }
+        if let Some(why) = access.refused_whatever_is_declared() {
+            *self.undecided.entry(why.to_owned()).or_default() += times;
+            return;
+        }
+        if !access.was_allowed() {
+            self.refused += times;
+        }
+        if access.is_redacted() {
+            self.redacted += times;
+        }
+        let now = match judge.judge(access) {
+            Ok((now, _)) => now,
+            Err(why) => {
+                *self.unjudged.entry(why).or_default() += times;
+                return;
+            }
+        };
+        // What cannot be judged by what is in force is what it was then.
+        let goes_at_present = present.and_then(|present| present.judge(access).ok()).map(|(now, _)| now.goes());
+        let went = goes_at_present.unwrap_or(access.was_allowed());
+        match now.goes() {
+            false if access.went() && went => {
+                let by = if now.rule.is_empty() { &now.reason } else { &now.rule };
+                add(&mut self.refuses, (access, by), *times, &now.reason);
+            }
+            false if access.went() => self.refused_anyway += times,
+            // What went nevertheless only where it is the change that lets it go.
+            true if !access.went() || (!access.was_allowed() && goes_at_present == Some(false)) => {
+                add(&mut self.lets_through, (access, refused_by(access)), *times, &access.reason);
+            }
+            _ => {}
+        }
     }
 
     /// How many calls that went would be refused.
@@ -185,15 +227,21 @@ impl Replayed {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        let refused = self.calls - self.went;
         let lets: u64 = self.lets_through.values().map(|group| group.count).sum();
         // Writing to a String does not fail.
         let _ = writeln!(text, "would refuse {} of {} that went", thousands(self.would_refuse()), calls(self.went, ""));
         tell(&mut text, &self.refuses);
-        let _ = writeln!(text, "would let through {} of {}", thousands(lets), calls(refused, "refused "));
+        let _ = writeln!(text, "would let through {} of {}", thousands(lets), calls(self.refused, "refused "));
         tell(&mut text, &self.lets_through);
         for (why, count) in &self.unjudged {
             let _ = writeln!(text, "could not judge {}: {}", calls(*count, ""), visible(why));
+        }
+        for (why, count) in &self.undecided {
+            let _ = writeln!(text, "left out {}, whatever is declared: {}", calls(*count, "refused "), visible(why));
+        }
+        if self.refused_anyway > 0 {
+            let of = calls(self.refused_anyway, "");
+            let _ = writeln!(text, "note: {of} that went would be refused by what is in force, too");
         }
         if self.redacted > 0 {
             let of = calls(self.redacted, "");
@@ -223,6 +271,8 @@ impl Replayed {
                 "count": self.lets_through.values().map(|group| group.count).sum::<u64>(),
                 "groups": groups(&self.lets_through),
             },
+            "refusedAnyway": self.refused_anyway,
+            "undecided": self.undecided,
             "unjudged": self.unjudged,
             "redacted": self.redacted,
         })
@@ -233,6 +283,7 @@ fn add(groups: &mut BTreeMap<(String, String), Group>, (access, by): (&Access, &
     let group = groups.entry((access.caller_name(), by.to_owned())).or_default();
     group.count += count;
     if group.examples.len() < EXAMPLES {
+        group.shown += count;
         group.examples.push((access.clone(), reason.to_owned()));
     }
 }
@@ -245,6 +296,9 @@ fn tell(text: &mut String, groups: &BTreeMap<(String, String), Group>) {
         for (access, reason) in &group.examples {
             let reason = if reason == by { String::new() } else { format!(": {}", visible(reason)) };
             let _ = writeln!(text, "          {} {}{reason}", access.decision, visible(&shown(access)));
+        }
+        if group.count > group.shown {
+            let _ = writeln!(text, "          and {} more", thousands(group.count - group.shown));
         }
     }
 }

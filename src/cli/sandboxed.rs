@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::audit::Audit;
 use super::context::Context;
 use super::failure::{Failure, Outcome};
+use super::target::no_such_kind;
 use crate::diagnostic::visible;
 use crate::identity::{Cluster, Workload};
 use crate::registry::View;
@@ -42,10 +43,7 @@ pub(crate) fn pod(word: &str, view: &dyn View, namespace: &str) -> Result<Resour
     let cluster = Cluster::new(view);
     let (kind, name) = match word.split_once('/') {
         None => (&POD, word),
-        Some((kind, name)) => {
-            let no_such = || Failure::client(format!("the server doesn't have a resource type \"{}\"", visible(kind)));
-            (kinds::by_name(kind).ok_or_else(no_such)?, name)
-        }
+        Some((kind, name)) => (kinds::by_name(kind).ok_or_else(|| no_such_kind(kind))?, name),
     };
     let key = Key::new(kind, namespace, name);
     let pod = match cluster.get(&key)? {

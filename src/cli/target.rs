@@ -1,7 +1,8 @@
 //! Which resources a command line speaks of: `rule`, `rule x y`, `rule,stdio`, `rule/x stdio/y`, `all`.
 
 use super::failure::Failure;
-use crate::resource::{Kind, kinds};
+use crate::diagnostic::{nearest, visible};
+use crate::resource::{KINDS, Kind, kinds};
 
 /// What was asked for, in the order typed.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,8 +101,11 @@ fn kind_of(word: &str) -> Result<&'static Kind, Failure> {
     kinds::by_name(word).ok_or_else(|| no_such_kind(word))
 }
 
-fn no_such_kind(word: &str) -> Failure {
-    Failure::client(format!("the server doesn't have a resource type \"{word}\""))
+/// That there is no such kind, and which may be meant.
+pub(crate) fn no_such_kind(word: &str) -> Failure {
+    let names = KINDS.iter().flat_map(|kind| [kind.singular, kind.plural]);
+    let hint = nearest(word, names).map(|name| format!("\nhint: did you mean {name}?")).unwrap_or_default();
+    Failure::client(format!("the server doesn't have a resource type \"{}\"{hint}", visible(word)))
 }
 
 #[cfg(test)]
@@ -149,6 +153,8 @@ mod tests {
     #[test]
     fn faults_are_told_in_kubectls_words() {
         assert_eq!(read("foo").expect_err("no kind"), "the server doesn't have a resource type \"foo\"");
+        let meant = "the server doesn't have a resource type \"gatway\"\nhint: did you mean gateway?";
+        assert_eq!(read("gatway").expect_err("no kind"), meant);
         assert_eq!(read("rule,foo").expect_err("no kind"), "the server doesn't have a resource type \"foo\"");
         assert!(read("rule rule/x").expect_err("mixed").starts_with("there is no need to specify a resource type"));
         assert!(read("rule/x/y").expect_err("slashes").starts_with("arguments in resource/name form may not"));

@@ -13,6 +13,20 @@ use super::style;
 use super::verb::printed;
 use crate::diagnostic::{nearest, visible};
 
+/// What does here what kubectl has other commands for.
+const INSTEAD: &[(&[&str], &str)] = &[
+    (
+        &["edit", "patch", "label", "annotate", "set"],
+        "egressctl get KIND NAME -o yaml > FILE, and egressctl replace -f FILE when it is changed",
+    ),
+    (
+        &["explain", "api-versions"],
+        "egressctl api-resources lists the kinds, and egressctl validate -f FILE checks every field",
+    ),
+    (&["diff"], "egressctl replay -f FILE tells what a change would do to recorded calls"),
+    (&["events", "top"], "egressctl logs stats, and egressctl proxy metrics"),
+];
+
 /// The program's name in messages.
 const PROGRAM: &str = "egressctl";
 
@@ -44,7 +58,10 @@ fn text(error: &clap::Error, words: &[String]) -> String {
         ErrorKind::InvalidSubcommand => {
             let name = get(ContextKind::InvalidSubcommand).join(" ");
             let (name, above) = (visible(&name), path_of(words));
-            return format!("error: unknown command \"{name}\" for \"{PROGRAM}{above}\"{}", meant(error));
+            let instead = INSTEAD.iter().find(|(others, _)| above.is_empty() && others.contains(&&*name));
+            let instead = instead.map(|(_, instead)| format!("\nhint: {instead}"));
+            let said = instead.unwrap_or_else(|| meant(error));
+            return format!("error: unknown command \"{name}\" for \"{PROGRAM}{above}\"{said}");
         }
         ErrorKind::UnknownArgument if flag.starts_with("--") => format!("unknown flag: {flag}"),
         ErrorKind::UnknownArgument if flag.starts_with('-') && flag.len() > 1 => {
@@ -115,7 +132,7 @@ fn meant(error: &clap::Error) -> String {
     let begun = |typed: &String| near.iter().find(|name| name.starts_with(typed.as_str())).map(String::as_str);
     if let Some(name) = typed.first().and_then(|typed| slip(typed).or_else(|| begun(typed))) {
         near = vec![name.to_owned()];
-    } else if error.kind() == ErrorKind::InvalidValue {
+    } else if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::InvalidSubcommand) {
         near.clear();
     }
     did_you_mean(&near)
@@ -234,6 +251,11 @@ mod tests {
             ("get --namespace", "error: flag needs an argument: --namespace\nSee 'egressctl get --help' for usage."),
             ("gett", "error: unknown command \"gett\" for \"egressctl\"\n\nDid you mean this?\n\tget\n"),
             ("frobnicate", "error: unknown command \"frobnicate\" for \"egressctl\""),
+            (
+                "edit rule r",
+                "error: unknown command \"edit\" for \"egressctl\"\nhint: egressctl get KIND NAME -o yaml > FILE, and egressctl \
+                 replace -f FILE when it is changed",
+            ),
             ("create rule", "error: unknown command \"rule\" for \"egressctl create\""),
             ("proxy foo", "error: unknown command \"foo\" for \"egressctl proxy\""),
             (

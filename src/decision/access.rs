@@ -12,9 +12,8 @@ use std::sync::{Arc, LazyLock};
 use foldhash::fast::RandomState;
 
 use crate::accesslog::{Batch, Entry, Format, Level, Outlet, REDACTED, Redact, Shape, line};
-use crate::call::{Call, Failure, Granted, Outcome, Tunnel};
-use crate::expr::Timestamp;
-use crate::identity::{Proof, Workload};
+use crate::call::{Call, Failure, Granted, Outcome, Tunnel, Unread};
+use crate::identity::{Caller, Proof, Workload};
 use crate::policy::refusal;
 use crate::policy::verdict::{Checked, Refusal};
 use crate::registry::Revision;
@@ -179,15 +178,7 @@ impl Ended<'_> {
         if call.tunnel().is_none() {
             headers(text, call, self.headers, redact);
         }
-        plain(
-            text,
-            ",\"hop\":",
-            match self.hop {
-                Hop::Sidecar(_) => "sidecar",
-                Hop::Gateway(_) => "gateway",
-                Hop::Mesh(_) => "mesh",
-            },
-        );
+        plain(text, ",\"hop\":", hop_name(self.hop));
         joined(text, ",\"instances\":", self.checked, |refusal| &refusal.instance);
         if call.tunnel().is_none() {
             // A token of RFC 9110, which has none of the characters that are escaped.
@@ -249,19 +240,18 @@ impl Callers {
         if self.0.len() >= MOST_CALLERS && !self.0.contains_key(&key) {
             self.0.clear();
         }
-        let in_words = || InWords { _workload: workload.cloned(), text: in_words(call) };
+        let in_words = || InWords { _workload: workload.cloned(), text: in_words(call.caller(), call.peer()) };
         &self.0.entry(key).or_insert_with(in_words).text
     }
 }
 
-fn in_words(call: &Call) -> String {
+fn in_words(caller: Option<&Caller>, peer: IpAddr) -> String {
     let mut text = String::new();
-    let caller = call.caller();
     if let Some(caller) = caller.filter(|caller| !caller.name.is_empty()) {
         string(&mut text, ",\"source\":", &caller.name);
     }
     // Writing to a String does not fail.
-    let _ = write!(text, ",\"sourceIp\":\"{}\"", call.peer());
+    let _ = write!(text, ",\"sourceIp\":\"{peer}\"");
     if let Some(caller) = caller {
         if !caller.labels.is_empty() {
             text.push_str(",\"sourceLabels\":");
@@ -317,19 +307,45 @@ pub fn unfinished(time: i64, intent: &str) -> Option<Entry> {
 }
 
 /// The record of a request that never became a call.
-pub fn refused_head(time: Timestamp, failure: Failure, recording: Recording) -> Option<Entry> {
+///
+/// It has no `protocol`: by that it is told from those of calls.
+pub fn refused_head(unread: &Unread, hop: Hop, recording: Recording) -> Option<Entry> {
     if recording.calls == Recorded::Off {
         return None;
     }
-    let (time, level) = (time.micros(), Level::Error);
+    let (time, level, failure) = (unread.time().micros(), Level::Error, unread.failure);
     let mut text = String::new();
     line::begin(&mut text, level, time, INSTANCE);
+    plain(&mut text, ",\"decision\":", &unread.decision_id());
+    if let Some(authority) = unread.authority() {
+        string(&mut text, ",\"destination\":", authority.as_str());
+        number(&mut text, ",\"destinationPort\":", authority.port());
+    }
     string(&mut text, ",\"flag\":", failure.flag());
+    if let Hop::Gateway(port) | Hop::Mesh(port) = hop {
+        number(&mut text, ",\"gatewayPort\":", port);
+    }
+    plain(&mut text, ",\"hop\":", hop_name(hop));
+    if let Some(method) = unread.method() {
+        plain(&mut text, ",\"method\":", method.as_str());
+    }
+    if let Some(path) = unread.path() {
+        string(&mut text, ",\"path\":", recording.redact.path(path).as_deref().unwrap_or(path));
+    }
     string(&mut text, ",\"reason\":", failure.reason());
     number(&mut text, ",\"responseCode\":", failure.status());
+    text.push_str(&in_words(unread.caller(), unread.peer()));
     string(&mut text, ",\"verdict\":", Verdict::Deny.name());
     line::end(&mut text);
     Some(Entry { time, level, shape: Arc::clone(&SHAPE), line: text })
+}
+
+fn hop_name(hop: Hop) -> &'static str {
+    match hop {
+        Hop::Sidecar(_) => "sidecar",
+        Hop::Gateway(_) => "gateway",
+        Hop::Mesh(_) => "mesh",
+    }
 }
 
 /// Sixteen hexadecimal digits.

@@ -39,7 +39,7 @@ pub(super) fn json(call: &Call, explained: &Explained<'_>) -> Json {
     });
     answer["grant"] =
         explained.judgement.passed.as_ref().and_then(|passed| passed.grant).map_or(Json::Null, |one| grant(one));
-    answer["remedy"] = explained.refusals.first().map_or(Json::Null, |entry| entry["remedy"].clone());
+    answer["remedy"] = json!(explained.remedies().next());
     if answers {
         add_messages(&mut answer, seen, explained);
     } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::Value as Json;
 
-use crate::accesslog::{Batch, Redact};
+use crate::accesslog::{Batch, Redact, line};
 use crate::call::{Call, CallBag, Failure, Marks, Outcome};
 use crate::expr::{self, Explanation, Scratch};
 use crate::policy::authorization::{Answered, Arrived, Authorizer, PolicyStep, Said};
@@ -45,10 +45,17 @@ pub struct Explained<'s> {
     pub response_headers: HeaderMap,
     /// The lines that rules would make.
     pub lines: Vec<String>,
-    /// The entries that are recorded of every call that is refused or would be, whatever the rules say.
-    pub refusals: Vec<Json>,
+    /// The fields of the entries that are recorded of every call that is refused or would be, whatever the rules say.
+    pub refusals: Vec<Vec<(String, Json)>>,
     /// Name and namespace of the workload that plays the gateway.
     pub gateway: &'s str,
+}
+
+impl Explained<'_> {
+    /// What would let the call go, as those entries have it.
+    pub fn remedies(&self) -> impl Iterator<Item = &str> {
+        self.refusals.iter().flatten().filter(|(name, _)| name == "remedy").filter_map(|(_, remedy)| remedy.as_str())
+    }
 }
 
 /// What one hop does.
@@ -200,10 +207,10 @@ fn granted<'s>(
 }
 
 /// An entry without the name of a decision, for none was made.
-fn undecided(line: &str) -> Option<Json> {
-    let mut entry: Json = serde_json::from_str(line).ok()?;
-    entry.as_object_mut()?.remove("decision");
-    Some(entry)
+fn undecided(line: &str) -> Option<Vec<(String, Json)>> {
+    let mut fields = line::fields(line).ok()?;
+    fields.retain(|(name, _)| name != "decision");
+    Some(fields)
 }
 
 /// Why a call would not get its origin's answer, or what its origin would be sent.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::call::{Call, Failure};
+use crate::call::{Call, Failure, TunnelFault};
 use crate::expr::Timestamp;
 use crate::snapshot::Snapshot;
 
@@ -13,6 +13,16 @@ use super::explain::explain_broken;
 use super::request::{Arriving, arriving};
 use super::{Asked, Place, Protocol, Scheme, Source};
 use crate::accesslog::REDACTED;
+
+/// Refusals whose status others have too, and that nothing declared decides, or nothing that can be looked up again.
+const UNDECLARED: [Failure; 6] = [
+    Failure::PrivateAddress,
+    Failure::Upgrade,
+    Failure::Tunnel(TunnelFault::Datagrams),
+    Failure::Tunnel(TunnelFault::OtherName),
+    Failure::Tunnel(TunnelFault::NoName),
+    Failure::Tunnel(TunnelFault::BadName),
+];
 
 /// A record of a call as it is read again: what [`access`](super::access) writes. What is not there is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -40,6 +50,10 @@ pub struct Access {
     pub protocol: String,
     /// Why it was refused.
     pub reason: String,
+    /// The status that the caller got; zero where it got none.
+    pub response_code: u16,
+    /// Envoy's flags.
+    pub flag: String,
     /// Full names of the rules that refused it, with commas between.
     pub rule: String,
     /// `http` or `https`.
@@ -102,9 +116,20 @@ impl Access {
         self.verdict != Verdict::Deny.name()
     }
 
-    /// Whether it became a call at all: of what did not, nothing can be judged again.
-    pub fn is_call(&self) -> bool {
-        !self.decision.is_empty()
+    /// Whether the policy of then let it go, and not only a grant, an audit, or that its rule only reports.
+    pub fn was_allowed(&self) -> bool {
+        self.verdict == Verdict::Allow.name()
+    }
+
+    /// Why it was refused, if nothing that is declared decides that: what was sent is no call, nobody was proven to call where
+    /// the proxy's own flags ask for it, or it depends on what no record keeps, as the addresses of a name do.
+    pub fn refused_whatever_is_declared(&self) -> Option<&str> {
+        let by_itself = match self.response_code {
+            400 | 405 | 407 | 408 | 421 | 431 => true,
+            503 => self.flag == "-",
+            _ => UNDECLARED.iter().any(|failure| self.reason == failure.reason()),
+        };
+        (!self.went() && self.rule.is_empty() && by_itself).then_some(&self.reason)
     }
 
     /// Name and namespace of the workload that called, if it was known.
@@ -133,19 +158,22 @@ impl Access {
 
     /// All that a decision depends on but the time: of calls for which it is the same, one is enough.
     pub fn question(&self) -> Access {
-        let (time, decision, reason, rule) = Default::default();
-        Access { time, decision, reason, rule, verdict: String::new(), ..self.clone() }
+        let (time, decision, reason, rule, flag, verdict) = Default::default();
+        Access { time, decision, reason, rule, flag, verdict, response_code: 0, ..self.clone() }
     }
 
     /// The call as it is asked about.
     ///
     /// # Errors
-    /// In words, that it ended before it was known where it goes: then nobody could judge it.
+    /// In words, that it ended before it was known where it goes, or never became a call: then nobody could judge it.
     pub fn asked(&self) -> Result<Asked, String> {
         let at_gateway = self.hop != "sidecar";
         let port = if at_gateway { self.gateway_port } else { None }.unwrap_or(self.destination_port);
         if port == 0 {
             return Err("refused before the destination was known".to_owned());
+        }
+        if self.protocol.is_empty() && self.response_code >= 400 {
+            return Err(format!("what was sent never became a call: {}", self.reason));
         }
         let protocol = match self.protocol.as_str() {
             "tls" => Protocol::Tls,
@@ -236,6 +264,27 @@ impl Rejudged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_that_nothing_declared_decides_are_told_from_others() {
+        for (record, whatever) in [
+            (r#"{"verdict":"deny","responseCode":407,"reason":"the token has expired"}"#, true),
+            (r#"{"verdict":"deny","responseCode":400,"flag":"DPE","reason":"no Host header"}"#, true),
+            (r#"{"verdict":"deny","responseCode":400,"flag":"UAEX","rule":"r.rule.default","reason":"no"}"#, false),
+            (r#"{"verdict":"deny","responseCode":403,"flag":"-","reason":"RBAC: access denied"}"#, false),
+            (r#"{"verdict":"deny","responseCode":502,"flag":"-","reason":"no ServiceEntry"}"#, false),
+            (r#"{"verdict":"deny","responseCode":503,"flag":"UF","reason":"no server"}"#, false),
+            (r#"{"verdict":"allow","responseCode":400,"flag":"-"}"#, false),
+        ] {
+            let access = Access::read(record).expect("a record");
+            assert_eq!(access.refused_whatever_is_declared().is_some(), whatever, "{record}");
+        }
+        for failure in UNDECLARED {
+            let (verdict, reason) = (Verdict::Deny.name().to_owned(), failure.reason().to_owned());
+            let access = Access { verdict, reason, response_code: failure.status(), ..Access::default() };
+            assert!(access.refused_whatever_is_declared().is_some(), "{failure:?}");
+        }
+    }
 
     #[test]
     fn a_call_that_ended_before_its_destination_was_known_cannot_be_asked_about() {

@@ -232,7 +232,8 @@ impl Question<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let dialled = asked.port.filter(|_| asked.hop == Place::Sidecar);
-        Ok(normalize_by(self.snapshot.paths, head, self.arrival(session)).map(|call| match dialled {
+        let call = normalize_by(self.snapshot.paths, head, self.arrival(session)).map_err(Failure::from);
+        Ok(call.map(|call| match dialled {
             Some(port) => call.dialled_at(port),
             None => call,
         }))
@@ -364,7 +365,7 @@ impl Question<'_> {
         }
         let host = name.as_deref().or_else(|| self.host()).unwrap_or(NOBODY);
         let session = ends.map(|_| TlsSession { server_name: name.clone(), mutual: self.identity.is_some() });
-        let call = Call::tunnel_to(&format!("{host}:{port}"), self.arrival(session));
+        let call = Call::tunnel_to(&format!("{host}:{port}"), self.arrival(session)).map_err(Failure::from);
         Ok(call.map(|mut call| {
             if name.is_some() && ends.is_none() {
                 call.expect_tls();

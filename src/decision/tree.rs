@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use http::{HeaderMap, header};
+use serde_json::Value as Json;
 
 use crate::call::{Call, Failure, Granted};
 use crate::diagnostic::{style, visible};
@@ -57,9 +58,11 @@ pub(super) fn text(
         );
     }
     for entry in &explained.refusals {
-        let _ = writeln!(out, "  logged by egressctl itself: {}", visible(&entry.to_string()));
+        let fields = entry.iter().map(|(name, value)| format!("{}:{value}", Json::from(name.as_str())));
+        let fields = fields.collect::<Vec<_>>().join(",");
+        let _ = writeln!(out, "  logged by egressctl itself: {}", visible(&format!("{{{fields}}}")));
     }
-    for remedy in explained.refusals.iter().filter_map(|entry| entry["remedy"].as_str()) {
+    for remedy in explained.remedies() {
         let _ = writeln!(out, "  would go: with {}", visible(remedy));
     }
     out

@@ -52,7 +52,9 @@ impl Unproven {
             Unproven::NotOurs => "the token was not signed by this proxy's authority, or was changed",
             Unproven::OtherAudience => "the token is for another audience",
             Unproven::Expired => "the token has expired",
-            Unproven::Revoked => "the token was revoked, or its service account was deleted",
+            Unproven::Revoked => {
+                "the token was revoked, its service account was deleted, or it is too new to be in force yet"
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Samples are taken in a signal handler (SIGPROF). It walks the stack by tables that the C library finds without a lock since
 //! glibc 2.35; with an older one a sample could meet the lock of whatever it interrupts, so it is nothing to leave on for ever.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,12 +34,18 @@ impl std::fmt::Debug for Profile {
 }
 
 impl Profile {
-    /// Samples from now on. The file is made at once, so that one that cannot be written is known before it is needed.
+    /// Samples from now on. That the file can be written is seen at once, and not when it is needed; it is not there before there
+    /// is a graph.
     ///
     /// # Errors
     /// It cannot be written, or the system lets nothing be sampled.
     pub(super) fn start(file: &Path, node: &str) -> io::Result<Self> {
-        OpenOptions::new().append(true).create(true).open(file)?;
+        if file.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let beside = beside(file);
+        File::create(&beside)?;
+        std::fs::remove_file(beside)?;
         let sampling = ProfilerGuardBuilder::default().frequency(FREQUENCY).build().map_err(io::Error::other)?;
         Ok(Self { sampling: Arc::new(Mutex::new(sampling)), file: file.to_owned(), node: node.to_owned() })
     }
@@ -75,15 +81,20 @@ impl Profile {
         let sampling = self.sampling.lock().unwrap_or_else(PoisonError::into_inner);
         let report = sampling.report().build().map_err(io::Error::other)?;
         if report.data.is_empty() {
-            return Err(io::Error::other("nothing was computed yet"));
+            return Err(io::Error::other(format!("no sample met anything, of {FREQUENCY} in a second of CPU time")));
         }
         let mut options = Options::default();
         options.title = format!("egressctl proxy {}", self.node);
         options.subtitle = Some(format!("{FREQUENCY} samples a second of CPU time"));
-        let beside = self.file.with_extension("svg.new");
+        let beside = beside(&self.file);
         let mut writer = BufWriter::new(File::create(&beside)?);
         report.flamegraph_with_options(&mut writer, &mut options).map_err(io::Error::other)?;
         writer.flush()?;
         std::fs::rename(beside, &self.file)
     }
+}
+
+/// Where a graph is written before it is whole; each process has its own, for one may go on instead of another.
+fn beside(file: &Path) -> PathBuf {
+    file.with_extension(format!("svg.{}", std::process::id()))
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::accesslog::{Entry, Format, Level, Outlet, Redact, Shape, line};
-use crate::call::{Call, Failure, Granted, Outcome, ServerFault, Tunnel, TunnelFault};
+use crate::call::{Call, Failure, Granted, Outcome, ServerFault, Tunnel, TunnelFault, Unread};
 use crate::expr::{Timestamp, ValueRef};
 
 use super::verdict::{Checked, Refusal};
@@ -194,11 +194,26 @@ pub fn remedy(call: &Call, failure: Failure, redact: Redact) -> String {
 }
 
 /// The entry of a request whose head never became a call.
-pub fn head_entry(time: Timestamp, failure: Failure) -> Entry {
+pub fn head_entry(unread: &Unread, redact: Redact) -> Entry {
+    let (time, failure, caller) = (unread.time(), unread.failure, unread.caller());
     let mut text = begin(time, Level::Error);
-    write(&mut text, "flag", ValueRef::String(failure.flag()));
-    write(&mut text, "reason", ValueRef::String(failure.reason()));
+    let path = unread.path();
+    let shown = path.map(|path| redact.path(path).unwrap_or_else(|| path.to_owned()));
+    let texts = [
+        ("decision", &*unread.decision_id()),
+        ("destination", unread.authority().map_or("", |authority| authority.as_str())),
+        ("flag", failure.flag()),
+        ("method", unread.method().map_or("", |method| method.as_str())),
+        ("path", shown.as_deref().unwrap_or_default()),
+        ("reason", failure.reason()),
+    ];
+    for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
+        write(&mut text, name, ValueRef::String(value));
+    }
     write(&mut text, "responseCode", ValueRef::Int64(i64::from(failure.status())));
+    write(&mut text, "source", ValueRef::String(caller.map_or("unknown", |caller| &caller.name)));
+    write(&mut text, "sourceIp", ValueRef::String(&unread.peer().to_string()));
+    write(&mut text, "sourceNamespace", ValueRef::String(caller.map_or("unknown", |caller| &caller.namespace)));
     write(&mut text, "verdict", ValueRef::String(DENY));
     end(time, Level::Error, text)
 }

@@ -41,10 +41,13 @@ pub struct Audited {
     pub method: String,
     /// The path without query; empty where it is no request.
     pub path: String,
-    /// Why it did not go or would not have, or what else happened; may be empty.
+    /// Why it did not go or would not have, or that a rule would say so that only reports; may be empty.
     pub reason: String,
     /// What would let it go; may be empty.
     pub remedy: String,
+    /// What went wrong when it was made, so that it did not get its origin's answer; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub failure: String,
 }
 
 /// Calls that are alike.
@@ -89,11 +92,11 @@ impl Audit {
         over: Option<Failure>,
     ) {
         let lifted = refusal::lifted(call, checked, over, redact);
+        let went_wrong = outcome.failure.filter(|failure| over.is_some() || failure.side() == Side::Upstream);
+        let failure = went_wrong.map_or_else(String::new, |failure| failure.reason().to_owned());
         let (verdict, reason, remedy) = match (over, outcome.failure, lifted) {
             (Some(_), _, Some((reason, remedy))) => (Verdict::WouldDeny, reason, remedy),
-            (_, Some(failure), _) if failure.side() == Side::Upstream => {
-                (Verdict::Allow, format!("failed: {}", failure.reason()), String::new())
-            }
+            (_, Some(_), _) if went_wrong.is_some() => (Verdict::Allow, String::new(), String::new()),
             (_, Some(failure), _) => {
                 (Verdict::Deny, failure.reason().to_owned(), refusal::remedy(call, failure, redact))
             }
@@ -119,7 +122,7 @@ impl Audit {
         };
         let (reason, remedy) = (short(&reason), short(&remedy));
         let protocol = protocol.to_owned();
-        let audited = Audited { verdict, destination, protocol, method, path, reason, remedy };
+        let audited = Audited { verdict, destination, protocol, method, path, reason, remedy, failure };
         self.count(audited, || call.decision_id());
     }
 
@@ -159,7 +162,8 @@ mod tests {
     fn audited(path: String) -> Audited {
         let empty = String::new;
         let (destination, protocol, method) = ("a.example".to_owned(), "http".to_owned(), "GET".to_owned());
-        Audited { verdict: Verdict::Allow, destination, protocol, method, path, reason: empty(), remedy: empty() }
+        let (reason, remedy, failure) = (empty(), empty(), empty());
+        Audited { verdict: Verdict::Allow, destination, protocol, method, path, reason, remedy, failure }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use crate::call::{Authority, Call, Failure, Handed, ServerFault, TlsSession};
+use crate::call::{Authority, Call, Failure, Handed, ServerFault, TlsSession, Unread};
 use crate::identity::{Claims, SpiffeId};
 use crate::snapshot::Hop;
 
@@ -116,10 +116,11 @@ impl Client {
     }
 
     /// Refuses a request for another host or port than the tunnel was opened for.
-    pub(super) fn admit(&self, call: Call) -> Result<Call, Failure> {
+    pub(super) fn admit(&self, call: Call) -> Result<Call, Box<Unread>> {
         match &self.within {
             Some(within) if within != call.authority() => {
-                Err(Failure::BadRequest("the request is for another host or port than the tunnel was opened for"))
+                let why = "the request is for another host or port than the tunnel was opened for";
+                Err(Box::new(Unread::of_call(Failure::BadRequest(why), call)))
             }
             _ => Ok(call),
         }

@@ -90,7 +90,7 @@ pub(super) async fn serve(
     let told = match hop {
         // Between sidecar and gateway there is no balancer.
         Hop::Mesh(_) => Some(peer.ip()),
-        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, &mut stream, peer.ip()).await,
+        Hop::Sidecar(_) | Hop::Gateway(_) => peer_of(&worker, hop, &mut stream, peer.ip()).await,
     };
     let peer = told?;
     let Ok(one) = worker.connections_of.take((hop, peer)) else {
@@ -160,7 +160,7 @@ pub(super) async fn begins(
 }
 
 /// Whose connection it is, as far as a balancer tells; `None` where it had to and did not.
-async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
+async fn peer_of(worker: &Worker, hop: Hop, stream: &mut TcpStream, peer: IpAddr) -> Option<IpAddr> {
     if !worker.proxy_protocol {
         return Some(peer);
     }
@@ -172,7 +172,7 @@ async fn peer_of(worker: &Worker, stream: &mut TcpStream, peer: IpAddr) -> Optio
         Ok(Err(preface::Fault::Broken)) | Err(_) => return None,
     };
     worker.shard.count(Counter::BadConnections);
-    report_head(worker, Failure::Tunnel(TunnelFault::Preface(reason))).await;
+    report_head(worker, &Client::new(hop, peer), Failure::Tunnel(TunnelFault::Preface(reason))).await;
     None
 }
 
@@ -183,7 +183,7 @@ pub(super) type Inside = (Box<Client>, Vec<u8>, ClientStream);
 pub(super) async fn serve_inside(worker: &Rc<Worker>, (client, mut early, mut stream): Inside, mut drain: Drain) {
     match begins(worker, &mut early, &mut stream, client.over(worker, &mut drain)).await {
         None => {}
-        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client).await,
+        Some(TLS_HANDSHAKE) => tunnel::refuse_tls(worker, &client, stream).await,
         Some(_) => {
             let mut kept = Kept::new(worker, client, &early, stream);
             if poll_fn(|cx| kept.poll(cx)).await {

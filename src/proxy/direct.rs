@@ -8,7 +8,7 @@ use super::client::Client;
 use super::identify::Shown;
 use super::sniff::{NoHello, server_name};
 use super::stream::ClientStream;
-use super::tunnel::{open, refuse_tls, report_head, run};
+use super::tunnel::{end_tls, open, refuse_tls, report_head, run};
 use super::worker::Worker;
 
 /// The port that such a client meant to reach, where the listener's own says nothing.
@@ -20,11 +20,11 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, port: u16, mut s
     let name = match server_name(&mut early, &mut stream, worker.limits.hello_timeout).await {
         Ok(Some(name)) => name,
         Ok(None) => {
-            report_head(worker, Failure::Tunnel(TunnelFault::NoName)).await;
+            report_head(worker, client, Failure::Tunnel(TunnelFault::NoName)).await;
             return;
         }
         Err(NoHello::Refused(failure)) => {
-            report_head(worker, failure).await;
+            report_head(worker, client, failure).await;
             return;
         }
         Err(NoHello::Left) => return,
@@ -32,10 +32,13 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, port: u16, mut s
     match open(worker, client, &format!("{name}:{port}"), Shown::Nothing).await {
         // What begins with TLS never goes to a port of HTTP.
         Ok(opened) => {
-            if let Some((inside, ..)) = run(worker, client, opened, early, stream).await {
-                refuse_tls(worker, &inside).await;
+            if let Some((inside, _, stream)) = run(worker, client, opened, early, stream).await {
+                refuse_tls(worker, &inside, stream).await;
             }
         }
-        Err(refused) => refused.report(),
+        Err(refused) => {
+            refused.report();
+            end_tls(stream).await;
+        }
     }
 }

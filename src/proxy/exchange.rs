@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 
-use crate::call::{Arrival, Call, Failure, normalize_by};
+use crate::call::{Arrival, Call, Failure, Unread, normalize_by};
 use crate::decision::{Decision, Judgement, Way, judge_beside};
 use crate::expr::Timestamp;
 use crate::policy::Spend;
@@ -20,7 +20,7 @@ use super::debug;
 use super::forward::{Deadline, Forwarded, forward};
 use super::identify::{Identified, Shown, identify};
 use super::report::{Closing, Judged, refused_head};
-use super::respond::{answer, overloaded, own, strip, unauthorized};
+use super::respond::{answer, answer_unread, overloaded, own, strip, unauthorized};
 use super::tunnel;
 use super::websocket::{self, Handshake};
 use super::worker::Worker;
@@ -57,14 +57,15 @@ pub(super) async fn exchange(
     };
     let (peer, tls) = (client.peer, client.tls.clone());
     let arrival = Arrival { time, chance: worker.draw(), caller, peer, tls };
-    let call = refused.map_or_else(|| client.handed(&head.headers), Err);
-    let call = call.and_then(|handed| Ok(handed.complete(normalize_by(held.snapshot.paths, head, arrival)?)));
-    let call = call.and_then(|call| client.admit(call));
-    let call = match call {
+    let call = match refused.map_or_else(|| client.handed(&head.headers), Err) {
+        Ok(handed) => normalize_by(held.snapshot.paths, head, arrival).map(|call| handed.complete(call)),
+        Err(failure) => Err(Box::new(Unread::of_head(failure, &head, arrival))),
+    };
+    let call = match call.and_then(|call| client.admit(call)) {
         Ok(call) => call,
-        Err(failure) => {
-            refused_head(&worker, permit, time, failure);
-            return answer(failure, None);
+        Err(unread) => {
+            refused_head(&worker, permit, hop, &unread);
+            return answer_unread(unread.failure, Some(unread.decision_id()));
         }
     };
     let place = worker.requests_of.take_for(&call);
@@ -155,7 +156,7 @@ pub(super) async fn exchange(
 fn failed(failure: Failure, way: Way<'_>, closing: Closing) -> Response<AnswerBody> {
     let mut headers = HeaderMap::new();
     way.edit_before(closing.call(), &mut headers);
-    let mut response = answer(failure, Some(closing));
+    let mut response = answer(failure, closing);
     response.headers_mut().extend(headers);
     response
 }

@@ -90,7 +90,7 @@ impl Gate<'_> {
         let name = match server_name(&mut early, &mut socket, worker.limits.hello_timeout).await {
             Ok(name) => name,
             Err(NoHello::Refused(failure)) => {
-                report_head(worker, failure).await;
+                report_head(worker, &client, failure).await;
                 return None;
             }
             Err(NoHello::Left) => return None,

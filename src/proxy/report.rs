@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::accesslog::{Permit, Report};
-use crate::call::{Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter};
+use crate::call::{Arrival, Call, CallBag, Closer, Failure, HandoverFault, Marks, Outcome, Reporter, Unread};
 use crate::decision::access::{self, Durability, Ended};
 use crate::decision::{Judgement, Passed};
-use crate::expr::Timestamp;
 use crate::identity::SpiffeId;
 use crate::metrics::{self, Bound, Counter, Labels};
 use crate::policy::verdict::Checked;
@@ -21,6 +20,7 @@ use crate::snapshot::{Grant, Hop};
 use crate::upstream::{Room, Upload};
 
 use super::audit::Audit;
+use super::client::Client;
 use super::crowd;
 use super::destination::Destination;
 use super::drain::Phase;
@@ -476,16 +476,24 @@ impl Drop for Closing {
     }
 }
 
+/// What is known of something that comes over a connection before it is read.
+pub(super) fn arrival(worker: &Worker, client: &Client) -> Arrival {
+    let caller = worker.held().caller(client.hop, client);
+    Arrival { time: now(), chance: worker.draw(), caller, peer: client.peer, tls: client.tls.clone() }
+}
+
 /// Reports a request that never became a call.
-pub(super) fn refused_head(worker: &Worker, permit: Permit, time: Timestamp, failure: Failure) {
+pub(super) fn refused_head(worker: &Worker, permit: Permit, hop: Hop, unread: &Unread) {
+    let failure = unread.failure;
     if failure == Failure::HeadTooLarge {
         worker.shard.reached(Bound::Head);
     }
     worker.shard.count(Counter::Refused);
     worker.shard.count(Counter::ClientErrors);
     worker.shard.count(Counter::Entries);
-    let mut report = Report::from_iter([refusal::head_entry(time, failure)]);
-    if let Some(access) = access::refused_head(time, failure, worker.recording) {
+    let redact = worker.recording.redact;
+    let mut report = Report::from_iter([refusal::head_entry(unread, redact)]);
+    if let Some(access) = access::refused_head(unread, hop, worker.recording) {
         if let Some(exporter) = &worker.exporter {
             exporter.tell((access.time, access.level, &access.line), None);
         }

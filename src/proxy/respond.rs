@@ -57,12 +57,18 @@ const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 const DECISION_ID: HeaderName = HeaderName::from_static("x-egress-decision-id");
 
 /// The answer to a call that failed.
-pub(super) fn answer(failure: Failure, mut closing: Option<Closing>) -> Response<AnswerBody> {
-    let mut id = None;
-    if let Some(closing) = &mut closing {
-        closing.failed(failure);
-        id = Some(closing.call().decision_id());
-    }
+pub(super) fn answer(failure: Failure, mut closing: Closing) -> Response<AnswerBody> {
+    closing.failed(failure);
+    let id = closing.call().decision_id();
+    told(failure, Some(id), Some(closing))
+}
+
+/// The answer to what never became a call; `id` names the decision not to take it, where that was recorded.
+pub(super) fn answer_unread(failure: Failure, id: Option<String>) -> Response<AnswerBody> {
+    told(failure, id, None)
+}
+
+fn told(failure: Failure, id: Option<String>, closing: Option<Closing>) -> Response<AnswerBody> {
     let mut text = failure.body(closing.as_ref().map_or("", Closing::message));
     if let Some(id) = id.as_ref().filter(|_| !failure.is_verbatim()) {
         text.push_str(&format!("egressctl why {id}\n"));
@@ -136,7 +142,7 @@ fn gets_head_only(closing: Option<&Closing>) -> bool {
 /// The answer when there is no room for a report: nothing is forwarded that could not be recorded.
 pub(super) fn overloaded(worker: &Worker) -> Response<AnswerBody> {
     worker.count_overload();
-    answer(Failure::Overload, None)
+    answer_unread(Failure::Overload, None)
 }
 
 /// Tells a client why its connection is not taken, without ever waiting for it.

@@ -61,12 +61,13 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: &Client, mut stream: Clie
         Request::Connect(target, password) => (target, password),
         Request::Impossible(code) => {
             let _ = reply(&mut stream, code).await;
-            report_head(worker, Failure::Tunnel(TunnelFault::Preface("SOCKS 5: only CONNECT is offered"))).await;
+            report_head(worker, client, Failure::Tunnel(TunnelFault::Preface("SOCKS 5: only CONNECT is offered")))
+                .await;
             return None;
         }
         Request::Unusable => {
             let reason = "SOCKS 5: the request cannot be read, or does not go without authentication";
-            report_head(worker, Failure::Tunnel(TunnelFault::Preface(reason))).await;
+            report_head(worker, client, Failure::Tunnel(TunnelFault::Preface(reason))).await;
             return None;
         }
     };

@@ -6,16 +6,17 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::HeaderMap;
 use http::{Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::accesslog::Permit;
-use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, connect_target};
+use crate::call::{Arrival, Authority, Call, Closer, Failure, TunnelFault, Unread, connect_target};
 use crate::decision::{Decision, Forward, Judgement, judge_beside};
 use crate::identity::Claims;
 use crate::metrics::One;
@@ -35,8 +36,8 @@ use super::forward::endpoint;
 use super::handover;
 use super::identify::{Identified, Shown, identify};
 use super::lease::Lease;
-use super::report::{Closing, Judged, refused_head};
-use super::respond::answer;
+use super::report::{Closing, Judged, arrival, refused_head};
+use super::respond::{answer, answer_unread};
 use super::sniff::{NoHello, server_name};
 use super::standing::Standing;
 use super::stream::ClientStream;
@@ -83,12 +84,14 @@ pub(super) struct Refused {
     pub(super) failure: Failure,
     /// Of a call that could be read.
     closing: Option<Closing>,
+    /// By which it is found again that it could not be read.
+    unread: Option<String>,
 }
 
 impl Refused {
     fn of(mut closing: Closing, failure: Failure) -> Self {
         closing.failed(failure);
-        Self { failure, closing: Some(closing) }
+        Self { failure, closing: Some(closing), unread: None }
     }
 
     /// Reports it, where nobody can be answered.
@@ -112,8 +115,8 @@ pub(super) async fn connect(
     let target = match connect_target(&head) {
         Ok(target) => target,
         Err(failure) => {
-            report_head(worker, failure).await;
-            return answer(failure, None);
+            let unread = Unread::of_head(failure, &head, arrival(worker, client));
+            return answer_unread(failure, report_unread(worker, client.hop, &unread).await);
         }
     };
     let opened = match client.hop {
@@ -128,7 +131,8 @@ pub(super) async fn connect(
             }
             Response::new(AnswerBody::none())
         }
-        Err(Refused { failure, closing }) => answer(failure, closing),
+        Err(Refused { failure, closing: Some(closing), .. }) => answer(failure, closing),
+        Err(Refused { failure, closing: None, unread }) => answer_unread(failure, unread),
     }
 }
 
@@ -208,10 +212,10 @@ async fn take_over(worker: &Rc<Worker>, client: &Client, target: &str, headers: 
 
 /// Takes up a tunnel to `HOST:PORT`.
 async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_>) -> Result<Asked, Refused> {
-    let failed = |failure| Refused { failure, closing: None };
+    let failed = |failure, unread| Refused { failure, closing: None, unread };
     let (Ok(permit), Some(slot)) = (worker.recorder.permit().await, worker.tunnels.take()) else {
         worker.count_overload();
-        return Err(failed(Failure::Overload));
+        return Err(failed(Failure::Overload, None));
     };
     let held = worker.held();
     let time = now();
@@ -229,9 +233,9 @@ async fn ask(worker: &Rc<Worker>, client: &Client, target: &str, shown: Shown<'_
                 Some(failure) => Err(asked.refused(worker, failure)),
             }
         }
-        Err(failure) => {
-            refused_head(worker, permit, time, failure);
-            Err(failed(failure))
+        Err(unread) => {
+            refused_head(worker, permit, hop, &unread);
+            Err(failed(unread.failure, Some(unread.decision_id())))
         }
     }
 }
@@ -466,18 +470,46 @@ async fn pass(
     }
 }
 
-/// Reports TLS inside a tunnel to a port of HTTP.
-pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client) {
+/// Reports TLS inside a tunnel to a port of HTTP, and ends it.
+pub(super) async fn refuse_tls(worker: &Rc<Worker>, inside: &Client, stream: ClientStream) {
     if let Some(target) = inside.target() {
         refuse(worker, inside, &target, Failure::Tunnel(TunnelFault::TlsToHttp)).await;
     }
+    end_tls(stream).await;
 }
 
-/// Reports a tunnel that was asked for in a way that cannot be understood.
-pub(super) async fn report_head(worker: &Worker, failure: Failure) {
+/// The alert `access_denied` (RFC 8446 §6.2), which every version of TLS reads before anything is agreed on.
+const ACCESS_DENIED: [u8; 7] = [21, 3, 1, 0, 2, 2, 49];
+
+/// How long what a client of TLS still sends is read after the alert, so that it gets to read that; and most bytes of it.
+const LINGER: (Duration, u64) = (Duration::from_secs(1), 64 * 1024);
+
+/// Tells a client that has begun with TLS that it goes no further, which is said in TLS and not by breaking off.
+pub(super) async fn end_tls(mut stream: ClientStream) {
+    let told = async {
+        stream.write_all(&ACCESS_DENIED).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LINGER.1), &mut tokio::io::sink()).await
+    };
+    // Who has gone need not be told.
+    let _ = tokio::time::timeout(LINGER.0, told).await;
+}
+
+/// Reports what cannot be understood, so that nobody knows what it asks for; the name by which that is found again.
+pub(super) async fn report_head(worker: &Worker, client: &Client, failure: Failure) -> Option<String> {
+    report_unread(worker, client.hop, &Unread::new(failure, arrival(worker, client))).await
+}
+
+async fn report_unread(worker: &Worker, hop: Hop, unread: &Unread) -> Option<String> {
     match worker.recorder.permit().await {
-        Ok(permit) => refused_head(worker, permit, now(), failure),
-        Err(_) => worker.count_overload(),
+        Ok(permit) => {
+            refused_head(worker, permit, hop, unread);
+            Some(unread.decision_id())
+        }
+        Err(_) => {
+            worker.count_overload();
+            None
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use crate::resource::{KINDS, Key, Kind, Resource};
 use crate::state::{self, StateDir, begin_immediate, open_store};
@@ -166,8 +167,17 @@ impl Store {
         }
         writer.finish()?;
         begun.commit().map_err(|error| state::Error::sqlite(&self.path, error))?;
+        announce(&self.path);
         Ok(Committed { revision: next, applied })
     }
+}
+
+/// Lets those who watch the file hear of a commit when it counts. Its writes to the write-ahead log are heard before that, as long
+/// before as the disk takes to make them durable. By the path: to close a descriptor of the file would give up SQLite's locks on it.
+fn announce(path: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    // Where it cannot be done the commit is found by those who look now and then.
+    let _ = utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty());
 }
 
 impl View for Store {

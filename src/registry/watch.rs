@@ -20,15 +20,9 @@ const SAFETY_POLL: Duration = Duration::from_secs(1);
 /// How often to look when notifications cannot be had at all.
 const BLIND_POLL: Duration = Duration::from_millis(50);
 
-/// How long to look closely after something was heard. The write-ahead log is written, and heard, before the commit
-/// counts: between the two lies the time that the disk needs to make it durable.
-const ATTENTION: Duration = Duration::from_secs(2);
-
-/// The first pause of looking closely; it doubles up to [`BLIND_POLL`].
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-
-/// Tells when the registry of a state directory has a new revision, other processes' commits included: within 100 ms
-/// where the system notifies of file changes or where it does not, within a second where notifications get lost.
+/// Tells when the registry of a state directory has a new revision, other processes' commits included: at once where the system
+/// notifies of file changes, within [`BLIND_POLL`] where it does not, within [`SAFETY_POLL`] where notifications get lost or who
+/// committed ended before it said so.
 pub struct Wakeups {
     path: PathBuf,
     connection: Connection,
@@ -79,7 +73,6 @@ impl Wakeups {
     /// it has. If the registry cannot be read that counts as news too, for the caller's own reading to report.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
-        let (mut alert, mut pause) = (Instant::now(), BLIND_POLL);
         loop {
             if self.waker.asked.swap(false, Ordering::Acquire) {
                 return true;
@@ -99,21 +92,18 @@ impl Wakeups {
             if now >= deadline {
                 return false;
             }
-            let longest = if now < alert { pause } else { self.idle_poll() };
-            pause = (pause * 2).min(BLIND_POLL);
-            if self.listen(longest.min(deadline - now)) {
-                (alert, pause) = (Instant::now() + ATTENTION, FIRST_PAUSE);
-            }
+            self.listen(self.longest_pause().min(deadline - now));
         }
     }
 
-    fn idle_poll(&self) -> Duration {
+    fn longest_pause(&self) -> Duration {
         if self.watcher.is_some() { SAFETY_POLL } else { BLIND_POLL }
     }
 
-    /// Sleeps until a notification, which is swallowed, or for the whole time; whether there was one.
-    fn listen(&self, longest: Duration) -> bool {
-        self.heard.recv_timeout(longest).is_ok()
+    /// Sleeps until a notification, which is swallowed, or for the whole time. What is then looked at is never older than what
+    /// the notification was about, also where several were one.
+    fn listen(&self, longest: Duration) {
+        let _ = self.heard.recv_timeout(longest);
     }
 }
 
@@ -185,6 +175,29 @@ mod tests {
         let mut wakeups = registry.wakeups().unwrap();
         registry.commit(create([rule("a", "1")])).unwrap();
         assert!(wakeups.wait(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_last_that_is_heard_of_a_commit_is_heard_when_it_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = open(directory.path());
+        let before = registry.revision().unwrap();
+        let path = registry.wakeups().unwrap().path;
+        let (seen, (tell, told)) = (open_database(&path).unwrap(), sync_channel(1000));
+        let (database, watched) = (path.clone(), path.parent().unwrap());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if concerns(event.as_ref().unwrap(), &database) {
+                tell.send(revision(&seen, &database).unwrap()).unwrap();
+            }
+        })
+        .unwrap();
+        watcher.watch(watched, RecursiveMode::NonRecursive).unwrap();
+        for number in 1..=20 {
+            let committed = registry.commit(create([rule(&format!("r{number}"), "1")])).unwrap().revision;
+            assert!(committed > before);
+            // Whatever of its writes is heard, and however early: in the end there is one event behind which it is seen.
+            while told.recv_timeout(LONG).expect("a commit is heard when it counts") != committed {}
+        }
     }
 
     #[test]

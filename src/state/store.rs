@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rustix::fs::Access;
 
 use super::Error;
 
@@ -54,8 +55,9 @@ pub fn begin_immediate<'c>(connection: &'c Connection, path: &Path) -> Result<Tr
 fn create_private(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
         Ok(file) => file.set_permissions(Permissions::from_mode(FILE_MODE)),
+        // Not by opening it: to close any descriptor of the file gives up the locks that SQLite has on it in this process.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            OpenOptions::new().read(true).write(true).open(path).map(drop)
+            Ok(rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK)?)
         }
         Err(error) => Err(error),
     }

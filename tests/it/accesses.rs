@@ -63,7 +63,7 @@ fn every_call_leaves_a_record_of_who_asked_what_and_how_it_was_judged() {
         .map(|name| accesses.iter().map(|access| field(access, name)).collect::<Vec<_>>())
         .collect();
     assert_eq!(told[0], ["a.example", "nobody.example", "a.example", "a.example", ""]);
-    assert_eq!(told[1], ["/x?[redacted]", "/", "/trial", "/y", ""]);
+    assert_eq!(told[1], ["/x?[redacted]", "/", "/trial", "/y", "/"]);
     assert_eq!(told[2], ["allow", "deny", "would-deny", "deny", "deny"]);
     assert_eq!(told[3], ["", "", "trial.rule.istio-system", "teams.rule.istio-system", ""]);
     assert_eq!(accesses[3]["headers"], serde_json::json!({"x-team": "red"}));

@@ -18,6 +18,7 @@ fn fixture(name: &str) -> String {
 #[test]
 fn files_alone_are_analyzed_and_the_exit_status_is_istioctl_s() {
     let scene = Scene::new();
+    std::fs::remove_dir(scene.path().join("state")).expect("it is empty");
     scene.write("x.yaml", ROUTE);
     scene.run("analyze x.yaml").says(79, LINE, FOUND);
     scene.run("analyze --use-kube=false -f x.yaml").says(79, LINE, FOUND);

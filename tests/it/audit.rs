@@ -35,6 +35,7 @@ fn audited(scene: &Stage, line: &str) -> (Option<i32>, Json) {
     let flag = format!("--audit={file}");
     let mut command = scene.command(&["exec", &flag, "deployment/sleep", "-c", "sleep", "--", "bash", "-c", line]);
     let output = command.stdin(Stdio::null()).output().expect("it was built");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("audit: "), "it is told in short: {output:?}");
     let told = std::fs::read_to_string(&file).expect("a file");
     let told = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told:?} of {output:?}"));
     (output.status.code(), told)
@@ -116,6 +117,7 @@ fn in_an_audit_hosts_that_nobody_declared_are_reached_by_whatever_they_are_calle
             format!("would-deny 1 tls tls.example:443: {unknown}"),
         ]
     );
+    assert_eq!(told["calls"][1]["failure"], "the origin's name could not be resolved");
     let remedy = told["calls"][5]["remedy"].as_str().expect("text");
     assert_eq!(remedy, "a ServiceEntry with the host tls.example and the port 443");
     let decision = told["calls"][5]["decision"].as_str().expect("text");

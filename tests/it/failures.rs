@@ -274,12 +274,21 @@ fn what_is_no_request_is_answered_and_recorded() {
     for (number, (head, status)) in heads.iter().enumerate() {
         let mut client = proxy.connect();
         client.send(head.as_bytes());
-        assert_eq!(client.read().status, *status, "{}", &head[..head.len().min(60)]);
-        // Such an entry has nothing of the request by which it could be known.
+        let answer = client.read();
+        assert_eq!(answer.status, *status, "{}", &head[..head.len().min(60)]);
         until("it is recorded", || {
             let lines = scene.ok(&["logs", "-F", "--grep", "\"flag\":\"DPE\""]);
             lines.lines().count() == number + 1
         });
+        // Whose it was is known, and what was asked as far as it could be read.
+        let id = answer.decision();
+        assert!(answer.text().ends_with(&format!("\negressctl why {id}\n")), "{}", answer.text());
+        let why = scene.ok(&["why", id]);
+        assert!(why.contains("\nCaller:     sleep\n"), "{why}");
+        assert_eq!(why.contains("\nHost:       t.example\nPath:       /%00\n"), head.starts_with("GET /%00"), "{why}");
+        let of = format!("decision={id}");
+        let record = || scene.ok(&["logs", "--all", "--instance", "access", "--field", &of]);
+        until("the call has its record", || record().contains("\"sourceIp\":\"127.0.0.1\",\"source"));
     }
     assert_eq!(origin.requests(), 0);
 }

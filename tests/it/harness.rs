@@ -1,6 +1,7 @@
 //! Runs the real binary, each test in a state directory of its own.
 
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -31,7 +32,11 @@ pub(crate) struct Done {
 impl Scene {
     /// A new one, which goes away with the test.
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory can be made") }
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        // One that is named has to be there, for who only asks.
+        let state = std::fs::DirBuilder::new().mode(0o700).create(directory.path().join("state"));
+        state.expect("a directory can be made in it");
+        Self { directory }
     }
 
     /// Where commands run and files lie.

@@ -182,3 +182,37 @@ fn what_a_record_says_is_never_more_than_a_value_in_a_policy() {
     let policy = scene.ok(&["generate", "policy", "--style", "authorization"]);
     assert!(policy.contains("# Left out: calls whose method") && !policy.contains("'/*'"), "{policy}");
 }
+
+#[test]
+fn a_replay_tells_what_a_change_does_and_not_what_is_refused_without_it_or_whatever_is_declared() {
+    let (scene, origin) = with_origin("");
+    let proxy = Proxied::start(&scene, &["--resolve", &format!("b.example:80:{}", origin.address)]);
+    for path in ["x", "z/1", "z/2", "z/3", "z/4"] {
+        assert_eq!(proxy.get(&format!("http://a.example/{path}")).status, 200);
+    }
+    // It goes although no policy lets it, as in an audit: here by a grant, which is gone afterwards.
+    scene.ok(&["allow", "b.example:80", "--from", "sleep", "--for", "1h", "--reason", "a test"]);
+    until("the grant is in force", || proxy.get("http://b.example/").status == 200);
+    until("its record", || !scene.ok(&["logs", "--all", "--verdict", "would-deny"]).is_empty());
+    let name = scene.ok(&["get", "grants", "-o", "jsonpath={.items[0].metadata.name}"]);
+    scene.ok(&["delete", "grant", &name]);
+    assert_eq!(proxy.get("http://a.example/a%2fb").status, 400);
+    until("that has its record", || !scene.ok(&["logs", "--all", "--field", "path=/a%2fb"]).is_empty());
+    let harmless = scene.write("harmless.yaml", &DENY_Y.replace("\"/y\"", "\"/none\""));
+    let json = replayed(&scene, &["-f", &harmless]);
+    assert_eq!((&json["wouldRefuse"]["count"], &json["wouldLetThrough"]["count"]), (&Json::from(0), &Json::from(0)));
+    assert_eq!(json["refusedAnyway"], 1, "{json}");
+    let undecided = json["undecided"].as_object().expect("reasons");
+    assert!(undecided.len() == 1 && undecided.keys().all(|why| why.contains("escaped slash")), "{json}");
+    scene.ok(&["apply", "-f", &harmless, "--replay-check"]);
+    let other = scene.write("other.yaml", &DENY_Y.replace("\"/y\"", "\"/z\"").replace("deny-y", "deny-z"));
+    let text = scene.ok(&["replay", "-f", &other]);
+    assert!(text.contains("       4  sleep.default  deny-z.rule.istio-system\n"), "{text}");
+    assert!(text.contains("          and 1 more\n"), "{text}");
+    assert!(text.contains("left out 1 refused call, whatever is declared: the path has an escaped slash"), "{text}");
+    // To declare the host is what would let it go.
+    let declared = crate::stage::service_entry("b.example", origin.address);
+    let json = replayed(&scene, &["-f", &scene.write("declared.yaml", &declared)]);
+    let all = scene.ok(&["logs", "--all", "--instance", "access", "--host", "b.example", "--count"]);
+    assert_eq!(format!("{}\n", json["wouldLetThrough"]["count"]), all, "{json}");
+}

@@ -32,3 +32,15 @@ fn a_file_that_cannot_be_written_is_told_at_the_start() {
     let told = scene.fails(&["proxy", "start", "--listen", "127.0.0.1:0=sleep", "--profile", "/nowhere/flame.svg"]);
     assert!(told.contains("cannot profile into /nowhere/flame.svg"), "{told}");
 }
+
+#[test]
+fn a_proxy_that_computed_next_to_nothing_leaves_no_empty_graph() {
+    let (scene, _origin) = with_origin("");
+    let file = scene.state().with_file_name("idle.svg");
+    let mut proxy = Proxied::start(&scene, &["--profile", file.to_str().expect("a plain name")]);
+    assert!(!file.exists(), "nothing is drawn yet");
+    scene.ok(&["proxy", "stop"]);
+    assert!(proxy.wait().success());
+    // Whether a sample met anything is chance.
+    assert!(!file.exists() || std::fs::read_to_string(&file).expect("text").contains("</svg>"));
+}

@@ -452,6 +452,41 @@ fn a_port_in_use_a_second_proxy_and_a_bad_state_directory_are_told_plainly() {
 }
 
 #[test]
+fn a_proxy_that_still_finishes_its_calls_is_waited_for_by_stopping_it_once_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let scene = scene_with(&entry("a.example", listener.local_addr().expect("bound")));
+    let mut proxy = Proxied::start(&scene, &[]);
+    let mut client = proxy.connect();
+    client.send(b"GET http://a.example/ HTTP/1.1\r\nhost: a.example\r\n\r\n");
+    let (mut upstream, _) = listener.accept().expect("the proxy connects");
+    read_request(&mut upstream);
+    scene.ok(&["proxy", "stop", "--no-wait"]);
+    proxy.wait_for("draining");
+    let told = scene.fails(&["proxy", "start", "--listen", "127.0.0.1:0"]);
+    assert!(told.contains("is still finishing its calls"), "{told}");
+    assert!(told.contains("`egressctl proxy stop --node egressgateway` waits until it has stopped"), "{told}");
+    upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("it reads");
+    assert_eq!(client.read().status, 200);
+    assert!(proxy.wait().success());
+}
+
+#[test]
+fn a_state_directory_that_is_named_and_not_there_is_made_by_those_alone_that_put_something_into_it() {
+    let scene = Stage::new();
+    let missing = scene.state().with_file_name("mistyped");
+    let named = missing.to_str().expect("a plain name");
+    for verb in
+        [&["logs", "--count"][..], &["get", "rules"], &["why", "5f0c1e2d3a4b5968"], &["proxy", "status"], &["replay"]]
+    {
+        let told = scene.fails(&[&["--state-dir", named], verb].concat());
+        assert!(told.starts_with(&format!("error: there is no state directory {named}\nhint: ")), "{told}");
+        assert!(!missing.exists(), "{verb:?}");
+    }
+    scene.ok(&["--state-dir", named, "create", "namespace", "made"]);
+    assert!(scene.ok(&["--state-dir", named, "get", "namespaces"]).contains("made"));
+}
+
+#[test]
 fn a_corrupt_registry_is_named_and_nothing_panics() {
     let scene = Stage::new();
     scene.ok(&["get", "namespaces"]);

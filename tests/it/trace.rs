@@ -15,6 +15,7 @@ fn scenario(scene: &Stage) -> Vec<String> {
 #[test]
 fn files_alone_are_enough_to_see_the_path_of_a_decision() {
     let scene = Stage::new();
+    std::fs::remove_dir(scene.state()).expect("it is empty");
     let files = scenario(&scene);
     let mut arguments = vec!["trace", "--from", "sleep", "--at", "2018-06-18T13:22:58.317448Z"];
     files.iter().for_each(|file| arguments.extend(["-f", file]));

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::cli::change::{Step, Writing, overlaid};
+use crate::cli::change::{Step, Writing};
 use crate::cli::context::Context;
 use crate::cli::declare::{Declared, Text, declared};
 use crate::cli::failure::{Failure, Failures, Outcome};
 use crate::cli::input::Files;
-use crate::cli::replay::{Judge, Replayed, recorded};
+use crate::cli::replay::{Replayed, recorded};
 use crate::cli::time;
 use crate::registry::merge::{self, ApplyPlan};
 use crate::registry::{self, Operation, View};
@@ -55,8 +55,7 @@ impl Arguments {
         let steps = steps(&self.files, "apply", &registry, context)?;
         if self.replay_check {
             let calls = recorded(&wanted(self.since, None, context), context)?;
-            let judge = Judge::new(&overlaid(&steps, &registry)?, &calls, OutboundPolicy::default(), context)?;
-            let replayed = Replayed::of(&calls, &judge);
+            let replayed = Replayed::of(&calls, (&steps, &registry), OutboundPolicy::default(), context)?;
             if replayed.would_refuse() > 0 {
                 let text = replayed.text();
                 return Err(Failure::Status(1, format!("error: nothing was applied\n{}", text.trim_end())).into());

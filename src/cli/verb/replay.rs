@@ -5,11 +5,10 @@ use std::io::Write as _;
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::cli::change::overlaid;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::input::Files;
-use crate::cli::replay::{Judge, Replayed, Wanted, recorded};
+use crate::cli::replay::{Replayed, Wanted, recorded};
 use crate::cli::time;
 use crate::cli::verb::apply::steps;
 use crate::cli::verb::proxy::outbound_policy;
@@ -58,9 +57,7 @@ impl Arguments {
             false => steps(&self.files, "replay", &registry, context)?,
         };
         let calls = recorded(&wanted, context)?;
-        let view = overlaid(&steps, &registry)?;
-        let judge = Judge::new(&view, &calls, self.outbound_traffic_policy, context)?;
-        let replayed = Replayed::of(&calls, &judge);
+        let replayed = Replayed::of(&calls, (&steps, &registry), self.outbound_traffic_policy, context)?;
         let text = match self.output {
             Some(_) => format!("{:#}\n", replayed.json()),
             None => replayed.text(),

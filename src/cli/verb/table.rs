@@ -6,9 +6,10 @@ use crate::cli::context::Context;
 use crate::cli::failure::Outcome;
 
 /// A verb is a module with `Arguments`, which clap reads and whose `run` does it; besides its line here it has a `mod`
-/// line, because rustfmt does not look for modules inside macros.
+/// line, because rustfmt does not look for modules inside macros. `make_state` is said of those that put something into the state
+/// directory, and so make one.
 macro_rules! verbs {
-    ($($module:ident $verb:ident)*) => {
+    ($($module:ident $verb:ident $(($makes:ident))?)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
         #[expect(clippy::large_enum_variant, reason = "made once, and clap takes no boxed one")]
@@ -24,7 +25,10 @@ macro_rules! verbs {
             /// Everything that went wrong, in kubectl's words.
             pub(crate) fn run(self, context: &mut Context) -> Outcome {
                 match self {
-                    $(Self::$verb(arguments) => arguments.run(context),)*
+                    $(Self::$verb(arguments) => {
+                        $(context.$makes();)?
+                        arguments.run(context)
+                    })*
                 }
             }
         }
@@ -32,13 +36,13 @@ macro_rules! verbs {
 }
 
 verbs! {
-    create Create
-    apply Apply
+    create Create(make_state)
+    apply Apply(make_state)
     replace Replace
     get Get
     describe Describe
     delete Delete
-    allow Allow
+    allow Allow(make_state)
     logs Logs
     trace Trace
     replay Replay
@@ -47,11 +51,11 @@ verbs! {
     validate Validate
     analyze Analyze
     exec Exec
-    run Run
+    run Run(make_state)
     proxy Proxy
     proxy_config ProxyConfig
     proxy_status ProxyStatus
-    identity Identity
+    identity Identity(make_state)
     demo Demo
     eval Eval
     api_resources ApiResources

@@ -5,6 +5,7 @@ use http::header::AUTHORIZATION;
 
 use super::*;
 use crate::call::{Arrival, Marks, normalize};
+use crate::expr::Timestamp;
 use crate::identity::{Caller, Workload};
 
 fn call(target: &str, headers: &[(&str, &str)]) -> Call {
@@ -116,4 +117,20 @@ fn a_call_that_failed_on_its_way_was_allowed() {
         let line = record(&call, Some(failure), Recording::default()).unwrap();
         assert!(line.contains(&format!(r#""verdict":"{verdict}""#)) && line.contains(r#""level":"error""#), "{line}");
     }
+}
+
+#[test]
+fn the_record_of_what_never_became_a_call_says_who_sent_what_in_byte_order_and_is_none_of_a_call() {
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let arrival =
+        Arrival { time: Timestamp::from_micros(0), chance: 0x5f0c_1e2d_3a4b_5968, caller: None, peer, tls: None };
+    let head = http::Request::builder().uri("http://a.example/a%2fb?token=1").body(()).unwrap().into_parts().0;
+    let unread = Unread::of_head(Failure::BadRequest("why"), &head, arrival);
+    let line = refused_head(&unread, Hop::Sidecar(0), Recording::default()).unwrap().line;
+    let expected = concat!(
+        r#"{"level":"error","time":"1970-01-01T00:00:00.000000Z","instance":"access.egressctl.istio-system","#,
+        r#""decision":"5f0c1e2d3a4b5968","destination":"a.example","destinationPort":80,"flag":"DPE","hop":"sidecar","#,
+        r#""method":"GET","path":"/a%2fb","reason":"why","responseCode":400,"sourceIp":"127.0.0.1","verdict":"deny"}"#
+    );
+    assert_eq!(line, expected);
 }

@@ -27,10 +27,10 @@ use super::body::AnswerBody;
 use super::client::Client;
 use super::debug;
 use super::drain::Phase;
-use super::exchange::{exchange, now};
-use super::report::refused_head;
-use super::respond::answer;
+use super::exchange::exchange;
+use super::respond::answer_unread;
 use super::stream::ClientStream;
+use super::tunnel::report_head;
 use super::worker::Worker;
 
 use answer::sending;
@@ -65,7 +65,7 @@ async fn serve(Asked { worker, client, line, request }: Asked) -> Done {
     let served = match request {
         Ok(head) => pin!(call(&worker, &client, &line, head)).await,
         Err(failure) => {
-            refuse(&worker, &line, failure).await;
+            refuse(&worker, &client, &line, failure).await;
             None
         }
     };
@@ -130,14 +130,12 @@ async fn send(line: &Line, worker: &Worker, sending: &mut Sending<AnswerBody>) -
 }
 
 /// Answers what is no request, and tells of it; the connection is over then.
-async fn refuse(worker: &Rc<Worker>, line: &Line, failure: Failure) {
+async fn refuse(worker: &Rc<Worker>, client: &Client, line: &Line, failure: Failure) {
     worker.shard.count(Counter::BadConnections);
-    if let Ok(permit) = worker.recorder.permit().await {
-        refused_head(worker, permit, now(), failure);
-    }
+    let id = report_head(worker, client, failure).await;
     let (method, version) = (http::Method::GET, http::Version::HTTP_11);
     let asked = answer::Asked { method, version, takes_trailers: false, keeps: false };
-    let (mut sending, _) = sending(&asked, answer(failure, None), (BytesMut::new(), &worker.date));
+    let (mut sending, _) = sending(&asked, answer_unread(failure, id), (BytesMut::new(), &worker.date));
     if send(line, worker, &mut sending).await {
         close(line, worker, false).await;
     }

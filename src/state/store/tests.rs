@@ -145,3 +145,22 @@ fn many_may_open_and_migrate_a_new_store_at_once() {
     let rows: i64 = connection.query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 1, "each migration ran once");
 }
+
+/// To close a descriptor of a file gives up all locks that the process has on it.
+#[test]
+fn opening_a_store_once_more_leaves_the_locks_of_who_has_it_open() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (_directory, path) = directory();
+    let first = open_store(&path, &[FIRST], "test").unwrap();
+    assert_eq!(version(&first), 1);
+    let file = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
+    let locked = || std::fs::read_to_string("/proc/locks").is_ok_and(|locks| locks.contains(&file));
+    if !locked() {
+        return eprintln!("skipped: this system does not tell of locks");
+    }
+    let second = open_store(&path, &[FIRST], "test").unwrap();
+    assert_eq!(version(&second), 1);
+    drop(second);
+    assert!(locked());
+}

@@ -38,7 +38,10 @@ impl Arguments {
     /// Starts, asks or stops.
     pub(crate) fn run(self, context: &mut Context) -> Outcome {
         match self.action {
-            Action::Start(flags) => start::run(flags, context),
+            Action::Start(flags) => {
+                context.make_state();
+                start::run(flags, context)
+            }
             Action::Status(arguments) => status::show(&arguments, context),
             Action::Metrics(arguments) => metrics(&arguments, context),
             Action::Stop(arguments) => stop(&arguments, context),

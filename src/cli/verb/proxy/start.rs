@@ -1,10 +1,12 @@
 //! `proxy start`.
 
+use crate::cli::admin_client;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::identity::Workload;
 use crate::node::{NodeConfig, Role, Running, StartError, start};
 use crate::registry::View;
+use crate::state::StateDir;
 
 use super::flags::Start;
 use super::status::rules_in_words;
@@ -14,6 +16,7 @@ pub(super) fn run(flags: Start, context: &mut Context) -> Outcome {
     let until_eof = flags.until_eof;
     let config = flags.config(context.namespace())?;
     let state = context.state_dir()?;
+    let of_state = state.clone();
     let shown = state.path().display().to_string();
     if until_eof {
         stop_at_eof();
@@ -22,12 +25,32 @@ pub(super) fn run(flags: Start, context: &mut Context) -> Outcome {
     for (name, namespace) in config.listeners.iter().filter_map(|listener| listener.workload.as_ref()) {
         not_mistyped(&registry, name, namespace)?;
     }
-    crate::cli::http::runtime()?.block_on(async {
-        let running = start(state, config.clone()).await.map_err(worded)?;
-        announce(&config, &running, &shown, context)?;
-        running.serve().await;
-        Ok(())
-    })
+    let started = crate::cli::http::runtime()?.block_on(async {
+        let running = match start(state, config.clone()).await {
+            Ok(running) => running,
+            Err(error) => return Err(error),
+        };
+        let announced = announce(&config, &running, &shown, context);
+        if announced.is_ok() {
+            running.serve().await;
+        }
+        Ok(announced)
+    });
+    match started {
+        Ok(ended) => ended,
+        Err(StartError::Running(node)) if is_ending(&node, &of_state) => Err(Failure::client(format!(
+            "a proxy named {node:?} is still finishing its calls in this state directory\nhint: `egressctl proxy stop --node {node}` \
+             waits until it has stopped"
+        ))
+        .into()),
+        Err(error) => Err(worded(error).into()),
+    }
+}
+
+/// Whether the proxy of this name that runs is about to end.
+fn is_ending(node: &str, state: &StateDir) -> bool {
+    let running = admin_client::all(state).unwrap_or_default();
+    running.iter().any(|status| status.node == node && status.state == "draining")
 }
 
 /// Stops this process as SIGTERM does, when nobody holds the other end of its standard input any more.
