@@ -220,15 +220,15 @@ fn datagrams_are_refused_at_once_and_it_is_recorded_where_they_were_for() {
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("failed"), "who waits for an answer is refused, and not kept waiting: {said}");
     for (target, remedy) in [
-        ("192.0.2.1:443", "instead of QUIC (HTTP/3)"),
+        ("192.0.2.1", "instead of QUIC (HTTP/3)"),
         ("[2001:db8::1]:53", "the name server in /etc/resolv.conf"),
-        ("a.example:443", "instead of QUIC"),
+        ("a.example", "instead of QUIC"),
     ] {
         let entry = inside.scene.wait_for_entry(&format!("\"destination\":\"{target}\""));
         assert!(entry.contains("datagrams (UDP) lead nowhere") && entry.contains(remedy), "{entry}");
         assert!(entry.contains("\"source\":\"sleep\""), "{entry}");
     }
-    let lines = inside.scene.ok(&["logs", "-F", "--grep", "192.0.2.1:443"]);
+    let lines = inside.scene.ok(&["logs", "-F", "--grep", "\"192.0.2.1\""]);
     assert_eq!(lines.lines().count(), 1, "an address is told once: {lines}");
 }
 
