@@ -151,6 +151,8 @@ impl Context {
     /// Takes another state directory from here on.
     pub(crate) fn use_state_dir(&mut self, path: PathBuf) {
         self.state_dir = Some(path);
+        // Who names it here knows that it is not there yet.
+        self.makes_state = true;
     }
 
     /// The registry of the state directory.
