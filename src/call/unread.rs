@@ -48,14 +48,14 @@ impl Unread {
         let port = if arrival.tls.is_some() { HTTPS_PORT } else { HTTP_PORT };
         let authority = authority_told(uri, (version, headers), port);
         let path = Some(uri.path()).filter(|path| path.starts_with('/'));
-        let path = path.map(|path| path.split_once(';').map_or_else(|| path.into(), |(path, _)| cut(path)));
+        let path = path.map(told);
         Self { method: Some(method.clone()), authority, path, ..Self::new(failure, arrival) }
     }
 
     /// Of a call that is refused as one.
     pub fn of_call(failure: Failure, call: Call) -> Self {
         let Call { time, chance, caller, peer, method, authority, path, .. } = call;
-        let path = path.path().split_once(';').map_or_else(|| path.path().into(), |(path, _)| cut(path));
+        let path = told(path.path());
         let (method, authority, path) = (Some(method), Some(authority), Some(path));
         Self { failure, time, chance, caller, peer, method, authority, path }
     }
@@ -96,8 +96,8 @@ impl Unread {
         self.authority.as_ref()
     }
 
-    /// The path as it was sent, without query, and without what stands behind a `;`: in a path that is in no canonical form nobody
-    /// finds credentials.
+    /// The path as it was sent, without query, and without what stands behind a `;`, or behind what may become one, or the beginning
+    /// of a query, when it is read once more: in a path that is in no canonical form nobody finds credentials.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
@@ -109,8 +109,23 @@ impl From<Box<Unread>> for Failure {
     }
 }
 
-fn cut(path: &str) -> Box<str> {
-    format!("{path};{REDACTED}").into()
+/// What is told of a path.
+fn told(path: &str) -> Box<str> {
+    let parts =
+        |(at, byte): &(usize, u8)| *byte == b';' || (*byte == b'%' && hides_separator(&path.as_bytes()[at + 1..]));
+    match path.bytes().enumerate().find(parts) {
+        None => path.into(),
+        Some((at, b';')) => format!("{};{REDACTED}", &path[..at]).into(),
+        Some((at, _)) => format!("{}{REDACTED}", &path[..at]).into(),
+    }
+}
+
+/// Whether what stands behind a `%` is a `;`, `?` or `#`, however often it is escaped.
+fn hides_separator(mut escape: &[u8]) -> bool {
+    while let Some(rest) = escape.strip_prefix(b"25") {
+        escape = rest;
+    }
+    matches!(escape, [b'3', b'b' | b'B' | b'f' | b'F', ..] | [b'2', b'3', ..])
 }
 
 /// The host that the target and the Host header tell, unless one of them is none, or they differ.
@@ -150,6 +165,11 @@ mod tests {
             ("http://user:secret@a.example/", &[], None, Some("/")),
             ("/", &["user:secret@a.example"], None, Some("/")),
             ("/a;t%6fken=secret/%2e", &["a.example"], Some("a.example"), Some("/a;[redacted]")),
+            ("/a%3bt=secret%00", &["a.example"], Some("a.example"), Some("/a[redacted]")),
+            ("/a%2f%3Ftoken=secret", &["a.example"], Some("a.example"), Some("/a%2f[redacted]")),
+            ("/a%00%2525253Bt=secret", &["a.example"], Some("a.example"), Some("/a%00[redacted]")),
+            ("/a%2f%23secret", &["a.example"], Some("a.example"), Some("/a%2f[redacted]")),
+            ("/100%25/3b", &["a.example"], Some("a.example"), Some("/100%25/3b")),
             ("*", &["a.example"], Some("a.example"), None),
         ] {
             let mut head = http::Request::builder().method("GET").uri(target);

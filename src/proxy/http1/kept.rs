@@ -102,7 +102,8 @@ impl Kept {
         }
         let place = self.place.get_or_insert_with(|| self.worker.waits.begin(cx));
         let waited = place.poll(cx);
-        if begun && !self.begun {
+        // Blank lines begin no head.
+        if begun && !blank && !self.begun {
             self.begun = true;
             place.begins_anew();
             return Poll::Pending;
