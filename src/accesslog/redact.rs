@@ -29,7 +29,7 @@ impl Redact {
     /// values of those that are credentials by name are the query's equals.
     pub fn path(self, target: &str) -> Option<String> {
         // Most paths have nothing to leave out.
-        if self == Redact::None || (self == Redact::Query && !target.contains(['?', ';'])) {
+        if self == Redact::None || (self == Redact::Query && !target.contains(['?', ';', '%'])) {
             return None;
         }
         if self == Redact::All {
@@ -50,7 +50,8 @@ impl Redact {
 
 /// The values of a path's parameters (RFC 3986 §3.3) that are credentials by their names.
 pub fn path_credentials(path: &str) -> impl Iterator<Item = &str> {
-    let parameters = path.split('/').flat_map(|segment| segment.split(';').skip(1));
+    // Some origins read them with their `;` escaped as well.
+    let parameters = path.split('/').flat_map(|segment| segment.split(';').flat_map(|part| part.split("%3B")).skip(1));
     let pairs = parameters.filter_map(|parameter| parameter.split_once('='));
     pairs.filter(|(name, value)| !value.is_empty() && is_credential(name)).map(|(_, value)| value)
 }
@@ -120,7 +121,8 @@ mod tests {
     fn of_paths_the_query_and_the_credentials_among_their_parameters_are_left_out() {
         let query = |target| Redact::Query.path(target);
         assert_eq!(query("/a;jsessionid=S3/b?c=d").as_deref(), Some("/a;jsessionid=[redacted]/b?[redacted]"));
-        assert_eq!(query("/a;v=1"), None);
+        assert_eq!(query("/a%3Bjsessionid=S3/b").as_deref(), Some("/a%3Bjsessionid=[redacted]/b"));
+        assert_eq!(query("/a;v=1%20"), None);
         assert_eq!(Redact::None.path("/a?b"), None);
         assert_eq!(Redact::All.path("/a").as_deref(), Some(REDACTED));
     }
