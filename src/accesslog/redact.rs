@@ -51,7 +51,10 @@ impl Redact {
 /// The values of a path's parameters (RFC 3986 §3.3) that are credentials by their names.
 pub fn path_credentials(path: &str) -> impl Iterator<Item = &str> {
     // Some origins read them with their `;` escaped as well.
-    let parameters = path.split('/').flat_map(|segment| segment.split(';').flat_map(|part| part.split("%3B")).skip(1));
+    let parameters = path.split('/').flat_map(|segment| {
+        let parts = segment.split(';').flat_map(|part| part.split("%3B"));
+        parts.flat_map(|part| part.split("%3b")).skip(1)
+    });
     let pairs = parameters.filter_map(|parameter| parameter.split_once('='));
     pairs.filter(|(name, value)| !value.is_empty() && is_credential(name)).map(|(_, value)| value)
 }
@@ -122,6 +125,7 @@ mod tests {
         let query = |target| Redact::Query.path(target);
         assert_eq!(query("/a;jsessionid=S3/b?c=d").as_deref(), Some("/a;jsessionid=[redacted]/b?[redacted]"));
         assert_eq!(query("/a%3Bjsessionid=S3/b").as_deref(), Some("/a%3Bjsessionid=[redacted]/b"));
+        assert_eq!(query("/a%3bjsessionid=S3;v=1").as_deref(), Some("/a%3bjsessionid=[redacted];v=1"));
         assert_eq!(query("/a;v=1%20"), None);
         assert_eq!(Redact::None.path("/a?b"), None);
         assert_eq!(Redact::All.path("/a").as_deref(), Some(REDACTED));

@@ -18,8 +18,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 const REST_AFTER: Duration = Duration::from_secs(1);
 
 /// Bytes of lines for which a tray, and the group, keeps room while something comes: more than a recorder has room for by
-/// default, of lines as they mostly are. Pages that were given back cost more to get again than all else that is done with
-/// what is written to them.
+/// default, of lines as they mostly are. What is given back is taken from the system again page by page.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// What the writer thread stores entries in.

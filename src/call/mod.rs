@@ -42,6 +42,11 @@ pub use path::PathNormalization;
 pub use tunnel::{Tunnel, connect_target};
 pub use unread::Unread;
 
+/// The name of the decision about what this number was drawn for.
+fn decision_id(chance: u64) -> String {
+    format!("{chance:016x}")
+}
+
 /// A request in its one canonical form.
 #[derive(Debug)]
 pub struct Call {
@@ -119,7 +124,7 @@ impl Call {
 
     /// The name of the decision about this call, by which it is found again: 16 hexadecimal digits.
     pub fn decision_id(&self) -> String {
-        format!("{:016x}", self.chance)
+        decision_id(self.chance)
     }
 
     /// Who calls, where that is proven.

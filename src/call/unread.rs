@@ -10,7 +10,7 @@ use crate::expr::Timestamp;
 use crate::identity::Caller;
 
 use super::normalize::{HTTP_PORT, HTTPS_PORT, authority_of, host_header};
-use super::{Arrival, Authority, Call, Failure};
+use super::{Arrival, Authority, Call, Failure, decision_id};
 
 /// What is known of a request that never became a [`Call`]: enough to find it again. Nothing of it was judged, and it says
 /// nothing that could be read in two ways.
@@ -73,7 +73,7 @@ impl Unread {
 
     /// The name by which its refusal is found again: that of a decision, see [`Call::decision_id`].
     pub fn decision_id(&self) -> String {
-        format!("{:016x}", self.chance)
+        decision_id(self.chance)
     }
 
     /// Who sent it, where that is proven.

@@ -75,8 +75,11 @@ pub(crate) fn plain_length(text: &[u8]) -> usize {
             return place * 8 + found.trailing_zeros() as usize / 8;
         }
     }
-    let last = rest.iter().position(|byte| !matches!(byte, 0x20..=0x7e) || matches!(byte, b'"' | b'\\'));
-    words.len() * 8 + last.unwrap_or(rest.len())
+    let mut last = *b"        ";
+    last[..rest.len()].copy_from_slice(rest);
+    // Blanks are plain, and without a fault the count of zeros is that of all bits.
+    let found = suspects(u64::from_le_bytes(last)).trailing_zeros() as usize / 8;
+    words.len() * 8 + found.min(rest.len())
 }
 
 /// Zero if no byte of a word is below a blank, above a tilde, a quote or a backslash.

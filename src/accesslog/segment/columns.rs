@@ -398,13 +398,10 @@ fn kind_of(token: &str) -> Type {
 
 /// Whether a text is a whole number as we would write it.
 fn is_int(token: &str) -> bool {
-    let digits = token.strip_prefix('-').unwrap_or(token).as_bytes();
-    match digits {
-        [b'0'] => digits.len() == token.len(),
-        [b'1'..=b'9', rest @ ..] => {
-            rest.iter().all(u8::is_ascii_digit) && (digits.len() < 19 || token.parse::<i64>().is_ok())
-        }
-        _ => false,
+    match split_int(token) {
+        Some((_, after)) => after.is_empty(),
+        // Few have as many digits as that does not take.
+        None => token.len() >= 19 && token.parse::<i64>().is_ok_and(|number| number.to_string() == token),
     }
 }
 
