@@ -5,18 +5,20 @@
 //! the columns lie [`counts`] of their values, filters of what texts have ([`grams`]), and [`groups`] of the chain.
 
 mod column;
-mod columns;
+pub(super) mod columns;
 mod counts;
 mod delta;
 mod dictionary;
 mod direct;
 mod encode;
 pub(super) mod export;
+pub(super) mod gather;
 mod grams;
 mod groups;
 mod hybrid;
 mod interned;
 mod list;
+pub(super) mod packed;
 mod page;
 mod place;
 mod presence;
@@ -27,17 +29,18 @@ mod spelled;
 mod texts;
 pub(super) mod thread;
 mod usual;
+mod variable;
 mod write;
 
 pub(crate) use column::{Block, NONE};
-pub(crate) use columns::Type;
 pub(crate) use dictionary::Dictionary;
 pub(super) use direct::Direct;
 pub(super) use list::Segment;
 pub(super) use place::Place;
-pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};
+pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of};
 pub(crate) use spelled::split_field;
 pub(crate) use texts::Texts;
+pub(crate) use variable::{Type, push_int};
 pub(crate) use write::level_of;
 
 use parquet::errors::ParquetError;

@@ -11,15 +11,15 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 
 use super::column::{Block, Column, NONE, Scratch};
-use super::columns::Type;
 use super::dictionary::Dictionary;
 use super::grams::{self, Grams};
 use super::seal::Limits;
 use super::texts::Texts;
+use super::variable::{Type, Value};
 use super::write::level_of;
 use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged, groups};
+use crate::accesslog::group::Extent;
 use crate::accesslog::{Format, Level, line};
-use crate::expr::write_json_string;
 
 /// A variable of lines.
 #[derive(Debug)]
@@ -175,13 +175,17 @@ impl Reader {
         counts::read(&self.read_beside(counts::KEY)?, self.columns.len())
     }
 
-    /// How many entries each group has; nothing where each entry is a step of the chain.
-    pub(crate) fn groups(&self) -> Result<Option<Vec<u32>>, ParquetError> {
+    /// How far its groups go; nothing where each entry is a step of the chain.
+    pub(in crate::accesslog) fn groups(&self) -> Result<Option<Vec<Extent>>, ParquetError> {
         if self.metadata(groups::KEY).is_err() {
             return Ok(None);
         }
-        let groups = self.read_beside(groups::KEY).and_then(|packed| groups::read(&packed, self.rows));
-        groups.map(Some).ok_or_else(|| damaged("its groups cannot be read"))
+        let read = || {
+            let has_columns = self.metadata(groups::COLUMNS_KEY).is_ok();
+            let columns = if has_columns { Some(self.read_beside(groups::COLUMNS_KEY)?) } else { None };
+            groups::read(&self.read_beside(groups::KEY)?, columns.as_deref(), self.rows)
+        };
+        read().map(Some).ok_or_else(|| damaged("its groups cannot be read"))
     }
 
     /// Bytes that lie beside the columns, where the metadata say.
@@ -424,21 +428,17 @@ impl<'r> Lines<'r> {
         for &number in layouts.into_iter().flatten() {
             let (variable, column) = (&self.reader.variables[number], OWN_COLUMNS + number);
             out.push_str(&variable.before);
-            match variable.kind {
-                Type::Json => out.push_str(self.text(column, row)),
-                Type::Text => write_json_string(self.text(column, row), out),
-                Type::Int => push_int(self.int(column, row), out),
-                Type::Double => out.push_str(&self.double(column, row).to_string()),
-                Type::Bool => out.push_str(if self.bool(column, row) { "true" } else { "false" }),
-            }
+            let value = match variable.kind {
+                Type::Json => Value::Json(self.text(column, row)),
+                Type::Text => Value::Text(self.text(column, row)),
+                Type::Int => Value::Int(self.int(column, row)),
+                Type::Double => Value::Double(self.double(column, row)),
+                Type::Bool => Value::Bool(self.bool(column, row)),
+            };
+            value.write(out);
         }
         line::end(out);
     }
-}
-
-/// Appends a whole number.
-pub(crate) fn push_int(int: i64, out: &mut String) {
-    out.push_str(itoa::Buffer::new().format(int));
 }
 
 #[cfg(test)]

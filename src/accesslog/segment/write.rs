@@ -14,12 +14,13 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type as Node, TypePtr};
 
-use super::columns::{Columns, Type, Values, Variable};
+use super::columns::Columns;
 use super::counts::{self, Counts};
 use super::encode::{Dictionary, Encoder, number};
 use super::grams::{self, Grams};
 use super::groups;
 use super::interned::Interned;
+use super::variable::{Type, Values, Variable};
 use super::{FIELDS, FORMAT, LINE, Names, OWN, OWN_COLUMNS, VARIABLES};
 use crate::accesslog::{Format, Level};
 
@@ -67,6 +68,9 @@ pub(super) fn write(
     write_beside(&mut file, counts::KEY, &counts)?;
     if !columns.groups.is_empty() {
         write_beside(&mut file, groups::KEY, &groups::to_bytes(&columns.groups)?)?;
+        if let Some(hashes) = groups::columns_to_bytes(&columns.groups) {
+            write_beside(&mut file, groups::COLUMNS_KEY, &hashes?)?;
+        }
     }
     let mut filters = Vec::new();
     for (variable, column) in columns.variables.iter().zip(OWN.len() + 3..) {
