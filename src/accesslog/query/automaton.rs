@@ -11,7 +11,7 @@ use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
 
-use crate::accesslog::segment::Texts;
+use crate::accesslog::segment::{Between, Fences, Texts};
 use crate::expr::may_need_escape;
 
 /// Bytes that the compiled pattern may take; a larger one searches whole lines.
@@ -239,6 +239,35 @@ impl Run<'_> {
         let first = self.run(from, bytes.get(..1)?);
         let same = bytes.iter().all(|byte| self.run(from, &[*byte]) == first);
         (same && self.closure(&[first], bytes, 1).is_some()).then_some(first)
+    }
+
+    /// The state behind what all texts between two begin with, and a byte more where they go on; nothing if that is not the
+    /// same for all of them.
+    pub(super) fn behind(&self, from: State, between: Between<'_>, fences: &Fences) -> Option<State> {
+        if let Automaton::Inside(_) = self.automaton {
+            return None;
+        }
+        let Between { low, high } = between;
+        let alike = low.iter().zip(high).take_while(|(low, high)| low == high).count();
+        let at = self.run(from, &low[..alike]);
+        if is_final(at) {
+            return Some(at);
+        }
+        let (least, most) = (low.get(alike).copied(), high.get(alike).copied());
+        // Where the least one ends so may a text.
+        let mut behind = if least.is_none() { Some(at) } else { None };
+        for byte in fences.bytes(least.unwrap_or(0), most.unwrap_or(u8::MAX)) {
+            let next = self.run(at, &[byte]);
+            if *behind.get_or_insert(next) != next {
+                return None;
+            }
+        }
+        behind
+    }
+
+    /// Whether all texts of a column lead from a state to itself.
+    pub(super) fn keeps(&self, state: State, fences: &Fences) -> bool {
+        is_final(state) || fences.bytes(0, u8::MAX).all(|byte| self.run(state, &[byte]) == state)
     }
 
     /// Where each text of a dictionary leads, each behind its escapes.
