@@ -280,8 +280,9 @@ fn table(
         to.extend(leads(run, reader, (column, spelling), state)?);
     }
     let mut numbers = Vec::with_capacity(to.len());
-    for state in to {
-        numbers.push(behind.number(state));
+    // Values beside each other mostly lead to the same state.
+    for same in to.chunk_by(|one, other| one == other) {
+        numbers.resize(numbers.len() + same.len(), behind.number(same[0]));
         if behind.states.len() > STATES {
             return Ok(None);
         }
