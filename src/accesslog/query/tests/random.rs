@@ -23,6 +23,8 @@ pub(super) fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usi
     ];
     let hosts = ["edition.cnn.com", "api.example.org", "www.site7.example", "\u{fc}ber.example", "a\"b\\c", ""];
     let sections = ["politics", "sport", "a b", ["\u{e9}t\u{e9}", "\n"][random(2)]];
+    // Of few different texts a segment has a dictionary.
+    let paths = [50, 120, 3000][random(3)];
     let mut one = |number: usize| {
         let (which, level) = (random(3), Level::ALL[random(3)]);
         let time = START + number as i64 * 86_400 + random(1000) as i64;
@@ -33,7 +35,7 @@ pub(super) fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usi
             line::string(&mut text, hosts[random(hosts.len())]);
         }
         line::name(&mut text, "path");
-        line::string(&mut text, &format!("/{}/{:x}", sections[random(4)], random(3000)));
+        line::string(&mut text, &format!("/{}/{:x}", sections[random(4)], random(paths) * 7));
         let code = [200, 200, 304, 403, 404, 503][random(6)];
         text.push_str(&format!(",\"responseCode\":{code},\"responseSize\":{}", random(100_000)));
         if which == 0 {
