@@ -383,4 +383,47 @@ mod tests {
         let end = run.run(run.start(), "\u{fc}cnn".as_bytes());
         assert_eq!(run.finds(end), None);
     }
+
+    #[test]
+    fn what_is_said_of_a_part_holds_of_each_of_its_texts() {
+        let mut said = 0;
+        for round in 0..200_u64 {
+            let mut state = round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let mut random = |below: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % below
+            };
+            let mut text = || -> String {
+                let letters = (0..random(9)).map(|_| ['a', 'a', 'a', 'b', '\u{e9}'][random(5) as usize]);
+                letters.collect()
+            };
+            let mut texts: Vec<String> = (0..120).map(|_| text()).collect();
+            texts.sort();
+            texts.dedup();
+            let fences = Fences::of(texts.iter().map(String::as_str)).unwrap();
+            // Also such as one text meets, and those that begin with it do not.
+            let of_one = |part| format!("x{}\"", std::str::from_utf8(fences.part(part).low).unwrap());
+            let of_one = (0..fences.parts()).map(of_one);
+            for pattern in of_one.chain(
+                ["a\"", "ab*\"", "x[^\"]*\"", "xaa[^\"]*\"", "xa*\"", "b$", "(a|bb)+\"y", r"\bab\b", "^xaaa?\""]
+                    .map(str::to_owned),
+            ) {
+                let automaton = Automaton::of_expression(&pattern, false).unwrap();
+                let run = automaton.open();
+                let from = run.run(run.start(), b"x");
+                let mut rest = texts.as_slice();
+                for (part, values) in fences.parts_of(texts.len()).enumerate() {
+                    let (of_part, behind) = rest.split_at(values);
+                    rest = behind;
+                    let Some(told) = run.behind(from, fences.part(part), &fences) else { continue };
+                    if run.keeps(told, &fences) {
+                        said += 1;
+                        let led = |text: &String| run.run(from, text.as_bytes());
+                        assert!(of_part.iter().all(|text| led(text) == told), "{pattern}: {of_part:?}");
+                    }
+                }
+            }
+        }
+        assert!(said > 1000, "{said}");
+    }
 }

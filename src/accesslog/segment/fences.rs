@@ -36,7 +36,7 @@ pub(crate) struct Between<'f> {
 
 impl Fences {
     /// Those of texts in order; nothing where lines have them with escapes, and so not as they are.
-    pub(super) fn of<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Option<Self> {
+    pub(crate) fn of<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Option<Self> {
         let (mut fences, mut bytes, last) = (Vec::new(), [false; 256], texts.len().checked_sub(1)?);
         for (number, text) in texts.enumerate() {
             text.bytes().for_each(|byte| bytes[usize::from(byte)] = true);
