@@ -81,8 +81,10 @@ impl Scratch {
     }
 }
 
-/// What is read of a column at a time, if one page is not more: small pages come several at once.
+/// What is read of a column at a time, if one page is not more: small pages come several at once. Where one piece after the other
+/// is wanted they become as large as the second.
 const WINDOW: usize = 1 << 15;
+const LARGEST_WINDOW: usize = 1 << 17;
 
 /// A column, read as far as its dictionary.
 #[derive(Debug)]
@@ -336,8 +338,11 @@ impl Column {
             && location.start + location.length as u64 <= piece.start + piece.bytes.len() as u64;
         if !is_there {
             let left = usize::try_from(self.place.end - location.start).unwrap_or(usize::MAX);
+            let ahead = location.start.saturating_sub(piece.start + piece.bytes.len() as u64);
+            let goes_on = location.start > piece.start && ahead == 0 && !piece.bytes.is_empty();
+            let wanted = if goes_on { (2 * piece.bytes.len()).min(LARGEST_WINDOW) } else { WINDOW };
             piece.start = location.start;
-            piece.bytes.resize(location.length.max(WINDOW).min(left), 0);
+            piece.bytes.resize(location.length.max(wanted).min(left), 0);
             if let Err(error) = file.read_exact_at(&mut piece.bytes, location.start) {
                 piece.bytes.clear();
                 return Err(error.into());
