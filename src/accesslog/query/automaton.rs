@@ -11,7 +11,7 @@ use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
 
-use crate::accesslog::segment::Texts;
+use crate::accesslog::segment::{Between, Fences, Texts};
 use crate::expr::may_need_escape;
 
 /// Bytes that the compiled pattern may take; a larger one searches whole lines.
@@ -241,6 +241,35 @@ impl Run<'_> {
         (same && self.closure(&[first], bytes, 1).is_some()).then_some(first)
     }
 
+    /// The state behind what all texts between two begin with, and a byte more where they go on; nothing if that is not the
+    /// same for all of them.
+    pub(super) fn behind(&self, from: State, between: Between<'_>, fences: &Fences) -> Option<State> {
+        if let Automaton::Inside(_) = self.automaton {
+            return None;
+        }
+        let Between { low, high } = between;
+        let alike = low.iter().zip(high).take_while(|(low, high)| low == high).count();
+        let at = self.run(from, &low[..alike]);
+        if is_final(at) {
+            return Some(at);
+        }
+        let (least, most) = (low.get(alike).copied(), high.get(alike).copied());
+        // Where the least one ends so may a text.
+        let mut behind = if least.is_none() { Some(at) } else { None };
+        for byte in fences.bytes(least.unwrap_or(0), most.unwrap_or(u8::MAX)) {
+            let next = self.run(at, &[byte]);
+            if *behind.get_or_insert(next) != next {
+                return None;
+            }
+        }
+        behind
+    }
+
+    /// Whether all texts of a column lead from a state to itself.
+    pub(super) fn keeps(&self, state: State, fences: &Fences) -> bool {
+        is_final(state) || fences.bytes(0, u8::MAX).all(|byte| self.run(state, &[byte]) == state)
+    }
+
     /// Where each text of a dictionary leads, each behind its escapes.
     pub(super) fn run_texts(&self, from: State, texts: &Texts, is_json: bool) -> Vec<State> {
         let mut states = vec![from; texts.len()];
@@ -353,5 +382,48 @@ mod tests {
         let run = automaton.open();
         let end = run.run(run.start(), "\u{fc}cnn".as_bytes());
         assert_eq!(run.finds(end), None);
+    }
+
+    #[test]
+    fn what_is_said_of_a_part_holds_of_each_of_its_texts() {
+        let mut said = 0;
+        for round in 0..200_u64 {
+            let mut state = round.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+            let mut random = |below: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % below
+            };
+            let mut text = || -> String {
+                let letters = (0..random(9)).map(|_| ['a', 'a', 'a', 'b', '\u{e9}'][random(5) as usize]);
+                letters.collect()
+            };
+            let mut texts: Vec<String> = (0..120).map(|_| text()).collect();
+            texts.sort();
+            texts.dedup();
+            let fences = Fences::of(texts.iter().map(String::as_str)).unwrap();
+            // Also such as one text meets, and those that begin with it do not.
+            let of_one = |part| format!("x{}\"", std::str::from_utf8(fences.part(part).low).unwrap());
+            let of_one = (0..fences.parts()).map(of_one);
+            for pattern in of_one.chain(
+                ["a\"", "ab*\"", "x[^\"]*\"", "xaa[^\"]*\"", "xa*\"", "b$", "(a|bb)+\"y", r"\bab\b", "^xaaa?\""]
+                    .map(str::to_owned),
+            ) {
+                let automaton = Automaton::of_expression(&pattern, false).unwrap();
+                let run = automaton.open();
+                let from = run.run(run.start(), b"x");
+                let mut rest = texts.as_slice();
+                for (part, values) in fences.parts_of(texts.len()).enumerate() {
+                    let (of_part, behind) = rest.split_at(values);
+                    rest = behind;
+                    let Some(told) = run.behind(from, fences.part(part), &fences) else { continue };
+                    if run.keeps(told, &fences) {
+                        said += 1;
+                        let led = |text: &String| run.run(from, text.as_bytes());
+                        assert!(of_part.iter().all(|text| led(text) == told), "{pattern}: {of_part:?}");
+                    }
+                }
+            }
+        }
+        assert!(said > 1000, "{said}");
     }
 }

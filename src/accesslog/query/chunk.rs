@@ -22,6 +22,8 @@ pub(super) struct Chunk {
     rows: Vec<ReadRow>,
     /// The shapes of entries of a segment; those of the hot store's rows are the plan's.
     shapes: Vec<Names>,
+    /// What the segment has for the shape of the last row, and its place: mostly the next row has it too.
+    last: Option<([u32; 4], usize)>,
 }
 
 struct ReadRow {
@@ -54,22 +56,25 @@ impl Chunk {
     pub(super) fn add(&mut self, lines: &mut Lines<'_>, row: usize) -> Result<(), ParquetError> {
         lines.load(row)?;
         lines.write(row, &mut self.text);
-        let names = (lines.instance(row), lines.handler(row), lines.rule(row), lines.format(row));
-        let is_it = |known: &Names| {
-            (known.instance.as_str(), known.handler.as_str(), known.rule.as_str(), known.format) == names
+        let numbers = lines.shape(row);
+        let shape = match self.last {
+            Some((last, shape)) if last == numbers => shape,
+            _ => self.shape(lines, row),
         };
-        // Mostly the one of the row before.
-        let before = self.rows.last().map(|row| row.shape as usize).filter(|shape| is_it(&self.shapes[*shape]));
-        let shape = before.or_else(|| self.shapes.iter().position(is_it)).unwrap_or_else(|| {
-            let (instance, handler, rule, format) = names;
-            let names = [instance, handler, rule].map(str::to_owned);
-            let [instance, handler, rule] = names;
-            self.shapes.push(Names { instance, handler, rule, format });
-            self.shapes.len() - 1
-        });
+        self.last = Some((numbers, shape));
         let (seq, time, level, shape) = (lines.seq(row), lines.time(row), lines.level(row), shape as i64);
         self.rows.push(ReadRow { seq, time, level, shape, end: self.text.len() });
         Ok(())
+    }
+
+    /// The place of a row's shape.
+    fn shape(&mut self, lines: &Lines<'_>, row: usize) -> usize {
+        let [instance, handler, rule] = [lines.instance(row), lines.handler(row), lines.rule(row)].map(str::to_owned);
+        let names = Names { instance, handler, rule, format: lines.format(row) };
+        self.shapes.iter().position(|known| *known == names).unwrap_or_else(|| {
+            self.shapes.push(names);
+            self.shapes.len() - 1
+        })
     }
 
     /// Reads entries of the hot store from `first` to `last` until there is enough; the number to go on with.

@@ -133,7 +133,10 @@ impl Mask {
 fn bits(wanted: &[bool]) -> u64 {
     let (eights, rest) = wanted.as_chunks::<8>();
     // The bytes' lowest bits, side by side in the highest byte: each is moved there by one of the factor's bits.
-    let gather = |eight: &[bool; 8]| u64::from_le_bytes(eight.map(u8::from)).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let gather = |&[a, b, c, d, e, f, g, h]: &[bool; 8]| {
+        let bytes = [a as u8, b as u8, c as u8, d as u8, e as u8, f as u8, g as u8, h as u8];
+        u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
     let low = eights.iter().rev().fold(0, |bits, eight| bits << 8 | gather(eight));
     let rest = rest.iter().rev().fold(0, |bits, wanted| bits << 1 | u64::from(*wanted));
     if eights.len() < 8 { low | rest << (8 * eights.len()) } else { low }

@@ -6,6 +6,7 @@ mod condition;
 mod count;
 mod follow;
 mod group;
+mod leads;
 mod mask;
 mod named;
 mod pattern;

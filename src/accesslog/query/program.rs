@@ -7,8 +7,9 @@
 use parquet::errors::ParquetError;
 
 use super::automaton::{Run, State, UNKNOWN, is_final};
+use super::leads::{Spelling, leads, values};
 use super::mask::Mask;
-use crate::accesslog::segment::{Block, Dictionary, NONE, OWN_COLUMNS, Own, Reader, Type, push_int};
+use crate::accesslog::segment::{Block, NONE, OWN_COLUMNS, Own, Reader, Type};
 use crate::accesslog::{Format, line};
 use crate::expr::write_json_string;
 
@@ -21,18 +22,6 @@ enum Piece {
     /// The value of a column.
     Column(usize, Spelling),
     Time,
-}
-
-/// How a line spells a column's value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
-    /// A text with escapes.
-    Text,
-    /// As it is in the column.
-    Verbatim,
-    Int,
-    Double,
-    Bool,
 }
 
 /// A compiled pattern over one layout.
@@ -285,34 +274,15 @@ fn table(
         let map = states.iter().map(|state| behind.number(*state)).collect();
         return Ok(Some((Read::Map(map), behind.states)));
     }
-    let bools = [String::from("false"), String::from("true")];
-    let dictionary = reader.dictionary(column)?;
-    let width = match (dictionary, spelling) {
-        (_, Spelling::Bool) => bools.len(),
-        (Some(dictionary), _) => dictionary.len(),
-        (None, _) => return Ok(None),
-    };
-    if width == 0 {
-        return Ok(None);
-    }
-    let (mut to, mut spelled) = (Vec::with_capacity(width * states.len()), String::new());
+    let Some(width) = values(reader, (column, spelling))?.filter(|width| *width > 0) else { return Ok(None) };
+    let mut to = Vec::with_capacity(width * states.len());
     for &state in states {
-        match (dictionary, spelling) {
-            (_, Spelling::Bool) => bools.iter().for_each(|text| to.push(run.run(state, text.as_bytes()))),
-            (Some(Dictionary::Texts(texts)), _) => {
-                to.extend(run.run_texts(state, texts, spelling == Spelling::Verbatim));
-            }
-            (Some(Dictionary::Ints(ints)), _) => to.extend(ints.iter().map(|int| {
-                spelled.clear();
-                push_int(*int, &mut spelled);
-                run.run(state, spelled.as_bytes())
-            })),
-            (None, _) => return Ok(None),
-        }
+        to.extend(leads(run, reader, (column, spelling), state)?);
     }
     let mut numbers = Vec::with_capacity(to.len());
-    for state in to {
-        numbers.push(behind.number(state));
+    // Values beside each other mostly lead to the same state.
+    for same in to.chunk_by(|one, other| one == other) {
+        numbers.resize(numbers.len() + same.len(), behind.number(same[0]));
         if behind.states.len() > STATES {
             return Ok(None);
         }

@@ -9,20 +9,14 @@ use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use super::damaged;
+use super::decode::{Few, Room};
 use super::dictionary::{Dictionary, Packed};
-use super::page::{Content, Decompressor, Kind, Location, Page, locations, page};
+use super::page::{Decompressor, Kind, Location, locations, page};
 use super::texts::Texts;
-use super::{damaged, delta, hybrid};
 
 /// Stands for a row that has no value.
 pub(crate) const NONE: u32 = u32::MAX;
-
-/// Numbers of parquet.thrift's `Encoding`.
-const PLAIN: i64 = 0;
-const PLAIN_DICTIONARY: i64 = 2;
-const RLE: i64 = 3;
-const DELTA_BINARY_PACKED: i64 = 5;
-const RLE_DICTIONARY: i64 = 8;
 
 /// The values of some rows of a column; where one is missing, any.
 #[derive(Debug, Default)]
@@ -33,14 +27,27 @@ pub(crate) struct Block {
     pub(crate) texts: Texts,
     pub(crate) ints: Vec<i64>,
     pub(crate) doubles: Vec<f64>,
+    /// Numbers of other rows, which are as good as any where few are wanted: so that these need not be written for nothing.
+    spare: Vec<u32>,
 }
 
 impl Block {
     fn clear(&mut self) {
+        std::mem::swap(&mut self.numbers, &mut self.spare);
         self.numbers.clear();
         self.ints.clear();
         self.doubles.clear();
         self.texts.clear();
+    }
+
+    /// Adds so many numbers, which may be any.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if self.numbers.is_empty() {
+            std::mem::swap(&mut self.numbers, &mut self.spare);
+            self.numbers.resize(rows, 0);
+        } else {
+            self.numbers.resize(self.numbers.len() + rows, 0);
+        }
     }
 
     /// How many rows it has.
@@ -65,32 +72,27 @@ impl Block {
 /// Reused from page to page.
 pub(crate) struct Scratch {
     decompressor: Decompressor,
-    content: Content,
-    numbers: Vec<u32>,
-    levels: Vec<u32>,
+    values: Room,
 }
 
 impl Scratch {
     pub(crate) fn new() -> Result<Self, ParquetError> {
-        Ok(Self {
-            decompressor: Decompressor::new()?,
-            content: Content::default(),
-            numbers: Vec::new(),
-            levels: Vec::new(),
-        })
+        Ok(Self { decompressor: Decompressor::new()?, values: Room::default() })
     }
 }
 
-/// What is read of a column at a time, if one page is not more: small pages come several at once.
+/// What is read of a column at a time, if one page is not more: small pages come several at once. Where one piece after the other
+/// is wanted they become as large as the second.
 const WINDOW: usize = 1 << 15;
+const LARGEST_WINDOW: usize = 1 << 17;
 
 /// A column, read as far as its dictionary.
 #[derive(Debug)]
 pub(crate) struct Column {
-    physical: Physical,
+    pub(super) physical: Physical,
     compression: Compression,
-    optional: bool,
-    dictionary: Option<Packed>,
+    pub(super) optional: bool,
+    pub(super) dictionary: Option<Packed>,
     rows: usize,
     /// Where its pages lie in the file.
     place: Range<u64>,
@@ -102,9 +104,18 @@ pub(crate) struct Column {
     window: RefCell<Window>,
 }
 
-/// What was read last of a file, and where it begins there.
+/// What was read last of a column.
 #[derive(Debug, Default)]
 struct Window {
+    read: Piece,
+    /// What was compressed of the page that begins at a place: mostly it is filtered first, and its values are wanted then.
+    unpacked: Option<u64>,
+    plain: Vec<u8>,
+}
+
+/// Some bytes of a file, and where they begin there.
+#[derive(Debug, Default)]
+struct Piece {
     start: u64,
     bytes: Vec<u8>,
 }
@@ -155,6 +166,24 @@ impl Column {
     /// Its different values, if it has a dictionary.
     pub(super) fn dictionary(&self, scratch: &mut Scratch) -> Result<Option<&Dictionary>, ParquetError> {
         self.dictionary.as_ref().map(|packed| packed.whole(&mut scratch.decompressor)).transpose()
+    }
+
+    /// How many different values it has, if it has a dictionary.
+    pub(crate) fn values(&self) -> Option<usize> {
+        self.dictionary.as_ref().map(Packed::len)
+    }
+
+    /// How many parts its dictionary has; none where it is not made of several.
+    pub(super) fn parts(&self) -> usize {
+        self.dictionary.as_ref().map_or(0, Packed::parts)
+    }
+
+    /// The values of a part of its dictionary.
+    pub(super) fn part(&self, part: usize, scratch: &mut Scratch) -> Result<Option<&Dictionary>, ParquetError> {
+        match &self.dictionary {
+            Some(packed) if part < packed.parts() => packed.part(part, &mut scratch.decompressor),
+            _ => Ok(None),
+        }
     }
 
     /// Makes the values of rows that were read ready, if only `few` of them were, of these.
@@ -264,13 +293,25 @@ impl Column {
             let before = block.len();
             // Places among the rows become places in the page.
             let few = few.map(|few| Few { places: few, shift: rows.start as isize - location.row as isize });
-            let mut content = std::mem::take(&mut scratch.content);
-            let read = self.read_page(file, location, end, &mut scratch.decompressor, &mut content).and_then(|page| {
-                let decoded = self.decode(&page, &content, few, scratch, block);
-                decoded.ok_or_else(|| damaged("a page cannot be read"))
-            });
-            scratch.content = content;
-            read?;
+            let mut window = self.window.borrow_mut();
+            let window = &mut *window;
+            let bytes = self.page_bytes(file, location, &mut window.read)?;
+            let page = page(bytes)?;
+            let is_right =
+                page.kind == Kind::Data && page.rows == end - location.row && (page.nulls == 0 || self.optional);
+            if !is_right {
+                return Err(damaged("its pages are not those that its index lists"));
+            }
+            let content = if window.unpacked == Some(location.start) {
+                page.with_values(bytes, &window.plain)
+            } else {
+                window.unpacked = None;
+                let content = scratch.decompressor.read(bytes, &page, self.compression, &mut window.plain)?;
+                window.unpacked = (!page.is_plain(self.compression)?).then_some(location.start);
+                content
+            };
+            let decoded = self.decode(&page, content, few, &mut scratch.values, block);
+            decoded.ok_or_else(|| damaged("a page cannot be read"))?;
             block.cut(before, here.start - location.row..here.end - location.row);
         }
         Ok(())
@@ -291,148 +332,24 @@ impl Column {
         }
     }
 
-    /// Reads and decompresses the page whose rows end before `end`.
-    fn read_page(
-        &self,
-        file: &File,
-        location: &Location,
-        end: usize,
-        decompressor: &mut Decompressor,
-        content: &mut Content,
-    ) -> Result<Page, ParquetError> {
-        let mut window = self.window.borrow_mut();
-        let is_there = location.start >= window.start
-            && location.start + location.length as u64 <= window.start + window.bytes.len() as u64;
+    /// The bytes of a page, with its header.
+    fn page_bytes<'w>(&self, file: &File, location: &Location, piece: &'w mut Piece) -> Result<&'w [u8], ParquetError> {
+        let is_there = location.start >= piece.start
+            && location.start + location.length as u64 <= piece.start + piece.bytes.len() as u64;
         if !is_there {
             let left = usize::try_from(self.place.end - location.start).unwrap_or(usize::MAX);
-            window.start = location.start;
-            window.bytes.resize(location.length.max(WINDOW).min(left), 0);
-            if let Err(error) = file.read_exact_at(&mut window.bytes, location.start) {
-                window.bytes.clear();
+            let ahead = location.start.saturating_sub(piece.start + piece.bytes.len() as u64);
+            let goes_on = location.start > piece.start && ahead == 0 && !piece.bytes.is_empty();
+            let wanted = if goes_on { (2 * piece.bytes.len()).min(LARGEST_WINDOW) } else { WINDOW };
+            piece.start = location.start;
+            piece.bytes.resize(location.length.max(wanted).min(left), 0);
+            if let Err(error) = file.read_exact_at(&mut piece.bytes, location.start) {
+                piece.bytes.clear();
                 return Err(error.into());
             }
         }
-        let start = (location.start - window.start) as usize;
-        let bytes = &window.bytes[start..start + location.length];
-        let page = page(bytes)?;
-        let is_right = page.kind == Kind::Data && page.rows == end - location.row && (page.nulls == 0 || self.optional);
-        if !is_right {
-            return Err(damaged("its pages are not those that its index lists"));
-        }
-        decompressor.read(bytes, &page, self.compression, content)?;
-        Ok(page)
-    }
-
-    fn decode(
-        &self,
-        page: &Page,
-        content: &Content,
-        few: Option<Few<'_>>,
-        scratch: &mut Scratch,
-        block: &mut Block,
-    ) -> Option<()> {
-        let (values, count) = (content.values(), page.rows - page.nulls);
-        let Scratch { numbers, levels, .. } = scratch;
-        if page.nulls > 0 {
-            levels.clear();
-            hybrid::decode(content.levels(), 1, page.rows, levels)?;
-            if levels.iter().filter(|level| **level > 0).count() != count {
-                return None;
-            }
-        }
-        match (self.physical, page.encoding) {
-            (Physical::BYTE_ARRAY | Physical::INT64, PLAIN_DICTIONARY | RLE_DICTIONARY) => {
-                let start = block.numbers.len();
-                let known = u32::try_from(self.dictionary.as_ref()?.len()).ok()?;
-                if let (Some(few), 0) = (&few, page.nulls) {
-                    block.numbers.resize(start + page.rows, 0);
-                    let (width, packed) = values.split_first()?;
-                    let numbers = &mut block.numbers[start..];
-                    hybrid::pick(packed, u32::from(*width), count, few.places(), numbers)?;
-                    return few.places().all(|place| numbers[place] < known).then_some(());
-                }
-                if page.nulls == 0 {
-                    indices(values, count, &mut block.numbers)?;
-                } else {
-                    numbers.clear();
-                    indices(values, count, numbers)?;
-                    spread(numbers, levels, NONE, &mut block.numbers);
-                }
-                // A missing one is one less than nothing. Without a branch, for many at a time.
-                let beyond = |any: bool, number: &u32| any | (number.wrapping_add(1) > known);
-                (!block.numbers[start..].iter().fold(false, beyond)).then_some(())
-            }
-            (Physical::BYTE_ARRAY, PLAIN) if self.dictionary.is_none() => {
-                let first = block.texts.len();
-                block.texts.extend(values)?;
-                if block.texts.len() - first != count {
-                    return None;
-                }
-                numbers.clear();
-                numbers.extend(u32::try_from(first).ok()?..u32::try_from(block.texts.len()).ok()?);
-                spread_or_all(numbers, levels, page, NONE, &mut block.numbers);
-                Some(())
-            }
-            (Physical::INT64, PLAIN | DELTA_BINARY_PACKED) if self.dictionary.is_none() => {
-                if page.encoding == DELTA_BINARY_PACKED && page.nulls == 0 {
-                    return delta::decode(values, count, &mut block.ints);
-                }
-                let mut ints = Vec::new();
-                if page.encoding == PLAIN {
-                    ints = plain(values, count, i64::from_le_bytes)?;
-                } else {
-                    delta::decode(values, count, &mut ints)?;
-                }
-                self.note_missing(levels, page, block);
-                spread_or_all(&ints, levels, page, 0, &mut block.ints);
-                Some(())
-            }
-            (Physical::DOUBLE, PLAIN) => {
-                self.note_missing(levels, page, block);
-                let doubles = plain(values, count, f64::from_le_bytes)?;
-                spread_or_all(&doubles, levels, page, 0.0, &mut block.doubles);
-                Some(())
-            }
-            (Physical::BOOLEAN, PLAIN | RLE) => {
-                numbers.clear();
-                if page.encoding == RLE {
-                    // Behind their length in bytes.
-                    hybrid::decode(values.get(4..)?, 1, count, numbers)?;
-                } else {
-                    numbers.extend(
-                        (0..count).map_while(|bit| values.get(bit / 8).map(|byte| u32::from(byte >> (bit % 8) & 1))),
-                    );
-                }
-                if numbers.len() != count {
-                    return None;
-                }
-                spread_or_all(numbers, levels, page, NONE, &mut block.numbers);
-                Some(())
-            }
-            _ => None,
-        }
-    }
-
-    /// Notes which rows have no number, where numbers do not say so themselves.
-    fn note_missing(&self, levels: &[u32], page: &Page, block: &mut Block) {
-        if self.optional {
-            let zeros = vec![0; page.rows - page.nulls];
-            spread_or_all(&zeros, levels, page, NONE, &mut block.numbers);
-        }
-    }
-}
-
-/// Rows of a page that are wanted.
-#[derive(Clone, Copy)]
-struct Few<'f> {
-    places: &'f [u32],
-    /// What makes them places in the page.
-    shift: isize,
-}
-
-impl Few<'_> {
-    fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.places.iter().map(|place| (*place as usize).wrapping_add_signed(self.shift))
+        let start = (location.start - piece.start) as usize;
+        Ok(&piece.bytes[start..start + location.length])
     }
 }
 
@@ -442,32 +359,4 @@ fn bytes(file: &File, place: Range<u64>) -> Result<Vec<u8>, ParquetError> {
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, place.start)?;
     Ok(bytes)
-}
-
-/// The numbers of a page in the dictionary's order.
-fn indices(values: &[u8], count: usize, out: &mut Vec<u32>) -> Option<()> {
-    if count == 0 {
-        return Some(());
-    }
-    let (width, packed) = values.split_first()?;
-    hybrid::decode(packed, u32::from(*width), count, out)
-}
-
-fn plain<T, const BYTES: usize>(values: &[u8], count: usize, read: impl Fn([u8; BYTES]) -> T) -> Option<Vec<T>> {
-    let (chunks, rest) = values.as_chunks::<BYTES>();
-    (rest.is_empty() && chunks.len() == count).then(|| chunks.iter().map(|bytes| read(*bytes)).collect())
-}
-
-fn spread_or_all<T: Copy>(values: &[T], levels: &[u32], page: &Page, missing: T, out: &mut Vec<T>) {
-    if page.nulls == 0 {
-        out.extend_from_slice(values);
-    } else {
-        spread(values, levels, missing, out);
-    }
-}
-
-/// Puts values where the levels say that there are some.
-fn spread<T: Copy>(values: &[T], levels: &[u32], missing: T, out: &mut Vec<T>) {
-    let mut values = values.iter().copied();
-    out.extend(levels.iter().map(|level| if *level > 0 { values.next().unwrap_or(missing) } else { missing }));
 }

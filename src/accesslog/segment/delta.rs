@@ -5,58 +5,142 @@ use super::hybrid;
 /// Most numbers of a block; writers use 128 or 256.
 const BLOCK: usize = 1 << 16;
 
-/// Appends `count` numbers; nothing if the bytes end before, or say nonsense.
-pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
-    let mut at = 0;
-    let block = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
-    let parts = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
-    let total = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
-    let mut value = zigzag(bytes, &mut at)?;
-    if total != count || block == 0 || block > BLOCK || parts == 0 || block % parts != 0 {
-        return None;
+/// Numbers to be decoded, of which the first was read.
+struct Blocks<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    /// How many numbers share a width, and how many widths stand together.
+    part: usize,
+    parts: usize,
+    /// The number before the next one.
+    value: i64,
+    left: usize,
+}
+
+/// The differences of some numbers that share a width.
+struct Part<'b> {
+    least: i64,
+    width: usize,
+    packed: &'b [u8],
+    len: usize,
+}
+
+impl<'b> Blocks<'b> {
+    /// Reads the first of `count` numbers, if there are so many.
+    fn open(bytes: &'b [u8], count: usize) -> Option<Self> {
+        let mut at = 0;
+        let block = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
+        let parts = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
+        let total = usize::try_from(hybrid::varint(bytes, &mut at)?).ok()?;
+        let value = zigzag(bytes, &mut at)?;
+        if total != count || block == 0 || block > BLOCK || parts == 0 || block % parts != 0 {
+            return None;
+        }
+        Some(Self { bytes, at, part: block / parts, parts, value, left: count.saturating_sub(1) })
     }
-    let part = block / parts;
-    let mut left = count;
-    out.reserve(count);
-    if left > 0 {
-        out.push(value);
-        left -= 1;
-    }
-    while left > 0 {
-        let least = zigzag(bytes, &mut at)?;
-        let widths = bytes.get(at..at.checked_add(parts)?)?;
-        at += parts;
-        for &width in widths {
-            if left == 0 {
-                break;
-            }
-            let width = usize::from(width);
-            let packed = bytes.get(at..)?;
-            let here = part.min(left);
-            if width > 64 || packed.len() < (here * width).div_ceil(8) {
-                return None;
-            }
-            let add = |value: &mut i64, delta: u64| {
-                *value = value.wrapping_add(least).wrapping_add(delta.cast_signed());
-                *value
-            };
-            // Where eight bytes follow the beginning of each, each needs one look.
-            match packed.get(..(here * width).div_ceil(8) + 8).filter(|_| (1..=57).contains(&width)) {
-                Some(packed) => {
-                    let mask = (1 << width) - 1;
-                    out.extend((0..here).map(|position| {
-                        let bit = position * width;
-                        let window = packed[bit / 8..].first_chunk().copied().unwrap_or_default();
-                        add(&mut value, (u64::from_le_bytes(window) >> (bit % 8)) & mask)
-                    }));
+
+    /// Shows the parts of the numbers behind the first; nothing if the bytes end before, or say nonsense.
+    fn each(&mut self, mut see: impl FnMut(&mut i64, &Part<'b>) -> Option<()>) -> Option<()> {
+        while self.left > 0 {
+            let least = zigzag(self.bytes, &mut self.at)?;
+            let widths = self.bytes.get(self.at..self.at.checked_add(self.parts)?)?;
+            self.at += self.parts;
+            for &width in widths {
+                if self.left == 0 {
+                    break;
                 }
-                None => out.extend((0..here).map(|position| add(&mut value, bits(packed, position * width, width)))),
+                let (width, len) = (usize::from(width), self.part.min(self.left));
+                let packed = self.bytes.get(self.at..)?;
+                if width > 64 || packed.len() < (len * width).div_ceil(8) {
+                    return None;
+                }
+                see(&mut self.value, &Part { least, width, packed, len })?;
+                self.left -= len;
+                self.at = self.at.checked_add(self.part * width / 8)?;
             }
-            left -= here;
-            at = at.checked_add(part * width / 8)?;
+        }
+        Some(())
+    }
+}
+
+impl Part<'_> {
+    /// Shows its numbers, given the one before them.
+    fn numbers(&self, value: &mut i64, mut see: impl FnMut(i64)) {
+        let Self { least, width, packed, len } = *self;
+        let mut add = |delta: u64| {
+            *value = value.wrapping_add(least).wrapping_add(delta.cast_signed());
+            see(*value);
+        };
+        // Where eight bytes follow the beginning of each, each needs one look.
+        match packed.get(..(len * width).div_ceil(8) + 8).filter(|_| (1..=57).contains(&width)) {
+            Some(packed) => {
+                let mask = (1 << width) - 1;
+                for position in 0..len {
+                    let bit = position * width;
+                    let window = packed[bit / 8..].first_chunk().copied().unwrap_or_default();
+                    add((u64::from_le_bytes(window) >> (bit % 8)) & mask);
+                }
+            }
+            None => (0..len).for_each(|position| add(bits(packed, position * width, width))),
         }
     }
-    Some(())
+
+    /// Passes over its numbers, given the one before them. What lies between them does not depend on each other.
+    fn pass(&self, value: &mut i64) {
+        let Self { least, width, packed, len } = *self;
+        let mut deltas = [0; SUMMED];
+        let fits = len <= SUMMED && len.is_multiple_of(8) && packed.len() >= len * width / 8 + 8;
+        if !fits || !(1..=32).contains(&width) {
+            return self.numbers(value, |_| ());
+        }
+        hybrid::unpack_eights(packed, width as u32, &mut deltas[..len]);
+        let sum: u64 = deltas.iter().map(|delta| u64::from(*delta)).sum();
+        *value = value.wrapping_add(least.wrapping_mul(len as i64)).wrapping_add(sum.cast_signed());
+    }
+}
+
+/// Most numbers that are added up at once: as many as writers give a width.
+const SUMMED: usize = 64;
+
+/// Appends `count` numbers; nothing if the bytes end before, or say nonsense.
+pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
+    let mut blocks = Blocks::open(bytes, count)?;
+    out.reserve(count);
+    if count > 0 {
+        out.push(blocks.value);
+    }
+    blocks.each(|value, part| {
+        part.numbers(value, |number| out.push(number));
+        Some(())
+    })
+}
+
+/// Puts the numbers at some places, which ascend, of `count` into `out`; nothing if the bytes end before, or say nonsense.
+pub(super) fn pick(bytes: &[u8], count: usize, places: impl Iterator<Item = usize>, out: &mut [i64]) -> Option<()> {
+    let (mut blocks, mut places, mut next) = (Blocks::open(bytes, count)?, places.peekable(), 1);
+    if places.next_if_eq(&0).is_some() {
+        *out.first_mut()? = blocks.value;
+    }
+    blocks.each(|value, part| {
+        if places.peek().is_some_and(|place| *place < next + part.len) {
+            let (mut place, mut is_right) = (next, true);
+            part.numbers(value, |number| {
+                if places.next_if_eq(&place).is_some() {
+                    match out.get_mut(place) {
+                        Some(out) => *out = number,
+                        None => is_right = false,
+                    }
+                }
+                place += 1;
+            });
+            next += part.len;
+            return is_right.then_some(());
+        }
+        part.pass(value);
+        next += part.len;
+        Some(())
+    })?;
+    places.peek().is_none().then_some(())
 }
 
 /// The number of at most 64 bits at a bit.
@@ -103,6 +187,61 @@ mod tests {
     fn what_is_cut_short_or_nonsense_is_no_answer() {
         for bytes in [&[][..], &[128, 1, 4, 5][..], &[128, 1, 0, 5, 2][..], &[128, 1, 4, 5, 2, 2, 65, 0, 0, 0][..]] {
             assert_eq!(decode(bytes, 5, &mut Vec::new()), None, "{bytes:?}");
+        }
+    }
+
+    /// Numbers as writers have them: blocks of 128 in four parts.
+    fn encoded(numbers: &[i64]) -> Vec<u8> {
+        let zigzag = |value: i64, out: &mut Vec<u8>| {
+            hybrid::push_varint(((value << 1) ^ (value >> 63)).cast_unsigned(), out);
+        };
+        let mut out = vec![128, 1, 4];
+        hybrid::push_varint(numbers.len() as u64, &mut out);
+        zigzag(numbers[0], &mut out);
+        let deltas: Vec<i64> = numbers.windows(2).map(|two| two[1].wrapping_sub(two[0])).collect();
+        for block in deltas.chunks(128) {
+            let least = *block.iter().min().unwrap();
+            zigzag(least, &mut out);
+            let over: Vec<u64> = block.iter().map(|delta| delta.wrapping_sub(least).cast_unsigned()).collect();
+            let parts: Vec<&[u64]> = (0..4).map(|part| over.chunks(32).nth(part).unwrap_or_default()).collect();
+            let widths: Vec<u32> =
+                parts.iter().map(|part| 64 - part.iter().max().map_or(64, |most| most.leading_zeros())).collect();
+            out.extend(widths.iter().map(|width| *width as u8));
+            for (part, width) in parts.iter().zip(&widths) {
+                let mut bits: Vec<bool> =
+                    part.iter().flat_map(|delta| (0..*width).map(move |bit| delta >> bit & 1 == 1)).collect();
+                bits.resize(32 * *width as usize, false);
+                out.extend(
+                    bits.chunks(8).map(|eight| eight.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))),
+                );
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_number_is_found_where_decoding_puts_it() {
+        let mut random = 1_u64;
+        for bits in [0, 1, 7, 18, 31, 32, 33, 60, 64] {
+            let mut value = 0_i64;
+            let numbers: Vec<i64> = (0..1000)
+                .map(|_| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    value = value.wrapping_add(random.checked_shr(64 - bits).unwrap_or_default().cast_signed());
+                    value
+                })
+                .collect();
+            let bytes = encoded(&numbers);
+            let mut all = Vec::new();
+            assert_eq!((decode(&bytes, 1000, &mut all), &all), (Some(()), &numbers), "{bits}");
+            for (from, step) in [(0, 1), (0, 7), (5, 40), (999, 1), (31, 32), (32, 33), (3, 400)] {
+                let mut out = vec![0; 1000];
+                let places = || (from..1000).step_by(step);
+                assert_eq!(pick(&bytes, 1000, places(), &mut out), Some(()), "{bits}");
+                assert!(places().all(|place| out[place] == numbers[place]), "{bits}: {from} and every {step}");
+            }
+            assert_eq!(pick(&bytes, 1000, [1000].into_iter(), &mut vec![0; 1001]), None);
+            assert_eq!(pick(&bytes[..bytes.len() / 2], 1000, [1].into_iter(), &mut vec![0; 1000]), None);
         }
     }
 }

@@ -11,11 +11,11 @@ use parquet::errors::ParquetError;
 use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 
 use super::damaged;
-use super::page::{Content, Decompressor, Page};
+use super::page::{Decompressor, Page};
 use super::texts::Texts;
 
-/// Values that are compressed together. Fewer make files larger.
-pub(super) const PART: usize = 1024;
+/// Values that are compressed together. Fewer make files larger; in tests all questions shall meet several.
+pub(super) const PART: usize = if cfg!(test) { 16 } else { 1024 };
 
 /// The different values of a column, or of a part of them.
 #[derive(Debug)]
@@ -84,9 +84,13 @@ impl Packed {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
-        let mut content = Content::default();
-        decompressor.read(&self.bytes, &self.page, self.compression, &mut content)?;
-        let whole = Dictionary::read(self.physical, content.into_values(), self.len())?;
+        let mut plain = Vec::new();
+        if self.page.is_plain(self.compression)? {
+            plain.extend_from_slice(self.page.content(&self.bytes));
+        } else {
+            decompressor.read(&self.bytes, &self.page, self.compression, &mut plain)?;
+        }
+        let whole = Dictionary::read(self.physical, plain, self.len())?;
         Ok(self.whole.get_or_init(|| whole))
     }
 
@@ -96,18 +100,33 @@ impl Packed {
         numbers: impl Iterator<Item = u32>,
         decompressor: &mut Decompressor,
     ) -> Result<(), ParquetError> {
-        let parts = self.parts.get_or_init(|| self.find_parts().unwrap_or_default());
-        if self.whole.get().is_some() || parts.is_empty() {
+        if self.whole.get().is_some() || self.parts() == 0 {
             return self.whole(decompressor).map(|_| ());
         }
         for number in numbers {
-            let place = number as usize / PART;
-            let Some(part) = parts.get(place).filter(|part| part.values.get().is_none()) else { continue };
-            let plain = decompressor.frame(&self.page.content(&self.bytes)[part.place.clone()], part.size)?;
-            let values = Dictionary::read(self.physical, plain, PART.min(self.len() - place * PART))?;
-            let _ = part.values.set(values);
+            self.part(number as usize / PART, decompressor)?;
         }
         Ok(())
+    }
+
+    /// How many parts it has; none where its page is not made of several.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.get_or_init(|| self.find_parts().unwrap_or_default()).len()
+    }
+
+    /// The values of a part; nothing where there is none.
+    pub(super) fn part(
+        &self,
+        number: usize,
+        decompressor: &mut Decompressor,
+    ) -> Result<Option<&Dictionary>, ParquetError> {
+        let Some(part) = self.parts.get().and_then(|parts| parts.get(number)) else { return Ok(None) };
+        if part.values.get().is_none() {
+            let plain = decompressor.frame(&self.page.content(&self.bytes)[part.place.clone()], part.size)?;
+            let values = Dictionary::read(self.physical, plain, PART.min(self.len() - number * PART))?;
+            let _ = part.values.set(values);
+        }
+        Ok(part.values.get())
     }
 
     /// The frames of the page, if each has the values of a part.

@@ -21,10 +21,17 @@ use super::hybrid;
 use super::interned::Interned;
 use super::write::{PAGE, ZSTD_LEVEL};
 
+/// Pages that would become smaller by less than one part of so many stay as they are, so that few rows of them are read without
+/// the others. Most pages of numbers would hardly become smaller; all that stay so make files a twentieth larger.
+const WORTH: usize = 4;
+
+/// After a page that is not worth compressing so many pages of its column are not tried: mostly they are alike.
+const UNTRIED: usize = 7;
+
 /// Longest text that is kept as the least or the greatest of a column.
 const BOUND: usize = 64;
 
-/// The different values of a column, in the order in which they came.
+/// The different values of a column.
 pub(super) struct Dictionary {
     /// As PLAIN has them.
     plain: Vec<u8>,
@@ -32,6 +39,8 @@ pub(super) struct Dictionary {
     parts: Vec<usize>,
     len: usize,
     ends: Ends,
+    /// Whether they are in order, and not in that in which they came.
+    is_sorted: bool,
 }
 
 /// The least and the greatest.
@@ -54,19 +63,25 @@ impl Dictionary {
         parts.push(plain.len());
         let bound =
             |text: Option<&str>| text.filter(|text| text.len() <= BOUND).map(|text| text.as_bytes().to_vec().into());
-        Self { plain, parts, len, ends: Ends::Texts(bound(texts.clone().min()).zip(bound(texts.max()))) }
+        let ends = Ends::Texts(bound(texts.clone().min()).zip(bound(texts.max())));
+        Self { plain, parts, len, ends, is_sorted: false }
+    }
+
+    /// That of texts that are in order.
+    pub(super) fn of_sorted<'t>(texts: impl Iterator<Item = &'t str> + Clone) -> Self {
+        Self { is_sorted: true, ..Self::of_texts(texts) }
     }
 
     pub(super) fn of_interned(interned: &Interned) -> Self {
         Self::of_texts((0..interned.len() as u32).map(|number| interned.text(number)))
     }
 
-    pub(super) fn of_ints(ints: &[i64]) -> Self {
+    pub(super) fn of_ints(ints: &[i64], is_sorted: bool) -> Self {
         let plain: Vec<u8> = ints.iter().flat_map(|int| int.to_le_bytes()).collect();
         let parts =
             (PART..ints.len()).step_by(PART).map(|end| size_of_val(&ints[..end])).chain([plain.len()]).collect();
         let ends = ints.iter().min().copied().zip(ints.iter().max().copied());
-        Self { plain, parts, len: ints.len(), ends: Ends::Ints(ends) }
+        Self { plain, parts, len: ints.len(), ends: Ends::Ints(ends), is_sorted }
     }
 
     /// How many there are.
@@ -92,6 +107,9 @@ impl Dictionary {
 pub(super) struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
     plain: Vec<u8>,
+    packed: Vec<u8>,
+    /// How many pages are not tried.
+    untried: usize,
 }
 
 /// The pages of a column.
@@ -104,7 +122,8 @@ pub(super) struct Encoded {
 
 impl Encoder {
     pub(super) fn new() -> Result<Self, ParquetError> {
-        Ok(Self { compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL)?, plain: Vec::new() })
+        let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
+        Ok(Self { compressor, plain: Vec::new(), packed: Vec::new(), untried: 0 })
     }
 
     /// Encodes a column by the numbers of its values; `present` says for each of the rows whether it has one of them.
@@ -118,6 +137,7 @@ impl Encoder {
         let mut sink = TrackedWrite::new(Vec::new());
         let mut pages = Pages { writer: SerializedPageWriter::new(&mut sink), sizes: (0, 0), locations: Vec::new() };
         pages.write(self.dictionary_page(dictionary)?, 0)?;
+        self.untried = 0;
         let (width, mut numbers, mut row) = (hybrid::width(dictionary.len), numbers, 0);
         while row < rows {
             let here = PAGE.min(rows - row);
@@ -168,7 +188,7 @@ impl Encoder {
             buf: buf.into(),
             num_values: dictionary.len as u32,
             encoding: Encoding::PLAIN,
-            is_sorted: false,
+            is_sorted: dictionary.is_sorted,
         };
         Ok(CompressedPage::new(page, dictionary.plain.len()))
     }
@@ -188,9 +208,8 @@ impl Encoder {
         self.plain.clear();
         self.plain.push(width as u8);
         hybrid::encode(numbers, width, &mut self.plain);
-        let packed = self.compressor.compress(&self.plain)?;
-        let is_compressed = packed.len() < self.plain.len();
-        buf.extend_from_slice(if is_compressed { &packed } else { &self.plain });
+        let is_compressed = self.compress()?;
+        buf.extend_from_slice(if is_compressed { &self.packed } else { &self.plain });
         let page = Page::DataPageV2 {
             buf: buf.into(),
             num_values: rows as u32,
@@ -203,6 +222,22 @@ impl Encoder {
             statistics: None,
         };
         Ok(CompressedPage::new(page, of_levels + self.plain.len()))
+    }
+
+    /// Compresses a page, if that is worth it.
+    fn compress(&mut self) -> Result<bool, ParquetError> {
+        if self.untried > 0 {
+            self.untried -= 1;
+            return Ok(false);
+        }
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
+        self.compressor.compress_to_buffer(&self.plain, &mut self.packed)?;
+        let is_worth_it = self.packed.len() + self.plain.len().div_ceil(WORTH) <= self.plain.len();
+        if !is_worth_it {
+            self.untried = UNTRIED;
+        }
+        Ok(is_worth_it)
     }
 }
 

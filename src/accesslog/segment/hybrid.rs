@@ -178,8 +178,8 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     Some(())
 }
 
-/// Unpacks numbers, in eights, with code for each width.
-fn unpack_eights(packed: &[u8], width: u32, out: &mut [u32]) {
+/// Unpacks numbers, in eights, with code for each width. Behind them eight more bytes have to follow.
+pub(super) fn unpack_eights(packed: &[u8], width: u32, out: &mut [u32]) {
     macro_rules! by_width {
         ($($width:literal)*) => {
             match width {

@@ -2,22 +2,27 @@
 //!
 //! A file has one row group with the columns `seq`, `time`, `level`, `instance`, `handler`, `rule`, three whose names
 //! begin with an underscore and that only serve to print a line as it was, and one for each variable of the lines. Behind
-//! the columns lie [`counts`] of their values, filters of what texts have ([`grams`]), and [`groups`] of the chain.
+//! the columns lie [`counts`] of their values, filters of what texts have ([`grams`]), what lies between which texts ([`fences`]), and
+//! [`groups`] of the chain.
 
+mod beside;
 mod column;
 pub(super) mod columns;
 mod counts;
+mod decode;
 mod delta;
 mod dictionary;
 mod direct;
 mod encode;
 pub(super) mod export;
+mod fences;
 pub(super) mod gather;
 mod grams;
 mod groups;
 mod hybrid;
 mod interned;
 mod list;
+mod order;
 pub(super) mod packed;
 mod page;
 mod place;
@@ -35,6 +40,7 @@ mod write;
 pub(crate) use column::{Block, NONE};
 pub(crate) use dictionary::Dictionary;
 pub(super) use direct::Direct;
+pub(crate) use fences::{Between, Fences};
 pub(super) use list::Segment;
 pub(super) use place::Place;
 pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of};

@@ -35,6 +35,20 @@ impl Page {
     pub(super) fn content<'c>(&self, chunk: &'c [u8]) -> &'c [u8] {
         &chunk[self.start..self.end]
     }
+
+    /// The same, given what was compressed of them.
+    pub(super) fn with_values<'c>(&self, chunk: &'c [u8], values: &'c [u8]) -> Content<'c> {
+        Content { levels: &self.content(chunk)[..self.levels], values }
+    }
+
+    /// Whether its bytes are as they are, in a chunk that is compressed in some way.
+    pub(super) fn is_plain(&self, compression: Compression) -> Result<bool, ParquetError> {
+        match compression {
+            Compression::UNCOMPRESSED => Ok(true),
+            Compression::ZSTD(_) => Ok(!self.is_compressed),
+            _ => Err(damaged("it is compressed in a way that it should not be")),
+        }
+    }
 }
 
 /// What a page has.
@@ -45,27 +59,11 @@ pub(super) enum Kind {
 }
 
 /// A page's bytes.
-#[derive(Debug, Default)]
-pub(super) struct Content {
-    bytes: Vec<u8>,
-    levels: usize,
-}
-
-impl Content {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Content<'c> {
     /// Definition levels.
-    pub(super) fn levels(&self) -> &[u8] {
-        &self.bytes[..self.levels]
-    }
-
-    /// Values.
-    pub(super) fn values(&self) -> &[u8] {
-        &self.bytes[self.levels..]
-    }
-
-    /// All of it, to be kept.
-    pub(super) fn into_values(self) -> Vec<u8> {
-        self.bytes
-    }
+    pub(super) levels: &'c [u8],
+    pub(super) values: &'c [u8],
 }
 
 /// Decompresses pages; to be used for many.
@@ -76,33 +74,25 @@ impl Decompressor {
         Ok(Self(zstd::bulk::Decompressor::new()?))
     }
 
-    /// Puts the bytes of a page of a chunk into `content`.
-    pub(super) fn read(
+    /// The bytes of a page of a chunk. Those that were compressed are put into `room`.
+    pub(super) fn read<'c>(
         &mut self,
-        chunk: &[u8],
+        chunk: &'c [u8],
         page: &Page,
         compression: Compression,
-        content: &mut Content,
-    ) -> Result<(), ParquetError> {
+        room: &'c mut Vec<u8>,
+    ) -> Result<Content<'c>, ParquetError> {
         let (levels, values) = page.content(chunk).split_at(page.levels);
-        let packed = match compression {
-            Compression::UNCOMPRESSED => false,
-            Compression::ZSTD(_) => page.is_compressed,
-            _ => return Err(damaged("it is compressed in a way that it should not be")),
-        };
-        content.bytes.clear();
-        content.levels = levels.len();
-        content.bytes.extend_from_slice(levels);
-        if !packed {
-            content.bytes.extend_from_slice(values);
-            return Ok(());
+        if page.is_plain(compression)? {
+            return Ok(Content { levels, values });
         }
-        content.bytes.resize(page.whole, 0);
-        let read = self.0.decompress_to_buffer(values, &mut content.bytes[levels.len()..])?;
+        room.clear();
+        room.reserve(page.whole - levels.len());
+        let read = self.0.decompress_to_buffer(values, room)?;
         if levels.len() + read != page.whole {
             return Err(damaged("a page has another length than it says"));
         }
-        Ok(())
+        Ok(Content { levels, values: room })
     }
 
     /// The bytes of a frame, which has so many.

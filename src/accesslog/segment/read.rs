@@ -3,22 +3,20 @@
 use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 
+use super::beside::Beside;
 use super::column::{Block, Column, NONE, Scratch};
 use super::dictionary::Dictionary;
-use super::grams::{self, Grams};
 use super::seal::Limits;
 use super::texts::Texts;
 use super::variable::{Type, Value};
 use super::write::level_of;
-use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, counts, damaged, groups};
-use crate::accesslog::group::Extent;
+use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, damaged};
 use crate::accesslog::{Format, Level, line};
 
 /// A variable of lines.
@@ -49,15 +47,13 @@ pub(crate) const OWN_COLUMNS: usize = OWN.len() + 3;
 
 /// An open segment. Columns are read when they are first asked for.
 pub(crate) struct Reader {
-    file: File,
+    pub(super) file: File,
     metadata: ParquetMetaData,
     rows: usize,
     variables: Vec<Variable>,
-    columns: Vec<OnceCell<Column>>,
+    pub(super) columns: Vec<OnceCell<Column>>,
     layouts: OnceCell<Vec<Vec<usize>>>,
-    counts: OnceCell<Vec<Option<Vec<u32>>>>,
-    /// Filters of what texts have, by columns; nothing where there is none.
-    grams: OnceCell<Vec<(usize, Option<Grams>)>>,
+    pub(super) beside: Beside,
     scratch: RefCell<Scratch>,
 }
 
@@ -100,8 +96,7 @@ impl Reader {
             variables,
             metadata,
             layouts: OnceCell::new(),
-            counts: OnceCell::new(),
-            grams: OnceCell::new(),
+            beside: Beside::default(),
             scratch: RefCell::new(Scratch::new()?),
         })
     }
@@ -139,6 +134,11 @@ impl Reader {
         self.column(column)?.dictionary(&mut self.scratch.borrow_mut())
     }
 
+    /// Those of a part of a dictionary, if it has several.
+    pub(crate) fn part(&self, column: usize, part: usize) -> Result<Option<&Dictionary>, ParquetError> {
+        self.column(column)?.part(part, &mut self.scratch.borrow_mut())
+    }
+
     /// The different texts of a column that has such.
     pub(crate) fn texts(&self, column: Own) -> Result<&Texts, ParquetError> {
         match self.dictionary(column as usize)? {
@@ -163,58 +163,6 @@ impl Reader {
         block: &mut Block,
     ) -> Result<(), ParquetError> {
         self.column(column)?.read(&self.file, rows, few, &mut self.scratch.borrow_mut(), block)
-    }
-
-    /// How often each value of a column's dictionary occurs, where that was counted.
-    pub(crate) fn counts(&self, column: usize) -> Option<&[u32]> {
-        let all = self.counts.get_or_init(|| self.read_counts().unwrap_or_default());
-        all.get(column)?.as_deref()
-    }
-
-    fn read_counts(&self) -> Option<Vec<Option<Vec<u32>>>> {
-        counts::read(&self.read_beside(counts::KEY)?, self.columns.len())
-    }
-
-    /// How far its groups go; nothing where each entry is a step of the chain.
-    pub(in crate::accesslog) fn groups(&self) -> Result<Option<Vec<Extent>>, ParquetError> {
-        if self.metadata(groups::KEY).is_err() {
-            return Ok(None);
-        }
-        let read = || {
-            let has_columns = self.metadata(groups::COLUMNS_KEY).is_ok();
-            let columns = if has_columns { Some(self.read_beside(groups::COLUMNS_KEY)?) } else { None };
-            groups::read(&self.read_beside(groups::KEY)?, columns.as_deref(), self.rows)
-        };
-        read().map(Some).ok_or_else(|| damaged("its groups cannot be read"))
-    }
-
-    /// Bytes that lie beside the columns, where the metadata say.
-    fn read_beside(&self, key: &str) -> Option<Vec<u8>> {
-        let place = self.metadata(key).ok()?;
-        let (start, length) = place.split_once(' ')?;
-        let length = length.parse().ok().filter(|length| *length <= self.rows.saturating_mul(64).max(1 << 16))?;
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
-        Some(bytes)
-    }
-
-    /// Whether a text may be part of what lines have of a column, as far as can be told without reading its texts.
-    pub(crate) fn may_have(&self, column: usize, text: &[u8]) -> bool {
-        let all = self.grams.get_or_init(|| self.read_grams().unwrap_or_default());
-        let found = all.iter().find(|(of, _)| *of == column).and_then(|(_, grams)| grams.as_ref());
-        found.is_none_or(|grams| grams.may_have(text))
-    }
-
-    fn read_grams(&self) -> Option<Vec<(usize, Option<Grams>)>> {
-        let read = |place: &str| {
-            let (column, place) = place.split_once(':')?;
-            let (start, length) = place.split_once(':')?;
-            let length = length.parse().ok().filter(|length| *length <= grams::MOST_BYTES)?;
-            let mut bytes = vec![0; length];
-            self.file.read_exact_at(&mut bytes, start.parse().ok()?).ok()?;
-            Some((column.parse().ok()?, Grams::from_bytes(&bytes)))
-        };
-        self.metadata(grams::KEY).ok()?.split_ascii_whitespace().map(read).collect()
     }
 
     /// The first sequence number, where the column's ends leave no room for gaps.
@@ -372,6 +320,11 @@ impl<'r> Lines<'r> {
     /// The form of a row's printed line.
     pub(crate) fn format(&self, row: usize) -> Format {
         self.formats.get(self.number(Own::Format, row) as usize).copied().unwrap_or(Format::Json)
+    }
+
+    /// What tells the row's shape from others of the segment.
+    pub(crate) fn shape(&self, row: usize) -> [u32; 4] {
+        [Own::Instance, Own::Handler, Own::Rule, Own::Format].map(|column| self.number(column, row))
     }
 
     /// The full name of a row's instance.

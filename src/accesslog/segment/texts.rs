@@ -3,26 +3,31 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-/// Texts, by numbers. They lie one after the other, each behind its length in four bytes.
+/// Texts, by numbers. They lie one after the other, each behind four bytes of zero, in the place of its length: all of it is one
+/// text then, which is checked once.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Texts {
-    all: Vec<u8>,
+    all: String,
     starts: Vec<u32>,
     escaped: OnceCell<Vec<u32>>,
 }
 
+/// Bytes before each text.
+const GAP: usize = 4;
+
 impl Texts {
-    pub(super) fn read(all: Vec<u8>) -> Option<Self> {
-        let mut texts = Self { all, ..Self::default() };
-        texts.index(0, texts.all.is_ascii())?;
+    /// Takes texts as they lie in a page; nothing if they are none.
+    pub(super) fn read(page: Vec<u8>) -> Option<Self> {
+        let mut texts = Self::default();
+        texts.all = texts.index(page)?;
         Some(texts)
     }
 
     /// Adds texts as they lie in a page.
-    pub(super) fn extend(&mut self, bytes: &[u8]) -> Option<()> {
-        let from = self.all.len();
-        self.all.extend_from_slice(bytes);
-        self.index(from, bytes.is_ascii())
+    pub(super) fn extend(&mut self, page: &[u8]) -> Option<()> {
+        let more = self.index(page.to_vec())?;
+        self.all.push_str(&more);
+        Some(())
     }
 
     /// Takes all away.
@@ -32,19 +37,16 @@ impl Texts {
         self.escaped.take();
     }
 
-    /// Notes where texts begin, from a byte on.
-    fn index(&mut self, from: usize, is_ascii: bool) -> Option<()> {
-        let mut at = from;
-        while at < self.all.len() {
-            let length = u32::from_le_bytes(self.all.get(at..at + 4)?.try_into().ok()?) as usize;
-            let text = self.all.get(at + 4..(at + 4).checked_add(length)?)?;
-            if !is_ascii {
-                std::str::from_utf8(text).ok()?;
-            }
-            self.starts.push(u32::try_from(at + 4).ok()?);
-            at += 4 + length;
+    /// Notes where texts begin that are to stand behind all others, and takes their lengths out.
+    fn index(&mut self, mut page: Vec<u8>) -> Option<String> {
+        let mut at = 0;
+        while at < page.len() {
+            let length = page[at..].first_chunk_mut::<GAP>()?;
+            let end = (at + GAP).checked_add(u32::from_le_bytes(std::mem::take(length)) as usize)?;
+            self.starts.push(u32::try_from(self.all.len() + at + GAP).ok()?);
+            at = end;
         }
-        Some(())
+        if at == page.len() { String::from_utf8(page).ok() } else { None }
     }
 
     /// How many texts there are.
@@ -52,9 +54,9 @@ impl Texts {
         self.starts.len()
     }
 
-    /// All bytes, with those of lengths between the texts.
+    /// All bytes, with those between the texts.
     pub(crate) fn all(&self) -> &[u8] {
-        &self.all
+        self.all.as_bytes()
     }
 
     /// The number of the text that has a byte, and where it ends.
@@ -64,15 +66,14 @@ impl Texts {
     }
 
     fn range(&self, number: usize) -> Range<usize> {
-        let end = self.starts.get(number + 1).map_or(self.all.len(), |next| *next as usize - 4);
+        let end = self.starts.get(number + 1).map_or(self.all.len(), |next| *next as usize - GAP);
         self.starts[number] as usize..end
     }
 
     /// The numbers of the texts that a line has with escapes.
     pub(crate) fn escaped(&self) -> &[u32] {
         self.escaped.get_or_init(|| {
-            let lengths = |start: &u32| escapes(&self.all[*start as usize - 4..*start as usize]);
-            if escapes(&self.all) == self.starts.iter().map(lengths).sum::<usize>() {
+            if escapes(self.all()) == GAP * self.len() {
                 return Vec::new();
             }
             (0..self.len() as u32).filter(|number| escapes(self.bytes(*number)) > 0).collect()
@@ -81,13 +82,12 @@ impl Texts {
 
     /// The bytes of a text by its number.
     pub(crate) fn bytes(&self, number: u32) -> &[u8] {
-        &self.all[self.range(number as usize)]
+        &self.all.as_bytes()[self.range(number as usize)]
     }
 
     /// A text by its number.
     pub(crate) fn text(&self, number: u32) -> &str {
-        // They were checked when they were read.
-        std::str::from_utf8(self.bytes(number)).unwrap_or_default()
+        &self.all[self.range(number as usize)]
     }
 }
 

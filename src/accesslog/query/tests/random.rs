@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// The same numbers in each run, each below another.
-pub(super) fn chance() -> impl FnMut(usize) -> usize {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+/// The same numbers in each run, each below another; others for each seed.
+pub(super) fn chance(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * seed + 1);
     move |below: usize| {
         state ^= state << 13;
         state ^= state >> 7;
@@ -13,7 +13,8 @@ pub(super) fn chance() -> impl FnMut(usize) -> usize {
     }
 }
 
-/// Random entries of several layouts and both forms, with values that need escapes, and some lines that are kept whole.
+/// Random entries of several layouts and both forms, with some lines that are kept whole. Half of the logs have paths that need
+/// escapes.
 pub(super) fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usize) -> Vec<Entry> {
     let shapes = [
         shape("a", Format::Json, Outlet::Stdout),
@@ -21,6 +22,9 @@ pub(super) fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usi
         shape("c", Format::Text, Outlet::Stderr),
     ];
     let hosts = ["edition.cnn.com", "api.example.org", "www.site7.example", "\u{fc}ber.example", "a\"b\\c", ""];
+    let sections = ["politics", "sport", "a b", ["\u{e9}t\u{e9}", "\n"][random(2)]];
+    // Of few different texts a segment has a dictionary.
+    let paths = [50, 120, 3000][random(3)];
     let mut one = |number: usize| {
         let (which, level) = (random(3), Level::ALL[random(3)]);
         let time = START + number as i64 * 86_400 + random(1000) as i64;
@@ -31,7 +35,7 @@ pub(super) fn random_entries(count: usize, random: &mut impl FnMut(usize) -> usi
             line::string(&mut text, hosts[random(hosts.len())]);
         }
         line::name(&mut text, "path");
-        line::string(&mut text, &format!("/{}/{:x}", ["politics", "sport", "a b", "\n"][random(4)], random(3000)));
+        line::string(&mut text, &format!("/{}/{:x}", sections[random(4)], random(paths) * 7));
         let code = [200, 200, 304, 403, 404, 503][random(6)];
         text.push_str(&format!(",\"responseCode\":{code},\"responseSize\":{}", random(100_000)));
         if which == 0 {
