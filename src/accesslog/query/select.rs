@@ -40,6 +40,9 @@ struct Values {
     inverted: bool,
     /// The number of the only value that meets it, where it is of one column.
     only: Option<u32>,
+    /// Whether a row is wanted, by the last byte of its value's number, where there is one column with fewer values than that has;
+    /// the last place is that of none.
+    table: Option<Box<[bool; 256]>>,
 }
 
 /// A pattern, compiled for each form and layout of lines.
@@ -315,7 +318,19 @@ impl Values {
             }
             _ => None,
         };
-        Self { columns, absent, inverted, only }
+        let mut values = Self { columns, absent, inverted, only, table: None };
+        if let [(_, answers)] = &values.columns[..]
+            && answers.len() < 256
+        {
+            let table = std::array::from_fn(|number| values.wants(answers, number as u32));
+            values.table = Some(Box::new(table));
+        }
+        values
+    }
+
+    /// Whether a row of its only column is wanted, by the number of its value.
+    fn wants(&self, answers: &[bool], number: u32) -> bool {
+        answers.get(number as usize).copied().unwrap_or(self.absent) != self.inverted
     }
 
     fn filter(&self, reader: &Reader, block: &mut Block, mask: &mut Mask) -> Result<(), ParquetError> {
@@ -326,7 +341,11 @@ impl Values {
                 mask.retain(|place| numbers[place] == only);
                 return Ok(());
             }
-            mask.retain(|place| answers.get(numbers[place] as usize).copied().unwrap_or(self.absent) != self.inverted);
+            if let Some(table) = &self.table {
+                mask.retain(|place| table[usize::from(numbers[place] as u8)]);
+            } else {
+                mask.retain(|place| self.wants(answers, numbers[place]));
+            }
             return Ok(());
         }
         let (mut present, mut met) = (vec![false; mask.rows().len()], vec![false; mask.rows().len()]);

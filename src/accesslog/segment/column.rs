@@ -82,8 +82,8 @@ impl Scratch {
 }
 
 /// What is read of a column at a time, if one page is not more: small pages come several at once. Where one piece after the other
-/// is wanted they become as large as the second.
-const WINDOW: usize = 1 << 15;
+/// is wanted each is twice as large as the one before, up to the second.
+const WINDOW: usize = 1 << 13;
 const LARGEST_WINDOW: usize = 1 << 17;
 
 /// A column, read as far as its dictionary.
