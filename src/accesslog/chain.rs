@@ -114,13 +114,13 @@ impl Walk {
 
     /// Passes a group, which is not empty; with the hash of the columns that it is stored as, if it is.
     pub(super) fn pass_group(&mut self, group: &Group<'_>, columns: Option<&Hash>) {
-        let last = group.first + group.len() as i64 - 1;
+        let last = group.first + (group.len() as i64 - 1);
         self.step((group.first, last), |value| group.after_stored(value, columns));
     }
 
     /// Passes a group, which is not empty, without its lines.
     pub(super) fn pass_bound(&mut self, bound: &Bound<'_>) {
-        self.step((bound.first, bound.first + bound.entries as i64 - 1), |value| bound.after(value));
+        self.step((bound.first, bound.first + (bound.entries as i64 - 1)), |value| bound.after(value));
     }
 
     fn step(&mut self, (first, last): (i64, i64), after: impl FnOnce(&Hash) -> Hash) {

@@ -11,15 +11,8 @@ use super::pack::{COLUMNS, GROUP, Placed, each_pack, placed};
 use crate::accesslog::chain::Hash;
 use crate::accesslog::group::{Bound, Group, HEAD, head};
 use crate::accesslog::segment::columns::{Columns, Source};
-use crate::accesslog::segment::packed;
+use crate::accesslog::segment::packed::{self, MOST_BYTES, MOST_ENTRIES};
 use crate::accesslog::{DAY, Level, Shape};
-
-/// Most entries of a pack. Few enough that reading one does not read many that are not wanted, and many enough that what a
-/// row costs is nothing beside them.
-pub(super) const MOST: usize = 4096;
-
-/// Most bytes of lines, unless one alone is longer.
-pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// Fewer entries are stored as lines: what columns need beside their values, here and in the segment, is much for few.
 const FEWEST_OF_COLUMNS: usize = 64;
@@ -67,9 +60,9 @@ impl Packing {
         self.heads.is_empty()
     }
 
-    /// Whether a line of so many bytes belongs into the next one.
+    /// Whether a line of so many bytes belongs into the next one. One alone may be longer than all may be.
     pub(super) fn is_full(&self, line: usize) -> bool {
-        self.len() >= MOST || (!self.is_empty() && self.lines.len() + line > MOST_BYTES)
+        self.len() >= MOST_ENTRIES || (!self.is_empty() && self.lines.len() + line > MOST_BYTES)
     }
 
     /// Whether it begins on an earlier day than that of a time. Segments have one day, and take whole groups.

@@ -3,6 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::accesslog::chain::Item;
+use crate::accesslog::segment::packed;
 use crate::accesslog::testing::{ask, entry, lines, numbered, place, shape};
 use crate::accesslog::{Level, LevelFilter, Limits, Outlet, Query, Sealer, Stream, Verifier};
 use crate::state;
@@ -187,8 +188,8 @@ fn entries_that_would_not_fit_into_a_pack_get_several() {
     let (_directory, path) = place();
     let mut store = LogStore::open(&path).unwrap();
     let shape = shape("a", Format::Json, Outlet::Stdout);
-    let long = "long".repeat(packing::MOST_BYTES / 4);
-    let mut entries = numbered(0..packing::MOST * 2 + 1);
+    let long = "long".repeat(packed::MOST_BYTES / 4);
+    let mut entries = numbered(0..packed::MOST_ENTRIES * 2 + 1);
     entries.extend([&*long, "/", &*long, &long[..100]].map(|path| entry(&shape, 0, Level::Error, path)));
     store.append(&entries).unwrap();
     assert_eq!(ask(&store, &Query::default()), lines(&entries));

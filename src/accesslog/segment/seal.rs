@@ -43,7 +43,7 @@ impl Limits {
 
 impl Default for Limits {
     /// 524,288 rows, 256 MiB, six hours. Larger segments are smaller on disk (a text is stored once in each) and quicker to
-    /// ask; what is not sealed yet takes twenty times the room, and sealing takes a fifth of a segment's lines in memory.
+    /// ask; what is not sealed yet takes several times the room, and sealing takes a fifth of a segment's lines in memory.
     fn default() -> Self {
         Self { rows: 1 << 19, bytes: 256 << 20, age: std::time::Duration::from_secs(6 * 3600) }
     }

@@ -10,7 +10,7 @@ impl Columns {
     /// texts only the different ones are looked up.
     pub(in crate::accesslog) fn append(&mut self, packed: &Packed<'_>, first: i64, shapes: &[u32]) {
         let before = self.rows();
-        self.seq.extend(first..first + packed.rows as i64);
+        self.seq.extend((0..packed.rows as i64).map(|place| first + place));
         packed.extend_times(&mut self.time);
         packed.levels.extend(&mut self.level, Level::from_code);
         packed.shape.extend(&mut self.shape, |place| shapes[place as usize]);

@@ -23,10 +23,14 @@ use super::variable::{self, Type, Values};
 use input::{Input, push_texts};
 use numbers::Numbers;
 
-/// Most bytes that the lines of a pack may claim to have, so that one that was tampered with does not fill the memory.
-const MOST_BYTES: usize = 256 << 20;
+/// Most entries of a pack of columns. Few enough that reading one does not read many that are not wanted, and many enough that
+/// what a row costs is nothing beside them. What claims to have more was tampered with, and does not fill the memory.
+pub(in crate::accesslog) const MOST_ENTRIES: usize = 4096;
 
-/// Fewest bytes that a line has of a value, with its name: another bound for the same.
+/// Most bytes of its lines, likewise.
+pub(in crate::accesslog) const MOST_BYTES: usize = 1 << 20;
+
+/// Fewest bytes that a line has of a value, with its name: so lines cannot have more values.
 const FEWEST_OF_VALUE: usize = 4;
 
 /// The columns of a pack, in the bytes that were stored.
@@ -66,7 +70,7 @@ impl<'b> Packed<'b> {
     /// What was written, if it has so many entries; nothing if it is something else.
     pub(in crate::accesslog) fn read(bytes: &'b [u8], rows: usize) -> Option<Self> {
         let input = &mut Input::new(bytes);
-        if input.count(rows)? != rows || rows == 0 {
+        if input.count(MOST_ENTRIES)? != rows || rows == 0 {
             return None;
         }
         let bytes = input.count(MOST_BYTES)?;

@@ -217,3 +217,26 @@ fn bytes_that_were_changed_or_cut_do_no_harm() {
     }
     assert!(Packed::read(&[], 0).is_none() && lines(&[0; 100], 0).is_none() && lines(&[0xff; 100], 1).is_none());
 }
+
+#[test]
+fn more_entries_or_longer_lines_than_a_pack_may_have_are_not_believed() {
+    // Of entries that are all alike nothing takes a byte each.
+    let alike = |rows: usize, line: &str| {
+        let mut columns = Columns::default();
+        for seq in 0..rows as i64 {
+            columns.add(&Source { seq, time: 5, level: Level::Info, shape: 0, instance: "i", line });
+        }
+        let mut bytes = Vec::new();
+        write(&columns, &[(1, "i")], &mut bytes);
+        bytes
+    };
+    let mut ours = String::new();
+    line::begin(&mut ours, Level::Info, 5, "i");
+    line::end(&mut ours);
+    assert!(alike(MOST_ENTRIES, &ours).len() < 200);
+    assert!(lines(&alike(MOST_ENTRIES, &ours), MOST_ENTRIES).is_some());
+    assert!(lines(&alike(MOST_ENTRIES + 1, &ours), MOST_ENTRIES + 1).is_none());
+    let long = "x".repeat(MOST_BYTES / 2);
+    assert!(lines(&alike(2, &long), 2).is_some());
+    assert!(lines(&alike(3, &long), 3).is_none());
+}

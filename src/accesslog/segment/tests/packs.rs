@@ -76,3 +76,16 @@ fn a_shape_that_was_changed_is_told_when_its_packs_are_sealed() {
     let found = place.findings();
     assert!(found.len() == 1 && found[0].contains("tampered with before they were sealed"), "{found:?}");
 }
+
+#[test]
+fn a_row_that_says_to_have_the_last_numbers_there_are_does_no_harm() {
+    for form in [10, 100] {
+        let mut place = Place::new();
+        place.store.append(&numbered(0..form)).unwrap();
+        let last = format!("UPDATE pack SET first = {} - {form} + 1, last = {0}", i64::MAX);
+        place.store.connection.execute_batch(&last).unwrap();
+        // They are behind the newest that was ever stored.
+        assert_eq!(place.all(), [""; 0]);
+        assert!(!place.findings().is_empty());
+    }
+}
