@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use ring::digest::{Context, SHA256};
 
-use super::group::Group;
+use super::group::{Bound, Group};
 use super::{Error, Format};
 
 /// A value of the chain: BLAKE3 of a group, SHA-256 of an entry or a segment.
@@ -112,9 +112,15 @@ impl Walk {
         self.step((item.seq, item.seq), |value| entry(value, item));
     }
 
-    /// Passes a group, which is not empty.
-    pub(super) fn pass_group(&mut self, group: &Group<'_>) {
-        self.step((group.first, group.first + group.len() as i64 - 1), |value| group.after(value));
+    /// Passes a group, which is not empty; with the hash of the columns that it is stored as, if it is.
+    pub(super) fn pass_group(&mut self, group: &Group<'_>, columns: Option<&Hash>) {
+        let last = group.first + group.len() as i64 - 1;
+        self.step((group.first, last), |value| group.after_stored(value, columns));
+    }
+
+    /// Passes a group, which is not empty, without its lines.
+    pub(super) fn pass_bound(&mut self, bound: &Bound<'_>) {
+        self.step((bound.first, bound.first + bound.entries as i64 - 1), |value| bound.after(value));
     }
 
     fn step(&mut self, (first, last): (i64, i64), after: impl FnOnce(&Hash) -> Hash) {

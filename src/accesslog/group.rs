@@ -2,6 +2,9 @@
 //!
 //! A step for each entry would cost more than all else that storing does: what SHA-256 takes of a line, and again of its end.
 //! BLAKE3 over a group looks at many kilobytes at once.
+//!
+//! Where a group is stored as columns the step covers two hashes ([`Bound`]): that of its lines, and that of these columns.
+//! Who has the columns checks them by the one, who has the lines checks them by the other, and neither can be changed alone.
 
 use super::chain::{Hash, Item};
 
@@ -39,7 +42,7 @@ impl Group<'_> {
         self.heads.len() / HEAD
     }
 
-    /// The value of the chain after it.
+    /// The value of the chain after it where it is stored as lines.
     pub(super) fn after(&self, previous: &Hash) -> Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"egressctl group\0").update(previous).update(&self.first.to_le_bytes());
@@ -49,15 +52,67 @@ impl Group<'_> {
         hasher.update(self.shapes.as_flattened()).update(self.heads).update(self.lines);
         hasher.finalize().into()
     }
+
+    /// The hash of what its entries are, but for their shapes.
+    pub(super) fn contents(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"egressctl contents\0").update(self.heads).update(self.lines);
+        hasher.finalize().into()
+    }
+
+    /// The value of the chain after it where the columns that it is stored as, if it is, have this hash.
+    pub(super) fn after_stored(&self, previous: &Hash, columns: Option<&Hash>) -> Hash {
+        let Some(columns) = columns else { return self.after(previous) };
+        let Self { first, shapes, .. } = *self;
+        Bound { first, entries: self.len(), shapes, contents: &self.contents(), columns }.after(previous)
+    }
 }
 
-/// The chain along entries whose groups are known by their lengths; without groups each entry is a step.
+/// A group that is stored as columns, as the chain sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound<'a> {
+    /// The number of its first entry.
+    pub(super) first: i64,
+    /// How many entries it has.
+    pub(super) entries: usize,
+    /// As [`Group::shapes`].
+    pub(super) shapes: &'a [Hash],
+    /// [`Group::contents`].
+    pub(super) contents: &'a Hash,
+    /// The hash of what is stored.
+    pub(super) columns: &'a Hash,
+}
+
+impl Bound<'_> {
+    /// The value of the chain after it.
+    pub(super) fn after(&self, previous: &Hash) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"egressctl columns\0").update(previous).update(&self.first.to_le_bytes());
+        for count in [self.shapes.len(), self.entries] {
+            hasher.update(&(count as u64).to_le_bytes());
+        }
+        hasher.update(self.shapes.as_flattened()).update(self.contents).update(self.columns);
+        hasher.finalize().into()
+    }
+}
+
+/// How far a group goes among entries that lie one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// How many entries it has.
+    pub(super) entries: u32,
+    /// [`Bound::columns`], where it was stored so.
+    pub(super) columns: Option<Hash>,
+}
+
+/// The chain along entries whose groups are known by their extents; without groups each entry is a step.
 #[derive(Debug)]
 pub(super) struct Along {
     value: Hash,
-    groups: Option<std::vec::IntoIter<u32>>,
+    groups: Option<std::vec::IntoIter<Extent>>,
     /// Entries of the group that are to come.
     left: u32,
+    columns: Option<Hash>,
     first: i64,
     shapes: Vec<Hash>,
     heads: Vec<u8>,
@@ -65,9 +120,9 @@ pub(super) struct Along {
 }
 
 impl Along {
-    pub(super) fn new(before: Hash, groups: Option<Vec<u32>>) -> Self {
-        let groups = groups.map(Vec::into_iter);
-        Self { value: before, groups, left: 0, first: 0, shapes: Vec::new(), heads: Vec::new(), lines: Vec::new() }
+    pub(super) fn new(before: Hash, groups: Option<Vec<Extent>>) -> Self {
+        let (groups, (shapes, heads, lines)) = (groups.map(Vec::into_iter), Default::default());
+        Self { value: before, groups, left: 0, columns: None, first: 0, shapes, heads, lines }
     }
 
     /// Passes an entry.
@@ -78,7 +133,8 @@ impl Along {
         };
         if self.heads.is_empty() {
             // One that no length tells of ends the last group.
-            (self.first, self.left) = (item.seq, groups.next().unwrap_or(u32::MAX));
+            let Extent { entries, columns } = groups.next().unwrap_or(Extent { entries: u32::MAX, columns: None });
+            (self.first, self.left, self.columns) = (item.seq, entries, columns);
         }
         let known = self.shapes.iter().position(|shape| shape == item.shape);
         let place = known.unwrap_or_else(|| {
@@ -94,8 +150,8 @@ impl Along {
     }
 
     fn end_group(&mut self) {
-        let Self { value, first, shapes, heads, lines, .. } = self;
-        *value = Group { first: *first, shapes, heads, lines }.after(value);
+        let Self { value, first, columns, shapes, heads, lines, .. } = self;
+        *value = Group { first: *first, shapes, heads, lines }.after_stored(value, columns.as_ref());
         shapes.clear();
         heads.clear();
         lines.clear();

@@ -2,6 +2,7 @@
 
 mod migrate;
 pub(super) mod pack;
+pub(super) mod packing;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use super::quarantine;
 use super::segment::Names;
 use super::{Batch, Cost, Entry, Error, Format, Progress, Shape};
 use crate::state::{begin_immediate, open_store};
-use pack::Packing;
+use packing::Packing;
 
 /// The schema's history; the number of those that a file has seen is its `user_version`.
 const MIGRATIONS: &[&str] = &[
@@ -27,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../state/log/0006_packs.sql"),
     include_str!("../../state/log/0007_frames.sql"),
     include_str!("../../state/log/0008_groups.sql"),
+    include_str!("../../state/log/0009_columns.sql"),
 ];
 
 /// How many shapes are remembered. Each change of the configuration makes new ones; a configuration has a few hundred.
@@ -163,7 +165,8 @@ impl LogStore {
                 (first, link) = self.packing.insert_group(&transaction, first, &link)?;
                 places.fill(None);
             }
-            let place = *places[entry.number].get_or_insert_with(|| self.packing.place(shapes[entry.number]));
+            let place =
+                *places[entry.number].get_or_insert_with(|| self.packing.place(entry.shape, shapes[entry.number]));
             self.packing.push(entry.time, entry.level, place, line);
         }
         let (next, _) = self.packing.insert_group(&transaction, first, &link)?;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::pack::Packing;
+use super::packing::Packing;
 use super::shapes;
 use crate::accesslog::Level;
 use crate::accesslog::chain::{self, Hash, Item, ORIGIN};

@@ -90,8 +90,8 @@ fn a_locked_file_is_called_so() {
 #[test]
 fn a_newer_schema_is_refused() {
     let (_directory, path) = place();
-    LogStore::open(&path).unwrap().connection.pragma_update(None, "user_version", 9).unwrap();
-    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 9, known: 8, .. }))));
+    LogStore::open(&path).unwrap().connection.pragma_update(None, "user_version", 10).unwrap();
+    assert!(matches!(LogStore::open(&path), Err(Error::Store(state::Error::Newer { found: 10, known: 9, .. }))));
 }
 
 #[test]
@@ -187,8 +187,8 @@ fn entries_that_would_not_fit_into_a_pack_get_several() {
     let (_directory, path) = place();
     let mut store = LogStore::open(&path).unwrap();
     let shape = shape("a", Format::Json, Outlet::Stdout);
-    let long = "long".repeat(pack::MOST_BYTES / 4);
-    let mut entries = numbered(0..pack::MOST * 2 + 1);
+    let long = "long".repeat(packing::MOST_BYTES / 4);
+    let mut entries = numbered(0..packing::MOST * 2 + 1);
     entries.extend([&*long, "/", &*long, &long[..100]].map(|path| entry(&shape, 0, Level::Error, path)));
     store.append(&entries).unwrap();
     assert_eq!(ask(&store, &Query::default()), lines(&entries));
@@ -217,20 +217,22 @@ fn what_was_recorded_while_the_clock_stood_elsewhere_is_found_by_its_time_and_ke
 }
 
 #[test]
-fn what_is_long_is_stored_as_a_frame_that_takes_a_fraction_of_it_and_short_packs_as_they_are() {
+fn few_entries_are_stored_as_they_are_or_as_a_frame_and_many_as_columns_that_take_a_fraction_of_them() {
     let (_directory, path) = place();
     let mut store = LogStore::open(&path).unwrap();
-    let entries = numbered(0..1002);
-    store.append(&entries[..2]).unwrap();
-    store.append(&entries[2..]).unwrap();
+    let entries = numbered(0..1065);
+    let batches = [&entries[..2], &entries[2..65], &entries[65..]];
+    batches.iter().for_each(|batch| store.append(batch).unwrap());
     let packs = "SELECT hex(substr(entries, 1, 5)), length(entries) FROM pack ORDER BY first";
     let mut statement = store.connection.prepare(packs).unwrap();
     let packs = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize))).unwrap();
     let packs: Vec<(String, usize)> = packs.map(Result::unwrap).collect();
     let lengths = |some: &[Entry]| 1 + some.iter().map(|one| one.line.len()).sum::<usize>() + some.len() * 17 + 8;
-    assert_eq!(packs[0], ("FF7B226C65".to_owned(), lengths(&entries[..2])), "it begins with {{\"le");
+    assert_eq!(packs[0], ("FF7B226C65".to_owned(), lengths(batches[0])), "it begins with {{\"le");
     assert_eq!(packs[1].0, "FF28B52FFD");
-    assert!(packs[1].1 * 5 < lengths(&entries[2..]), "{}", packs[1].1);
+    assert!(packs[1].1 * 4 < lengths(batches[1]), "{}", packs[1].1);
+    assert_eq!(&packs[2].0[..2], "FE");
+    assert!(packs[2].1 * 5 < lengths(batches[2]), "{}", packs[2].1);
     assert_eq!(ask(&store, &Query::default()), lines(&entries));
 }
 

@@ -9,6 +9,7 @@ use super::fences::{self, Fences};
 use super::grams::{self, Grams};
 use super::read::Reader;
 use super::{counts, damaged, groups};
+use crate::accesslog::group::Extent;
 
 /// What was read of it, by columns.
 #[derive(Default)]
@@ -32,13 +33,17 @@ impl Reader {
         counts::read(&self.read_beside(counts::KEY)?, self.columns.len())
     }
 
-    /// How many entries each group has; nothing where each entry is a step of the chain.
-    pub(crate) fn groups(&self) -> Result<Option<Vec<u32>>, ParquetError> {
+    /// How far its groups go; nothing where each entry is a step of the chain.
+    pub(in crate::accesslog) fn groups(&self) -> Result<Option<Vec<Extent>>, ParquetError> {
         if self.metadata(groups::KEY).is_err() {
             return Ok(None);
         }
-        let groups = self.read_beside(groups::KEY).and_then(|packed| groups::read(&packed, self.rows()));
-        groups.map(Some).ok_or_else(|| damaged("its groups cannot be read"))
+        let read = || {
+            let has_columns = self.metadata(groups::COLUMNS_KEY).is_ok();
+            let columns = if has_columns { Some(self.read_beside(groups::COLUMNS_KEY)?) } else { None };
+            groups::read(&self.read_beside(groups::KEY)?, columns.as_deref(), self.rows())
+        };
+        read().map(Some).ok_or_else(|| damaged("its groups cannot be read"))
     }
 
     /// Bytes that lie beside the columns, where the metadata say.

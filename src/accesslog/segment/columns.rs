@@ -9,83 +9,28 @@ use std::fmt::Write as _;
 
 use super::Limits;
 use super::interned::Interned;
-use super::presence::Presence;
-use super::spelled::{split_field, split_int, split_plain, split_value};
+use super::spelled::split_field;
 use super::usual::{Field, Line, Usual, common};
+use super::variable::{Type, Variable, kind_of};
+use crate::accesslog::group::Extent;
 use crate::accesslog::{Level, line};
-use crate::expr::{is_plain, write_json_string};
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Type {
-    /// Texts.
-    Text,
-    /// Whole numbers of 64 bits.
-    Int,
-    /// Other numbers.
-    Double,
-    /// Truth values.
-    Bool,
-    /// Anything else, as its JSON.
-    Json,
-}
-
-impl Type {
-    /// As a column's name ends where another column has the name, and as the file's metadata spell it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Type::Text => "text",
-            Type::Int => "int",
-            Type::Double => "double",
-            Type::Bool => "bool",
-            Type::Json => "json",
-        }
-    }
-
-    pub(super) fn by_name(name: &str) -> Option<Self> {
-        [Type::Text, Type::Int, Type::Double, Type::Bool, Type::Json].into_iter().find(|one| one.name() == name)
-    }
-}
-
-/// The values of a column, without those rows that have none.
-#[derive(Debug)]
-pub(super) enum Values {
-    /// Numbers of texts. [`Type::Text`] and [`Type::Json`].
-    Texts(Interned, Vec<u32>),
-    Ints(Vec<i64>),
-    Doubles(Vec<f64>),
-    Bools(Vec<bool>),
-}
-
-/// A variable of lines.
-#[derive(Debug)]
-pub(super) struct Variable {
-    /// What stands before its values in a line: a comma, its name in quotes, a colon.
-    lead: String,
-    /// Its name.
-    pub(super) name: String,
-    pub(super) kind: Type,
-    pub(super) values: Values,
-    pub(super) presence: Presence,
-    /// Variables of the same name and other types.
-    namesakes: Vec<usize>,
-}
+use crate::expr::write_json_string;
 
 /// An entry, of the hot store or out of another segment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) seq: i64,
-    pub(super) time: i64,
-    pub(super) level: Level,
+pub(in crate::accesslog) struct Source<'a> {
+    pub(in crate::accesslog) seq: i64,
+    pub(in crate::accesslog) time: i64,
+    pub(in crate::accesslog) level: Level,
     /// The number of its shape.
-    pub(super) shape: u32,
-    pub(super) instance: &'a str,
-    pub(super) line: &'a str,
+    pub(in crate::accesslog) shape: u32,
+    pub(in crate::accesslog) instance: &'a str,
+    pub(in crate::accesslog) line: &'a str,
 }
 
 /// Columns of the entries that were [added](Columns::add).
 #[derive(Debug, Default)]
-pub(super) struct Columns {
+pub(in crate::accesslog) struct Columns {
     pub(super) seq: Vec<i64>,
     pub(super) time: Vec<i64>,
     pub(super) level: Vec<Level>,
@@ -96,8 +41,8 @@ pub(super) struct Columns {
     /// Lines that the other columns do not give, with their rows.
     pub(super) verbatim: Vec<(usize, String)>,
     pub(super) variables: Vec<Variable>,
-    /// How many rows each group of the chain has; nothing where each row is a step of it.
-    pub(super) groups: Vec<u32>,
+    /// The groups of the chain; nothing where each row is a step of it.
+    pub(super) groups: Vec<Extent>,
     /// For each name, as lines spell it, the variables that have it: one for each type of its values.
     named: HashMap<String, Vec<usize>>,
     /// The line that is taken apart.
@@ -120,7 +65,7 @@ const LOOK: usize = 1 << 20;
 
 impl Columns {
     /// How many rows there are.
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::accesslog) fn rows(&self) -> usize {
         self.seq.len()
     }
 
@@ -132,15 +77,12 @@ impl Columns {
     /// Adds up what the different texts take.
     fn look(&mut self) {
         let whole = self.verbatim.iter().map(|(_, line)| line.len());
-        let of_variables = self.variables.iter().map(|variable| match &variable.values {
-            Values::Texts(texts, _) => texts.bytes(),
-            _ => 0,
-        });
+        let of_variables = self.variables.iter().map(|variable| variable.values.bytes_of_texts());
         (self.looked, self.texts) = (self.bytes, whole.chain(of_variables).sum());
     }
 
     /// Adds an entry.
-    pub(super) fn add(&mut self, entry: &Source<'_>) {
+    pub(in crate::accesslog) fn add(&mut self, entry: &Source<'_>) {
         let row = self.seq.len();
         self.seq.push(entry.seq);
         self.time.push(entry.time);
@@ -164,16 +106,55 @@ impl Columns {
         self.layout.push(layout);
         let line = std::mem::replace(&mut self.line, last);
         (self.usual[shape].last, self.usual[shape].layout) = (line, Some(layout));
-        self.bytes += entry.line.len();
+        self.count_bytes(entry.line.len());
+    }
+
+    /// Notes that lines of so many bytes were added.
+    pub(super) fn count_bytes(&mut self, bytes: usize) {
+        self.bytes += bytes;
         if self.bytes - self.looked >= LOOK {
             self.look();
         }
     }
 
+    /// Bytes of all lines.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets all rows, and keeps what is allocated for as many that are like them: variables too, but not those that none
+    /// of these rows had, so that they do not become ever more.
+    pub(in crate::accesslog) fn clear(&mut self) {
+        if self.variables.iter().any(|variable| variable.presence.is_empty()) {
+            *self = Self::default();
+            return;
+        }
+        let Self { seq, time, level, shape, layout, layouts, verbatim, variables, groups, .. } = self;
+        seq.clear();
+        time.clear();
+        level.clear();
+        shape.clear();
+        layout.clear();
+        layouts.clear();
+        verbatim.clear();
+        groups.clear();
+        variables.iter_mut().for_each(Variable::clear);
+        self.usual.iter_mut().for_each(Usual::clear);
+        (self.bytes, self.looked, self.texts) = (0, 0, 0);
+    }
+
     /// The number of the layout that the line has.
     fn new_layout(&mut self) -> u32 {
+        let line = std::mem::take(&mut self.line);
+        let number = self.layout_of(line.variables());
+        self.line = line;
+        number
+    }
+
+    /// The number of the layout with some variables.
+    pub(super) fn layout_of(&mut self, variables: impl Iterator<Item = usize>) -> u32 {
         self.scratch.clear();
-        for (position, variable) in self.line.variables().enumerate() {
+        for (position, variable) in variables.enumerate() {
             let separator = if position > 0 { " " } else { "" };
             // Writing to a String does not fail.
             let _ = write!(self.scratch, "{separator}{variable}");
@@ -273,9 +254,20 @@ impl Columns {
         }
     }
 
+    /// The number of the variable with a name and a type.
+    pub(super) fn named_variable(&mut self, name: &str, kind: Type) -> usize {
+        let mut token = String::new();
+        write_json_string(name, &mut token);
+        self.typed_variable(&token, kind).expect("a name is spelled as we spell it")
+    }
+
     /// The number of the variable whose name and value are spelled so.
     fn variable(&mut self, token: &str, value: &str) -> Option<usize> {
-        let kind = kind_of(value);
+        self.typed_variable(token, kind_of(value))
+    }
+
+    /// The number of the variable of a type whose name is spelled so; nothing if we would spell it otherwise.
+    pub(super) fn typed_variable(&mut self, token: &str, kind: Type) -> Option<usize> {
         let namesakes = self.named.get(token).map_or(&[][..], |known| known);
         if let Some(number) = namesakes.iter().find(|number| self.variables[**number].kind == kind) {
             return Some(*number);
@@ -287,126 +279,17 @@ impl Columns {
         if self.scratch != token {
             return None;
         }
-        let values = match kind {
-            Type::Text | Type::Json => Values::Texts(Interned::default(), Vec::new()),
-            Type::Int => Values::Ints(Vec::new()),
-            Type::Double => Values::Doubles(Vec::new()),
-            Type::Bool => Values::Bools(Vec::new()),
-        };
         let number = self.variables.len();
         namesakes.iter().for_each(|other| self.variables[*other].namesakes.push(number));
-        let lead = format!(",{token}:");
-        self.variables.push(Variable { lead, name, kind, values, presence: Presence::default(), namesakes });
+        self.variables.push(Variable::new(token, name, kind, namesakes));
         self.named.entry(token.to_owned()).or_default().push(number);
         Some(number)
     }
 }
 
-impl Variable {
-    /// Adds the value that a text begins with, if it is of its type. Its place among the values, and what follows.
-    fn read<'l>(&mut self, text: &'l str, row: usize, scratch: &mut String) -> Option<(usize, &'l str)> {
-        // Most are texts without escapes, and numbers of few digits.
-        let (place, after) = match &mut self.values {
-            Values::Texts(texts, numbers)
-                if self.kind == Type::Text
-                    && let Some((value, after)) = split_plain(text) =>
-            {
-                (push(numbers, texts.number(value)), after)
-            }
-            Values::Ints(ints) if let Some((value, after)) = split_int(text) => (push(ints, value), after),
-            _ => {
-                let (token, after) = split_value(text)?;
-                let place = if kind_of(token) == self.kind { self.push(token, row, scratch) } else { None };
-                return Some((place?, after));
-            }
-        };
-        self.presence.set(row);
-        Some((place, after))
-    }
-
-    /// Adds a value as the line spells it, and gives its place among the values; nothing if it would be spelled otherwise.
-    fn push(&mut self, token: &str, row: usize, scratch: &mut String) -> Option<usize> {
-        let place = match &mut self.values {
-            Values::Texts(texts, numbers) if self.kind == Type::Json => {
-                let known = texts.find(token);
-                if known.is_none() {
-                    serde_json::from_str::<serde::de::IgnoredAny>(token).ok()?;
-                }
-                push(numbers, known.unwrap_or_else(|| texts.number(token)))
-            }
-            Values::Texts(texts, numbers) => push(numbers, text_number(texts, token, scratch)?),
-            Values::Ints(ints) => push(ints, token.parse().ok()?),
-            Values::Doubles(doubles) => push(doubles, token.parse().ok()?),
-            Values::Bools(bools) => push(bools, token == "true"),
-        };
-        self.presence.set(row);
-        Some(place)
-    }
-
-    /// Adds the value that is in some place once more, and gives its new place.
-    fn repeat(&mut self, place: usize, row: usize) -> usize {
-        let place = match &mut self.values {
-            Values::Texts(_, numbers) => repeat(numbers, place),
-            Values::Ints(ints) => repeat(ints, place),
-            Values::Doubles(doubles) => repeat(doubles, place),
-            Values::Bools(bools) => repeat(bools, place),
-        };
-        self.presence.set(row);
-        place
-    }
-}
-
-/// Adds a value; its place.
-fn push<T>(values: &mut Vec<T>, value: T) -> usize {
-    values.push(value);
-    values.len() - 1
-}
-
-/// Adds the value of a place once more; its new place.
-fn repeat<T: Copy>(values: &mut Vec<T>, place: usize) -> usize {
-    let value = values[place];
-    push(values, value)
-}
-
-/// The number of the text that a JSON string stands for; nothing if we would have written it otherwise.
-fn text_number(texts: &mut Interned, token: &str, scratch: &mut String) -> Option<u32> {
-    if is_plain(inner(token).as_bytes()) {
-        return Some(texts.number(inner(token)));
-    }
-    let text: String = serde_json::from_str(token).ok()?;
-    scratch.clear();
-    write_json_string(&text, scratch);
-    (scratch == token).then(|| texts.number(&text))
-}
-
-/// What stands between a JSON string's quotes.
-fn inner(token: &str) -> &str {
-    &token[1..token.len() - 1]
-}
-
-/// The type of a column that gives a value back as it is spelled.
-fn kind_of(token: &str) -> Type {
-    match token.as_bytes().first() {
-        Some(b'"') => Type::Text,
-        Some(b'{' | b'[') => Type::Json,
-        _ if token == "true" || token == "false" => Type::Bool,
-        _ if is_int(token) => Type::Int,
-        _ if token.parse::<f64>().is_ok_and(|double| double.is_finite() && double.to_string() == token) => Type::Double,
-        _ => Type::Json,
-    }
-}
-
-/// Whether a text is a whole number as we would write it.
-fn is_int(token: &str) -> bool {
-    match split_int(token) {
-        Some((_, after)) => after.is_empty(),
-        // Few have as many digits as that does not take.
-        None => token.len() >= 19 && token.parse::<i64>().is_ok_and(|number| number.to_string() == token),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::variable::Values;
     use super::*;
 
     #[test]
@@ -449,16 +332,6 @@ mod tests {
         assert_eq!((rows(2), rows(3)), (vec![0, 1, 2, 3, 4, 5, 6], vec![6, 7]));
     }
 
-    #[test]
-    fn whole_numbers_are_those_that_are_written_so() {
-        for token in ["0", "7", "-7", "10", "9223372036854775807", "-9223372036854775808", "100000000000000000"] {
-            assert!(is_int(token) && token.parse::<i64>().unwrap().to_string() == token, "{token}");
-        }
-        for token in ["", "-", "-0", "00", "07", "+7", "7.", "7e1", " 7", "9223372036854775808", "99999999999999999999"]
-        {
-            assert!(!is_int(token), "{token}");
-        }
-    }
     #[test]
     fn different_texts_fill_columns_before_rows_and_bytes_do() {
         let limits = Limits { rows: usize::MAX, bytes: usize::MAX, ..Limits::default() };

@@ -6,7 +6,8 @@ use std::fs::File;
 use rusqlite::Transaction;
 
 use super::columns::{Columns, Source};
-use super::seal::{Gathered, Sealer};
+use super::gather::Gathered;
+use super::seal::Sealer;
 use super::{Limits, Names};
 use crate::accesslog::chain::{self, Hash, Item};
 use crate::accesslog::import::Found;

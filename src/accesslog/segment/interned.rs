@@ -60,6 +60,19 @@ impl Interned {
         range(&self.ends, number)
     }
 
+    /// How long each text is.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = usize> + Clone {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        self.ends.iter().zip(starts).map(|(end, start)| end - start)
+    }
+
+    /// Forgets all texts, and keeps what is allocated.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.numbers.clear();
+    }
+
     /// How many texts there are.
     pub(super) fn len(&self) -> usize {
         self.ends.len()

@@ -7,7 +7,7 @@
 
 mod beside;
 mod column;
-mod columns;
+pub(super) mod columns;
 mod counts;
 mod decode;
 mod delta;
@@ -16,12 +16,14 @@ mod direct;
 mod encode;
 pub(super) mod export;
 mod fences;
+pub(super) mod gather;
 mod grams;
 mod groups;
 mod hybrid;
 mod interned;
 mod list;
 mod order;
+pub(super) mod packed;
 mod page;
 mod place;
 mod presence;
@@ -32,18 +34,19 @@ mod spelled;
 mod texts;
 pub(super) mod thread;
 mod usual;
+mod variable;
 mod write;
 
 pub(crate) use column::{Block, NONE};
-pub(crate) use columns::Type;
 pub(crate) use dictionary::Dictionary;
 pub(super) use direct::Direct;
 pub(crate) use fences::{Between, Fences};
 pub(super) use list::Segment;
 pub(super) use place::Place;
-pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of, push_int};
+pub(crate) use read::{Lines, OWN_COLUMNS, Own, Reader, Variable, format_of};
 pub(crate) use spelled::split_field;
 pub(crate) use texts::Texts;
+pub(crate) use variable::{Type, push_int};
 pub(crate) use write::level_of;
 
 use parquet::errors::ParquetError;

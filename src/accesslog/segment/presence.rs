@@ -14,10 +14,37 @@ pub(super) struct Presence {
 impl Presence {
     /// Notes that a row has a value.
     pub(super) fn set(&mut self, row: usize) {
-        if row > self.rows {
-            self.gaps.push(number(self.rows)..number(row));
+        self.set_all(row..row + 1);
+    }
+
+    /// Notes that each of some rows has a value.
+    pub(super) fn set_all(&mut self, rows: Range<usize>) {
+        if rows.start > self.rows {
+            self.gaps.push(number(self.rows)..number(rows.start));
         }
-        self.rows = row + 1;
+        self.rows = rows.end;
+    }
+
+    /// The rows that have one, in runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
+        let gaps = self.gaps.iter().map(|gap| gap.start as usize..gap.end as usize);
+        let mut start = 0;
+        gaps.chain(std::iter::once(self.rows..self.rows)).filter_map(move |gap| {
+            let run = start..gap.start;
+            start = gap.end;
+            (!run.is_empty()).then_some(run)
+        })
+    }
+
+    /// Whether no row has one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.rows = 0;
+        self.gaps.clear();
     }
 
     /// Whether the newest row has one.
@@ -66,6 +93,8 @@ mod tests {
                 }
                 assert_eq!(presence.has_newest(row), told.contains(&row), "{told:?}");
             }
+            let runs: Vec<usize> = presence.runs().flatten().collect();
+            assert_eq!((runs, presence.is_empty()), (told.clone(), told.is_empty()));
             assert_eq!((presence.levels(4), presence.is_full(4)), (expected.clone(), expected.is_none()), "{told:?}");
         }
     }

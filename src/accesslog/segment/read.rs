@@ -11,14 +11,13 @@ use parquet::file::statistics::Statistics;
 
 use super::beside::Beside;
 use super::column::{Block, Column, NONE, Scratch};
-use super::columns::Type;
 use super::dictionary::Dictionary;
 use super::seal::Limits;
 use super::texts::Texts;
+use super::variable::{Type, Value};
 use super::write::level_of;
 use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, damaged};
 use crate::accesslog::{Format, Level, line};
-use crate::expr::write_json_string;
 
 /// A variable of lines.
 #[derive(Debug)]
@@ -382,21 +381,17 @@ impl<'r> Lines<'r> {
         for &number in layouts.into_iter().flatten() {
             let (variable, column) = (&self.reader.variables[number], OWN_COLUMNS + number);
             out.push_str(&variable.before);
-            match variable.kind {
-                Type::Json => out.push_str(self.text(column, row)),
-                Type::Text => write_json_string(self.text(column, row), out),
-                Type::Int => push_int(self.int(column, row), out),
-                Type::Double => out.push_str(&self.double(column, row).to_string()),
-                Type::Bool => out.push_str(if self.bool(column, row) { "true" } else { "false" }),
-            }
+            let value = match variable.kind {
+                Type::Json => Value::Json(self.text(column, row)),
+                Type::Text => Value::Text(self.text(column, row)),
+                Type::Int => Value::Int(self.int(column, row)),
+                Type::Double => Value::Double(self.double(column, row)),
+                Type::Bool => Value::Bool(self.bool(column, row)),
+            };
+            value.write(out);
         }
         line::end(out);
     }
-}
-
-/// Appends a whole number.
-pub(crate) fn push_int(int: i64, out: &mut String) {
-    out.push_str(itoa::Buffer::new().format(int));
 }
 
 #[cfg(test)]

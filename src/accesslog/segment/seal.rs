@@ -4,11 +4,8 @@
 //! one place after a crash at any point; a file that was written and not listed holds what the rows still hold, and goes
 //! when somebody seals again.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::{self, DirBuilder, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
-use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,15 +13,16 @@ use std::sync::Arc;
 use parquet::file::metadata::KeyValue;
 use rusqlite::Connection;
 
-use super::columns::{Columns, Source};
+use super::columns::Columns;
+use super::gather::{self, Gathered, Oldest, oldest};
 use super::list::Segment;
 use super::place::{self, Place};
 use super::{Names, write};
-use crate::accesslog::chain::{self, Hash, Item, ORIGIN, Walk, hex};
+use crate::accesslog::chain::{self, Hash, ORIGIN, hex};
 use crate::accesslog::head::SigningKey;
 use crate::accesslog::hot;
-use crate::accesslog::hot::pack::{self, Stored, each_pack};
-use crate::accesslog::{DAY, Error, LogStore, Progress, Stream, line};
+use crate::accesslog::hot::packing;
+use crate::accesslog::{Error, LogStore, Progress, Stream, line};
 use crate::state::{StateDir, begin_immediate};
 
 /// When rows are sealed, and how many at once.
@@ -164,7 +162,7 @@ impl Sealer {
     /// Takes the oldest rows apart: as many as a segment gets, all of one day but for late ones.
     pub(super) fn gather(&self) -> Result<Option<Gathered>, Error> {
         let transaction = self.store.sql(|| self.store.connection.unchecked_transaction())?;
-        self.store.sql(|| gather(&transaction, &self.limits))
+        self.store.sql(|| gather::gather(&transaction, &self.limits))
     }
 
     /// Writes the file of the next segment, which is to be [listed](Self::list) then.
@@ -212,115 +210,6 @@ pub(in crate::accesslog) fn lock_file(segments: &Path) -> Result<fs::File, Error
     let path = segments.join(".lock");
     let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).to_owned();
     options.open(&path).map_err(|source| Error::file(&path, source))
-}
-
-/// What is not sealed yet.
-struct Oldest {
-    seq: i64,
-    time: i64,
-    rows: i64,
-    bytes: i64,
-}
-
-fn oldest(connection: &Connection) -> rusqlite::Result<Option<Oldest>> {
-    let ends =
-        "SELECT first, min_time, (SELECT last FROM pack ORDER BY first DESC LIMIT 1) FROM pack ORDER BY first LIMIT 1";
-    let mut statement = connection.prepare_cached(ends)?;
-    let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (seq, time, last): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let pages = pragma("page_count")? - pragma("freelist_count")?;
-    Ok(Some(Oldest { seq, time, rows: last - seq + 1, bytes: pages * pragma("page_size")? }))
-}
-
-/// Rows that were taken apart.
-pub(super) struct Gathered {
-    pub(super) columns: Columns,
-    pub(super) shapes: Vec<Names>,
-    pub(super) levels: [i64; 3],
-    pub(super) before: Hash,
-    pub(super) link: Hash,
-    pub(super) doubt: String,
-}
-
-fn gather(connection: &Connection, limits: &Limits) -> rusqlite::Result<Option<Gathered>> {
-    let Some(oldest) = oldest(connection)? else { return Ok(None) };
-    let mut shapes = Shapes { known: hot::shapes(connection)?, names: Vec::new(), numbers: HashMap::default() };
-    let mut columns = Columns::default();
-    let (mut levels, mut day) = ([0; 3], None);
-    let (mut walk, before) = begin_walk(connection, oldest.seq)?;
-    each_pack(connection, (oldest.seq, i64::MAX), |pack| {
-        let is_first = columns.rows() == 0;
-        if pack.is_group() {
-            // It stays together, and a segment has either groups or none.
-            let most = limits.rows.saturating_sub(columns.rows());
-            if !is_first && (columns.groups.is_empty() || pack.len() > most) {
-                return Ok(ControlFlow::Break(()));
-            }
-        } else if !columns.groups.is_empty() {
-            return Ok(ControlFlow::Break(()));
-        }
-        for (place, stored) in pack.entries().enumerate() {
-            let Stored { seq, time, level, shape, line } = stored;
-            let may_end = place == 0 || !pack.is_group();
-            // Late entries stay with those that were stored beside them; a later day begins another segment.
-            let of = time.div_euclid(DAY);
-            if may_end && (columns.is_full(limits) || *day.get_or_insert(of) < of) {
-                return Ok(ControlFlow::Break(()));
-            }
-            let (number, digest) = shapes.of(shape);
-            if !pack.is_group() {
-                walk.pass(&Item { seq, time, level: level.code(), shape: &digest, line });
-            }
-            levels[level as usize] += 1;
-            let instance = shapes.names[number as usize].instance.as_str();
-            // Checking is quicker than replacing what is no UTF-8, of which there is none.
-            let line = std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-            columns.add(&Source { seq, time, level, shape: number, instance, line: &line });
-        }
-        if pack.is_group() {
-            pack.pass(&mut walk, |id| shapes.of(id).1, |_| ());
-            columns.groups.push(pack.len() as u32);
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    if columns.rows() == 0 {
-        return Ok(None);
-    }
-    let doubt = walk.breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let link = walk.here().1;
-    Ok(Some(Gathered { columns, shapes: shapes.names, levels, before, link, doubt }))
-}
-
-/// The shapes of rows, numbered in the order in which they come.
-struct Shapes {
-    /// By their ids.
-    known: HashMap<i64, Names>,
-    names: Vec<Names>,
-    numbers: HashMap<i64, (u32, Hash), foldhash::fast::RandomState>,
-}
-
-impl Shapes {
-    /// The number of a shape, and what the chain has for it.
-    fn of(&mut self, id: i64) -> (u32, Hash) {
-        *self.numbers.entry(id).or_insert_with(|| {
-            let names = self.known.get(&id).cloned().unwrap_or_else(Names::missing);
-            let digest = names.digest();
-            self.names.push(names);
-            (self.names.len() as u32 - 1, digest)
-        })
-    }
-}
-
-/// The committed values of the chain from before an entry on, and the first of them.
-pub(in crate::accesslog) fn begin_walk(connection: &Connection, seq: i64) -> rusqlite::Result<(Walk, Hash)> {
-    let links = "SELECT seq, hash FROM link WHERE seq < ?1 UNION ALL SELECT last, hash FROM pack ORDER BY 1";
-    let mut statement = connection.prepare_cached(links)?;
-    let links = statement.query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let links: Vec<(i64, Hash)> = links.collect::<rusqlite::Result<_>>()?;
-    let before = links.first().map_or(ORIGIN, |(_, hash)| *hash);
-    Ok((Walk::new(links), before))
 }
 
 impl Gathered {
@@ -404,7 +293,7 @@ impl<W: Write> Write for Hashing<W> {
 
 /// Takes away what a segment holds.
 fn remove_rows(connection: &Connection, segment: &Segment) -> rusqlite::Result<()> {
-    pack::remove_upto(connection, segment.last)?;
+    packing::remove_upto(connection, segment.last)?;
     hot::set_start(connection, segment.last, &segment.link)
 }
 

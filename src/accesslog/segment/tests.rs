@@ -13,6 +13,7 @@ use crate::accesslog::{
 use crate::state::StateDir;
 
 mod damage;
+mod packs;
 mod pruning;
 mod sealing;
 

@@ -28,6 +28,16 @@ pub(super) struct Field {
     pub(super) value: usize,
 }
 
+impl Usual {
+    /// Forgets what lines had, and keeps what is allocated.
+    pub(super) fn clear(&mut self) {
+        // The instance may be another one.
+        self.begin.of = None;
+        self.last.clear();
+        self.layout = None;
+    }
+}
+
 impl Line {
     pub(super) fn clear(&mut self) {
         self.text.clear();

@@ -14,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, Type as Node, TypePtr};
 
-use super::columns::{Columns, Type, Values, Variable};
+use super::columns::Columns;
 use super::counts::{self, Counts};
 use super::dictionary::PART;
 use super::encode::{Dictionary, Encoder, number};
@@ -23,6 +23,7 @@ use super::grams::{self, Grams};
 use super::groups;
 use super::interned::Interned;
 use super::order;
+use super::variable::{Type, Values, Variable};
 use super::{FIELDS, FORMAT, LINE, Names, OWN, OWN_COLUMNS, VARIABLES};
 use crate::accesslog::{Format, Level};
 
@@ -77,6 +78,9 @@ pub(super) fn write(
     }
     if !columns.groups.is_empty() {
         write_beside(&mut file, groups::KEY, &groups::to_bytes(&columns.groups)?)?;
+        if let Some(hashes) = groups::columns_to_bytes(&columns.groups) {
+            write_beside(&mut file, groups::COLUMNS_KEY, &hashes?)?;
+        }
     }
     let mut filters = Vec::new();
     for (variable, column) in columns.variables.iter().zip(OWN.len() + 3..) {

@@ -1,0 +1,3 @@
+-- Schema 9: the entries of a pack that begins with the byte FE are one step of the chain of entries, and stored as columns: behind
+-- that byte are the hash of their times, levels, shapes and lines (32 bytes), and then what src/accesslog/segment/packed/mod.rs
+-- says. The step of the chain covers that hash, and that of all that is behind the byte. The tables stay as they are.
