@@ -136,9 +136,12 @@ fn packed_number(packed: &[u8], width: usize, place: usize) -> Option<u32> {
     if packed.len() < (bit + width).div_ceil(8) {
         return None;
     }
-    let (byte, mut window) = (bit / 8, [0; 8]);
-    let end = packed.len().min(byte + 8);
-    window[..end - byte].copy_from_slice(&packed[byte..end]);
+    let rest = &packed[bit / 8..];
+    let window = rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut window = [0; 8];
+        window[..rest.len()].copy_from_slice(rest);
+        window
+    });
     // At most 39 bits lie between the byte's start and the number's end.
     Some(((u64::from_le_bytes(window) >> (bit % 8)) & ((1_u64 << width) - 1)) as u32)
 }
