@@ -14,6 +14,9 @@ use crate::accesslog::segment::{Lines, Names};
 /// A chunk is full when it has this many bytes of lines.
 const BYTES: usize = 1 << 20;
 
+/// Bytes that one has room for at first: it would grow to as many in many steps.
+const FIRST: usize = 1 << 18;
+
 /// Entries that were found and not yet handed over.
 #[derive(Default)]
 pub(super) struct Chunk {
@@ -55,6 +58,7 @@ impl Chunk {
     /// Adds a row of a segment.
     pub(super) fn add(&mut self, lines: &mut Lines<'_>, row: usize) -> Result<(), ParquetError> {
         lines.load(row)?;
+        self.text.reserve(if self.rows.is_empty() { FIRST } else { 0 });
         lines.write(row, &mut self.text);
         let numbers = lines.shape(row);
         let shape = match self.last {

@@ -70,15 +70,10 @@ impl Block {
 }
 
 /// Reused from page to page.
+#[derive(Default)]
 pub(crate) struct Scratch {
     decompressor: Decompressor,
     values: Room,
-}
-
-impl Scratch {
-    pub(crate) fn new() -> Result<Self, ParquetError> {
-        Ok(Self { decompressor: Decompressor::new()?, values: Room::default() })
-    }
 }
 
 /// What is read of a column at a time, if one page is not more: small pages come several at once. Where one piece after the other

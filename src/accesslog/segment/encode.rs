@@ -15,6 +15,7 @@ use parquet::file::page_index::offset_index::{OffsetIndexMetaData, PageLocation}
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use zstd::zstd_safe::{CParameter, ParamSwitch, Strategy};
 
 use super::dictionary::PART;
 use super::hybrid;
@@ -27,6 +28,20 @@ const WORTH: usize = 4;
 
 /// After a page that is not worth compressing so many pages of its column are not tried: mostly they are alike.
 const UNTRIED: usize = 7;
+
+/// Of numbers of so many bits several lie in a byte, and some bytes are much more frequent than others.
+const NARROW: u32 = 4;
+
+/// A compressor that gives frequent bytes short codes and looks for nothing that was there before: of few values by chance that
+/// takes a fifth fewer bytes than pointing back does, and unpacking it is less work.
+fn coder() -> std::io::Result<zstd::bulk::Compressor<'static>> {
+    let mut coder = zstd::bulk::Compressor::new(1)?;
+    coder.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
+    // Steps between places that are looked at: longer than any page.
+    coder.set_parameter(CParameter::TargetLength(1 << 17))?;
+    coder.set_parameter(CParameter::LiteralCompressionMode(ParamSwitch::Enable))?;
+    Ok(coder)
+}
 
 /// Longest text that is kept as the least or the greatest of a column.
 const BOUND: usize = 64;
@@ -106,6 +121,8 @@ impl Dictionary {
 /// Writes columns of one row group; its compressor is used again and again.
 pub(super) struct Encoder {
     compressor: zstd::bulk::Compressor<'static>,
+    /// For pages of narrow numbers.
+    coder: zstd::bulk::Compressor<'static>,
     plain: Vec<u8>,
     packed: Vec<u8>,
     /// How many pages are not tried.
@@ -123,7 +140,7 @@ pub(super) struct Encoded {
 impl Encoder {
     pub(super) fn new() -> Result<Self, ParquetError> {
         let compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
-        Ok(Self { compressor, plain: Vec::new(), packed: Vec::new(), untried: 0 })
+        Ok(Self { compressor, coder: coder()?, plain: Vec::new(), packed: Vec::new(), untried: 0 })
     }
 
     /// Encodes a column by the numbers of its values; `present` says for each of the rows whether it has one of them.
@@ -208,7 +225,7 @@ impl Encoder {
         self.plain.clear();
         self.plain.push(width as u8);
         hybrid::encode(numbers, width, &mut self.plain);
-        let is_compressed = self.compress()?;
+        let is_compressed = self.compress(width)?;
         buf.extend_from_slice(if is_compressed { &self.packed } else { &self.plain });
         let page = Page::DataPageV2 {
             buf: buf.into(),
@@ -225,14 +242,15 @@ impl Encoder {
     }
 
     /// Compresses a page, if that is worth it.
-    fn compress(&mut self) -> Result<bool, ParquetError> {
+    fn compress(&mut self, width: u32) -> Result<bool, ParquetError> {
         if self.untried > 0 {
             self.untried -= 1;
             return Ok(false);
         }
         self.packed.clear();
         self.packed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
-        self.compressor.compress_to_buffer(&self.plain, &mut self.packed)?;
+        let compressor = if width <= NARROW { &mut self.coder } else { &mut self.compressor };
+        compressor.compress_to_buffer(&self.plain, &mut self.packed)?;
         let is_worth_it = self.packed.len() + self.plain.len().div_ceil(WORTH) <= self.plain.len();
         if !is_worth_it {
             self.untried = UNTRIED;

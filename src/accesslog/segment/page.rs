@@ -1,5 +1,7 @@
 //! The pages of a column chunk: their headers (Thrift's compact protocol, the structures of parquet.thrift) and bytes.
 
+use std::cell::Cell;
+
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 
@@ -67,11 +69,25 @@ pub(super) struct Content<'c> {
 }
 
 /// Decompresses pages; to be used for many.
-pub(super) struct Decompressor(zstd::bulk::Decompressor<'static>);
+#[derive(Default)]
+pub(super) struct Decompressor(Option<zstd::bulk::Decompressor<'static>>);
+
+thread_local! {
+    /// One that was used, for the next segment: making one takes as long as reading several pages.
+    static IDLE: Cell<Option<zstd::bulk::Decompressor<'static>>> = const { Cell::new(None) };
+}
+
+impl Drop for Decompressor {
+    fn drop(&mut self) {
+        if let Some(used) = self.0.take() {
+            IDLE.set(Some(used));
+        }
+    }
+}
 
 impl Decompressor {
-    pub(super) fn new() -> Result<Self, ParquetError> {
-        Ok(Self(zstd::bulk::Decompressor::new()?))
+    fn get(&mut self) -> &mut zstd::bulk::Decompressor<'static> {
+        self.0.get_or_insert_with(|| IDLE.take().unwrap_or_default())
     }
 
     /// The bytes of a page of a chunk. Those that were compressed are put into `room`.
@@ -88,7 +104,7 @@ impl Decompressor {
         }
         room.clear();
         room.reserve(page.whole - levels.len());
-        let read = self.0.decompress_to_buffer(values, room)?;
+        let read = self.get().decompress_to_buffer(values, room)?;
         if levels.len() + read != page.whole {
             return Err(damaged("a page has another length than it says"));
         }
@@ -97,7 +113,7 @@ impl Decompressor {
 
     /// The bytes of a frame, which has so many.
     pub(super) fn frame(&mut self, frame: &[u8], size: usize) -> Result<Vec<u8>, ParquetError> {
-        let bytes = self.0.decompress(frame, size)?;
+        let bytes = self.get().decompress(frame, size)?;
         if bytes.len() == size { Ok(bytes) } else { Err(damaged("a frame has another length than it says")) }
     }
 }

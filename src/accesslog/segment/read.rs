@@ -97,7 +97,7 @@ impl Reader {
             metadata,
             layouts: OnceCell::new(),
             beside: Beside::default(),
-            scratch: RefCell::new(Scratch::new()?),
+            scratch: RefCell::default(),
         })
     }
 
