@@ -141,7 +141,7 @@ impl Walk {
 
     fn compare(&mut self, seq: i64, hash: Hash) {
         if let Some(start) = self.start
-            && hash != self.value
+            && (hash != self.value || self.count != seq - start)
         {
             self.breaches.push(Breach { first: start + 1, last: seq, missing: self.count < seq - start });
         }

@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::chain::{self, Hash, Item, ORIGIN};
 use super::group::Along;
 use super::head::{Exported, Head, SigningKey, is_signed};
-use super::hot::pack::each_pack;
+use super::hot::pack::{self, each_pack};
 use super::segment::gather::begin_walk;
 use super::segment::seal::{files, is_left_over};
-use super::segment::{Reader, Segment};
+use super::segment::{Place, Reader, Segment};
 use super::{Error, LogStore, Stream, hot};
 use crate::state::StateDir;
 
@@ -124,6 +124,9 @@ impl Verifier {
             } else if id == 0 && segment.left.as_ref().is_some_and(|left| left.prefix) {
                 (id, hash) = (segment.id - 1, segment.previous);
             }
+            if segment.id == 1 && segment.before != ORIGIN {
+                wrong("it does not begin where the log does: what was before it was cut off".to_owned());
+            }
             if segment.id > id + 1 {
                 wrong(match segment.id - id {
                     2 => format!("segment {} before it is missing from the list", id + 1),
@@ -146,9 +149,14 @@ impl Verifier {
 
     fn verify_files(&self, list: &[Segment], verified: &mut Verified) {
         let owner: HashMap<Hash, &Segment> = list.iter().map(|segment| (segment.digest, segment)).collect();
-        for segment in list.iter().filter(|segment| segment.rows() > 0) {
+        for segment in list.iter().filter(|segment| segment.left.is_none() || segment.rows() > 0) {
             let path = segment.path(&self.segments);
+            let is_other =
+                |digest| digest == segment.digest && Place::of_file(&path).is_some_and(|place| !place.is_of(segment));
             let problem = match (std::fs::metadata(&path), chain::file(&path)) {
+                (_, Ok(digest)) if is_other(digest) => {
+                    "the list says otherwise of it than the file itself: the list was changed".to_owned()
+                }
                 (_, Ok(digest)) if digest == segment.digest => continue,
                 (_, Ok(digest)) if owner.contains_key(&digest) => {
                     format!("it holds what belongs into {}: files were put in another order", owner[&digest].name)
@@ -190,8 +198,20 @@ impl Verifier {
             let problem = format!("they do not go on where segment {} ends, after entry {}", segment.id, segment.last);
             verified.wrong("rows".to_owned(), problem);
         }
+        if list.is_empty() && rows.start != (0, ORIGIN) {
+            let problem =
+                format!("they do not begin where the log does: what was before entry {} was cut off", rows.start.0 + 1);
+            verified.wrong("rows".to_owned(), problem);
+        }
         for breach in &rows.breaches {
             verified.wrong("rows".to_owned(), breach.to_string());
+        }
+        let is_told = |(first, last): &(i64, i64)| {
+            rows.breaches.iter().any(|breach| breach.first <= *last && *first <= breach.last)
+        };
+        for (first, last) in rows.misplaced.iter().filter(|pack| !is_told(pack)) {
+            let problem = format!("entries {first} to {last} have other times or levels than the store says of them");
+            verified.wrong("rows".to_owned(), problem);
         }
     }
 
@@ -299,6 +319,8 @@ struct Rows {
     /// The value of the chain that they begin with.
     start: (i64, Hash),
     breaches: Vec<chain::Breach>,
+    /// First and last numbers of packs that are summed up wrongly: questions pass over packs by these sums.
+    misplaced: Vec<(i64, i64)>,
     /// The chain after the entry that a head ends with.
     wanted: Option<Hash>,
 }
@@ -307,7 +329,8 @@ fn rows(connection: &Connection, newest: i64, wanted: Option<i64>) -> rusqlite::
     let shapes: HashMap<i64, Hash> = hot::shapes(connection)?.iter().map(|(id, one)| (*id, one.digest())).collect();
     let start = connection.query_row("SELECT seq, hash FROM link", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (mut walk, _) = begin_walk(connection, i64::MAX)?;
-    let mut found = Rows { count: 0, start, breaches: Vec::new(), wanted: None };
+    let mut found = Rows { count: 0, start, breaches: Vec::new(), misplaced: Vec::new(), wanted: None };
+    let sums = pack::sums(connection)?;
     if wanted == Some(start.0) {
         found.wanted = Some(start.1);
     }
@@ -319,6 +342,9 @@ fn rows(connection: &Connection, newest: i64, wanted: Option<i64>) -> rusqlite::
             }
         });
         found.count += pack.len() as i64;
+        if let Some(sum) = pack.sum().filter(|sum| sums.get(&pack.first) != Some(sum)) {
+            found.misplaced.push((pack.first, pack.first + (sum.levels.iter().sum::<i64>() - 1)));
+        }
         Ok(ControlFlow::Continue(()))
     })?;
     // No head ends within a group: what one does end with is not here.

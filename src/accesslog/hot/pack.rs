@@ -10,6 +10,7 @@
 //!
 //! [`head`]: crate::accesslog::group::head
 
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
 use rusqlite::Connection;
@@ -103,10 +104,30 @@ impl<'r> Row<'r> {
     }
 }
 
+/// What a row says of its entries beside them, by which questions pass over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::accesslog) struct Sum {
+    /// The least and the greatest time.
+    times: (i64, i64),
+    /// Entries by level.
+    pub(in crate::accesslog) levels: [i64; 3],
+}
+
+/// What all rows say so, by the numbers of their first entries.
+pub(in crate::accesslog) fn sums(connection: &Connection) -> rusqlite::Result<HashMap<i64, Sum>> {
+    let mut statement =
+        connection.prepare_cached("SELECT first, min_time, max_time, info, warning, error FROM pack")?;
+    let sum = |row: &rusqlite::Row<'_>| {
+        let levels = [row.get(3)?, row.get(4)?, row.get(5)?];
+        Ok((row.get(0)?, Sum { times: (row.get(1)?, row.get(2)?), levels }))
+    };
+    statement.query_map([], sum)?.collect()
+}
+
 /// The entries of a row.
 #[derive(Debug)]
 pub(in crate::accesslog) struct Pack<'u> {
-    first: i64,
+    pub(in crate::accesslog) first: i64,
     /// The chain after its last entry.
     pub(super) hash: Hash,
     heads: &'u [u8],
@@ -121,6 +142,17 @@ impl<'u> Pack<'u> {
     /// How many entries it has.
     pub(in crate::accesslog) fn len(&self) -> usize {
         self.heads.len() / HEAD
+    }
+
+    /// What a row has to say of its entries; nothing if there are none.
+    pub(in crate::accesslog) fn sum(&self) -> Option<Sum> {
+        let (mut times, mut levels) = (None, [0; 3]);
+        for Stored { time, level, .. } in self.entries() {
+            let (least, most) = times.unwrap_or((time, time));
+            times = Some((time.min(least), time.max(most)));
+            levels[level as usize] += 1;
+        }
+        times.map(|times| Sum { times, levels })
     }
 
     /// Whether its entries are one step of the chain, and so stay together.

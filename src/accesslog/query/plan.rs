@@ -139,7 +139,9 @@ pub(crate) fn is_called(full: &str, name: &str) -> bool {
 /// The numbers from `first` to `last` whose packs reach into the query's window of time and have what level it wants.
 fn ranges(connection: &Connection, query: &Query, first: i64, last: i64) -> rusqlite::Result<Vec<(i64, i64)>> {
     if (query.since, query.until, query.level) == (None, None, None) {
-        return Ok(vec![(first, last)]);
+        // Numbers may have been given out to none, however many.
+        let end: Option<i64> = connection.query_row("SELECT max(last) FROM pack", [], |row| row.get(0))?;
+        return Ok(end.map(|end| (first, last.min(end))).filter(|(first, last)| first <= last).into_iter().collect());
     }
     let (since, until) = (query.since.unwrap_or(i64::MIN), query.until.unwrap_or(i64::MAX));
     let mut statement = connection.prepare_cached(

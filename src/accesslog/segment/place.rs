@@ -12,7 +12,7 @@ use crate::accesslog::chain::{self, Hash, ORIGIN, from_hex, hex};
 pub(super) const KEY: &str = "egressctl.segment";
 
 /// The place of a file, as JSON; [`Segment`] says what the fields are.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) id: i64,
     pub(crate) previous: String,
@@ -51,6 +51,12 @@ impl Place {
     /// What a file says; nothing if it cannot be read.
     pub(crate) fn of_file(file: &Path) -> Option<Self> {
         serde_json::from_str(&Reader::open(file).ok()?.metadata(KEY).ok()?).ok()
+    }
+
+    /// Whether it is that of a segment as it is listed. The file's hash is signed, and what the list says beside it is not.
+    pub(crate) fn is_of(&self, segment: &Segment) -> bool {
+        let listed = Self { sealed_digest: self.sealed_digest.clone(), ..Self::of(segment) };
+        *self == listed
     }
 
     /// The segment that a file is, given its name, hash and length; without signatures.

@@ -143,7 +143,9 @@ fn verbatim<'b>(input: &mut Input<'b>, rows: usize) -> Option<Vec<(usize, &'b st
 /// The variables of a layout, of so many. None is there twice.
 fn take_layout(input: &mut Input<'_>, variables: usize) -> Option<Vec<usize>> {
     let count = input.count(variables)?;
-    (0..count).map(|_| input.count(variables.checked_sub(1)?)).collect()
+    let layout: Vec<usize> = (0..count).map(|_| input.count(variables.checked_sub(1)?)).collect::<Option<_>>()?;
+    let mut known = HashSet::new();
+    layout.iter().all(|variable| known.insert(*variable)).then_some(layout)
 }
 
 impl<'b> Variable<'b> {

@@ -45,13 +45,36 @@ fn what_was_done_to_a_segment_is_named() {
             |place, _| {
                 place.store.connection.execute("UPDATE segment SET error = 1 WHERE id = 3", []).unwrap();
             },
-            &[],
+            &[(2, "the list says otherwise of it than the file itself")],
+        ),
+        (
+            |place, _| {
+                let sql = "UPDATE segment SET info = 0, warning = 0, error = 0 WHERE id = 2";
+                place.store.connection.execute(sql, []).unwrap();
+            },
+            &[(1, "the list says otherwise of it than the file itself")],
+        ),
+        (
+            |place, _| {
+                let sql = "DELETE FROM segment WHERE id = 1;
+                     UPDATE segment SET id = id - 1 WHERE id = 2; UPDATE segment SET id = id - 1 WHERE id = 3";
+                place.store.connection.execute_batch(sql).unwrap();
+            },
+            &[
+                (1, "it does not begin where the log does"),
+                (1, "it does not follow segment 0"),
+                (1, "is not signed by this node"),
+                (2, "is not signed by this node"),
+                (1, "the list says otherwise of it than the file itself"),
+                (2, "the list says otherwise of it than the file itself"),
+                (0, "is not listed"),
+            ],
         ),
         (
             |place, _| {
                 place.store.connection.execute("UPDATE segment SET last = 31 WHERE id = 3", []).unwrap();
             },
-            &[(2, "is not signed by this node")],
+            &[(2, "is not signed by this node"), (2, "the list says otherwise of it than the file itself")],
         ),
     ];
     for (number, (harm, expected)) in table.iter().enumerate() {
@@ -88,6 +111,8 @@ fn what_was_done_to_rows_is_named() {
             "entry 32 is not as it was recorded",
         ),
         ("UPDATE shape SET rule = 'other'", "entry 31 is not as it was recorded"),
+        ("UPDATE pack SET error = 1, info = 0 WHERE first = 32", "entries 32 to 32 have other times or levels"),
+        ("UPDATE pack SET min_time = 1, max_time = 2 WHERE first = 32", "entries 32 to 32 have other times or levels"),
         ("UPDATE link SET hash = zeroblob(32) WHERE seq = 30", "they do not go on where segment 3 ends"),
     ];
     for (sql, expected) in table {
@@ -95,9 +120,9 @@ fn what_was_done_to_rows_is_named() {
         place.store.connection.execute_batch(sql).unwrap();
         let found = place.findings();
         assert!(
-            found
-                .iter()
-                .any(|text| text == &format!("rows: {expected}") || text.starts_with(&format!("rows: {expected},"))),
+            found.iter().any(|text| text == &format!("rows: {expected}")
+                || text.starts_with(&format!("rows: {expected},"))
+                || text.starts_with(&format!("rows: {expected} than the store says"))),
             "{sql}: {found:?}"
         );
     }
@@ -110,6 +135,28 @@ fn rows_that_were_changed_before_sealing_are_not_made_good_by_it() {
     place.seal(usize::MAX);
     let found = place.findings();
     assert!(found.len() == 1 && found[0].contains("tampered with before they were sealed"), "{found:?}");
+    // Nor by taking out of the list what it says of them.
+    place.store.connection.execute("UPDATE segment SET doubt = ''", []).unwrap();
+    let found = place.findings();
+    assert!(found.len() == 1 && found[0].contains("the list says otherwise of it than the file itself"), "{found:?}");
+}
+
+#[test]
+fn a_log_whose_beginning_was_cut_off_is_not_whole() {
+    for seal in [false, true] {
+        let mut place = Place::new();
+        for entry in numbered(0..4) {
+            place.store.append(&[entry]).unwrap();
+        }
+        let cut = "UPDATE link SET (seq, hash) = (SELECT last, hash FROM pack WHERE first = 2);
+             DELETE FROM pack WHERE first <= 2";
+        place.store.connection.execute_batch(cut).unwrap();
+        if seal {
+            place.seal(usize::MAX);
+        }
+        let found = place.findings();
+        assert!(found.iter().any(|text| text.contains("where the log does")), "{found:?}");
+    }
 }
 
 #[test]
