@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use egressctl::accesslog::{Importer, Level, Redact, line};
+use egressctl::accesslog::{Importer, Input, Level, Redact, line};
 use egressctl::state::StateDir;
 
 const REPETITIONS: usize = 9;
@@ -326,7 +326,9 @@ fn make(rows: usize, state: &Path, lines: Option<&Path>) {
     let out = BufWriter::with_capacity(1 << 20, file);
     let mut made = Made { source: Source::new(), left: rows, rest: Vec::new(), out };
     let mut fault = |number: u64, why: &str| panic!("{number}: {why}");
-    importer.import(("made", &mut made), START, &mut fault).expect("room for the entries");
+    importer
+        .import(Input { name: "made", lines: &mut made, is_there: true }, START, &mut fault)
+        .expect("room for the entries");
     made.out.flush().expect("room for the lines");
     assert!(
         Command::new(env!("CARGO_BIN_EXE_egressctl"))

@@ -234,7 +234,7 @@ fn record(state: &StateDir, made: &mut Made, calls: usize) {
 fn seal(state: &StateDir) -> i64 {
     let started = Instant::now();
     let sealed = Stream::ALL.map(|stream| {
-        let mut sealer = Sealer::open(state, stream, Limits::default()).expect("the log");
+        let sealer = Sealer::open(state, stream, Limits::default()).expect("the log");
         sealer.seal_all(START).expect("room for the segments").bytes
     });
     println!("sealing took {:.2} s", started.elapsed().as_secs_f64());

@@ -19,7 +19,7 @@ use std::fmt::{self, Write as _};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{Format, Level};
+use super::{DAY, Format, Level};
 use crate::expr::{Timestamp, write_json_string};
 
 /// Begins a line: the opening brace and the three fields that every line has. `time` is in microseconds since 1970.
@@ -55,30 +55,40 @@ pub fn value(out: &mut String, value: &Value) {
 
 /// Adds a time, in microseconds since 1970, as `2018-06-18T13:22:58.317448Z`: UTC, always six decimals.
 pub fn timestamp(out: &mut String, micros: i64) {
-    let (second, fraction) = (micros.div_euclid(MICROS), micros.rem_euclid(MICROS));
-    SECOND.with_borrow_mut(|(written, text)| {
-        if *written != second || text.is_empty() {
+    let day = micros.div_euclid(DAY);
+    WRITTEN.with_borrow_mut(|(written, text)| {
+        if *written != day || text.is_empty() {
             text.clear();
-            Timestamp::from_micros(second.saturating_mul(MICROS)).write_rfc3339_micros(text);
-            text.truncate(text.len() - "000000Z".len());
-            *written = second;
+            Timestamp::from_micros(day.saturating_mul(DAY)).write_rfc3339_micros(text);
+            text.truncate(text.len() - CLOCK.len());
+            *written = day;
         }
         out.push_str(text);
     });
-    let mut digits = *b"000000Z";
-    let mut left = fraction;
-    for digit in digits[..6].iter_mut().rev() {
-        *digit = b'0' + (left % 10) as u8;
-        left /= 10;
+    push_clock(out, micros);
+}
+
+/// How the part of a [`timestamp`] behind the date looks.
+pub(super) const CLOCK: &str = "00:00:00.000000Z";
+
+/// Adds the part of a [`timestamp`] behind the date.
+pub(super) fn push_clock(out: &mut String, micros: i64) {
+    let of_day = micros.rem_euclid(DAY);
+    let (second, fraction) = ((of_day / MICROS) as u32, (of_day % MICROS) as u32);
+    let mut text: [u8; CLOCK.len()] = CLOCK.as_bytes().try_into().expect("it is as long as it is");
+    let pairs =
+        [second / 3_600, second / 60 % 60, second % 60, fraction / 10_000, fraction / 100 % 100, fraction % 100];
+    for (place, pair) in [0, 3, 6, 9, 11, 13].into_iter().zip(pairs) {
+        (text[place], text[place + 1]) = (b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8);
     }
-    out.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+    out.push_str(std::str::from_utf8(&text).expect("digits are ASCII"));
 }
 
 const MICROS: i64 = 1_000_000;
 
 thread_local! {
-    /// The second that was written last, and how: most lines come in the same one.
-    static SECOND: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
+    /// The day that was written last, and how: most lines come on the same one.
+    static WRITTEN: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
 }
 
 /// Ends a line. The newline is added by who prints it.

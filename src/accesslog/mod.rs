@@ -39,7 +39,7 @@ pub use health::{Health, Notice};
 pub use hot::LogStore;
 #[cfg(feature = "fuzzing")]
 pub use import::imported_line;
-pub use import::{Imported, Importer};
+pub use import::{Imported, Importer, Input};
 pub use logs::Logs;
 pub use outlet::Outlets;
 pub(crate) use outlet::standard_error;

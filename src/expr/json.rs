@@ -44,13 +44,18 @@ fn write_object(pairs: impl IntoIterator<Item = (String, String)>, out: &mut Str
 pub fn write_string(text: &str, out: &mut String) {
     out.reserve(text.len() + 2);
     out.push('"');
+    write_text(text, out);
+    out.push('"');
+}
+
+/// The same without the quotes.
+pub(crate) fn write_text(text: &str, out: &mut String) {
     // Most texts need no escape, and their bytes tell so faster than their characters.
     if !is_plain(text.as_bytes()) && text.bytes().any(may_need_escape) {
         write_escaped(text, out);
     } else {
         out.push_str(text);
     }
-    out.push('"');
 }
 
 /// Whether a text has nothing but printable ASCII without quotes and backslashes. Eight bytes are looked at at once: most

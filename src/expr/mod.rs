@@ -51,6 +51,7 @@ pub use attribute::{Bag, Slot, Vocabulary, VocabularyError, is_attribute_name, s
 pub use eval::{EvalError, MAX_TEXT};
 pub use explain::{Explanation, Reads, conjuncts, explain, reads};
 pub use json::write_string as write_json_string;
+pub(crate) use json::write_text as write_json_text;
 pub(crate) use json::{is_plain, may_need_escape, plain_length};
 pub use owned::OwnedValue;
 pub use parser::{MAX_DEPTH, MAX_LENGTH};

@@ -1,7 +1,8 @@
 //! Entries out of files: our own lines, Mixer's, Envoy's and Istio's access logs.
 //!
-//! Input is read in chunks. A large chunk becomes segments at once, if nobody else writes to the log meanwhile; anything else
-//! goes the way of all entries. Either way what is taken of a chunk is in the log as a whole or not at all.
+//! Input is read in chunks. A large chunk becomes segments at once, if nobody else writes to the log meanwhile, those of a file
+//! together with the chunks behind it; anything else goes the way of all entries. Either way what is taken of a chunk is in the
+//! log as a whole or not at all.
 
 mod envoy;
 mod ours;
@@ -52,6 +53,16 @@ pub struct Imported {
     pub notices: u64,
 }
 
+/// Where entries come from.
+pub struct Input<'i> {
+    /// What to call it.
+    pub name: &'i str,
+    /// Its lines.
+    pub lines: &'i mut dyn Read,
+    /// Whether none of them is waited for: as nobody else writes while a segment is begun, one must not last long.
+    pub is_there: bool,
+}
+
 /// Takes entries into the logs of a state directory.
 #[derive(Debug)]
 pub struct Importer {
@@ -79,44 +90,54 @@ impl Importer {
     /// Imports all lines of a text. `fault` is told of each that is no entry: its number, and why; the others go in.
     ///
     /// # Errors
-    /// Those of reading, as [`Error::File`] of `name`, and of the store. What was imported before is in the log.
-    pub fn import(
-        &mut self,
-        (name, input): (&str, &mut dyn Read),
-        now: i64,
-        fault: &mut dyn FnMut(u64, &str),
-    ) -> Result<Imported, Error> {
-        let mut chunks = Chunks { input, rest: Vec::new(), ended: false };
-        let mut number = 0;
-        while let Some(chunk) = chunks.next().map_err(|source| Error::file(name.as_ref(), source))? {
-            self.take(&chunk, now, &mut number, fault)?;
+    /// Those of reading, as [`Error::File`] of its name, and of the store. What was imported before is in the log.
+    pub fn import(&mut self, input: Input<'_>, now: i64, fault: &mut dyn FnMut(u64, &str)) -> Result<Imported, Error> {
+        let Input { name, lines, is_there } = input;
+        let mut chunks = Chunks { input: lines, rest: Vec::new(), ended: false };
+        let ([of_lines, of_calls], [lines, calls]) = (&self.sealers, &mut self.stores);
+        let mut targets = [Target::new(of_lines, lines, now), Target::new(of_calls, calls, now)];
+        let mut taker = Taker { accesses: self.accesses, redact: self.redact, imported: &mut self.imported, number: 0 };
+        loop {
+            let chunk = chunks.next();
+            if let Ok(Some(chunk)) = &chunk {
+                taker.take(chunk, &mut targets, fault)?;
+            }
+            let goes_on = is_there && matches!(chunk, Ok(Some(_)));
+            targets.iter_mut().try_for_each(|target| target.end_chunk(goes_on))?;
+            if chunk.map_err(|source| Error::file(name.as_ref(), source))?.is_none() {
+                return Ok(self.imported);
+            }
         }
-        Ok(self.imported)
     }
+}
 
+/// Takes chunks of lines apart.
+struct Taker<'i> {
+    accesses: &'static str,
+    redact: Redact,
+    imported: &'i mut Imported,
+    /// How many lines came before.
+    number: u64,
+}
+
+impl Taker<'_> {
     /// Takes up whole lines.
     fn take(
         &mut self,
         chunk: &[u8],
-        now: i64,
-        number: &mut u64,
+        [lines, calls]: &mut [Target<'_>; 2],
         fault: &mut dyn FnMut(u64, &str),
     ) -> Result<(), Error> {
-        let direct = chunk.len() >= LEAST_DIRECT;
-        if direct {
-            // What comes later must stand behind what is there.
-            self.sealers.iter_mut().try_for_each(|sealer| sealer.seal_all(now).map(drop))?;
-        }
-        let ([of_lines, of_calls], [lines, calls]) = (&self.sealers, &mut self.stores);
-        let mut lines = Target::new(of_lines, lines, now, direct);
-        let mut calls = Target::new(of_calls, calls, now, direct);
+        let is_large = chunk.len() >= LEAST_DIRECT;
+        lines.begin_chunk(is_large)?;
+        calls.begin_chunk(is_large)?;
         let mut in_notice = false;
         for line in chunk.split(|byte| *byte == b'\n') {
-            *number += 1;
+            self.number += 1;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.iter().all(u8::is_ascii_whitespace) {
                 // The text behind the last newline is no line either.
-                *number -= u64::from(line.as_ptr_range().end == chunk.as_ptr_range().end && line.is_empty());
+                self.number -= u64::from(line.as_ptr_range().end == chunk.as_ptr_range().end && line.is_empty());
                 continue;
             }
             self.imported.lines += 1;
@@ -130,7 +151,7 @@ impl Importer {
                 continue;
             };
             match found.and_then(|found| redacted::redacted(found, self.redact)) {
-                Err(why) => fault(*number, &why),
+                Err(why) => fault(self.number, &why),
                 Ok(found) if found.instance == self.accesses => {
                     self.imported.accesses += 1;
                     calls.push(&found)?;
@@ -141,8 +162,7 @@ impl Importer {
                 }
             }
         }
-        lines.finish()?;
-        calls.finish()
+        Ok(())
     }
 }
 
@@ -194,7 +214,7 @@ impl Chunks<'_> {
     }
 }
 
-/// Where the entries of a chunk go.
+/// Where entries go.
 struct Target<'s> {
     sealer: &'s Sealer,
     store: &'s mut LogStore,
@@ -207,8 +227,25 @@ struct Target<'s> {
 }
 
 impl<'s> Target<'s> {
-    fn new(sealer: &'s Sealer, store: &'s mut LogStore, now: i64, direct: bool) -> Self {
-        Self { sealer, store, now, direct, segment: None, rows: Vec::new(), shapes: HashMap::new() }
+    fn new(sealer: &'s Sealer, store: &'s mut LogStore, now: i64) -> Self {
+        Self { sealer, store, now, direct: false, segment: None, rows: Vec::new(), shapes: HashMap::new() }
+    }
+
+    fn begin_chunk(&mut self, is_large: bool) -> Result<(), Error> {
+        self.direct = is_large || self.segment.is_some();
+        if is_large && self.segment.is_none() {
+            // What comes later must stand behind what is there.
+            self.sealer.seal_all(self.now)?;
+        }
+        Ok(())
+    }
+
+    /// Ends what was begun, unless the next chunk follows at once.
+    fn end_chunk(&mut self, goes_on: bool) -> Result<(), Error> {
+        if !goes_on {
+            self.end_segment()?;
+        }
+        self.store_rows()
     }
 
     fn push(&mut self, found: &Found<'_>) -> Result<(), Error> {
@@ -249,11 +286,6 @@ impl<'s> Target<'s> {
 
     fn store_rows(&mut self) -> Result<(), Error> {
         self.store.append(&std::mem::take(&mut self.rows))
-    }
-
-    fn finish(mut self) -> Result<(), Error> {
-        self.end_segment()?;
-        self.store_rows()
     }
 }
 

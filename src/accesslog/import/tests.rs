@@ -9,6 +9,10 @@ struct Place {
     state: StateDir,
 }
 
+fn input<'i>(lines: &'i mut dyn Read) -> Input<'i> {
+    Input { name: "-", lines, is_there: false }
+}
+
 fn place() -> Place {
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(dir.path().join("state")).unwrap();
@@ -20,7 +24,7 @@ impl Place {
         let mut faults = Vec::new();
         let mut importer = Importer::open(&self.state, ACCESSES, Redact::default()).unwrap();
         let mut fault = |number, why: &str| faults.push((number, why.to_owned()));
-        let imported = importer.import(("-", &mut text.as_bytes()), 0, &mut fault).unwrap();
+        let imported = importer.import(input(&mut text.as_bytes()), 0, &mut fault).unwrap();
         (imported, faults)
     }
 
@@ -241,7 +245,7 @@ fn what_a_proxy_would_not_have_recorded_is_left_out() {
         let mut importer = Importer::open(&place.state, ACCESSES, redact).unwrap();
         // What was left out already stays as it is.
         for text in [format!("{head}{rest}"), format!("{head}{expected}")] {
-            importer.import(("-", &mut text.as_bytes()), 0, &mut |_, why| panic!("{why}")).unwrap();
+            importer.import(input(&mut text.as_bytes()), 0, &mut |_, why| panic!("{why}")).unwrap();
         }
         assert_eq!(place.lines(), [format!("{head}{expected}"), format!("{head}{expected}")], "{redact:?}");
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::accesslog::segment::select;
+
 /// Of so many rows one is wanted at most where rows are looked at one by one.
 const FEW: usize = 8;
 
@@ -16,6 +18,10 @@ pub(super) struct Mask {
     /// Places of wanted rows, where few are.
     places: Vec<u32>,
     are_few: bool,
+    /// All are wanted.
+    is_whole: bool,
+    /// Bits of rows, reused.
+    words: Vec<u64>,
 }
 
 impl Mask {
@@ -23,7 +29,7 @@ impl Mask {
     pub(super) fn begin(&mut self, rows: Range<usize>) {
         self.wanted.clear();
         self.wanted.resize(rows.len(), true);
-        self.are_few = false;
+        (self.are_few, self.is_whole) = (false, true);
         self.rows = rows;
     }
 
@@ -79,9 +85,31 @@ impl Mask {
         self.places().map(|place| self.rows.start + place)
     }
 
+    /// Leaves those places whose values, by their numbers, have a bit set in `wanted`. Values from 32 on have none.
+    pub(super) fn retain_values(&mut self, numbers: &[u32], wanted: u32) {
+        if !self.is_whole {
+            return self.retain(|place| wanted.checked_shr(numbers[place]).is_some_and(|bits| bits & 1 == 1));
+        }
+        self.is_whole = false;
+        let mut words = std::mem::take(&mut self.words);
+        select(numbers, wanted, &mut words);
+        let count: u32 = words.iter().map(|word| word.count_ones()).sum();
+        self.are_few = count as usize * FEW <= self.wanted.len();
+        if self.are_few {
+            self.places.clear();
+            words.iter().zip((0..).step_by(RUN)).for_each(|(word, start)| push_places(*word, start, &mut self.places));
+        } else {
+            for (wanted, word) in self.wanted.chunks_mut(RUN).zip(&words) {
+                wanted.iter_mut().enumerate().for_each(|(bit, wanted)| *wanted = word >> bit & 1 == 1);
+            }
+        }
+        self.words = words;
+    }
+
     /// Leaves those places of which something holds. Where many are wanted it is asked of all, so that many can be done at
     /// a time.
     pub(super) fn retain(&mut self, mut holds: impl FnMut(usize) -> bool) {
+        self.is_whole = false;
         if self.are_few {
             self.places.retain(|place| holds(*place as usize));
             return;
@@ -92,6 +120,7 @@ impl Mask {
 
     /// The same, asked of none but wanted places.
     pub(super) fn retain_each<E>(&mut self, mut holds: impl FnMut(usize) -> Result<bool, E>) -> Result<(), E> {
+        self.is_whole = false;
         if self.are_few {
             let mut fault = None;
             self.places.retain(|place| {
@@ -118,14 +147,18 @@ impl Mask {
         if count * FEW <= self.wanted.len() {
             self.places.clear();
             for (start, wanted) in (0..).step_by(RUN).zip(self.wanted.chunks(RUN)) {
-                let mut bits = bits(wanted);
-                while bits != 0 {
-                    self.places.push(start + bits.trailing_zeros());
-                    bits &= bits - 1;
-                }
+                push_places(bits(wanted), start, &mut self.places);
             }
             self.are_few = true;
         }
+    }
+}
+
+/// Adds the places of the bits that are set, the lowest one's the first.
+fn push_places(mut bits: u64, start: u32, places: &mut Vec<u32>) {
+    while bits != 0 {
+        places.push(start + bits.trailing_zeros());
+        bits &= bits - 1;
     }
 }
 

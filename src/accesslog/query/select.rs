@@ -40,6 +40,9 @@ struct Values {
     inverted: bool,
     /// The number of the only value that meets it, where it is of one column.
     only: Option<u32>,
+    /// The bits of the values of wanted rows, where there is one column with no more than there are bits, and no row without a
+    /// value is wanted.
+    bits: Option<u32>,
     /// Whether a row is wanted, by the last byte of its value's number, where there is one column with fewer values than that has;
     /// the last place is that of none.
     table: Option<Box<[bool; 256]>>,
@@ -318,8 +321,14 @@ impl Values {
             }
             _ => None,
         };
-        let mut values = Self { columns, absent, inverted, only, table: None };
+        let mut values = Self { columns, absent, inverted, only, bits: None, table: None };
         if let [(_, answers)] = &values.columns[..]
+            && answers.len() <= 32
+            && absent == inverted
+        {
+            let bit = |number: u32| u32::from(values.wants(answers, number)) << number;
+            values.bits = Some((0..answers.len() as u32).map(bit).sum());
+        } else if let [(_, answers)] = &values.columns[..]
             && answers.len() < 256
         {
             let table = std::array::from_fn(|number| values.wants(answers, number as u32));
@@ -337,6 +346,10 @@ impl Values {
         if let [(column, answers)] = &self.columns[..] {
             reader.read(*column, mask.rows(), mask.few(), block)?;
             let numbers = &block.numbers[..mask.rows().len()];
+            if let Some(bits) = self.bits {
+                mask.retain_values(numbers, bits);
+                return Ok(());
+            }
             if let Some(only) = self.only {
                 mask.retain(|place| numbers[place] == only);
                 return Ok(());

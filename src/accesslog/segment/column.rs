@@ -12,7 +12,9 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use super::damaged;
 use super::decode::{Few, Room};
 use super::dictionary::{Dictionary, Packed};
+use super::frame::Same;
 use super::page::{Decompressor, Kind, Location, locations, page};
+use super::piece::Piece;
 use super::texts::Texts;
 
 /// Stands for a row that has no value.
@@ -28,26 +30,27 @@ pub(crate) struct Block {
     pub(crate) ints: Vec<i64>,
     pub(crate) doubles: Vec<f64>,
     /// Numbers of other rows, which are as good as any where few are wanted: so that these need not be written for nothing.
-    spare: Vec<u32>,
+    spare: (Vec<u32>, Vec<i64>),
 }
 
 impl Block {
     fn clear(&mut self) {
-        std::mem::swap(&mut self.numbers, &mut self.spare);
+        std::mem::swap(&mut self.numbers, &mut self.spare.0);
+        std::mem::swap(&mut self.ints, &mut self.spare.1);
         self.numbers.clear();
         self.ints.clear();
         self.doubles.clear();
         self.texts.clear();
     }
 
-    /// Adds so many numbers, which may be any.
-    pub(super) fn reserve(&mut self, rows: usize) {
-        if self.numbers.is_empty() {
-            std::mem::swap(&mut self.numbers, &mut self.spare);
-            self.numbers.resize(rows, 0);
-        } else {
-            self.numbers.resize(self.numbers.len() + rows, 0);
-        }
+    /// Adds so many numbers of values, which may be any.
+    pub(super) fn reserve(&mut self, rows: usize) -> &mut [u32] {
+        reserve(&mut self.numbers, &mut self.spare.0, rows)
+    }
+
+    /// Adds so many whole numbers, which may be any.
+    pub(super) fn reserve_ints(&mut self, rows: usize) -> &mut [i64] {
+        reserve(&mut self.ints, &mut self.spare.1, rows)
     }
 
     /// How many rows it has.
@@ -69,17 +72,24 @@ impl Block {
     }
 }
 
+/// Adds room for some rows to values, out of what there was of others if there are none yet.
+fn reserve<'v, T: Clone + Default>(values: &'v mut Vec<T>, spare: &mut Vec<T>, rows: usize) -> &'v mut [T] {
+    if values.is_empty() {
+        std::mem::swap(values, spare);
+        values.resize(rows, T::default());
+        return values;
+    }
+    let before = values.len();
+    values.resize(before + rows, T::default());
+    &mut values[before..]
+}
+
 /// Reused from page to page.
 #[derive(Default)]
 pub(crate) struct Scratch {
     decompressor: Decompressor,
     values: Room,
 }
-
-/// What is read of a column at a time, if one page is not more: small pages come several at once. Where one piece after the other
-/// is wanted each is twice as large as the one before, up to the second.
-const WINDOW: usize = 1 << 13;
-const LARGEST_WINDOW: usize = 1 << 17;
 
 /// A column, read as far as its dictionary.
 #[derive(Debug)]
@@ -106,13 +116,6 @@ struct Window {
     /// What was compressed of the page that begins at a place: mostly it is filtered first, and its values are wanted then.
     unpacked: Option<u64>,
     plain: Vec<u8>,
-}
-
-/// Some bytes of a file, and where they begin there.
-#[derive(Debug, Default)]
-struct Piece {
-    start: u64,
-    bytes: Vec<u8>,
 }
 
 impl Column {
@@ -252,6 +255,12 @@ impl Column {
         }
     }
 
+    /// The value that all rows have, if it is one, and known as [`load_values`](Self::load_values) has found it.
+    pub(super) fn same_value(&self) -> Option<Same<'_>> {
+        let (packed, number) = (self.dictionary.as_ref()?, self.same().filter(|number| *number != NONE)?);
+        packed.text(number).map(Same::Text).or_else(|| packed.int(number).map(Same::Int))
+    }
+
     /// How many rows its first page has: blocks of so many are read without reading a page twice.
     pub(super) fn rows_of_page(&self, file: &File) -> Result<usize, ParquetError> {
         Ok(self.locations(file)?.get(1).map_or(self.rows, |second| second.row))
@@ -329,22 +338,7 @@ impl Column {
 
     /// The bytes of a page, with its header.
     fn page_bytes<'w>(&self, file: &File, location: &Location, piece: &'w mut Piece) -> Result<&'w [u8], ParquetError> {
-        let is_there = location.start >= piece.start
-            && location.start + location.length as u64 <= piece.start + piece.bytes.len() as u64;
-        if !is_there {
-            let left = usize::try_from(self.place.end - location.start).unwrap_or(usize::MAX);
-            let ahead = location.start.saturating_sub(piece.start + piece.bytes.len() as u64);
-            let goes_on = location.start > piece.start && ahead == 0 && !piece.bytes.is_empty();
-            let wanted = if goes_on { (2 * piece.bytes.len()).min(LARGEST_WINDOW) } else { WINDOW };
-            piece.start = location.start;
-            piece.bytes.resize(location.length.max(wanted).min(left), 0);
-            if let Err(error) = file.read_exact_at(&mut piece.bytes, location.start) {
-                piece.bytes.clear();
-                return Err(error.into());
-            }
-        }
-        let start = (location.start - piece.start) as usize;
-        Ok(&piece.bytes[start..start + location.length])
+        Ok(piece.read(file, location.start..location.start + location.length as u64, self.place.end)?)
     }
 }
 

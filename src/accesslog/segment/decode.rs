@@ -58,9 +58,8 @@ impl Column {
                 let start = block.numbers.len();
                 let known = u32::try_from(self.dictionary.as_ref()?.len()).ok()?;
                 if let (Some(few), 0) = (&few, page.nulls) {
-                    block.reserve(page.rows);
+                    let numbers = block.reserve(page.rows);
                     let (width, packed) = values.split_first()?;
-                    let numbers = &mut block.numbers[start..];
                     hybrid::pick(packed, u32::from(*width), count, few.places(), numbers)?;
                     return few.places().all(|place| numbers[place] < known).then_some(());
                 }
@@ -89,9 +88,7 @@ impl Column {
             (Physical::INT64, PLAIN | DELTA_BINARY_PACKED) if self.dictionary.is_none() => {
                 if page.encoding == DELTA_BINARY_PACKED && page.nulls == 0 {
                     let Some(few) = few else { return delta::decode(values, count, &mut block.ints) };
-                    let start = block.ints.len();
-                    block.ints.resize(start + count, 0);
-                    return delta::pick(values, count, few.places(), &mut block.ints[start..]);
+                    return delta::pick(values, count, few.places(), block.reserve_ints(count));
                 }
                 let mut ints = Vec::new();
                 if page.encoding == PLAIN {

@@ -1,6 +1,6 @@
 //! Parquet's DELTA_BINARY_PACKED numbers, decoded.
 
-use super::hybrid;
+use super::{hybrid, lanes};
 
 /// Most numbers of a block; writers use 128 or 256.
 const BLOCK: usize = 1 << 16;
@@ -88,19 +88,14 @@ impl Part<'_> {
     /// Passes over its numbers, given the one before them. What lies between them does not depend on each other.
     fn pass(&self, value: &mut i64) {
         let Self { least, width, packed, len } = *self;
-        let mut deltas = [0; SUMMED];
-        let fits = len <= SUMMED && len.is_multiple_of(8) && packed.len() >= len * width / 8 + 8;
-        if !fits || !(1..=32).contains(&width) {
-            return self.numbers(value, |_| ());
+        match lanes::sum(packed, width, len) {
+            Some(sum) => {
+                *value = value.wrapping_add(least.wrapping_mul(len as i64)).wrapping_add(sum.cast_signed());
+            }
+            None => self.numbers(value, |_| ()),
         }
-        hybrid::unpack_eights(packed, width as u32, &mut deltas[..len]);
-        let sum: u64 = deltas.iter().map(|delta| u64::from(*delta)).sum();
-        *value = value.wrapping_add(least.wrapping_mul(len as i64)).wrapping_add(sum.cast_signed());
     }
 }
-
-/// Most numbers that are added up at once: as many as writers give a width.
-const SUMMED: usize = 64;
 
 /// Appends `count` numbers; nothing if the bytes end before, or say nonsense.
 pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
@@ -116,31 +111,34 @@ pub(super) fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<(
 }
 
 /// Puts the numbers at some places, which ascend, of `count` into `out`; nothing if the bytes end before, or say nonsense.
-pub(super) fn pick(bytes: &[u8], count: usize, places: impl Iterator<Item = usize>, out: &mut [i64]) -> Option<()> {
-    let (mut blocks, mut places, mut next) = (Blocks::open(bytes, count)?, places.peekable(), 1);
-    if places.next_if_eq(&0).is_some() {
+pub(super) fn pick(bytes: &[u8], count: usize, mut places: impl Iterator<Item = usize>, out: &mut [i64]) -> Option<()> {
+    let (mut blocks, mut wanted, mut next) = (Blocks::open(bytes, count)?, places.next(), 1);
+    if wanted == Some(0) {
         *out.first_mut()? = blocks.value;
+        wanted = places.next();
     }
     blocks.each(|value, part| {
-        if places.peek().is_some_and(|place| *place < next + part.len) {
+        let behind = next + part.len;
+        if wanted.is_some_and(|place| place < behind) {
             let (mut place, mut is_right) = (next, true);
             part.numbers(value, |number| {
-                if places.next_if_eq(&place).is_some() {
+                if wanted == Some(place) {
                     match out.get_mut(place) {
                         Some(out) => *out = number,
                         None => is_right = false,
                     }
+                    wanted = places.next();
                 }
                 place += 1;
             });
-            next += part.len;
+            next = behind;
             return is_right.then_some(());
         }
         part.pass(value);
-        next += part.len;
+        next = behind;
         Some(())
     })?;
-    places.peek().is_none().then_some(())
+    wanted.is_none().then_some(())
 }
 
 /// The number of at most 64 bits at a bit.

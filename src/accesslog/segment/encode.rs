@@ -26,6 +26,9 @@ use super::write::{PAGE, ZSTD_LEVEL};
 /// the others. Most pages of numbers would hardly become smaller; all that stay so make files a twentieth larger.
 const WORTH: usize = 4;
 
+/// What few bytes would become smaller by is not worth it either: the codes are read anew for each page.
+const LEAST_SAVED: usize = 128;
+
 /// After a page that is not worth compressing so many pages of its column are not tried: mostly they are alike.
 const UNTRIED: usize = 7;
 
@@ -251,7 +254,8 @@ impl Encoder {
         self.packed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
         let compressor = if width <= NARROW { &mut self.coder } else { &mut self.compressor };
         compressor.compress_to_buffer(&self.plain, &mut self.packed)?;
-        let is_worth_it = self.packed.len() + self.plain.len().div_ceil(WORTH) <= self.plain.len();
+        let least_saved = self.plain.len().div_ceil(WORTH).max(LEAST_SAVED);
+        let is_worth_it = self.packed.len() + least_saved <= self.plain.len();
         if !is_worth_it {
             self.untried = UNTRIED;
         }

@@ -1,5 +1,7 @@
 //! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
 
+use super::lanes;
+
 /// The shortest run that is written as one, a multiple of eight. Shorter ones are read sooner among packed numbers.
 const RUN: usize = 32;
 
@@ -95,14 +97,14 @@ pub(super) fn pick(
     bytes: &[u8],
     width: u32,
     count: usize,
-    places: impl Iterator<Item = usize>,
+    mut places: impl Iterator<Item = usize>,
     out: &mut [u32],
 ) -> Option<()> {
     if width > 32 {
         return None;
     }
-    let (mut at, mut before, mut places) = (0, 0_usize, places.peekable());
-    while let Some(&first) = places.peek() {
+    let (mut at, mut before, mut next) = (0, 0_usize, places.next());
+    while let Some(first) = next {
         if first >= count {
             return None;
         }
@@ -112,8 +114,9 @@ pub(super) fn pick(
         if header & 1 == 1 {
             let length = (run / 8).checked_mul(width as usize)?;
             let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
-            while let Some(place) = places.next_if(|place| *place < behind) {
-                *out.get_mut(place)? = packed_number(packed, width as usize, place - before)?;
+            while let Some(place) = next.filter(|place| *place < behind) {
+                *out.get_mut(place)? = packed_number(packed, width as usize, place.checked_sub(before)?)?;
+                next = places.next();
             }
             at += length;
         } else {
@@ -121,8 +124,9 @@ pub(super) fn pick(
             let mut value = [0; 4];
             value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
             at += bytes_wide;
-            while let Some(place) = places.next_if(|place| *place < behind) {
+            while let Some(place) = next.filter(|place| *place < behind) {
                 *out.get_mut(place)? = u32::from_le_bytes(value);
+                next = places.next();
             }
         }
         before = behind;
@@ -173,7 +177,7 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option
     // Eight numbers lie in as many bytes as one has bits; while eight more bytes follow, each needs one look.
     let whole = packed.len().saturating_sub(8) / width as usize * 8;
     let (fast, slow) = out[start..].split_at_mut(whole.min(count) / 8 * 8);
-    unpack_eights(packed, width, fast);
+    lanes::unpack(packed, width, fast);
     let done = count - slow.len();
     for (position, number) in slow.iter_mut().enumerate() {
         *number = packed_number(packed, width as usize, done + position)?;

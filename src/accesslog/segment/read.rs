@@ -12,12 +12,14 @@ use parquet::file::statistics::Statistics;
 use super::beside::Beside;
 use super::column::{Block, Column, NONE, Scratch};
 use super::dictionary::Dictionary;
+use super::frame::{Field, Frame, Head};
 use super::seal::Limits;
 use super::texts::Texts;
-use super::variable::{Type, Value};
+use super::variable::{Type, Value, push_int};
 use super::write::level_of;
 use super::{FIELDS, FORMAT, LINE, OWN, VARIABLES, damaged};
 use crate::accesslog::{Format, Level, line};
+use crate::expr::write_json_text;
 
 /// A variable of lines.
 #[derive(Debug)]
@@ -198,11 +200,14 @@ impl Reader {
             block: self.block()?,
             first: usize::MAX,
             few: None,
+            ready: None,
             first_seq: self.first_seq(),
             blocks: (0..self.columns.len()).map(|_| (usize::MAX, Block::default())).collect(),
             columns: vec![None; self.columns.len()],
             levels: (0..levels.len()).map(|number| level_of(levels.text(number as u32))).collect(),
             formats: (0..formats.len()).map(|number| format_of(formats.text(number as u32))).collect(),
+            head: Head::default(),
+            frames: (0..self.texts(Own::Layout)?.len()).map(|_| OnceCell::new()).collect(),
         })
     }
 }
@@ -234,6 +239,8 @@ pub(crate) struct Lines<'r> {
     first: usize,
     /// Of which rows values are read, where not of all: the block's first row, and places from there.
     few: Option<(usize, Vec<u32>)>,
+    /// The block and the layout of the row that was made ready last, as long as all columns that it took are of the block.
+    ready: Option<(usize, u32)>,
     /// The sequence number of the first row, where those of the others follow.
     first_seq: Option<i64>,
     /// Of each column some values, and the row that they begin with.
@@ -241,6 +248,9 @@ pub(crate) struct Lines<'r> {
     columns: Vec<Option<&'r Column>>,
     levels: Vec<Level>,
     formats: Vec<Format>,
+    head: Head,
+    /// By the numbers of layouts.
+    frames: Vec<OnceCell<Frame>>,
 }
 
 impl<'r> Lines<'r> {
@@ -260,11 +270,17 @@ impl<'r> Lines<'r> {
     /// Makes a row ready.
     pub(crate) fn load(&mut self, row: usize) -> Result<(), ParquetError> {
         self.go_to(row);
+        if self.ready.is_some_and(|ready| ready == (self.first, self.number(Own::Layout, row))) {
+            return Ok(());
+        }
         let with_seq = usize::from(self.first_seq.is_some());
         (with_seq..OWN_COLUMNS).try_for_each(|column| self.read(column))?;
-        let layout = self.reader.layouts()?.get(self.number(Own::Layout, row) as usize);
+        let number = self.number(Own::Layout, row);
+        let layout = self.reader.layouts()?.get(number as usize);
         let layout = layout.ok_or_else(|| damaged("a row has no layout"))?;
-        layout.iter().try_for_each(|variable| self.read(OWN_COLUMNS + variable))
+        layout.iter().try_for_each(|variable| self.read(OWN_COLUMNS + variable))?;
+        self.ready = Some((self.first, number));
+        Ok(())
     }
 
     /// Goes to a row, of which columns are made ready one by one.
@@ -280,6 +296,7 @@ impl<'r> Lines<'r> {
     fn read(&mut self, column: usize) -> Result<(), ParquetError> {
         let (first, block) = &mut self.blocks[column];
         if *first != self.first {
+            self.ready = None;
             let of = self.reader.column(column)?;
             self.columns[column] = Some(of);
             let is_same = of.same().is_some();
@@ -371,26 +388,41 @@ impl<'r> Lines<'r> {
     }
 
     /// Appends the line of a row as it was recorded.
-    pub(crate) fn write(&self, row: usize, out: &mut String) {
+    pub(crate) fn write(&mut self, row: usize, out: &mut String) {
         if self.number(Own::Line, row) != NONE {
             out.push_str(self.text(Own::Line as usize, row));
             return;
         }
-        line::begin(out, self.level(row), self.time(row), self.instance(row));
-        let layouts = self.reader.layouts.get().and_then(|layouts| layouts.get(self.number(Own::Layout, row) as usize));
-        for &number in layouts.into_iter().flatten() {
-            let (variable, column) = (&self.reader.variables[number], OWN_COLUMNS + number);
-            out.push_str(&variable.before);
-            let value = match variable.kind {
-                Type::Json => Value::Json(self.text(column, row)),
-                Type::Text => Value::Text(self.text(column, row)),
-                Type::Int => Value::Int(self.int(column, row)),
-                Type::Double => Value::Double(self.double(column, row)),
-                Type::Bool => Value::Bool(self.bool(column, row)),
-            };
-            value.write(out);
+        let mut head = std::mem::take(&mut self.head);
+        let instance = (self.number(Own::Instance, row), self.text(Own::Instance as usize, row));
+        head.write(self.level(row), self.time(row), instance, out);
+        self.head = head;
+        let layout = self.number(Own::Layout, row) as usize;
+        let Some(frame) = self.frames.get(layout) else { return line::end(out) };
+        let frame = frame.get_or_init(|| self.frame(layout));
+        for Field { before, kind, column } in &frame.fields {
+            out.push_str(before);
+            match kind {
+                Type::Json => out.push_str(self.text(*column, row)),
+                Type::Text => write_json_text(self.text(*column, row), out),
+                Type::Int => push_int(self.int(*column, row), out),
+                Type::Double => Value::Double(self.double(*column, row)).write(out),
+                Type::Bool => Value::Bool(self.bool(*column, row)).write(out),
+            }
         }
-        line::end(out);
+        out.push_str(&frame.end);
+    }
+
+    /// What stands around the values of lines of a layout. One of its rows is ready.
+    fn frame(&self, layout: usize) -> Frame {
+        let mut frame = Frame::default();
+        for &number in self.reader.layouts.get().and_then(|layouts| layouts.get(layout)).into_iter().flatten() {
+            let column = OWN_COLUMNS + number;
+            let same = self.columns[column].and_then(Column::same_value);
+            frame.add(&self.reader.variables[number], column, same);
+        }
+        frame.finish();
+        frame
     }
 }
 

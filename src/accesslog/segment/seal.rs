@@ -92,7 +92,7 @@ impl Sealer {
     /// # Errors
     /// The store's variants of [`Error`], and [`Error::File`] if a file cannot be written; then what was not sealed is as
     /// it was.
-    pub fn seal_all(&mut self, now: i64) -> Result<Sealed, Error> {
+    pub fn seal_all(&self, now: i64) -> Result<Sealed, Error> {
         let upto = self.store.newest()?;
         self.seal(now, |oldest| oldest.seq <= upto)
     }
@@ -101,7 +101,7 @@ impl Sealer {
     ///
     /// # Errors
     /// As [`seal_all`](Self::seal_all).
-    pub fn seal_due(&mut self, now: i64) -> Result<Sealed, Error> {
+    pub fn seal_due(&self, now: i64) -> Result<Sealed, Error> {
         let limits = self.limits;
         let age = i64::try_from(limits.age.as_micros()).unwrap_or(i64::MAX);
         self.seal(now, |oldest| {
@@ -111,7 +111,7 @@ impl Sealer {
         })
     }
 
-    fn seal(&mut self, now: i64, is_due: impl Fn(&Oldest) -> bool) -> Result<Sealed, Error> {
+    fn seal(&self, now: i64, is_due: impl Fn(&Oldest) -> bool) -> Result<Sealed, Error> {
         let mut sealed = Sealed::default();
         let Some(oldest) = self.oldest()?.filter(&is_due) else { return Ok(sealed) };
         let Some(_lock) = self.lock()? else { return Ok(Sealed { busy: true, ..sealed }) };

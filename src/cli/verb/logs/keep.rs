@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::export::Export;
 use super::stats::{Facets, Stats};
 use crate::accesslog::{
-    self, Exported, Imported, Importer, Limits, Progress, Redact, Sealer, Stream, Verified, Verifier,
+    self, Exported, Imported, Importer, Input, Limits, Progress, Redact, Sealer, Stream, Verified, Verifier,
 };
 use crate::cli::bar::{Bar, Unit};
 use crate::cli::context::Context;
@@ -57,7 +57,7 @@ impl Keep {
 
 fn seal(context: &mut Context) -> Outcome {
     for stream in Stream::ALL {
-        let mut sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
+        let sealer = Sealer::open(&context.state_dir()?, stream, Limits::default()).map_err(Failure::from)?;
         let bar = Bar::start("sealing", Unit::Entries, vec![Arc::clone(sealer.progress())], false);
         let sealed = sealer.seal_all(context.now.as_microsecond());
         drop(bar);
@@ -274,7 +274,8 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
             false => Box::new(open(path).map_err(|error| cannot_read(&name, &error))?),
         };
         let progress = Arc::new(Progress::default());
-        progress.expect(std::fs::metadata(path).map_or(0, |file| file.len()));
+        let metadata = std::fs::metadata(path).ok().filter(|_| path.as_os_str() != "-");
+        progress.expect(metadata.as_ref().map_or(0, std::fs::Metadata::len));
         let mut input = Watched { input, progress: Arc::clone(&progress) };
         let bar = Bar::start("importing", Unit::Bytes, vec![progress], false);
         let mut told = Vec::new();
@@ -285,7 +286,8 @@ pub(super) fn import(files: &[PathBuf], redact: Redact, context: &mut Context) -
             }
         };
         let now = context.now.as_microsecond();
-        let done = importer.import((&name, &mut input), now, &mut fault);
+        let is_there = metadata.is_some_and(|file| file.is_file());
+        let done = importer.import(Input { name: &name, lines: &mut input, is_there }, now, &mut fault);
         drop(bar);
         told.iter().try_for_each(|told| context.say(told))?;
         imported = done.map_err(Failure::from)?;
