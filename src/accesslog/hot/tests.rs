@@ -175,7 +175,7 @@ fn rows_of_an_earlier_version_are_packed_and_stay_chained() {
             // What was chained entry by entry gets a segment of its own.
             let verifier = Verifier::open(&state, Stream::Lines).unwrap();
             let head = verifier.head(0).unwrap();
-            let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).unwrap();
+            let sealer = Sealer::open(&state, Stream::Lines, Limits::default()).unwrap();
             assert_eq!(sealer.seal_all(0).unwrap().segments, 2);
             assert_eq!(verifier.verify(Some(&head)).unwrap().findings, []);
             assert_eq!(ask(&store, &Query::default()), lines(&numbered(0..101)));

@@ -18,10 +18,10 @@ use super::{Entry, Error, Format, Level, Limits, LogStore, Outlet, Redact, Seale
 use crate::state::StateDir;
 
 /// Bytes of input that are taken up at a time: a third of what importing may take of memory, the rest being columns.
-const CHUNK: usize = 80 << 20;
+const CHUNK: usize = if cfg!(test) { 2 << 20 } else { 80 << 20 };
 
 /// Input that is not worth segments of its own.
-const LEAST_DIRECT: usize = 16 << 20;
+const LEAST_DIRECT: usize = CHUNK / 5;
 
 /// Entries that are stored as rows at a time.
 const GROUP: usize = 4096;

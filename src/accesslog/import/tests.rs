@@ -199,6 +199,28 @@ fn much_input_becomes_segments_at_once_and_the_log_stays_whole() {
 }
 
 #[test]
+fn chunks_of_a_file_share_segments_and_those_of_what_is_waited_for_do_not() {
+    let mut text = String::new();
+    let mut written = 0;
+    while text.len() < 2 * CHUNK + LEAST_DIRECT / 2 {
+        line::begin(&mut text, Level::Info, 1_529_328_178_317_448 + written, "i.logentry.ns");
+        text.push_str("}\n");
+        written += 1;
+    }
+    for (is_there, segments, rows) in [(true, 1, 0), (false, 2, 1)] {
+        let place = place();
+        let mut importer = Importer::open(&place.state, ACCESSES, Redact::default()).unwrap();
+        let input = Input { name: "-", lines: &mut text.as_bytes(), is_there };
+        let imported = importer.import(input, 0, &mut |number, why| panic!("{number}: {why}")).unwrap();
+        assert_eq!(imported.entries, written as u64);
+        assert!(place.lines().iter().map(String::as_str).eq(text.lines()));
+        let verified = Verifier::open(&place.state, Stream::Lines).unwrap().verify(None).unwrap();
+        assert_eq!((verified.findings, verified.segments), (Vec::new(), segments), "{is_there}");
+        assert_eq!(verified.rows.min(1), rows, "{is_there}");
+    }
+}
+
+#[test]
 fn an_import_that_was_killed_leaves_nothing_that_counts() {
     let place = place();
     let sealer = Sealer::open(&place.state, Stream::Lines, Limits::default()).unwrap();

@@ -366,7 +366,7 @@ fn a_rule_or_handler_that_a_line_names_counts_in_place_of_the_shapes() {
     ];
     let (directory, store) = filled(&entries);
     let state = StateDir::open(directory.path().join("state")).unwrap();
-    let mut sealer = Sealer::open(&state, Stream::Lines, Limits::default()).unwrap();
+    let sealer = Sealer::open(&state, Stream::Lines, Limits::default()).unwrap();
     for place in ["hot", "sealed"] {
         for (query, expected) in &questions {
             assert_eq!(found(&store, query), *expected, "{place}: {query:?}");
@@ -429,7 +429,7 @@ proptest! {
     ) {
         let (directory, mut store) = filled(&[]);
         let state = StateDir::open(directory.path().join("state")).unwrap();
-        let mut sealer = Sealer::open(&state, Stream::Lines, Limits { rows: segment, ..Limits::default() }).unwrap();
+        let sealer = Sealer::open(&state, Stream::Lines, Limits { rows: segment, ..Limits::default() }).unwrap();
         store.connection.execute("UPDATE sequence SET next = ?1", [NEAR_BLOCK_END]).unwrap();
         for (batch, seal) in entries.chunks(batch).zip(seal_after) {
             store.append(batch).unwrap();

@@ -54,12 +54,12 @@ impl Block {
     }
 
     /// How many rows it has.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.numbers.len().max(self.ints.len()).max(self.doubles.len())
     }
 
     /// Cuts what was read to some rows of it.
-    fn cut(&mut self, from: usize, rows: Range<usize>) {
+    pub(super) fn cut(&mut self, from: usize, rows: Range<usize>) {
         fn cut<T>(values: &mut Vec<T>, from: usize, rows: &Range<usize>) {
             if values.len() > from {
                 values.truncate(from + rows.end);
@@ -294,7 +294,6 @@ impl Column {
                 self.pass(here.len(), block);
                 continue;
             }
-            let before = block.len();
             // Places among the rows become places in the page.
             let few = few.map(|few| Few { places: few, shift: rows.start as isize - location.row as isize });
             let mut window = self.window.borrow_mut();
@@ -314,9 +313,9 @@ impl Column {
                 window.unpacked = (!page.is_plain(self.compression)?).then_some(location.start);
                 content
             };
-            let decoded = self.decode(&page, content, few, &mut scratch.values, block);
+            let within = here.start - location.row..here.end - location.row;
+            let decoded = self.decode(&page, content, (within, few), &mut scratch.values, block);
             decoded.ok_or_else(|| damaged("a page cannot be read"))?;
-            block.cut(before, here.start - location.row..here.end - location.row);
         }
         Ok(())
     }

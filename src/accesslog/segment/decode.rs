@@ -1,5 +1,7 @@
 //! The values of a column's page, in the encodings that segments have.
 
+use std::ops::Range;
+
 use parquet::basic::Type as Physical;
 
 use super::column::{Block, Column, NONE};
@@ -35,8 +37,48 @@ impl Few<'_> {
 }
 
 impl Column {
-    /// Adds the values of a page to a block; nothing if they say nonsense.
+    /// Adds the values of some rows of a page to a block; nothing if they say nonsense.
     pub(super) fn decode(
+        &self,
+        page: &Page,
+        content: Content<'_>,
+        (rows, few): (Range<usize>, Option<Few<'_>>),
+        room: &mut Room,
+        block: &mut Block,
+    ) -> Option<()> {
+        if page.nulls == 0 && matches!(page.encoding, PLAIN_DICTIONARY | RLE_DICTIONARY) {
+            return self.decode_numbers(page, content.values, (rows, few), block);
+        }
+        let before = block.len();
+        self.decode_all(page, content, few, room, block)?;
+        block.cut(before, rows);
+        Some(())
+    }
+
+    /// The same of a page of numbers in the dictionary.
+    fn decode_numbers(
+        &self,
+        page: &Page,
+        values: &[u8],
+        (rows, few): (Range<usize>, Option<Few<'_>>),
+        block: &mut Block,
+    ) -> Option<()> {
+        let known = u32::try_from(self.dictionary.as_ref()?.len()).ok()?;
+        let (width, packed) = values.split_first()?;
+        if let Some(few) = few {
+            let (first, numbers) = (rows.start, block.reserve(rows.len()));
+            hybrid::pick(packed, u32::from(*width), page.rows, (first, few.places()), numbers)?;
+            return few.places().all(|place| numbers[place - first] < known).then_some(());
+        }
+        let start = block.numbers.len();
+        hybrid::decode(packed, u32::from(*width), rows, &mut block.numbers)?;
+        // Without a branch, for many at a time.
+        let beyond = |any: bool, number: &u32| any | (*number >= known);
+        (!block.numbers[start..].iter().fold(false, beyond)).then_some(())
+    }
+
+    /// Adds the values of all rows of a page to a block, where few are wanted perhaps only of these.
+    fn decode_all(
         &self,
         page: &Page,
         content: Content<'_>,
@@ -48,31 +90,21 @@ impl Column {
         let Room { numbers, levels } = room;
         if page.nulls > 0 {
             levels.clear();
-            hybrid::decode(content.levels, 1, page.rows, levels)?;
+            hybrid::decode(content.levels, 1, 0..page.rows, levels)?;
             if levels.iter().filter(|level| **level > 0).count() != count {
                 return None;
             }
         }
         match (self.physical, page.encoding) {
             (Physical::BYTE_ARRAY | Physical::INT64, PLAIN_DICTIONARY | RLE_DICTIONARY) => {
-                let start = block.numbers.len();
                 let known = u32::try_from(self.dictionary.as_ref()?.len()).ok()?;
-                if let (Some(few), 0) = (&few, page.nulls) {
-                    let numbers = block.reserve(page.rows);
+                numbers.clear();
+                if count > 0 {
                     let (width, packed) = values.split_first()?;
-                    hybrid::pick(packed, u32::from(*width), count, few.places(), numbers)?;
-                    return few.places().all(|place| numbers[place] < known).then_some(());
+                    hybrid::decode(packed, u32::from(*width), 0..count, numbers)?;
                 }
-                if page.nulls == 0 {
-                    indices(values, count, &mut block.numbers)?;
-                } else {
-                    numbers.clear();
-                    indices(values, count, numbers)?;
-                    spread(numbers, levels, NONE, &mut block.numbers);
-                }
-                // A missing one is one less than nothing. Without a branch, for many at a time.
-                let beyond = |any: bool, number: &u32| any | (number.wrapping_add(1) > known);
-                (!block.numbers[start..].iter().fold(false, beyond)).then_some(())
+                spread(numbers, levels, NONE, &mut block.numbers);
+                numbers.iter().all(|number| *number < known).then_some(())
             }
             (Physical::BYTE_ARRAY, PLAIN) if self.dictionary.is_none() => {
                 let first = block.texts.len();
@@ -110,7 +142,7 @@ impl Column {
                 numbers.clear();
                 if page.encoding == RLE {
                     // Behind their length in bytes.
-                    hybrid::decode(values.get(4..)?, 1, count, numbers)?;
+                    hybrid::decode(values.get(4..)?, 1, 0..count, numbers)?;
                 } else {
                     numbers.extend(
                         (0..count).map_while(|bit| values.get(bit / 8).map(|byte| u32::from(byte >> (bit % 8) & 1))),
@@ -133,15 +165,6 @@ impl Column {
             spread_or_all(&zeros, levels, page, NONE, &mut block.numbers);
         }
     }
-}
-
-/// The numbers of a page in the dictionary's order.
-fn indices(values: &[u8], count: usize, out: &mut Vec<u32>) -> Option<()> {
-    if count == 0 {
-        return Some(());
-    }
-    let (width, packed) = values.split_first()?;
-    hybrid::decode(packed, u32::from(*width), count, out)
 }
 
 fn plain<T, const BYTES: usize>(values: &[u8], count: usize, read: impl Fn([u8; BYTES]) -> T) -> Option<Vec<T>> {

@@ -27,7 +27,10 @@ use super::write::{PAGE, ZSTD_LEVEL};
 const WORTH: usize = 4;
 
 /// What few bytes would become smaller by is not worth it either: the codes are read anew for each page.
-const LEAST_SAVED: usize = 128;
+const LEAST_SAVED: usize = if cfg!(test) { 8 } else { 512 };
+
+/// Rows of a page of narrow numbers, if all have one: for fewer, reading the codes takes longer than what they stand for.
+const NARROW_PAGE: usize = 4 * PAGE;
 
 /// After a page that is not worth compressing so many pages of its column are not tried: mostly they are alike.
 const UNTRIED: usize = 7;
@@ -159,8 +162,9 @@ impl Encoder {
         pages.write(self.dictionary_page(dictionary)?, 0)?;
         self.untried = 0;
         let (width, mut numbers, mut row) = (hybrid::width(dictionary.len), numbers, 0);
+        let most = if present.is_none() && (1..=NARROW).contains(&width) { NARROW_PAGE } else { PAGE };
         while row < rows {
-            let here = PAGE.min(rows - row);
+            let here = most.min(rows - row);
             let levels = present.map(|present| &present[row..row + here]);
             let values = levels.map_or(here, |levels| levels.iter().filter(|level| **level > 0).count());
             let (of_page, rest) = numbers.split_at(values);

@@ -1,5 +1,7 @@
 //! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
 
+use std::ops::Range;
+
 use super::lanes;
 
 /// The shortest run that is written as one, a multiple of eight. Shorter ones are read sooner among packed numbers.
@@ -62,50 +64,55 @@ pub(super) fn push_varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-/// Appends `count` numbers of `width` bits; nothing if the bytes end before, or say nonsense.
-pub(super) fn decode(bytes: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+/// Appends the numbers in some places of those of `width` bits; nothing if the bytes end before, or say nonsense.
+pub(super) fn decode(bytes: &[u8], width: u32, places: Range<usize>, out: &mut Vec<u32>) -> Option<()> {
     if width > 32 {
         return None;
     }
-    let (mut at, wanted) = (0, out.len().checked_add(count)?);
-    while out.len() < wanted {
+    let (mut at, mut before) = (0, 0_usize);
+    while before < places.end {
         let header = varint(bytes, &mut at)?;
-        let left = wanted - out.len();
+        let run = usize::try_from(header >> 1).ok()?;
         if header & 1 == 1 {
-            let values = usize::try_from(header >> 1).ok()?.checked_mul(8)?;
-            let length = (values / 8).checked_mul(width as usize)?;
+            let values = run.checked_mul(8)?;
+            let length = run.checked_mul(width as usize)?;
             let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
-            unpack(packed, width, values.min(left), out)?;
+            let behind = before.checked_add(values)?;
+            let here = places.start.max(before)..places.end.min(behind);
+            if here.start < here.end {
+                unpack(packed, width, here.start - before..here.end - before, out)?;
+            }
             at += length;
+            before = behind;
         } else {
-            let run = usize::try_from(header >> 1).ok()?;
             let bytes_wide = width.div_ceil(8) as usize;
             let mut value = [0; 4];
             value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
             at += bytes_wide;
-            if run == 0 {
-                return None;
-            }
-            out.resize(out.len() + run.min(left), u32::from_le_bytes(value));
+            let behind = before.checked_add(run).filter(|behind| *behind > before)?;
+            let here = places.end.min(behind).saturating_sub(places.start.max(before));
+            out.resize(out.len() + here, u32::from_le_bytes(value));
+            before = behind;
         }
     }
     Some(())
 }
 
-/// Puts the numbers at some places, which ascend, of `count` into `out`; nothing if the bytes end before, or say nonsense.
+/// Puts the numbers at some places, which ascend, of `count` into `out`, which begins with the one at the place `first`; nothing
+/// if the bytes end before, or say nonsense.
 pub(super) fn pick(
     bytes: &[u8],
     width: u32,
     count: usize,
-    mut places: impl Iterator<Item = usize>,
+    (first, mut places): (usize, impl Iterator<Item = usize>),
     out: &mut [u32],
 ) -> Option<()> {
     if width > 32 {
         return None;
     }
     let (mut at, mut before, mut next) = (0, 0_usize, places.next());
-    while let Some(first) = next {
-        if first >= count {
+    while let Some(place) = next {
+        if place >= count {
             return None;
         }
         let header = varint(bytes, &mut at)?;
@@ -115,7 +122,8 @@ pub(super) fn pick(
             let length = (run / 8).checked_mul(width as usize)?;
             let packed = bytes.get(at..at.checked_add(length)?.min(bytes.len()))?;
             while let Some(place) = next.filter(|place| *place < behind) {
-                *out.get_mut(place)? = packed_number(packed, width as usize, place.checked_sub(before)?)?;
+                *out.get_mut(place.checked_sub(first)?)? =
+                    packed_number(packed, width as usize, place.checked_sub(before)?)?;
                 next = places.next();
             }
             at += length;
@@ -125,7 +133,7 @@ pub(super) fn pick(
             value[..bytes_wide].copy_from_slice(bytes.get(at..at + bytes_wide)?);
             at += bytes_wide;
             while let Some(place) = next.filter(|place| *place < behind) {
-                *out.get_mut(place)? = u32::from_le_bytes(value);
+                *out.get_mut(place.checked_sub(first)?)? = u32::from_le_bytes(value);
                 next = places.next();
             }
         }
@@ -163,16 +171,19 @@ pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
-fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) -> Option<()> {
+fn unpack(packed: &[u8], width: u32, places: Range<usize>, out: &mut Vec<u32>) -> Option<()> {
     if width == 0 {
-        out.resize(out.len() + count, 0);
+        out.resize(out.len() + places.len(), 0);
         return Some(());
     }
-    let bits = count.checked_mul(width as usize)?;
-    if packed.len() < bits.div_ceil(8) {
+    if packed.len() < places.end.checked_mul(width as usize)?.div_ceil(8) {
         return None;
     }
-    let start = out.len();
+    let aligned = places.start.next_multiple_of(8).min(places.end);
+    for place in places.start..aligned {
+        out.push(packed_number(packed, width as usize, place)?);
+    }
+    let (packed, count, start) = (&packed[aligned / 8 * width as usize..], places.end - aligned, out.len());
     out.resize(start + count, 0);
     // Eight numbers lie in as many bytes as one has bits; while eight more bytes follow, each needs one look.
     let whole = packed.len().saturating_sub(8) / width as usize * 8;
@@ -218,7 +229,7 @@ mod tests {
 
     fn decoded(bytes: &[u8], width: u32, count: usize) -> Option<Vec<u32>> {
         let mut out = Vec::new();
-        decode(bytes, width, count, &mut out).map(|()| out)
+        decode(bytes, width, 0..count, &mut out).map(|()| out)
     }
 
     #[test]
@@ -256,7 +267,7 @@ mod tests {
             [(&[][..], 3, 1), (&[0b11, 1][..], 3, 8), (&[4][..], 8, 2), (&[0, 1][..], 8, 1), (&[0xff; 12][..], 33, 1)]
         {
             assert_eq!(decoded(bytes, width, count), None, "{bytes:?}");
-            assert_eq!(pick(bytes, width, count, [count - 1].into_iter(), &mut vec![0; count]), None, "{bytes:?}");
+            assert_eq!(pick(bytes, width, count, (0, [count - 1].into_iter()), &mut vec![0; count]), None, "{bytes:?}");
         }
     }
 
@@ -272,9 +283,19 @@ mod tests {
         let all = decoded(&bytes, 11, count).unwrap();
         for step in [1, 2, 7, 40, 150] {
             let mut out = vec![u32::MAX; count];
-            pick(&bytes, 11, count, (0..count).step_by(step), &mut out).unwrap();
+            pick(&bytes, 11, count, (0, (0..count).step_by(step)), &mut out).unwrap();
             for place in (0..count).step_by(step) {
                 assert_eq!(out[place], all[place], "{place} of every {step}");
+            }
+            for (first, end) in [(0, 20), (3, 19), (20, 60), (21, 83), (25, 26), (59, 67), (60, count), (count, count)]
+            {
+                let (mut some, mut picked) = (vec![7], vec![u32::MAX; end - first]);
+                decode(&bytes, 11, first..end, &mut some).unwrap();
+                assert_eq!(some[1..], all[first..end]);
+                pick(&bytes, 11, count, (first, (first..end).step_by(step)), &mut picked).unwrap();
+                for place in (first..end).step_by(step) {
+                    assert_eq!(picked[place - first], all[place], "{place} of every {step} from {first} on");
+                }
             }
         }
     }

@@ -30,8 +30,8 @@ use crate::accesslog::{Format, Level};
 /// Values that are handed to the encoder at a time.
 const BATCH: usize = 4096;
 
-/// Rows of a page: what is read for one row. Fewer make files larger.
-pub(super) const PAGE: usize = 4096;
+/// Rows of a page: what is read for one row. Fewer make files larger; in tests all questions shall meet several.
+pub(super) const PAGE: usize = if cfg!(test) { 64 } else { 4096 };
 
 /// A column whose texts are this much of its rows, or more bytes, is not worth a dictionary.
 const DICTIONARY_BYTES: usize = 24 << 20;

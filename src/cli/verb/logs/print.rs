@@ -273,7 +273,10 @@ impl Printed<'_> {
             Form::Json => writeln!(out, "{}", row.line),
             Form::Name => writeln!(out, "{}", row.instance),
             _ if self.context.color => writeln!(out, "{}", mark::line(&row.printed(), row.level, &self.marks)),
-            _ => writeln!(out, "{}", row.printed()),
+            _ => {
+                out.write_all(row.printed().as_bytes())?;
+                out.write_all(b"\n")
+            }
         }
     }
 
