@@ -7,6 +7,11 @@ use super::lanes;
 /// The shortest run that is written as one, a multiple of eight. Shorter ones are read sooner among packed numbers.
 const RUN: usize = 32;
 
+/// The same of numbers of few bits, of which many lie in the bytes that a run takes, and which compress better without runs
+/// between them. What has a bit of its own mostly has long runs.
+const NARROW_RUN: usize = 512;
+const NARROW: std::ops::RangeInclusive<u32> = 2..=4;
+
 /// How many bits it takes to tell so many numbers apart.
 pub(super) fn width(numbers: usize) -> u32 {
     usize::BITS - numbers.saturating_sub(1).leading_zeros()
@@ -16,11 +21,12 @@ pub(super) fn width(numbers: usize) -> u32 {
 pub(super) fn encode(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
     // What lies between is packed. A run begins behind a whole number of eights, as only those can be packed.
     let (mut packed, mut at) = (0, 0);
+    let shortest = if NARROW.contains(&width) { NARROW_RUN } else { RUN };
     while at < numbers.len() {
         let value = numbers[at];
         let run = numbers[at..].iter().take_while(|number| **number == value).count();
-        if run < RUN {
-            at += 8.min(numbers.len() - at);
+        if run < shortest {
+            at += (run / 8 * 8).max(8).min(numbers.len() - at);
             continue;
         }
         pack(&numbers[packed..at], width, out);
