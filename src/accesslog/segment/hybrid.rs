@@ -1,6 +1,6 @@
 //! Parquet's run-length and bit-packed numbers (the format's "RLE / Bit-Packing Hybrid").
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::lanes;
 
@@ -10,7 +10,7 @@ const RUN: usize = 32;
 /// The same of numbers of few bits, of which many lie in the bytes that a run takes, and which compress better without runs
 /// between them. What has a bit of its own mostly has long runs.
 const NARROW_RUN: usize = 512;
-const NARROW: std::ops::RangeInclusive<u32> = 2..=4;
+const FEW_BITS: RangeInclusive<u32> = 2..=4;
 
 /// How many bits it takes to tell so many numbers apart.
 pub(super) fn width(numbers: usize) -> u32 {
@@ -21,7 +21,7 @@ pub(super) fn width(numbers: usize) -> u32 {
 pub(super) fn encode(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
     // What lies between is packed. A run begins behind a whole number of eights, as only those can be packed.
     let (mut packed, mut at) = (0, 0);
-    let shortest = if NARROW.contains(&width) { NARROW_RUN } else { RUN };
+    let shortest = if FEW_BITS.contains(&width) { NARROW_RUN } else { RUN };
     while at < numbers.len() {
         let value = numbers[at];
         let run = numbers[at..].iter().take_while(|number| **number == value).count();
