@@ -7,9 +7,9 @@ use rusqlite::Connection;
 
 use super::plan::Plan;
 use super::{Row, Sink};
-use crate::accesslog::Level;
 use crate::accesslog::hot::pack::{Stored, each};
 use crate::accesslog::segment::{Lines, Names};
+use crate::accesslog::{Format, Level};
 
 /// A chunk is full when it has this many bytes of lines.
 const BYTES: usize = 1 << 20;
@@ -20,7 +20,7 @@ const FIRST: usize = 1 << 18;
 /// Entries that were found and not yet handed over.
 #[derive(Default)]
 pub(super) struct Chunk {
-    /// Their lines, one after the other.
+    /// Their lines, each with a newline behind it.
     text: String,
     rows: Vec<ReadRow>,
     /// The shapes of entries of a segment; those of the hot store's rows are the plan's.
@@ -60,6 +60,7 @@ impl Chunk {
         lines.load(row)?;
         self.text.reserve(if self.rows.is_empty() { FIRST } else { 0 });
         lines.write(row, &mut self.text);
+        let end = self.end_line();
         let numbers = lines.shape(row);
         let shape = match self.last {
             Some((last, shape)) if last == numbers => shape,
@@ -67,8 +68,14 @@ impl Chunk {
         };
         self.last = Some((numbers, shape));
         let (seq, time, level, shape) = (lines.seq(row), lines.time(row), lines.level(row), shape as i64);
-        self.rows.push(ReadRow { seq, time, level, shape, end: self.text.len() });
+        self.rows.push(ReadRow { seq, time, level, shape, end });
         Ok(())
+    }
+
+    /// Where the line that was written ends.
+    fn end_line(&mut self) -> usize {
+        self.text.push('\n');
+        self.text.len() - 1
     }
 
     /// The place of a row's shape.
@@ -94,7 +101,8 @@ impl Chunk {
             if plan.accepts(stored) {
                 self.text.push_str(&String::from_utf8_lossy(stored.line));
                 let Stored { seq, time, level, shape, .. } = *stored;
-                self.rows.push(ReadRow { seq, time, level, shape, end: self.text.len() });
+                let end = self.end_line();
+                self.rows.push(ReadRow { seq, time, level, shape, end });
                 if self.is_full() {
                     next = seq + 1;
                     return ControlFlow::Break(());
@@ -107,10 +115,15 @@ impl Chunk {
 
     /// Hands the entries over; whether the sink wants more.
     pub(super) fn send(&self, plan: &Plan<'_>, sink: &mut dyn Sink) -> bool {
+        // Those of the hot store have the plan's shapes.
+        let are_printed_so = !self.shapes.is_empty() && self.shapes.iter().all(|names| names.format == Format::Json);
+        if let Some(goes_on) = are_printed_so.then(|| sink.lines(&self.text, self.rows.len())).flatten() {
+            return goes_on;
+        }
         let mut start = 0;
         for found in &self.rows {
             let line = &self.text[start..found.end];
-            start = found.end;
+            start = found.end + 1;
             let (instance, handler, rule, format) =
                 match usize::try_from(found.shape).ok().and_then(|at| self.shapes.get(at)) {
                     Some(Names { instance, handler, rule, format }) => {

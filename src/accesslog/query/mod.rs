@@ -109,6 +109,12 @@ pub trait Sink {
     /// Takes one. `false` ends the query.
     fn entry(&mut self, row: &Row<'_>) -> bool;
 
+    /// Takes several at once, of which it gets nothing but the lines, each with a newline behind it: they are printed as they are
+    /// stored. `Some(false)` ends the query; nothing if it wants them one by one.
+    fn lines(&mut self, _lines: &str, _count: usize) -> Option<bool> {
+        None
+    }
+
     /// Called while following, some fifty times a second, when all that is stored was handed over: the moment to flush
     /// what was printed, and to look whether anybody still reads. `false` ends following.
     fn idle(&mut self) -> bool {

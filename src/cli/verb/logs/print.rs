@@ -182,6 +182,20 @@ impl Sink for Printed<'_> {
         self.keep(printed)
     }
 
+    fn lines(&mut self, lines: &str, count: usize) -> Option<bool> {
+        let is_plain = match self.look.output {
+            Form::Line => !self.context.color,
+            Form::Json => true,
+            _ => false,
+        };
+        if !is_plain || self.look.only_matching || self.look.timestamps || !self.prefix.is_empty() {
+            return None;
+        }
+        self.entries += count as u64;
+        let printed = self.context.out.write_all(lines.as_bytes());
+        Some(self.keep(printed))
+    }
+
     fn idle(&mut self) -> bool {
         let flushed = self.flush();
         self.keep(flushed) && !is_closed()
