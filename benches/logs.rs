@@ -303,8 +303,8 @@ fn run(command: &mut Command) -> (Duration, String) {
     (start.elapsed(), String::from_utf8(output.stdout).expect("text"))
 }
 
-/// How long a command takes to print what is expected. That is compared piece by piece: whoever keeps it takes a good part of
-/// the processors' time from those who find it.
+/// How long a command takes to print what is expected. That is compared piece by piece, so that no memory has to be made for it
+/// while it is found.
 fn time(command: &mut Command, expected: &str, question: &str) -> Duration {
     let (mut buffer, mut left) = (vec![0; 1 << 16], expected.as_bytes());
     let start = Instant::now();
